@@ -1,0 +1,89 @@
+"""A recipe in, numbers out: what a worker does for one trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipelines.meters import Subject, measure
+from pipelines.pipeline import Built, StageRun, run_recipe
+from pipelines.runtimes import RUNTIMES
+from pipelines.settings import Target, Training
+from pipelines.stages import Context
+from pipelines.store import Store
+from pipelines.task import Task, fingerprint, load_task
+from spaces import Recipe
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one recipe.
+
+    Attributes:
+        metrics: Every number of every meter, by name.
+        stages: What each stage cost.
+        model: The key of the exported file in the store.
+    """
+
+    metrics: Mapping[str, float]
+    stages: tuple[StageRun, ...]
+    model: str
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Builds and measures recipes of one sweep. Small and picklable: data and networks are loaded where it works.
+
+    Attributes:
+        use: The task, as in `load_task`.
+        args: The task's arguments.
+        training: How networks are trained.
+        target: What the file has to run on.
+        seed: The sweep's seed.
+        store: The folder of the store.
+        device: Where to train; cuda if this process sees a GPU, when None.
+    """
+
+    use: str
+    training: Training
+    target: Target
+    seed: int
+    store: Path
+    args: Mapping[str, Any] = field(default_factory=dict)
+    device: str | None = None
+
+    def __call__(self, recipe: Recipe) -> Outcome:
+        """Build `recipe` and measure the file.
+
+        Raises:
+            TrialFailed: the recipe cannot become a measured file.
+        """
+        built, reference = self.build(recipe), self.build(Recipe())
+        subject = Subject(built.file, reference.file, self.task, self.target, RUNTIMES[self.target.runtime])
+        return Outcome(measure(subject), built.stages, built.stages[-1].key)
+
+    def build(self, recipe: Recipe) -> Built:
+        """The file that `recipe` describes, from the store where it can be."""
+        return run_recipe(recipe, self.context, Store(self.store))
+
+    @cached_property
+    def task(self) -> Task:
+        """The person's task, made on first use."""
+        return load_task(self.use, self.args)
+
+    @cached_property
+    def context(self) -> Context:
+        """What the stages share."""
+        device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        return Context(
+            self.task,
+            fingerprint(self.task, self.use, self.args),
+            self.training,
+            self.seed,
+            torch.device(device),
+        )

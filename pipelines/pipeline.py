@@ -1,0 +1,108 @@
+"""From a recipe to the file that would ship: teacher → student → pruned → exported → quantized."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipelines.stages import MODEL, Context, Distil, Export, Prune, Quantize, Stage, TrainTeacher
+from pipelines.store import Store
+from spaces import Params, Recipe, digest
+
+NETWORK_STAGES: dict[str, Stage] = {"distil": Distil(), "prune": Prune()}
+"""The steps that change a network in memory."""
+
+FILE_STAGES: dict[str, Stage] = {"quantize": Quantize()}
+"""The steps that change the exported file."""
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """What one stage of a recipe cost.
+
+    Attributes:
+        name: The stage.
+        key: Its result's key in the store.
+        seconds: How long it took, now or when it was first computed.
+        reused: Whether the result was there already.
+    """
+
+    name: str
+    key: str
+    seconds: float
+    reused: bool
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a recipe became.
+
+    Attributes:
+        file: The exported file.
+        stages: The stages that led to it, in order.
+    """
+
+    file: Path
+    stages: tuple[StageRun, ...]
+
+
+def run_recipe(recipe: Recipe, context: Context, store: Store) -> Built:
+    """Make the file that `recipe` describes, taking from `store` whatever was computed before.
+
+    Raises:
+        TrialFailed: a stage cannot do its work.
+    """
+    folders: list[Path] = []
+    runs: list[StageRun] = []
+    for stage, params, key in nodes(recipe, context):
+
+        def make(out: Path, stage: Stage = stage, params: Params = params, key: str = key) -> None:
+            seed_everything(key)
+            stage.run(tuple(folders), out, params, context)
+
+        entry = store.compute(key, make, about={"stage": stage.name, "params": dict(params)})
+        folders.append(entry.folder)
+        runs.append(StageRun(stage.name, key, entry.seconds, entry.reused))
+    return Built(folders[-1] / MODEL, tuple(runs))
+
+
+def nodes(recipe: Recipe, context: Context) -> Iterator[tuple[Stage, Params, str]]:
+    """The stages of `recipe` in order, each with its parameters and its key in the store."""
+    key = digest({"task": context.fingerprint, "seed": context.seed})
+    for stage, params in _stages(recipe):
+        key = digest(
+            {
+                "parent": key,
+                "stage": stage.name,
+                "version": stage.version,
+                "params": dict(params),
+                "settings": dict(stage.settings(context)),
+                "libraries": {name: version(name) for name in stage.libraries},
+            }
+        )
+        yield stage, params, key
+
+
+def _stages(recipe: Recipe) -> Iterator[tuple[Stage, Params]]:
+    yield TrainTeacher(), {}
+    for step in recipe.steps:
+        if step.name in NETWORK_STAGES:
+            yield NETWORK_STAGES[step.name], step.params
+    yield Export(), {}
+    for step in recipe.steps:
+        if step.name in FILE_STAGES:
+            yield FILE_STAGES[step.name], step.params
+
+
+def seed_everything(key: str) -> None:
+    """Seed every generator from a stage's key: its result must not depend on what ran before it in this process."""
+    seed = int(key[:8], 16)
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)

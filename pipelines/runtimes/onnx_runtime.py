@@ -1,0 +1,42 @@
+"""ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnxruntime as ort
+import torch
+from torch import Tensor
+
+from pipelines.errors import TrialFailed
+from pipelines.runtimes.runtime import OUTPUT, Feed
+
+
+class OnnxRuntime:
+    """Executes ONNX files with all graph optimisations on: below that, CNNs run at half the speed."""
+
+    name = "onnxruntime"
+
+    def load(self, file: Path, threads: int) -> OnnxSession:
+        """See `Runtime.load`."""
+        options = ort.SessionOptions()
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            session = ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors have no common base below Exception
+            raise TrialFailed(f"ONNX Runtime cannot load the file: {error}") from error
+        return OnnxSession(session)
+
+
+class OnnxSession:
+    """See `Session`."""
+
+    def __init__(self, session: ort.InferenceSession) -> None:
+        self._session = session
+
+    def run(self, feed: Feed) -> Tensor:
+        """See `Session.run`."""
+        return torch.from_numpy(self._session.run([OUTPUT], feed)[0])

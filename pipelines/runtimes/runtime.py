@@ -1,0 +1,52 @@
+"""What every runtime offers: it executes an exported file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from pipelines.task import Inputs, as_tuple
+
+Feed = dict[str, np.ndarray]
+"""One batch as an exported file takes it: input name → array."""
+
+OUTPUT = "output"
+"""The name of an exported file's output."""
+
+
+def input_names(count: int) -> list[str]:
+    """The names of an exported file's inputs: ``input``, or ``input_0``, ``input_1``, … if there are several."""
+    return ["input"] if count == 1 else [f"input_{index}" for index in range(count)]
+
+
+def to_feed(inputs: Inputs) -> Feed:
+    """`inputs` as the exported file takes them."""
+    tensors = as_tuple(inputs)
+    return {name: x.detach().cpu().numpy() for name, x in zip(input_names(len(tensors)), tensors, strict=True)}
+
+
+class Session(Protocol):
+    """An exported file, loaded and ready."""
+
+    def run(self, feed: Feed) -> Tensor:
+        """The file's output for one batch, on the CPU."""
+
+
+class Runtime(Protocol):
+    """A program that executes exported files.
+
+    Attributes:
+        name: The value of ``target.runtime`` that selects it.
+    """
+
+    name: str
+
+    def load(self, file: Path, threads: int) -> Session:
+        """Load `file` into a fresh session that uses `threads` threads for one call.
+
+        Raises:
+            TrialFailed: the runtime refuses the file.
+        """

@@ -1,0 +1,50 @@
+"""The sections of a sweep's file that a pipeline reads: how to train and what to ship to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1)]
+Epochs = Annotated[int, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A section of a sweep's file: frozen, without unknown keys, without silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Training(Section):
+    """How networks are trained, unless the task has its own ``fit``.
+
+    Attributes:
+        teacher_epochs: Passes over the training split for the teacher; 0 if ``teacher()`` comes trained.
+        student_epochs: Passes for each distilled student.
+        finetune_epochs: Passes after pruning.
+        learning_rate: Peak rate of AdamW; it falls to zero along a cosine.
+        weight_decay: AdamW's decoupled weight decay.
+    """
+
+    teacher_epochs: Epochs = 20
+    student_epochs: Epochs = 20
+    finetune_epochs: Epochs = 5
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+
+
+class Target(Section):
+    """What the exported file has to run on.
+
+    Attributes:
+        runtime: What executes the file.
+        device: Where it executes.
+        batch: Inputs per call while latency is measured.
+        threads: Threads that the runtime may use for one call.
+    """
+
+    runtime: str = "onnxruntime"
+    device: Literal["cpu"] = "cpu"
+    batch: Count = 1
+    threads: Count = 1

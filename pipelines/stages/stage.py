@@ -1,0 +1,66 @@
+"""What every stage offers: one node of the graph of work, from a folder to a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from pipelines.settings import Training
+from pipelines.task import Task
+from spaces import Params
+
+MODEL = "model.onnx"
+"""The name of an exported file within its stage's folder."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What stages share within one sweep.
+
+    Attributes:
+        task: Networks and data.
+        fingerprint: Changes when the task does; see `pipelines.task.fingerprint`.
+        training: How networks are trained.
+        seed: The sweep's seed; part of every key.
+        device: Where networks are trained.
+    """
+
+    task: Task
+    fingerprint: str
+    training: Training
+    seed: int
+    device: torch.device
+
+
+class Stage(Protocol):
+    """One step of the work, a pure function of its parent's folder, its parameters and the context.
+
+    Attributes:
+        name: What it is called in timings and manifests.
+        version: Raised when the stage's code would give another result for the same key.
+        libraries: The distributions whose version changes its result.
+    """
+
+    name: str
+    version: int
+    libraries: tuple[str, ...]
+
+    def settings(self, context: Context) -> Mapping[str, Any]:
+        """The parts of the context, beyond task and seed, that change the result: they are in the key."""
+
+    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+        """Write the result into the empty folder `out`.
+
+        Args:
+            parents: The folders of the stages before, the teacher's first and the direct parent's last.
+            out: Where to write.
+            params: The step's parameters by key.
+            context: What stages share.
+
+        Raises:
+            TrialFailed: the result cannot be made.
+        """

@@ -1,0 +1,121 @@
+"""A task: the networks and the data that a person brings."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spaces import InputError, digest, illegal
+
+Split = Literal["train", "calibration", "validation", "test"]
+Inputs = Tensor | tuple[Tensor, ...]
+"""What a network is called with: one tensor, or a tuple of its positional arguments; batch first."""
+Batch = tuple[Inputs, Tensor]
+
+BUILT_IN: Mapping[str, str] = {"digits": "pipelines.tasks.digits:Digits"}
+"""The tasks that can be used by a short name."""
+
+
+class Task(Protocol):
+    """What a person's class must offer. See `optional hooks` below for what it may offer besides.
+
+    Optional hooks, each with a default:
+        ``loss(outputs, targets) -> Tensor``: a scalar to minimise; cross-entropy.
+        ``score(outputs, targets) -> Tensor``: one number per example, whose mean is the accuracy; top-1 correctness.
+        ``fingerprint() -> str``: changes when the data or the networks change; by default the class's name and
+        arguments and the source of the file that defines it, so override it if the data lives elsewhere.
+    """
+
+    def teacher(self) -> nn.Module:
+        """The uncompressed network, trained by Paredown unless ``training.teacher_epochs`` is 0."""
+
+    def student(self, depth: int) -> nn.Module:
+        """A fresh network of the given depth; raises ValueError for a depth that does not exist."""
+
+    def batches(self, split: Split) -> Iterable[Batch]:
+        """The batches of a split; called once for each pass. Only ``train`` may come in a random order."""
+
+    def example_input(self) -> Inputs:
+        """One input, batch dimension included: its shape is what the network is exported with."""
+
+
+def load_task(use: str, args: Mapping[str, Any] | None = None) -> Task:
+    """Make the task called `use`: a built-in name, or ``package.module:ClassName`` (the current folder counts).
+
+    Args:
+        use: Which class.
+        args: Its keyword arguments.
+
+    Raises:
+        InputError: there is no such class, it refuses the arguments, or it lacks a method.
+    """
+    path = BUILT_IN.get(use, use)
+    if ":" not in path:
+        raise InputError.at("task.use", f"{illegal(use, list(BUILT_IN))}, or package.module:ClassName")
+    module_name, _, class_name = path.partition(":")
+    # A console script does not put the current folder on the path; `python -m` does. Make both the same.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise InputError.at("task.use", f"cannot import {module_name!r} of {use!r}: {error}") from error
+    except Exception as error:
+        raise InputError.at("task.use", f"{module_name!r} raised {type(error).__name__}: {error}") from error
+    cls = getattr(module, class_name, None)
+    if not inspect.isclass(cls):
+        classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
+        raise InputError.at("task.use", f"in module {module_name}, {illegal(class_name, classes)}")
+    try:
+        task = cls(**(args or {}))
+    except (TypeError, ValueError, OSError) as error:
+        raise InputError.at("task.args", f"{cls.__name__}{inspect.signature(cls)} refused them: {error}") from error
+    if missing := [name for name in ("teacher", "student", "batches", "example_input") if not hasattr(task, name)]:
+        raise InputError.at("task.use", f"{cls.__name__} has no method {', '.join(missing)}; see docs/tasks.md")
+    return cast(Task, task)
+
+
+def fingerprint(task: Task, use: str, args: Mapping[str, Any]) -> str:
+    """A digest that changes when the task does: part of the key of everything computed from it."""
+    if own := getattr(task, "fingerprint", None):
+        return digest({"use": use, "args": dict(args), "own": str(own())})
+    source = Path(inspect.getfile(type(task)))
+    return digest({"use": use, "args": dict(args), "source": source.read_text(encoding="utf-8")})
+
+
+def loss_of(task: Task) -> Callable[[Tensor, Tensor], Tensor]:
+    """The task's own ``loss``, or cross-entropy."""
+    return cast(Callable[[Tensor, Tensor], Tensor], getattr(task, "loss", functional.cross_entropy))
+
+
+def score_of(task: Task) -> Callable[[Tensor, Tensor], Tensor]:
+    """The task's own ``score``, or top-1 correctness: one number per example."""
+    return cast(Callable[[Tensor, Tensor], Tensor], getattr(task, "score", top1))
+
+
+def top1(outputs: Tensor, targets: Tensor) -> Tensor:
+    """1 where the largest of `outputs` (N, classes) is the class in `targets` (N,), else 0; shape (N,)."""
+    return (outputs.argmax(dim=1) == targets).float()
+
+
+def as_tuple(inputs: Inputs) -> tuple[Tensor, ...]:
+    """`inputs` as the tuple of a network's positional arguments."""
+    return inputs if isinstance(inputs, tuple) else (inputs,)
+
+
+def to_batch(inputs: Inputs, size: int) -> tuple[Tensor, ...]:
+    """`inputs` with its first example repeated to `size` examples."""
+    return tuple(x[:1].expand(size, *x.shape[1:]).contiguous() for x in as_tuple(inputs))
+
+
+def move(inputs: Inputs, device: torch.device) -> tuple[Tensor, ...]:
+    """`inputs` on `device`."""
+    return tuple(x.to(device, non_blocking=True) for x in as_tuple(inputs))

@@ -1,0 +1,1 @@
+"""Tasks that come with Paredown; `pipelines.task.BUILT_IN` names them."""

@@ -1,0 +1,36 @@
+"""Who runs the trials: the small interface, and the executor that runs them in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from search.source import TrialSource
+from search.trial import Evaluate, run_trial
+
+
+class Executor(Protocol):
+    """Takes trials from a source until it has no more."""
+
+    def run(self, source: TrialSource, evaluate: Evaluate, results: Path) -> None:
+        """Run every trial that `source` gives.
+
+        Args:
+            source: Gives trials and takes results.
+            evaluate: What a worker does with a recipe.
+            results: The folder in which a worker writes each result down before it returns it.
+
+        Raises:
+            SweepError: trials cannot be run at all.
+        """
+
+
+class InlineExecutor:
+    """Runs trials one after the other in this process: for tests and for debugging."""
+
+    def run(self, source: TrialSource, evaluate: Evaluate, results: Path) -> None:
+        """See `Executor.run`."""
+        while trial := source.next():
+            result = run_trial(trial.number, trial.recipe, evaluate)
+            result.write(results)
+            source.finish(result)

@@ -1,0 +1,86 @@
+"""What a sweep optimises and what it must keep: objectives and constraints on metrics."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pipelines.meters import METRICS, Direction
+from spaces import InputError, illegal
+
+Metrics = Mapping[str, float]
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_BOUND = re.compile(rf"\s*(<=|>=|<|>)\s*({_NUMBER})\s*")
+_CONSTRAINT = re.compile(rf"\s*(\w+)\s*(<=|>=|<|>)\s*({_NUMBER})\s*")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric and which way is better."""
+
+    name: str
+    direction: Direction
+
+    def loss(self, metrics: Metrics) -> float:
+        """The metric with the sign that makes less better."""
+        return -metrics[self.name] if self.direction == "maximize" else metrics[self.name]
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A bound on a metric, such as ``accuracy >= 0.95``."""
+
+    name: str
+    compare: str
+    bound: float
+
+    @classmethod
+    def parse(cls, text: str, where: str = "--where") -> Constraint:
+        """Read ``accuracy>=0.95``.
+
+        Raises:
+            InputError: `text`, given at `where`, is not a bound on a known metric.
+        """
+        match = _CONSTRAINT.fullmatch(text)
+        if not match:
+            raise InputError.at(where, f"{text!r} is not a constraint; write METRIC<=NUMBER or METRIC>=NUMBER")
+        return cls._of(match[1], match[2], match[3], where)
+
+    @classmethod
+    def parse_bound(cls, name: str, text: object, where: str) -> Constraint:
+        """Read the bound ``>= 0.95`` on the metric called `name`.
+
+        Raises:
+            InputError: it is not a bound, or there is no such metric.
+        """
+        match = _BOUND.fullmatch(text) if isinstance(text, str) else None
+        if not match:
+            raise InputError.at(where, f"{text!r} is not a bound; write \">= NUMBER\" or \"<= NUMBER\", in quotes")
+        return cls._of(name, match[1], match[2], where)
+
+    @classmethod
+    def _of(cls, name: str, compare: str, bound: str, where: str) -> Constraint:
+        if name not in METRICS:
+            raise InputError.at(where, illegal(name, list(METRICS)))
+        return cls(name, compare, float(bound))
+
+    def holds(self, metrics: Metrics) -> bool:
+        """Whether `metrics` keeps the bound."""
+        return _COMPARE[self.compare](metrics[self.name], self.bound)
+
+    def violation(self, metrics: Metrics) -> float:
+        """By how much the bound is missed, in the metric's unit; 0 or less if it is kept (Optuna's convention)."""
+        miss = metrics[self.name] - self.bound
+        return miss if self.compare.startswith("<") else -miss
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.compare} {self.bound:g}"

@@ -1,0 +1,192 @@
+"""Runs trials with Ray Tune, on this machine or on a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+# Ray reads these when it is imported or started. The loggers write files that nothing reads, and the snapshots of the
+# experiment are rewritten whole each time: the study is what is kept.
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+import torch
+from ray import tune
+from ray.tune.search import Searcher
+
+from search.config import ClusterSection
+from search.errors import SweepError
+from search.source import TrialSource
+from search.trial import Evaluate, Result, Trial, run_trial
+
+DIED = (
+    "the worker died twice over this trial, most likely killed for want of memory; use a smaller batch, "
+    "or set cluster.max_concurrent_trials so that fewer trials run at once"
+)
+
+
+class RayExecutor:
+    """Runs trials as Ray Tune trials whose workers stay warm from one to the next.
+
+    Args:
+        cluster: Where, and with what resources.
+        scratch: A folder for what Ray Tune writes; emptied before and after.
+    """
+
+    def __init__(self, cluster: ClusterSection, scratch: Path) -> None:
+        self._cluster, self._scratch = cluster, scratch
+
+    def run(self, source: TrialSource, evaluate: Evaluate, results: Path) -> None:
+        """See `Executor.run`.
+
+        Raises:
+            SweepError: the cluster cannot be reached or has too little for one trial.
+        """
+        self._connect()
+        try:
+            slots = self._slots()
+            while not source.exhausted:
+                searcher = StudySearcher(source, results)
+                try:
+                    self._tuner(searcher, evaluate, results, slots).fit()
+                except RuntimeError as error:  # an out-of-memory kill ends the whole fit
+                    logging.getLogger(__name__).warning("Ray Tune stopped (%s); going on", _first_line(error))
+                for trial in source.out:
+                    searcher.settle(trial)
+                if not searcher.given:
+                    break
+        finally:
+            ray.shutdown()
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _connect(self) -> None:
+        address = self._cluster.address
+        try:
+            ray.init(
+                address=None if address == "local" else address,
+                include_dashboard=False if address == "local" else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=True,
+            )
+        except Exception as error:  # Ray's connection errors have no common base
+            raise SweepError(
+                f"cannot reach Ray at {address!r}: {_first_line(error)}; "
+                "check cluster.address and that 'ray status' answers there"
+            ) from error
+
+    def _slots(self) -> int:
+        """How many trials fit on the cluster at once."""
+        have = ray.cluster_resources()
+        cpus, gpus = self._cluster.cpus_per_trial, self._cluster.gpus_per_trial
+        fit = int(have.get("CPU", 0) // cpus)
+        if gpus:
+            fit = min(fit, int(have.get("GPU", 0) / gpus + 1e-9))
+        if not fit:
+            raise SweepError(
+                f"no trial fits: one needs {cpus} CPU and {gpus:g} GPU, the cluster has {have.get('CPU', 0):g} CPU "
+                f"and {have.get('GPU', 0):g} GPU; lower cluster.cpus_per_trial or cluster.gpus_per_trial"
+            )
+        return min(fit, self._cluster.max_concurrent_trials or fit)
+
+    def _tuner(self, searcher: Searcher, evaluate: Evaluate, results: Path, slots: int) -> tune.Tuner:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        worker = tune.with_parameters(
+            Worker, evaluate=evaluate, results=results, threads=self._cluster.cpus_per_trial, path=[str(Path.cwd())]
+        )
+        resources = {"cpu": self._cluster.cpus_per_trial, "gpu": self._cluster.gpus_per_trial}
+        return tune.Tuner(
+            tune.with_resources(worker, resources),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                num_samples=-1,
+                max_concurrent_trials=slots,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str(self._scratch),
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=0),
+            ),
+        )
+
+
+class Worker(tune.Trainable):  # type: ignore[misc]
+    """One trial per step. Its actor is kept for the next trial, with torch, the data and the task loaded."""
+
+    def setup(
+        self, config: dict[str, Any], *, evaluate: Evaluate, results: Path, threads: int, path: list[str]
+    ) -> None:
+        """Called once in an actor's life, before its first trial."""
+        sys.path.extend(entry for entry in path if entry not in sys.path)
+        torch.set_num_threads(threads)
+        self._evaluate, self._results = evaluate, results
+
+    def step(self) -> dict[str, Any]:
+        """Run the trial and write its result down before anyone is told."""
+        trial: Trial = self.config["trial"]
+        result = run_trial(trial.number, trial.recipe, self._evaluate)
+        result.write(self._results)
+        return {"number": trial.number, "done": True}
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next trial in the same actor."""
+        self.config = new_config
+        return True
+
+
+class StudySearcher(Searcher):  # type: ignore[misc]
+    """Ray Tune's view of a `TrialSource`. Nothing is kept here: results are read from what workers wrote down.
+
+    Args:
+        source: Gives trials and takes results.
+        results: Where workers write.
+    """
+
+    def __init__(self, source: TrialSource, results: Path) -> None:
+        super().__init__(metric="number", mode="min")
+        self._source, self._results = source, results
+        self._by_tune_id: dict[str, Trial] = {}
+        self.given = 0
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial as a Tune configuration, or that there is none."""
+        trial = self._source.next()
+        if trial is None:
+            return str(Searcher.FINISHED)
+        self._by_tune_id[trial_id] = trial
+        self.given += 1
+        return {"trial": trial}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """A worker has returned, or died."""
+        if trial_id in self._by_tune_id:
+            self.settle(self._by_tune_id.pop(trial_id))
+
+    def settle(self, trial: Trial) -> None:
+        """Take the result that the worker of `trial` wrote down; without one, it died."""
+        written = Result.read(self._results, trial.number)
+        if written:
+            self._source.finish(written)
+        else:
+            self._source.lose(trial, DIED, time.time())
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: the study is on the disk."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore."""
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

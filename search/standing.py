@@ -1,0 +1,66 @@
+"""Where a sweep stands: what the progress display, the status command and MLflow show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from search.config import SweepConfig
+from search.front import ParetoFront, pareto_front
+from search.trial import Trial
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A sweep at one moment.
+
+    Attributes:
+        front: The Pareto front so far.
+        baseline: The uncompressed teacher, once it is complete.
+        hypervolume: See `ParetoFront.hypervolume`.
+        running: Trials given out and not finished.
+        complete: Trials that were measured.
+        failed: Trials that failed.
+    """
+
+    front: ParetoFront
+    baseline: Trial | None
+    hypervolume: float
+    running: int
+    complete: int
+    failed: int
+
+    @property
+    def finished(self) -> int:
+        """Trials that have ended, one way or the other."""
+        return self.complete + self.failed
+
+    @classmethod
+    def of(cls, trials: Iterable[Trial], config: SweepConfig) -> Standing:
+        """The standing after `trials`."""
+        trials = list(trials)
+        front = pareto_front(trials, config.objectives, config.constraints)
+        baseline = next((trial for trial in trials if trial.number == 0 and trial.state == "complete"), None)
+        states = [trial.state for trial in trials]
+        return cls(
+            front,
+            baseline,
+            front.hypervolume(baseline),
+            states.count("running"),
+            states.count("complete"),
+            states.count("failed"),
+        )
+
+    def with_started(self) -> Standing:
+        """The standing after one more trial was given out."""
+        return replace(self, running=self.running + 1)
+
+    def with_finished(self, trial: Trial, config: SweepConfig) -> Standing:
+        """The standing after the running `trial` has ended; costs time in proportion to the front only."""
+        if trial.state == "failed":
+            return replace(self, running=self.running - 1, failed=self.failed + 1)
+        front = pareto_front([*self.front.members, trial], config.objectives, config.constraints)
+        baseline = trial if trial.number == 0 else self.baseline
+        changed = front.members != self.front.members or baseline is not self.baseline
+        hypervolume = front.hypervolume(baseline) if changed else self.hypervolume
+        return Standing(front, baseline, hypervolume, self.running - 1, self.complete + 1, self.failed)

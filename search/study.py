@@ -1,0 +1,165 @@
+"""The study: the one truth about which trials exist and how they ended, kept in an Optuna journal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import optuna
+from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend, JournalStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from pipelines import STEPS
+from search.config import SweepConfig
+from search.sampler import Sampler, chosen_params
+from search.standing import Standing
+from search.trial import Result, Trial
+from search.workspace import SweepFolder
+from spaces import Recipe, Value
+
+RECIPE, PARAMS, RESULT, STUDY_ID = "recipe", "params", "result", "paredown.study"
+
+
+class Study:
+    """Asked for trials and told how they ended; everything is on the disk before a call returns.
+
+    Only the process that holds the sweep's lock may ask or tell. Others read with `read_trials`.
+
+    Args:
+        config: What is searched.
+        folder: Where the study is kept.
+    """
+
+    def __init__(self, config: SweepConfig, folder: SweepFolder) -> None:
+        self.config, self._folder = config, folder
+        folder.results.mkdir(parents=True, exist_ok=True)
+        self._study = _open(config, folder.journal)
+        self.id: str = self._study.user_attrs[STUDY_ID]
+        self._trials = {trial.number: trial for trial in _trials(self._study)}
+        self._storage_ids = {frozen.number: frozen._trial_id for frozen in self._study.get_trials(deepcopy=False)}
+        self._sampler = Sampler(
+            config.search.sampler, config.space, config.objectives, config.constraints, config.search.seed
+        )
+        self._sampler.resume(self._trials.values())
+        self.standing = Standing.of(self._trials.values(), config)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials, by number."""
+        return [self._trials[number] for number in sorted(self._trials)]
+
+    def collect(self) -> list[Trial]:
+        """Tell the results that workers have written down and nobody has told, as after the driver was killed.
+
+        Returns:
+            The trials that are finished by this.
+        """
+        written = (Result.read(self._folder.results, trial.number) for trial in self.trials if trial.state == "running")
+        return [self.tell(result) for result in written if result]
+
+    def ask(self) -> Trial | None:
+        """A new trial: the uncompressed teacher first, then what the sampler suggests; None if nothing is left."""
+        params: dict[str, Value] | None
+        if not self._trials:
+            params, recipe = {}, Recipe()
+        else:
+            params = self._sampler.suggest()
+            if params is None:
+                return None
+            recipe = self.config.space.recipe(params)
+        started = time.time()
+        chosen, distributions = chosen_params(self.config.space, params)
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                state=TrialState.RUNNING,
+                params=chosen,
+                distributions=distributions,
+                user_attrs={RECIPE: recipe.to_list(), PARAMS: params},
+            )
+        )
+        frozen = self._study.get_trials(deepcopy=False)[-1]
+        self._storage_ids[frozen.number] = frozen._trial_id
+        trial = Trial(frozen.number, recipe, params, recipe.label(STEPS), started)
+        self._trials[trial.number] = trial
+        self.standing = self.standing.with_started()
+        return trial
+
+    def tell(self, result: Result) -> Trial:
+        """Record how a running trial ended, and remove what its worker wrote down.
+
+        Raises:
+            ValueError: the trial is not running.
+        """
+        trial = self._trials[result.number]
+        if trial.state != "running":
+            raise ValueError(f"trial {trial.number} is {trial.state} already")
+        trial = trial.finish(result)
+        handle = optuna.Trial(self._study, self._storage_ids[trial.number])
+        handle.set_user_attr(RESULT, result.to_json())
+        if trial.state == "complete":
+            for constraint in self.config.constraints:
+                handle.set_constraint(str(constraint), constraint.violation(trial.metrics))
+            self._study.tell(handle, [trial.metrics[objective.name] for objective in self.config.objectives])
+        else:
+            self._study.tell(handle, state=TrialState.FAIL)
+        (self._folder.results / f"{trial.number}.json").unlink(missing_ok=True)
+        self._trials[trial.number] = trial
+        self._sampler.learn(trial)
+        self.standing = self.standing.with_finished(trial, self.config)
+        return trial
+
+
+def read_trials(folder: SweepFolder) -> list[Trial]:
+    """All trials of a sweep by number, read without disturbing a driver that may be at work."""
+    if not folder.journal.exists():
+        return []
+    storage = JournalStorage(JournalFileBackend(str(folder.journal), lock_obj=_DriverLock()))
+    studies = optuna.get_all_study_summaries(storage)
+    return _trials(optuna.load_study(study_name=studies[0].study_name, storage=storage)) if studies else []
+
+
+def _open(config: SweepConfig, journal: Path) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    _mend(journal)
+    storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=_DriverLock()))
+    study = optuna.create_study(
+        storage=storage,
+        study_name=config.sweep,
+        directions=[objective.direction for objective in config.objectives],
+        load_if_exists=True,
+    )
+    if STUDY_ID not in study.user_attrs:
+        study.set_metric_names([objective.name for objective in config.objectives])
+        study.set_user_attr(STUDY_ID, uuid4().hex)
+    return study
+
+
+def _mend(journal: Path) -> None:
+    """Cut off a last line that a kill has left unfinished: with it, the journal could not be written again."""
+    if journal.exists() and (content := journal.read_bytes()) and not content.endswith(b"\n"):
+        with journal.open("r+b") as stream:
+            stream.truncate(content.rfind(b"\n") + 1)
+
+
+class _DriverLock(BaseJournalFileLock):
+    """The journal's lock, always held: the sweep's own lock lets one driver write, and goes with its process."""
+
+    def acquire(self) -> bool:
+        """Nothing to wait for."""
+        return True
+
+    def release(self) -> None:
+        """Nothing to give back."""
+
+
+def _trials(study: optuna.Study) -> list[Trial]:
+    return [_trial(frozen) for frozen in study.get_trials(deepcopy=False)]
+
+
+def _trial(frozen: FrozenTrial) -> Trial:
+    recipe = Recipe.from_list(frozen.user_attrs[RECIPE], STEPS)
+    # A result whose trial is still running was being told when the driver was killed: its file is still there.
+    result = Result.from_json(frozen.user_attrs[RESULT]) if frozen.state.is_finished() else None
+    started = frozen.datetime_start.timestamp() if frozen.datetime_start else 0.0
+    return Trial(frozen.number, recipe, frozen.user_attrs[PARAMS], recipe.label(STEPS), started, result)

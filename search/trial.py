@@ -1,0 +1,125 @@
+"""A trial: one recipe, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pipelines import Outcome, StageRun, TrialFailed
+from spaces import Recipe, Value
+
+Evaluate = Callable[[Recipe], Outcome]
+"""What a worker does with a recipe; `pipelines.Evaluator`, or a function with a known answer in tests."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a trial, as its worker wrote it down.
+
+    Attributes:
+        number: The trial.
+        metrics: Every number, by name; empty if the trial failed.
+        reason: Why it failed; empty if it did not.
+        details: The traceback of an unexpected failure.
+        stages: What each stage cost.
+        model: The key of the exported file in the store.
+        started: Seconds since the epoch.
+        finished: Seconds since the epoch.
+    """
+
+    number: int
+    started: float
+    finished: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    details: str = ""
+    stages: tuple[StageRun, ...] = ()
+    model: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Result:
+        """The result that `to_json` wrote."""
+        return cls(**{**data, "stages": tuple(StageRun(**stage) for stage in data["stages"])})
+
+    def write(self, folder: Path) -> None:
+        """Put the result down in `folder`: whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".{self.number}.{os.getpid()}"
+        with draft.open("w", encoding="utf-8") as stream:
+            json.dump(self.to_json(), stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(draft, folder / f"{self.number}.json")
+
+    @classmethod
+    def read(cls, folder: Path, number: int) -> Result | None:
+        """The result of trial `number` in `folder`, or None if there is none."""
+        try:
+            return cls.from_json(json.loads((folder / f"{number}.json").read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One recipe of a sweep.
+
+    Attributes:
+        number: 0 is the uncompressed teacher.
+        recipe: What is done.
+        params: The values that were chosen, by full name.
+        label: The recipe in short, for people.
+        started: When it was first asked for, seconds since the epoch.
+        result: What came of it, or None while it runs.
+    """
+
+    number: int
+    recipe: Recipe
+    params: Mapping[str, Value]
+    label: str
+    started: float
+    result: Result | None = None
+
+    @property
+    def state(self) -> Literal["running", "complete", "failed"]:
+        """Where it stands."""
+        if self.result is None:
+            return "running"
+        return "failed" if self.result.reason else "complete"
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Every number, by name; empty unless complete."""
+        return self.result.metrics if self.result else {}
+
+    def finish(self, result: Result) -> Trial:
+        """This trial with its result."""
+        return replace(self, result=result)
+
+
+def run_trial(number: int, recipe: Recipe, evaluate: Evaluate) -> Result:
+    """Do one trial's work. Whatever goes wrong in it becomes the reason of a failed result."""
+    started = time.time()
+    try:
+        outcome = evaluate(recipe)
+    except TrialFailed as error:
+        return Result(number, started, time.time(), reason=error.reason)
+    except MemoryError:
+        reason = "out of memory; use a smaller batch, or raise cluster.cpus_per_trial so that fewer trials run at once"
+        return Result(number, started, time.time(), reason=reason, details=traceback.format_exc())
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return Result(number, started, time.time(), reason=reason, details=traceback.format_exc())
+    return Result(
+        number, started, time.time(), metrics=dict(outcome.metrics), stages=outcome.stages, model=outcome.model
+    )

@@ -1,0 +1,151 @@
+"""The workspace: the one class that knows every path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from search.errors import SweepError
+from spaces import InputError, illegal
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder in which Paredown keeps its state.
+
+    Attributes:
+        root: The folder; it need not exist yet.
+    """
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> Workspace:
+        """``PAREDOWN_HOME``, or ``.paredown`` in the current folder."""
+        return cls(Path(os.environ.get("PAREDOWN_HOME") or ".paredown").resolve())
+
+    @property
+    def store(self) -> Path:
+        """Results of stages, shared by all sweeps."""
+        return self.root / "store"
+
+    @property
+    def studies(self) -> Path:
+        """One folder for each sweep."""
+        return self.root / "studies"
+
+    @property
+    def artifacts(self) -> Path:
+        """Artifacts of MLflow's embedded store."""
+        return self.root / "mlartifacts"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's embedded store."""
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    def sweeps(self) -> list[str]:
+        """The names of all sweeps that were started here, sorted."""
+        return sorted(path.parent.name for path in self.studies.glob("*/config.yaml") if "@" not in path.parent.name)
+
+    def sweep(self, name: str) -> SweepFolder:
+        """The folder of the sweep called `name`, whether it exists or not."""
+        return SweepFolder(self.studies / name)
+
+    def existing(self, name: str) -> SweepFolder:
+        """The folder of the sweep called `name`.
+
+        Raises:
+            InputError: no such sweep was started here.
+        """
+        if name not in self.sweeps():
+            hint = "give the sweep's name, not its file" if name.endswith((".yaml", ".yml")) else f"in {self.root}"
+            raise InputError.at("SWEEP", f"{illegal(name, self.sweeps())} ({hint})")
+        return self.sweep(name)
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """Where one sweep keeps its state.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The sweep's name."""
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        """The sweep's file as it was when the sweep was last run, overrides included."""
+        return self.path / "config.yaml"
+
+    @property
+    def journal(self) -> Path:
+        """The Optuna study."""
+        return self.path / "journal.log"
+
+    @property
+    def results(self) -> Path:
+        """What workers have finished and the driver has not told the study yet."""
+        return self.path / "results"
+
+    @property
+    def ray(self) -> Path:
+        """What Ray Tune writes; nothing in it is ever read back."""
+        return self.path / "ray"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the sweep: one driver at a time. The lock goes with the process, however that ends.
+
+        Raises:
+            SweepError: another process holds it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / "driver.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise SweepError(
+                f"sweep {self.name!r} is running in another process; watch it with: paredown status {self.name}"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_running(self) -> bool:
+        """Whether a process holds the sweep now."""
+        if not self.path.exists():
+            return False
+        lock = FileLock(self.path / "driver.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        lock.release()
+        return False
+
+    def set_aside(self) -> Path | None:
+        """Give the folder another name, so that the sweep starts anew; nothing is deleted.
+
+        Returns:
+            The new path, or None if there was no such sweep.
+        """
+        if not self.config.exists():
+            return None
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        aside = self.path.with_name(f"{self.name}@{stamp}")
+        self.path.rename(aside)
+        return aside

@@ -1,0 +1,80 @@
+"""One dimension of a search: the values that a sweep tries for one parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from spaces.errors import Problem
+from spaces.parameter import Parameter, Value
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The values tried for the parameter called `name`.
+
+    Attributes:
+        name: The parameter's full name.
+        values: At least one value, in the order of the sweep's file.
+        step: The distance between neighbours if the axis was given as a range, else None (a plain choice).
+    """
+
+    name: str
+    values: tuple[Value, ...]
+    step: float | None = None
+
+
+def parse_axis(parameter: Parameter, given: object) -> tuple[Axis | None, list[Problem]]:
+    """Read what a sweep's file gives for `parameter`: one value, a list, or ``{low, high, step}``.
+
+    Returns:
+        The axis and no problem, or None and every problem found.
+    """
+    if isinstance(given, Mapping):
+        return _parse_range(parameter, given)
+    values = list(given) if isinstance(given, (list, tuple)) else [given]
+    problems = [Problem(parameter.name, message) for value in values if (message := parameter.domain.problem(value))]
+    if not values:
+        problems.append(Problem(parameter.name, "an empty list; give at least one value"))
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            problems.append(Problem(parameter.name, f"{value!r} is given twice"))
+    return (None, problems) if problems else (Axis(parameter.name, tuple(values)), [])
+
+
+def _parse_range(parameter: Parameter, given: Mapping[object, object]) -> tuple[Axis | None, list[Problem]]:
+    wrong = _range_problem(given)
+    if wrong:
+        return None, [Problem(parameter.name, wrong)]
+    low, high, step = (given[key] for key in ("low", "high", "step"))
+    assert isinstance(low, (int, float)) and isinstance(high, (int, float)) and isinstance(step, (int, float))
+    # Rounding keeps 0.1 + 2 * 0.1 at 0.3: equal values must have equal digests.
+    count = int((high - low) / step + 1e-9) + 1
+    values = [_tidy(low + index * step) for index in range(count)]
+    if all(isinstance(end, int) for end in (low, high, step)):
+        values = [int(value) for value in values]
+    for end in (values[0], values[-1]):
+        if message := parameter.domain.problem(end):
+            return None, [Problem(parameter.name, message)]
+    return Axis(parameter.name, tuple(values), step=step if count > 1 else None), []
+
+
+def _range_problem(given: Mapping[object, object]) -> str | None:
+    form = "a range is written {low: …, high: …, step: …}"
+    if unknown := sorted(str(key) for key in given if key not in ("low", "high", "step")):
+        return f"unknown key {', '.join(unknown)}; {form}"
+    if "step" not in given and {"low", "high"} <= set(given):
+        return f"step is missing: trials share work only where values repeat; {form}"
+    for key in ("low", "high", "step"):
+        if isinstance(given.get(key), bool) or not isinstance(given.get(key), (int, float)):
+            return f"{key} is {given.get(key)!r}, not a number; {form}"
+    low, high, step = given["low"], given["high"], given["step"]
+    if step <= 0:  # type: ignore[operator]
+        return f"step is {step!r}; it must be above 0"
+    if low > high:  # type: ignore[operator]
+        return f"low {low!r} is above high {high!r}"
+    return None
+
+
+def _tidy(number: float) -> float:
+    return float(f"{number:.10g}")

@@ -1,0 +1,107 @@
+"""What a compression step accepts: its parameters, their legal values, and when each applies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from spaces.errors import illegal
+
+Value = str | int | float | bool
+Params = Mapping[str, Value]
+
+NONE = "none"
+"""The value of a step's switch that leaves the step out."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """A parameter's domain: any one of `values`."""
+
+    values: tuple[Value, ...]
+
+    def problem(self, value: object) -> str | None:
+        """Why `value` is not in the domain, or None if it is."""
+        known = any(value == option and isinstance(value, bool) == isinstance(option, bool) for option in self.values)
+        return None if known else illegal(value, self.values)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A parameter's domain: the numbers between `low` and `high`, ends included unless marked open.
+
+    Attributes:
+        integer: Only whole numbers.
+        open_low: `low` itself is excluded.
+        open_high: `high` itself is excluded.
+    """
+
+    low: float
+    high: float = math.inf
+    integer: bool = False
+    open_low: bool = False
+    open_high: bool = False
+
+    def problem(self, value: object) -> str | None:
+        """Why `value` is not in the domain, or None if it is."""
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole and (self.integer or not isinstance(value, float) or not math.isfinite(value)):
+            return f"{value!r} is not {'a whole number' if self.integer else 'a number'}; legal: {self}"
+        assert isinstance(value, (int, float))
+        above = value > self.low if self.open_low else value >= self.low
+        below = value < self.high if self.open_high else value <= self.high
+        return None if above and below else f"{value!r} is out of range; legal: {self}"
+
+    def __str__(self) -> str:
+        kind = "whole number" if self.integer else "number"
+        low = f"{'>' if self.open_low else '>='} {self.low:g}"
+        if math.isinf(self.high):
+            return f"a {kind} {low}"
+        return f"a {kind} {low} and {'<' if self.open_high else '<='} {self.high:g}"
+
+
+@dataclass(frozen=True)
+class When:
+    """A condition: parameter `name` has one of `values`, or none of them if `negated`."""
+
+    name: str
+    values: tuple[Value, ...]
+    negated: bool = False
+
+    def holds(self, params: Params) -> bool:
+        """Whether `params` meets the condition; a parameter that is itself inactive meets none."""
+        return self.name in params and (params[self.name] in self.values) != self.negated
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a step, named ``group.key`` as in a sweep's file.
+
+    Attributes:
+        name: Full name, such as ``quantization.calibrator``.
+        domain: The legal values.
+        default: The value when the sweep's file does not name the parameter; None if it must.
+        when: Conditions, all of which must hold for the parameter to apply.
+        help: One line for people.
+    """
+
+    name: str
+    domain: Options | Interval
+    default: Value | None = None
+    when: tuple[When, ...] = ()
+    help: str = ""
+
+    @property
+    def group(self) -> str:
+        """The section of the sweep's file: what stands before the dot."""
+        return self.name.partition(".")[0]
+
+    @property
+    def key(self) -> str:
+        """The key within its section: what stands after the dot."""
+        return self.name.partition(".")[2]
+
+    def applies(self, params: Params) -> bool:
+        """Whether the parameter means anything beside the other values in `params`."""
+        return all(condition.holds(params) for condition in self.when)

@@ -1,0 +1,133 @@
+"""A recipe: the ordered compression steps of one trial, in canonical form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from spaces.digest import digest
+from spaces.errors import InputError, Problem, illegal
+from spaces.parameter import NONE, Params, Value
+from spaces.step import StepSpec
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a recipe: its name and the parameters that apply, sorted by key."""
+
+    name: str
+    items: tuple[tuple[str, Value], ...]
+
+    @property
+    def params(self) -> dict[str, Value]:
+        """The parameters by key (without their group)."""
+        return dict(self.items)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Ordered compression steps. Two recipes that mean the same are equal and have the same digest.
+
+    The empty recipe is the uncompressed teacher.
+    """
+
+    steps: tuple[Step, ...] = ()
+
+    @classmethod
+    def from_params(cls, params: Params, specs: Sequence[StepSpec]) -> Recipe:
+        """The recipe that `params` (by full name) describe; what does not apply is left out.
+
+        Raises:
+            KeyError: a parameter that applies has no value.
+        """
+        steps = []
+        for spec in specs:
+            values = spec.walk(lambda parameter: params[parameter.name])
+            if values[spec.switch.name] != NONE:
+                keys = {parameter.name: parameter.key for parameter in spec.parameters}
+                steps.append(Step(spec.name, tuple(sorted((keys[name], value) for name, value in values.items()))))
+        return cls(tuple(steps))
+
+    @cached_property
+    def digest(self) -> str:
+        """The recipe's name for machines: 32 hexadecimal digits."""
+        return digest(self.to_list())
+
+    def prefix_digests(self) -> tuple[str, ...]:
+        """The digests of the recipe cut after 0, 1, … steps: equal digests are work that two recipes share."""
+        return tuple(Recipe(self.steps[:count]).digest for count in range(len(self.steps) + 1))
+
+    def label(self, specs: Sequence[StepSpec]) -> str:
+        """The recipe's name for people, such as ``d2·ch0.5·static-int8``; the empty recipe is ``teacher``."""
+        labels = {spec.name: spec.label for spec in specs}
+        return "·".join(labels[step.name](step.params) for step in self.steps) or "teacher"
+
+    def to_list(self) -> list[dict[str, dict[str, Value]]]:
+        """Plain data for YAML and JSON: ``[{"distil": {"depth": 2, …}}, …]``."""
+        return [{step.name: step.params} for step in self.steps]
+
+    @classmethod
+    def from_list(cls, data: object, specs: Sequence[StepSpec]) -> Recipe:
+        """The recipe written as `data` (see `to_list`); parameters left out get their defaults.
+
+        Raises:
+            InputError: every step, key and value that is not legal.
+        """
+        params, problems = _read_steps(data, specs)
+        if problems:
+            raise InputError(problems)
+        return cls.from_params(params, specs)
+
+
+def _read_steps(data: object, specs: Sequence[StepSpec]) -> tuple[dict[str, Value], list[Problem]]:
+    form = "a recipe is a list of steps such as '- quantize: {scheme: static-int8}'"
+    if not isinstance(data, list):
+        return {}, [Problem("recipe", form)]
+    order = [spec.name for spec in specs]
+    params: dict[str, Value] = {spec.switch.name: NONE for spec in specs}
+    problems: list[Problem] = []
+    position = -1
+    for index, entry in enumerate(data):
+        if not isinstance(entry, Mapping) or len(entry) != 1:
+            problems.append(Problem(f"recipe[{index}]", form))
+            continue
+        ((name, given),) = entry.items()
+        if name not in order:
+            problems.append(Problem(f"recipe[{index}]", illegal(name, order)))
+            continue
+        if order.index(name) <= position:
+            problems.append(Problem(f"recipe[{index}]", f"{name} comes too late; the order is {', '.join(order)}"))
+        position = max(position, order.index(name))
+        values, wrong = _read_step(specs[order.index(name)], given, f"recipe[{index}].{name}")
+        params |= values
+        problems += wrong
+    return params, problems
+
+
+def _read_step(spec: StepSpec, given: object, where: str) -> tuple[dict[str, Value], list[Problem]]:
+    if not isinstance(given, Mapping):
+        return {}, [Problem(where, f"{given!r} is not a mapping of parameters")]
+    keys = {parameter.key: parameter for parameter in spec.parameters}
+    problems = [Problem(f"{where}.{key}", illegal(key, list(keys))) for key in given if key not in keys]
+    values: dict[str, Value] = {}
+    for key, parameter in keys.items():
+        value = given.get(key, parameter.default)
+        if value is None:
+            # A value that is only sometimes needed is asked for when it applies.
+            if parameter is spec.switch or parameter.applies(values):
+                problems.append(Problem(f"{where}.{key}", f"is missing; legal: {_legal(parameter.domain)}"))
+        elif message := parameter.domain.problem(value):
+            problems.append(Problem(f"{where}.{key}", message))
+        else:
+            values[parameter.name] = value
+    applied = set() if problems else set(spec.walk(lambda parameter: values[parameter.name]))
+    if not problems:
+        for key in given:
+            if keys[key].name not in applied:
+                problems.append(Problem(f"{where}.{key}", "means nothing beside the other parameters; leave it out"))
+    return values, problems
+
+
+def _legal(domain: object) -> str:
+    return ", ".join(map(str, values)) if (values := getattr(domain, "values", None)) else str(domain)
