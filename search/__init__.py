@@ -1,0 +1,1 @@
+"""Which recipes are tried, in what order, and what came of them."""

@@ -218,7 +218,7 @@ def _constraints(given: object, problems: list[Problem]) -> tuple[Constraint, ..
     if given is None:
         return ()
     if not isinstance(given, Mapping):
-        problems.append(Problem("constraints", f"{given!r} is not a mapping such as {{accuracy: \">= 0.95\"}}"))
+        problems.append(Problem("constraints", f'{given!r} is not a mapping such as {{accuracy: ">= 0.95"}}'))
         return ()
     found = []
     for name, bound in given.items():

@@ -64,7 +64,7 @@ class Constraint:
         """
         match = _BOUND.fullmatch(text) if isinstance(text, str) else None
         if not match:
-            raise InputError.at(where, f"{text!r} is not a bound; write \">= NUMBER\" or \"<= NUMBER\", in quotes")
+            raise InputError.at(where, f'{text!r} is not a bound; write ">= NUMBER" or "<= NUMBER", in quotes')
         return cls._of(name, match[1], match[2], where)
 
     @classmethod

@@ -15,6 +15,7 @@ from typing import Any
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
@@ -69,6 +70,8 @@ class RayExecutor:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _connect(self) -> None:
+        for name in ("ray", "ray.tune"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         address = self._cluster.address
         try:
             ray.init(
@@ -111,12 +114,15 @@ class RayExecutor:
                 num_samples=-1,
                 max_concurrent_trials=slots,
                 reuse_actors=True,
+                trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
             run_config=tune.RunConfig(
                 name="tune",
                 storage_path=str(self._scratch),
                 verbose=0,
+                # A dead worker's trial is given out again by the source, which knows whether a result was written.
                 failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
 
@@ -180,6 +186,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self._source.finish(written)
         else:
             self._source.lose(trial, DIED, time.time())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Ray Tune pickles its searcher so that an experiment can be restored; this one is never restored."""
+        return {}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> StudySearcher:
+        return self
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the study is on the disk."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import optuna
@@ -18,6 +19,8 @@ from search.front import pareto_front
 from search.objective import Constraint, Objective
 from search.trial import Trial
 from spaces import Axis, SearchSpace, Value
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 SAMPLERS: Mapping[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     # Multivariate: without it TPE treats objectives' parameters as independent and repeats itself. Group: without it
@@ -111,9 +114,10 @@ class Sampler:
 
     def _restart(self) -> None:
         """Begin a new study with the front and the latest trials: the sampler's time must not grow without end."""
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         # A sampler that restarts with its old seed would suggest the same again.
-        sampler = SAMPLERS[self._name](self._seed + len(self._finished))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # ``group``
+            sampler = SAMPLERS[self._name](self._seed + len(self._finished))
         self._study = optuna.create_study(directions=[o.direction for o in self._objectives], sampler=sampler)
         # Trials that run now are forgotten here: they are shown when they end.
         self._asked: dict[str, optuna.Trial] = {}

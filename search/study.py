@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 from uuid import uuid4
 
 import optuna
-from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend, JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from pipelines import STEPS
@@ -114,15 +115,14 @@ def read_trials(folder: SweepFolder) -> list[Trial]:
     """All trials of a sweep by number, read without disturbing a driver that may be at work."""
     if not folder.journal.exists():
         return []
-    storage = JournalStorage(JournalFileBackend(str(folder.journal), lock_obj=_DriverLock()))
+    storage = JournalStorage(JournalFileBackend(str(folder.journal), lock_obj=_DriverLock(str(folder.journal))))
     studies = optuna.get_all_study_summaries(storage)
     return _trials(optuna.load_study(study_name=studies[0].study_name, storage=storage)) if studies else []
 
 
 def _open(config: SweepConfig, journal: Path) -> optuna.Study:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     _mend(journal)
-    storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=_DriverLock()))
+    storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=_DriverLock(str(journal))))
     study = optuna.create_study(
         storage=storage,
         study_name=config.sweep,
@@ -130,7 +130,9 @@ def _open(config: SweepConfig, journal: Path) -> optuna.Study:
         load_if_exists=True,
     )
     if STUDY_ID not in study.user_attrs:
-        study.set_metric_names([objective.name for objective in config.objectives])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names([objective.name for objective in config.objectives])
         study.set_user_attr(STUDY_ID, uuid4().hex)
     return study
 
@@ -142,7 +144,7 @@ def _mend(journal: Path) -> None:
             stream.truncate(content.rfind(b"\n") + 1)
 
 
-class _DriverLock(BaseJournalFileLock):
+class _DriverLock(JournalFileSymlinkLock):
     """The journal's lock, always held: the sweep's own lock lets one driver write, and goes with its process."""
 
     def acquire(self) -> bool:

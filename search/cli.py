@@ -1,0 +1,166 @@
+"""The command line. Each command lives in a file of its own and is imported when it is called."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from spaces import InputError
+
+app = typer.Typer(
+    name="paredown",
+    help="Pare down a network, see the whole Pareto front, ship one point of it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The sweep's YAML file.", show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="SWEEP", help="The sweep's name.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("-o", "--override", metavar="KEY=VALUE", help="Replace a value of the file; may be repeated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, all else elsewhere.")]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(metavar="METRIC<=NUMBER", help="A bound to keep (<=, >=, <, >); may be repeated."),
+]
+Metric = Annotated[str | None, typer.Option(metavar="METRIC", show_default=False)]
+
+
+@app.command(epilog="Example: paredown validate configs/digits.yaml -o search.trials=20")
+def validate(config: Config, override: Overrides = None, json: Json = False) -> None:
+    """Read everything, report all problems at once, and show what would run."""
+    from search.commands.validate import validate as command
+
+    command(config, override or [], json)
+
+
+@app.command(epilog="Example: paredown run configs/digits.yaml -o search.trials=20")
+def run(
+    config: Config,
+    override: Overrides = None,
+    fresh: Annotated[bool, typer.Option(help="Start anew; an earlier sweep of this name is kept aside.")] = False,
+    json: Json = False,
+) -> None:
+    """Run the sweep. Run it again to go on where it stopped."""
+    from search.commands.run import run as command
+
+    command(config, override or [], fresh, json)
+
+
+@app.command(epilog="Example: paredown status digits")
+def status(
+    sweep: Annotated[str | None, typer.Argument(metavar="SWEEP", help="One sweep; all of them, when absent.")] = None,
+    json: Json = False,
+) -> None:
+    """Show what is running, done and failed (and why), and the time that shared stages saved."""
+    from search.commands.status import status as command
+
+    command(sweep, json)
+
+
+@app.command(epilog="Example: paredown front digits --plot front.png")
+def front(
+    sweep: Name,
+    json: Json = False,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as CSV.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it (.png, .svg, .pdf).")] = None,
+) -> None:
+    """Show the Pareto front, with the uncompressed teacher beside it."""
+    from search.commands.front import front as command
+
+    command(sweep, json, csv, plot)
+
+
+@app.command(epilog='Example: paredown pick digits --where "accuracy>=0.97" --minimize latency_ms --export out/')
+def pick(
+    sweep: Name,
+    where: Where = None,
+    minimize: Metric = None,
+    maximize: Metric = None,
+    knee: Annotated[bool, typer.Option("--knee", help="Decide by the knee of the front (the default).")] = False,
+    export: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the file and its manifest there.")] = None,
+    register: Annotated[str | None, typer.Option(metavar="NAME@ALIAS", help="Put it in MLflow's registry.")] = None,
+    json: Json = False,
+) -> None:
+    """Pick one configuration of the front, say why that one, and test it on held-out data."""
+    from search.commands.pick import pick as command
+
+    command(sweep, where or [], minimize, maximize, knee, export, register, json)
+
+
+@app.command(epilog="Example: paredown trial configs/digits.yaml out/recipe.yaml")
+def trial(
+    config: Config,
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe's YAML file.", show_default=False)],
+    override: Overrides = None,
+    json: Json = False,
+) -> None:
+    """Build and measure one recipe in this process, for debugging."""
+    from search.commands.trial import trial as command
+
+    command(config, recipe, override or [], json)
+
+
+@app.command(epilog="Example: paredown ui --port 5001")
+def ui(
+    port: Annotated[int, typer.Option(help="Where the UI listens.", min=1, max=65535)] = 5000,
+    host: Annotated[str, typer.Option(help="From where it can be reached.")] = "127.0.0.1",
+) -> None:
+    """Open the MLflow UI on this workspace's store."""
+    from search.commands.ui import ui as command
+
+    command(host, port)
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(_main())
+
+
+def _main() -> int:
+    try:
+        result: Any = app(standalone_mode=False)
+    except InputError as error:
+        return _say(2, *map(str, error.problems))
+    except KeyboardInterrupt:
+        return _say(130, "interrupted; the same command goes on from here")
+    except Exception as error:
+        import click
+
+        if isinstance(error, click.exceptions.Abort):
+            return _say(130, "interrupted; the same command goes on from here")
+        if isinstance(error, click.ClickException):
+            error.show()
+            return 2
+        from pipelines import TrialFailed
+        from search.errors import SweepError
+
+        if isinstance(error, (SweepError, TrialFailed)):
+            return _say(1, str(error))
+        raise
+    return result if isinstance(result, int) else 0
+
+
+def _say(code: int, *lines: str) -> int:
+    for line in lines:
+        print(f"paredown: {line}", file=sys.stderr)
+    return code
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""``paredown run``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from search.commands.output import err, out, print_json
+from search.commands.preflight import preflight
+from search.config import load_config
+from search.errors import SweepError
+from search.progress import LiveProgress
+from search.report import front_json
+from search.study import Study
+from search.sweep import Sweep, run_sweep
+from search.table import front_table
+from search.workspace import Workspace
+
+
+def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> None:
+    """See `search.cli.run`."""
+    config = load_config(path, overrides)
+    preflight(config)
+    console = err()
+    with ExitStack() as stack:
+
+        def observers(study: Study) -> list[LiveProgress]:
+            standing = study.standing
+            if standing.finished:
+                console.print(f"going on with sweep {config.sweep}: {standing.finished} trials are finished")
+            return [stack.enter_context(LiveProgress(config, standing, console))]
+
+        sweep = run_sweep(config, Workspace.default(), fresh=fresh, observers=observers)
+    if sweep.tracking_problem:
+        console.print(f"MLflow is not up to date ({sweep.tracking_problem}); run the same command again to bring it so")
+    if not sweep.standing.complete:
+        raise SweepError(f"all {sweep.standing.failed} trials failed:\n{_reasons(sweep)}")
+    if as_json:
+        print_json(front_json(config, sweep.standing))
+        return
+    out().print(front_table(sweep.standing, config.objectives))
+    if sweep.standing.finished < config.search.trials:
+        console.print(f"the space has no more recipes: {sweep.standing.finished} trials are all there are")
+    if sweep.standing.failed:
+        console.print(f"{sweep.standing.failed} trials failed; see: paredown status {config.sweep}")
+    out().print(
+        f"look further: paredown ui   ·   paredown front {config.sweep} --plot front.png\n"
+        f"ship one:     paredown pick {config.sweep} --knee --export out/"
+    )
+
+
+def _reasons(sweep: Sweep) -> str:
+    """The distinct reasons of failed trials, each with how often it was given."""
+    reasons: dict[str, list[int]] = {}
+    for trial in sweep.trials:
+        if trial.result and trial.result.reason:
+            reasons.setdefault(trial.result.reason, []).append(trial.number)
+    return "\n".join(f"  {len(numbers)}x (trial {numbers[0]}): {reason}" for reason, numbers in reasons.items())

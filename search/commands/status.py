@@ -1,0 +1,84 @@
+"""``paredown status``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from search.commands.output import out, print_json
+from search.commands.saved import load_sweep
+from search.sweep import Sweep
+from search.workspace import Workspace
+
+
+def status(name: str | None, as_json: bool) -> None:
+    """See `search.cli.status`."""
+    workspace = Workspace.default()
+    names = [name] if name else workspace.sweeps()
+    facts = [_facts(load_sweep(each, workspace), workspace.sweep(each).is_running()) for each in names]
+    if as_json:
+        print_json(facts[0] if name else facts)
+        return
+    console = out()
+    if not facts:
+        console.print(f"no sweep in {workspace.root}; start one with: paredown run CONFIG")
+        return
+    table = Table()
+    for column in (
+        "sweep",
+        "state",
+        "done",
+        "failed",
+        "running",
+        "front",
+        "hypervolume",
+        "stages reused",
+        "time saved",
+    ):
+        table.add_column(column, justify="left" if column in ("sweep", "state") else "right")
+    for row in facts:
+        stages = row["stages"]
+        table.add_row(
+            row["sweep"],
+            row["state"],
+            f"{row['complete']}/{row['trials']}",
+            str(row["failed"]),
+            str(row["running"]),
+            str(row["front"]),
+            f"{row['hypervolume']:.4f}",
+            f"{stages['reused']}/{stages['reused'] + stages['computed']}",
+            f"{stages['seconds_saved']:.0f} s",
+        )
+    console.print(table)
+    for row in facts:
+        for failure in row["failures"]:
+            console.print(f"trial {failure['trial']} ({failure['label']}) failed: {failure['reason']}", markup=False)
+
+
+def _facts(sweep: Sweep, running: bool) -> dict[str, Any]:
+    standing, total = sweep.standing, sweep.config.search.trials
+    stages = [stage for trial in sweep.trials if trial.result for stage in trial.result.stages]
+    done = "done" if standing.finished >= total else "stopped (run it again to go on)"
+    return {
+        "sweep": sweep.config.sweep,
+        "state": "running" if running else done,
+        "trials": total,
+        "complete": standing.complete,
+        "failed": standing.failed,
+        # Trials that a killed driver left behind are not running, whatever the study says.
+        "running": standing.running if running else 0,
+        "front": len(standing.front.members),
+        "hypervolume": standing.hypervolume,
+        "stages": {
+            "computed": sum(not stage.reused for stage in stages),
+            "reused": sum(stage.reused for stage in stages),
+            "seconds_spent": sum(stage.seconds for stage in stages if not stage.reused),
+            "seconds_saved": sum(stage.seconds for stage in stages if stage.reused),
+        },
+        "failures": [
+            {"trial": trial.number, "label": trial.label, "reason": trial.result.reason}
+            for trial in sweep.trials
+            if trial.result and trial.result.reason
+        ],
+    }

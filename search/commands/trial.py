@@ -1,0 +1,39 @@
+"""``paredown trial``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from pipelines import STEPS
+from search.commands.output import out, print_json
+from search.commands.preflight import preflight
+from search.config import load_config, read_yaml
+from search.sweep import evaluator
+from search.table import number
+from search.workspace import Workspace
+from spaces import Recipe
+
+
+def trial(path: Path, recipe_path: Path, overrides: Sequence[str], as_json: bool) -> None:
+    """See `search.cli.trial`."""
+    config = load_config(path, overrides)
+    recipe = Recipe.from_list(read_yaml(recipe_path) or [], STEPS)
+    preflight(config)
+    # The number of threads changes the order of sums, and with it the last digits of trained weights.
+    torch.set_num_threads(config.cluster.cpus_per_trial)
+    evaluate = evaluator(config, Workspace.default())
+    outcome = evaluate(recipe)
+    file = evaluate.build(recipe).file
+    if as_json:
+        stages = [{"name": s.name, "seconds": s.seconds, "reused": s.reused} for s in outcome.stages]
+        print_json({"recipe": recipe.to_list(), "metrics": dict(outcome.metrics), "stages": stages, "file": str(file)})
+        return
+    console = out()
+    console.print(f"[bold]{recipe.label(STEPS)}[/bold]  {file}")
+    for name, value in outcome.metrics.items():
+        console.print(f"  {name}: {number(value)}")
+    for stage in outcome.stages:
+        console.print(f"  stage {stage.name}: {stage.seconds:.2f} s{' (reused)' if stage.reused else ''}")

@@ -1,0 +1,33 @@
+"""``paredown validate``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from search.commands.output import out, print_json
+from search.commands.preflight import preflight
+from search.config import load_config
+
+
+def validate(path: Path, overrides: Sequence[str], as_json: bool) -> None:
+    """See `search.cli.validate`."""
+    config = load_config(path, overrides)
+    preflight(config)
+    size, trials = config.space.size(), config.search.trials
+    chosen = [axis for axis in config.space.axes if len(axis.values) > 1]
+    if as_json:
+        axes = {axis.name: list(axis.values) for axis in chosen}
+        print_json({"sweep": config.sweep, "valid": True, "recipes": size, "trials": trials, "axes": axes})
+        return
+    console = out()
+    console.print(f"{path} is valid: sweep [bold]{config.sweep}[/bold], task {config.task.use}")
+    console.print(
+        f"  {size} distinct recipes; {trials} trials with {config.search.sampler}, the first the teacher itself"
+    )
+    for axis in chosen:
+        console.print(f"  {axis.name}: {', '.join(map(str, axis.values))}")
+    for objective in config.objectives:
+        console.print(f"  {objective.direction} {objective.name}")
+    for constraint in config.constraints:
+        console.print(f"  keep {constraint}")
