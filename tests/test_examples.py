@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from pipelines import STEPS, Evaluator
 from search.config import load_config, parse_config
 from spaces import Recipe

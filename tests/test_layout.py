@@ -1,7 +1,8 @@
 from pathlib import Path
 
-import pipelines
 import pytest
+
+import pipelines
 import search
 import spaces
 
