@@ -26,8 +26,8 @@ __all__ = [
     "Store",
     "Target",
     "Task",
-    "TrialFailed",
     "Training",
+    "TrialFailed",
     "load_task",
     "run_recipe",
 ]

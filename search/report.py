@@ -93,8 +93,8 @@ def note(config: SweepConfig, standing: Standing) -> str:
     lines = [
         f"**{len(standing.front.members)} configurations on the Pareto front**; {done}{failed}; "
         f"hypervolume {standing.hypervolume:.4f}.",
-        f"Pick one: `paredown pick {config.sweep} --knee --export out/`. The front: artifacts `pareto.html`, `front.csv`; "
-        "its members: child runs with the tag `pareto = true`.",
+        f"Pick one: `paredown pick {config.sweep} --knee --export out/`. "
+        "The front: artifacts `pareto.html`, `front.csv`; its members: child runs with the tag `pareto = true`.",
         "",
         f"| trial | recipe | {' | '.join(names)} |",
         f"|---|---|{'---|' * len(names)}",

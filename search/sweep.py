@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from pipelines import Evaluator
 from search.config import SweepConfig, load_config
 from search.executor import Executor
 from search.ray_executor import RayExecutor
+from search.saved import Sweep, sweep_evaluator
 from search.source import Observer, TrialSource
-from search.standing import Standing
 from search.study import Study
 from search.tracker import Tracker
-from search.trial import Evaluate, Trial
+from search.trial import Evaluate
 from search.workspace import SweepFolder, Workspace
 from spaces import InputError, Problem
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A sweep when it has ended, or was read back.
-
-    Attributes:
-        config: What was asked for.
-        trials: All trials, by number.
-        standing: What came of them.
-        tracking_problem: Why MLflow could not be brought up to date, if so.
-    """
-
-    config: SweepConfig
-    trials: tuple[Trial, ...]
-    standing: Standing
-    tracking_problem: str | None = None
 
 
 def run_sweep(
@@ -70,22 +51,9 @@ def run_sweep(
             source = TrialSource(study, [tracker, *observers(study)])
             runner = executor or RayExecutor(config.cluster, folder.ray)
             if not source.exhausted:
-                runner.run(source, evaluate or evaluator(config, workspace), folder.results)
+                runner.run(source, evaluate or sweep_evaluator(config, workspace), folder.results)
             tracker.close("FINISHED" if study.standing.complete else "FAILED")
         return Sweep(config, tuple(study.trials), study.standing, tracker.problem)
-
-
-def evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
-    """What a worker does for `config`: small enough to be sent to it."""
-    return Evaluator(
-        use=config.task.use,
-        args=config.task.args,
-        training=config.training,
-        target=config.target,
-        seed=config.search.seed,
-        store=workspace.store,
-        device=None if config.cluster.gpus_per_trial else "cpu",
-    )
 
 
 def _remember(config: SweepConfig, folder: SweepFolder) -> None:
@@ -94,7 +62,7 @@ def _remember(config: SweepConfig, folder: SweepFolder) -> None:
         changed = config.differences(load_config(folder.config))
         if changed:
             advice = (
-                f"differs from the sweep {folder.name!r} that exists, whose trials could not be compared with new ones; "
+                f"differs from the existing sweep {folder.name!r}, so that their trials could not be compared; "
                 "give it another name (-o sweep=NAME), or start anew with --fresh (the old one is kept aside)"
             )
             raise InputError(Problem(part, advice) for part in changed)

@@ -202,7 +202,7 @@ class _Projection:
         if result is None:
             return
         now = int(result.finished * 1000)
-        values = {name: value for name, value in result.metrics.items()}
+        values = dict(result.metrics)
         values |= {f"seconds/{stage.name}": stage.seconds for stage in result.stages}
         values["seconds/trial"] = result.finished - result.started
         reused = ",".join(stage.name for stage in result.stages if stage.reused)

@@ -98,8 +98,4 @@ def _last_layer(model: nn.Module, example: Inputs) -> nn.Module:
 
 
 def _widths(model: nn.Module) -> dict[str, int]:
-    return {
-        name: module.weight.shape[0]
-        for name, module in model.named_modules()
-        if isinstance(module, LAYERS)
-    }
+    return {name: module.weight.shape[0] for name, module in model.named_modules() if isinstance(module, LAYERS)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from onnxruntime.quantization import (
@@ -62,15 +63,22 @@ class StaticInt8:
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    """ONNX Runtime's way to ask for calibration batches: one per call, None at the end."""
+    """ONNX Runtime's way to ask for calibration data: one feed per call, None at the end.
+
+    Examples are fed one by one: the histogram calibrators cannot digest a last batch that is smaller than the others.
+    """
 
     def __init__(self, calibration: Callable[[], Iterable[Feed]]) -> None:
-        self._feeds: Iterator[Feed] = iter(calibration())
-        self._first = next(self._feeds, None)
-        if self._first is None:
+        self._feeds: Iterator[Feed] = (
+            {name: array[index : index + 1] for name, array in feed.items()}
+            for feed in calibration()
+            for index in range(len(next(iter(feed.values()))))
+        )
+        first = next(self._feeds, None)
+        if first is None:
             raise TrialFailed("the calibration split has no batches")
+        self._feeds = chain([first], self._feeds)
 
     def get_next(self) -> Feed | None:
-        """The next batch, or None after the last."""
-        first, self._first = self._first, None
-        return first if first is not None else next(self._feeds, None)
+        """The next example, or None after the last."""
+        return next(self._feeds, None)

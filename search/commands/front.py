@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from search.commands.output import err, out, print_json
-from search.commands.saved import load_sweep
 from search.plot import plot_front
 from search.report import front_csv, front_json
+from search.saved import load_sweep
 from search.table import front_table
 from spaces import InputError
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 from pipelines import METRICS
 from search.commands.output import out, print_json
-from search.commands.saved import load_sweep
 from search.export import export as write_export
 from search.export import hold_out
 from search.objective import Constraint, Objective
 from search.pick import pick as choose
 from search.report import trial_json
-from search.sweep import evaluator
+from search.saved import load_sweep, sweep_evaluator
 from search.table import number
 from search.workspace import Workspace
 from spaces import InputError, illegal
@@ -38,7 +37,7 @@ def pick(
         parse_name(register)
     sweep = load_sweep(name)
     chosen = choose(sweep.standing.front, constraints, best)
-    build = evaluator(sweep.config, Workspace.default())
+    build = sweep_evaluator(sweep.config, Workspace.default())
     file, held_out = hold_out(sweep.config, chosen.trial, build)
     data = {
         **trial_json(chosen.trial),

@@ -12,8 +12,9 @@ from search.config import load_config
 from search.errors import SweepError
 from search.progress import LiveProgress
 from search.report import front_json
+from search.saved import Sweep
 from search.study import Study
-from search.sweep import Sweep, run_sweep
+from search.sweep import run_sweep
 from search.table import front_table
 from search.workspace import Workspace
 

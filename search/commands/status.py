@@ -7,8 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from search.commands.output import out, print_json
-from search.commands.saved import load_sweep
-from search.sweep import Sweep
+from search.saved import Sweep, load_sweep
 from search.workspace import Workspace
 
 

@@ -11,7 +11,7 @@ from pipelines import STEPS
 from search.commands.output import out, print_json
 from search.commands.preflight import preflight
 from search.config import load_config, read_yaml
-from search.sweep import evaluator
+from search.saved import sweep_evaluator
 from search.table import number
 from search.workspace import Workspace
 from spaces import Recipe
@@ -24,7 +24,7 @@ def trial(path: Path, recipe_path: Path, overrides: Sequence[str], as_json: bool
     preflight(config)
     # The number of threads changes the order of sums, and with it the last digits of trained weights.
     torch.set_num_threads(config.cluster.cpus_per_trial)
-    evaluate = evaluator(config, Workspace.default())
+    evaluate = sweep_evaluator(config, Workspace.default())
     outcome = evaluate(recipe)
     file = evaluate.build(recipe).file
     if as_json:
