@@ -77,7 +77,7 @@ def nondominated(points: np.ndarray) -> np.ndarray:
     Returns:
         A mask, shape (points,). Equal points are all kept.
     """
-    mask = ~np.isnan(points).any(axis=1)
+    mask: np.ndarray = ~np.isnan(points).any(axis=1)
     if mask.any():
         mask[mask] = moocore.is_nondominated(points[mask], keep_weakly=True)
     return mask

@@ -22,6 +22,8 @@ def plot_front(title: str, standing: Standing, trials: Sequence[Trial], path: Pa
     Raises:
         ValueError: the format is not known.
     """
+    if not path.suffix:
+        raise ValueError(f"{path} has no ending that says the format, such as .png")
     objectives = standing.front.objectives
     pairs = list(combinations(reversed(objectives), 2)) or [(objectives[0], objectives[0])]
     figure = Figure(figsize=(4.6 * len(pairs), 4.1), layout="constrained")

@@ -56,15 +56,15 @@ class LiveProgress:
         self._running.pop(trial.number, None)
         self._standing = standing
         if not self._console.is_terminal:
-            self._console.print(self._line(trial), highlight=False, soft_wrap=True)
+            self._console.print(self._line(trial), markup=False, highlight=False, soft_wrap=True)
 
     def _line(self, trial: Trial) -> str:
         count = f"[{self._standing.finished}/{self._config.search.trials}]"
         if trial.result and trial.result.reason:
-            return rf"\{count} trial {trial.number} {trial.label}: failed: {trial.result.reason.splitlines()[0]}"
+            return f"{count} trial {trial.number} {trial.label}: failed: {trial.result.reason.splitlines()[0]}"
         values = "  ".join(f"{o.name} {number(trial.metrics[o.name])}" for o in self._config.objectives)
         star = " *" if trial.number in self._standing.front else ""
-        return rf"\{count} trial {trial.number} {trial.label}: {values}{star}"
+        return f"{count} trial {trial.number} {trial.label}: {values}{star}"
 
     def _render(self) -> RenderableType:
         standing, total = self._standing, self._config.search.trials

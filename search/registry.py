@@ -45,9 +45,9 @@ def register(
     client = connect(config, workspace)
     mlflow.set_tracking_uri(config.tracking.uri or workspace.tracking_uri)
     experiment = experiment_id(client, config, workspace)
-    runs = client.search_runs([experiment], f"tags.`{NUMBER}` = '{trial.number}'")
+    found = client.search_runs([experiment], f"tags.`{NUMBER}` = '{trial.number}'")
     runs = [
-        run for run in runs if run.data.tags.get("recipe.digest") == trial.recipe.digest and PARENT in run.data.tags
+        run for run in found if run.data.tags.get("recipe.digest") == trial.recipe.digest and PARENT in run.data.tags
     ]
     if not runs:
         raise SweepError(f"trial {trial.number} is not in MLflow; run the sweep again to bring MLflow up to date")

@@ -81,8 +81,8 @@ def front_page(config: SweepConfig, standing: Standing, trials: Sequence[Trial])
         ],
     }
     template = resources.files("search").joinpath("page.html").read_text(encoding="utf-8")
-    # Within a script element, "</" would end it.
-    return template.replace("/*DATA*/null", json.dumps(data).replace("</", "<\\/"))
+    # Within a script element, "</script" would end it and "<!--" begin a comment.
+    return template.replace("/*DATA*/null", json.dumps(data).replace("<", "\\u003c"))
 
 
 def note(config: SweepConfig, standing: Standing) -> str:

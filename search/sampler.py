@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
 
 import optuna
 from optuna.distributions import (
@@ -179,7 +180,7 @@ def distribution(axis: Axis) -> BaseDistribution:
 
 def _suggest(trial: optuna.Trial, axis: Axis) -> Value:
     if axis.step is None:
-        return trial.suggest_categorical(axis.name, axis.values)
+        return cast(Value, trial.suggest_categorical(axis.name, axis.values))
     if all(isinstance(value, int) for value in axis.values):
         return trial.suggest_int(axis.name, int(axis.values[0]), int(axis.values[-1]), step=int(axis.step))
     value = trial.suggest_float(axis.name, float(axis.values[0]), float(axis.values[-1]), step=axis.step)

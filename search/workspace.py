@@ -115,7 +115,7 @@ class SweepFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / "driver.lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=1)  # `is_running` holds it for a moment
         except Timeout:
             raise SweepError(
                 f"sweep {self.name!r} is running in another process; watch it with: paredown status {self.name}"

@@ -34,7 +34,8 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
 
         sweep = run_sweep(config, Workspace.default(), fresh=fresh, observers=observers)
     if sweep.tracking_problem:
-        console.print(f"MLflow is not up to date ({sweep.tracking_problem}); run the same command again to bring it so")
+        advice = "run the same command again to bring it so"
+        console.print(f"MLflow is not up to date ({sweep.tracking_problem}); {advice}", markup=False, soft_wrap=True)
     if not sweep.standing.complete:
         raise SweepError(f"all {sweep.standing.failed} trials failed:\n{_reasons(sweep)}")
     if as_json:
