@@ -15,6 +15,9 @@ from typing import Literal
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+# MLflow itself would try each request for minutes, and the sweep's end waits for it; the tracker tries again by itself.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
@@ -75,7 +78,7 @@ class Tracker:
         self._trials = {trial.number: trial for trial in trials}
         self._standing = standing
         self._projection: _Projection | None = None
-        self._behind = set(self._trials)
+        self._behind: set[int] = set()
         self._inbox: queue.Queue[tuple[Trial, Standing] | Status] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="mlflow-tracker", daemon=True)
         self._written_at = 0.0
@@ -127,6 +130,7 @@ class Tracker:
                 return
             except Exception as error:  # whatever is wrong with the server is no reason to stop the sweep
                 self.problem = f"{type(error).__name__}: {error}"
+                self._projection = None  # what was asked for may have been done: look before it is asked for again
                 LOG.debug("MLflow is behind", exc_info=True)
                 if ending:
                     time.sleep(attempt)
@@ -135,6 +139,7 @@ class Tracker:
         if self._projection is None:
             client = connect(self._config, self._workspace)
             self._projection = _Projection.open(client, self._config, self._workspace, self._study_id)
+            self._behind = set(self._trials)
         for number in sorted(self._behind):
             self._projection.put_trial(self._trials[number], self._standing)
             self._behind.discard(number)
@@ -155,6 +160,7 @@ class _Projection:
         self._experiment: str = parent.info.experiment_id
         self._runs: dict[int, str] = {}
         self._ended: set[int] = set()
+        self._killed: set[int] = set()
         self._pareto: set[int] = set()
         for run in children:
             number = int(run.data.tags[NUMBER])
@@ -166,6 +172,8 @@ class _Projection:
                 self._pareto.add(number)
             if run.info.status in ("FINISHED", "FAILED"):
                 self._ended.add(number)
+            if run.info.status == "KILLED":
+                self._killed.add(number)
         self._steps = {m.step for m in client.get_metric_history(parent.info.run_id, "trials_finished")}
 
     @classmethod
@@ -199,6 +207,9 @@ class _Projection:
             start_ms = int(trial.started * 1000)
             run = self._client.create_run(self._experiment, start_time=start_ms, tags=tags, run_name=trial.label)
             self._runs[number] = run.info.run_id
+        elif number in self._killed:
+            self._client.update_run(self._runs[number], status="RUNNING")
+            self._killed.discard(number)
         if result is None:
             return
         now = int(result.finished * 1000)
