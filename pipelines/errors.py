@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class TrialFailed(Exception):
+class TrialFailed(Exception):  # noqa: N818 - it names what happened to the trial
     """This recipe cannot become a measured file; the sweep goes on with the others.
 
     Args:

@@ -110,6 +110,6 @@ def _read(folder: Path) -> dict[str, Any] | None:
             with (folder / name).open("rb") as stream:
                 if hashlib.file_digest(stream, "sha256").hexdigest() != expected:
                     return None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whatever a damaged file may look like
         return None
     return manifest

@@ -48,7 +48,7 @@ def train(
             moved, targets = move(inputs, device), targets.to(device)
             value = loss(moved, model(*moved), targets)
             optimizer.zero_grad(set_to_none=True)
-            value.backward()
+            value.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total, seen = total + value.detach(), seen + 1
         if not seen:

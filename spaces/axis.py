@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from spaces.errors import Problem
 from spaces.parameter import Parameter, Value
@@ -32,7 +34,7 @@ def parse_axis(parameter: Parameter, given: object) -> tuple[Axis | None, list[P
     """
     if isinstance(given, Mapping):
         return _parse_range(parameter, given)
-    values = list(given) if isinstance(given, (list, tuple)) else [given]
+    values: list[Any] = list(given) if isinstance(given, (list, tuple)) else [given]
     problems = [Problem(parameter.name, message) for value in values if (message := parameter.domain.problem(value))]
     if not values:
         problems.append(Problem(parameter.name, "an empty list; give at least one value"))
@@ -42,12 +44,11 @@ def parse_axis(parameter: Parameter, given: object) -> tuple[Axis | None, list[P
     return (None, problems) if problems else (Axis(parameter.name, tuple(values)), [])
 
 
-def _parse_range(parameter: Parameter, given: Mapping[object, object]) -> tuple[Axis | None, list[Problem]]:
+def _parse_range(parameter: Parameter, given: Mapping[Any, Any]) -> tuple[Axis | None, list[Problem]]:
     wrong = _range_problem(given)
     if wrong:
         return None, [Problem(parameter.name, wrong)]
     low, high, step = (given[key] for key in ("low", "high", "step"))
-    assert isinstance(low, (int, float)) and isinstance(high, (int, float)) and isinstance(step, (int, float))
     # Rounding keeps 0.1 + 2 * 0.1 at 0.3: equal values must have equal digests.
     count = int((high - low) / step + 1e-9) + 1
     values = [_tidy(low + index * step) for index in range(count)]
@@ -59,19 +60,20 @@ def _parse_range(parameter: Parameter, given: Mapping[object, object]) -> tuple[
     return Axis(parameter.name, tuple(values), step=step if count > 1 else None), []
 
 
-def _range_problem(given: Mapping[object, object]) -> str | None:
+def _range_problem(given: Mapping[Any, Any]) -> str | None:
     form = "a range is written {low: …, high: …, step: …}"
     if unknown := sorted(str(key) for key in given if key not in ("low", "high", "step")):
         return f"unknown key {', '.join(unknown)}; {form}"
     if "step" not in given and {"low", "high"} <= set(given):
         return f"step is missing: trials share work only where values repeat; {form}"
     for key in ("low", "high", "step"):
-        if isinstance(given.get(key), bool) or not isinstance(given.get(key), (int, float)):
-            return f"{key} is {given.get(key)!r}, not a number; {form}"
+        value = given.get(key)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            return f"{key} is {value!r}, not a number; {form}"
     low, high, step = given["low"], given["high"], given["step"]
-    if step <= 0:  # type: ignore[operator]
+    if step <= 0:
         return f"step is {step!r}; it must be above 0"
-    if low > high:  # type: ignore[operator]
+    if low > high:
         return f"low {low!r} is above high {high!r}"
     return None
 

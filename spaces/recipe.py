@@ -115,7 +115,8 @@ def _read_step(spec: StepSpec, given: object, where: str) -> tuple[dict[str, Val
         value = given.get(key, parameter.default)
         if value is None:
             # A value that is only sometimes needed is asked for when it applies.
-            if parameter is spec.switch or parameter.applies(values):
+            off = values.get(spec.switch.name) == NONE
+            if parameter is spec.switch or (not off and parameter.applies(values)):
                 problems.append(Problem(f"{where}.{key}", f"is missing; legal: {_legal(parameter.domain)}"))
         elif message := parameter.domain.problem(value):
             problems.append(Problem(f"{where}.{key}", message))

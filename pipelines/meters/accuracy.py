@@ -15,7 +15,7 @@ from pipelines.task import Split, Task, score_of
 class Accuracy:
     """The mean score over the validation split, of the file reloaded in a fresh session."""
 
-    metrics = (
+    metrics: tuple[Metric, ...] = (
         Metric("accuracy", "maximize", "mean score on the validation split"),
         Metric("accuracy_drop", "minimize", "the exported teacher's accuracy less this file's"),
     )

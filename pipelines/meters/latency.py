@@ -31,7 +31,7 @@ class Latency:
     wall's. `benchmarks/fidelity.py` compares estimators.
     """
 
-    metrics = (
+    metrics: tuple[Metric, ...] = (
         Metric("latency_ms", "minimize", "low quantile (p10) of one call's duration"),
         Metric("latency_ratio", "minimize", "latency relative to the exported teacher's in the same rounds"),
         Metric("latency_wall_p50_ms", "minimize", "median of one call's duration on the wall clock"),

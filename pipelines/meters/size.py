@@ -8,7 +8,7 @@ from pipelines.meters.meter import Metric, Subject
 class Size:
     """Bytes of the file that would be shipped, as it lies on the disk."""
 
-    metrics = (
+    metrics: tuple[Metric, ...] = (
         Metric("size_mb", "minimize", "exported file, in units of 1,000,000 bytes"),
         Metric("size_ratio", "minimize", "size relative to the exported teacher's"),
     )

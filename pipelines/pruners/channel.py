@@ -27,7 +27,7 @@ class ChannelPruner:
     """
 
     name = "channel"
-    parameters = (
+    parameters: tuple[Parameter, ...] = (
         Parameter(
             "pruning.ratio",
             Interval(0, 1, open_low=True, open_high=True),

@@ -33,7 +33,7 @@ class StaticInt8:
     """
 
     name = "static-int8"
-    parameters = (
+    parameters: tuple[Parameter, ...] = (
         Parameter(
             "quantization.calibrator",
             Options(tuple(METHODS)),

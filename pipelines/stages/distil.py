@@ -50,7 +50,7 @@ class Distil:
 
     name = "distil"
     version = 1
-    libraries = ("torch",)
+    libraries: tuple[str, ...] = ("torch",)
 
     def settings(self, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""

@@ -28,7 +28,7 @@ class Export:
 
     name = "export"
     version = 1
-    libraries = ("torch", "onnx")
+    libraries: tuple[str, ...] = ("torch", "onnx")
 
     def settings(self, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""

@@ -26,7 +26,7 @@ class Prune:
 
     name = "prune"
     version = 1
-    libraries = ("torch", "torch-pruning")
+    libraries: tuple[str, ...] = ("torch", "torch-pruning")
 
     def settings(self, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""

@@ -26,7 +26,7 @@ class Quantize:
 
     name = "quantize"
     version = 1
-    libraries = ("onnx", "onnxruntime")
+    libraries: tuple[str, ...] = ("onnx", "onnxruntime")
 
     def settings(self, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""

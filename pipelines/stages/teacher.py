@@ -18,7 +18,7 @@ class TrainTeacher:
 
     name = "teacher"
     version = 1
-    libraries = ("torch",)
+    libraries: tuple[str, ...] = ("torch",)
 
     def settings(self, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""

@@ -80,7 +80,7 @@ class Digits:
         """Batches of images (N, 1, 8, 8) in 0…1 and labels (N,); ``train`` is shuffled and shifted by up to a pixel."""
         x, y = self._data[split]
         order = torch.randperm(len(y)) if split == "train" else torch.arange(len(y))
-        for chosen in order.split(self._batch_size):
+        for chosen in torch.split(order, self._batch_size):
             yield _shift(x[chosen]) if split == "train" else x[chosen], y[chosen]
 
     def example_input(self) -> Tensor:
