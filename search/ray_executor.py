@@ -84,7 +84,9 @@ class RayExecutor:
         except Exception as error:  # Ray's connection errors have no common base
             raise SweepError(
                 f"cannot reach Ray at {address!r}: {_first_line(error)}; "
-                "check cluster.address and that 'ray status' answers there"
+                "check cluster.address and that 'ray status' answers there "
+                "(set RAY_AUTH_MODE=token if the cluster asks for a token, as one does that was started where "
+                "~/.ray/auth_token exists)"
             ) from error
 
     def _slots(self) -> int:
