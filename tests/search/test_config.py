@@ -1,0 +1,185 @@
+import datetime
+
+import pytest
+import yaml
+
+from search.config import load_config, parse_config, read_yaml
+from search.objective import Constraint, Objective
+from spaces import InputError
+
+
+def problems_of(call) -> dict[str, str]:
+    with pytest.raises(InputError) as told:
+        call()
+    return {problem.where: problem.message for problem in told.value.problems}
+
+
+def test_what_is_left_out_has_its_default(make_raw) -> None:
+    raw = make_raw()
+    for section in ("objectives", "search"):
+        del raw[section]
+    config = parse_config(raw)
+    assert config.objectives == (
+        Objective("accuracy", "maximize"),
+        Objective("latency_ms", "minimize"),
+        Objective("size_mb", "minimize"),
+    )
+    assert config.constraints == ()
+    assert (config.search.sampler, config.search.trials, config.search.seed) == ("tpe", 40, 0)
+    assert config.cluster.address == "local"
+    assert config.experiment == "small"
+    assert parse_config(make_raw(tracking={"experiment": "other"})).experiment == "other"
+
+
+def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_raw) -> None:
+    raw = make_raw(
+        sweep="a/b",
+        task={"args": 3},
+        space={"student": {"depht": [1]}, "prunning": {}, "quantization": {"scheme": ["int9"]}},
+        objectives={"acuracy": "maximize", "size_mb": "minimise"},
+        constraints={"latency": "<= 3", "accuracy": 0.9},
+        training={"student_epochs": -1, "learning_rate": 0, "teacher_epochs": 1.5},
+        target={"runtime": "onnxrt", "device": "tpu", "threads": "two"},
+        search={"sampler": "tpee", "trails": 7, "trials": 0},
+        cluster={"cpus_per_trial": True, "gpus_per_trial": "all"},
+        tracking=["mlflow"],
+        notes="hello",
+    )
+    found = problems_of(lambda: parse_config(raw))
+    expected = {
+        "sweep": ["'a/b' is not a name"],
+        "task.args": ["3 is not a mapping"],
+        "space.student.depht": ["did you mean 'depth'", "legal: depth"],
+        "space.prunning": ["did you mean 'pruning'", "legal: student, distillation, pruning, quantization"],
+        "space.quantization.scheme": ["'int9'", "legal: none, dynamic-int8, static-int8"],
+        "objectives.acuracy": ["did you mean 'accuracy'", "latency_ms"],
+        "objectives.size_mb": ["'minimise'", "did you mean 'minimize'"],
+        "constraints.latency": ["'latency'", "latency_ms"],
+        "constraints.accuracy": ["0.9 is not a bound", '">= NUMBER"'],
+        "training.student_epochs": ["-1 is out of range", ">= 0"],
+        "training.learning_rate": ["0 is out of range", "> 0"],
+        "training.teacher_epochs": ["1.5 is not a whole number"],
+        "target.runtime": ["'onnxrt'", "did you mean 'onnxruntime'"],
+        "target.device": ["'tpu'", "legal: cpu"],
+        "target.threads": ["'two' is not a whole number"],
+        "search.sampler": ["'tpee'", "did you mean 'tpe'", "legal: tpe, nsga2, random"],
+        "search.trails": ["did you mean 'trials'", "legal: sampler, trials, seed"],
+        "search.trials": ["0 is out of range", ">= 1"],
+        "cluster.cpus_per_trial": ["True is not a whole number"],
+        "cluster.gpus_per_trial": ["'all' is not a number"],
+        "tracking": ["['mlflow'] is not a mapping", "legal keys: experiment, uri"],
+        "notes": ["'notes' is not known", "legal: sweep, task, space"],
+    }
+    assert set(found) == set(expected)
+    for where, parts in expected.items():
+        assert [part for part in parts if part not in found[where]] == [], found[where]
+
+
+@pytest.mark.parametrize("missing", ["sweep", "task", "space"])
+def test_what_has_to_be_there_is_missed(make_raw, missing) -> None:
+    raw = make_raw()
+    del raw[missing]
+    assert problems_of(lambda: parse_config(raw)) == {missing: "is missing"}
+
+
+@pytest.mark.parametrize("objectives", [{}, ["accuracy"], "accuracy"])
+def test_objectives_are_a_mapping_of_at_least_one(make_raw, objectives) -> None:
+    raw = make_raw() | {"objectives": objectives}
+    assert "is not a mapping such as" in problems_of(lambda: parse_config(raw))["objectives"]
+
+
+def test_an_empty_section_is_told(make_raw) -> None:
+    assert "legal keys: sampler" in problems_of(lambda: parse_config(make_raw(search=None)))["search"]
+
+
+def test_constraints_are_read(make_config) -> None:
+    config = make_config(constraints={"accuracy": ">= 0.9", "size_mb": "<2"})
+    assert config.constraints == (Constraint("accuracy", ">=", 0.9), Constraint("size_mb", "<", 2))
+
+
+def test_a_key_given_twice_is_told_with_its_line(write_yaml) -> None:
+    path = write_yaml("sweep: a\ntask: {use: digits}\nspace:\n  student: {depth: 1}\n  student: {depth: 2}\n")
+    assert problems_of(lambda: load_config(path)) == {f"{path}:5:3": "not YAML: 'student' is given twice"}
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [("a: [1\nb: 2\n", ":2:2"), ("a: {b: 1", ":1:9"), ("? [a]\n: 1\n", ":1:3"), ("a: \tb: c", ""), ("\x00", "")],
+)
+def test_what_is_not_yaml_is_told_with_its_place(write_yaml, text, where) -> None:
+    path = write_yaml(text)
+    ((found, message),) = problems_of(lambda: read_yaml(path)).items()
+    assert found.startswith(f"{path}{where}")
+    assert message.startswith("not YAML: ")
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "word"])
+def test_what_is_no_mapping_is_told(write_yaml, text) -> None:
+    path = write_yaml(text)
+    assert "is not a mapping; legal keys: sweep" in problems_of(lambda: load_config(path))[str(path)]
+
+
+def test_what_cannot_be_read_is_told(tmp_path) -> None:
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    assert "not UTF-8" in problems_of(lambda: load_config(binary))[str(binary)]
+    absent = tmp_path / "absent.yaml"
+    assert "No such file" in problems_of(lambda: load_config(absent))[str(absent)]
+    assert "directory" in problems_of(lambda: load_config(tmp_path))[str(tmp_path)]
+
+
+def test_overrides_replace_and_add(write_yaml, make_raw) -> None:
+    path = write_yaml(make_raw())
+    config = load_config(
+        path,
+        ["search.trials=3", "training.student_epochs=1", "space.student.depth=[1, 3]", "sweep=b", "tracking.uri=a=b"],
+    )
+    assert config.search.trials == 3
+    assert config.training.student_epochs == 1
+    assert config.space.axis("student.depth").values == (1, 3)
+    assert config.sweep == "b"
+    assert config.tracking.uri == "a=b"
+    assert parse_config(yaml.safe_load(config.dump())) == config
+
+
+def test_wrong_overrides_are_told_beside_the_other_problems(write_yaml, make_raw) -> None:
+    path = write_yaml(make_raw(search={"seed": -1}))
+    wrong = ["search.trials", "=3", "sweep.name=3", "search.trials=[1", "search.trials=many"]
+    found = problems_of(lambda: load_config(path, wrong))
+    assert found["-o search.trials"] == "write -o key.path=value"
+    assert found["-o =3"] == "write -o key.path=value"
+    assert found["-o sweep.name=3"] == "sweep is not a section"
+    assert found["-o search.trials=[1"] == "'[1' is not a YAML value"
+    assert "'many' is not a whole number" in found["search.trials"]
+    assert "-1 is out of range" in found["search.seed"]
+    assert problems_of(lambda: load_config(write_yaml(make_raw()), ["a"])) == {"-o a": "write -o key.path=value"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"search": {"trials": 99, "sampler": "tpe"}}, []),
+        ({"cluster": {"cpus_per_trial": 2}, "tracking": {"experiment": "x"}}, []),
+        ({"sweep": "other"}, []),
+        ({"target": {"threads": 1}}, []),
+        ({"target": {"threads": 2}}, ["target"]),
+        ({"search": {"seed": 1}}, ["search.seed"]),
+        ({"space": {"student": {"depth": [1, 2]}}}, ["space"]),
+        ({"task": {"args": {"batch_size": 32}}}, ["task"]),
+        ({"training": {"student_epochs": 1}, "constraints": {"accuracy": "> 0.5"}}, ["constraints", "training"]),
+        ({"objectives": {"size_ratio": "minimize"}}, ["objectives"]),
+    ],
+)
+def test_what_makes_it_another_sweep(make_config, changes, expected) -> None:
+    assert make_config(**changes).differences(make_config()) == expected
+
+
+def test_the_digest_says_whether_files_are_the_same(make_config) -> None:
+    assert make_config().digest == make_config().digest
+    assert make_config().digest != make_config(search={"trials": 13}).digest
+
+
+def test_a_value_that_only_yaml_knows_is_no_crash(make_raw) -> None:
+    raw = make_raw(search={"trials": datetime.date(2026, 1, 1)})
+    assert "is not a whole number" in problems_of(lambda: parse_config(raw))["search.trials"]

@@ -1,0 +1,119 @@
+import pytest
+
+from pipelines import STEPS
+from search.sampler import SAMPLERS, Sampler
+from search.trial import Result, Trial
+from spaces import Recipe
+
+pytestmark = pytest.mark.parametrize("name", SAMPLERS)
+
+
+@pytest.fixture
+def make_sampler(make_config):
+    def make(name: str, seed: int = 0, history: int = 400, **space) -> Sampler:
+        config = make_config(constraints={"accuracy": ">= 0.9"}, **({"space": space} if space else {}))
+        return Sampler(name, config.space, config.objectives, config.constraints, seed, history)
+
+    return make
+
+
+@pytest.fixture
+def drive(config, analytic):
+    """Ask and learn `count` times; every fifth trial fails. Gives the trials, the teacher first."""
+
+    def run(sampler: Sampler, count: int, first: int = 0) -> list[Trial]:
+        trials = []
+        for number in range(first, first + count):
+            params = sampler.suggest() if number else {}
+            if params is None:
+                break
+            recipe = config.space.recipe(params) if number else Recipe()
+            outcome = analytic(recipe)
+            failed = number % 5 == 4
+            result = Result(number, 0.0, 1.0, {} if failed else outcome.metrics, "bad" if failed else "")
+            trial = Trial(number, recipe, params, recipe.label(STEPS), 0.0, result)
+            sampler.learn(trial)
+            trials.append(trial)
+        return trials
+
+    return run
+
+
+def test_no_recipe_is_suggested_twice(name, make_sampler, drive) -> None:
+    trials = drive(make_sampler(name), 60)
+    assert len(trials) == 60
+    assert len({trial.recipe.digest for trial in trials}) == 60
+
+
+def test_a_small_space_is_used_up_exactly(name, make_sampler, config, drive) -> None:
+    sampler = make_sampler(name, student={"depth": ["none", 1]}, pruning={"ratio": [0.25, 0.5]})
+    size = 4 * 3 * 2  # students × prunings × quantizations, the teacher among them
+    trials = drive(sampler, 100)
+    assert len({trial.recipe.digest for trial in trials}) == len(trials) == size
+    assert sampler.suggest() is None
+    assert sampler.suggest() is None
+
+
+def test_a_space_is_used_up_exactly_with_nothing_learned_in_between(name, make_sampler, config) -> None:
+    sampler = make_sampler(name, student={"depth": 1}, pruning={"ratio": [0.25, 0.5]})
+    suggested = []
+    while params := sampler.suggest():
+        suggested.append(config.space.recipe(params).digest)
+    assert len(set(suggested)) == len(suggested) == 3 * 3 * 2
+
+
+def test_the_same_seed_suggests_the_same_and_another_seed_does_not(name, make_sampler, drive) -> None:
+    def digests(seed: int) -> list[str]:
+        return [trial.recipe.digest for trial in drive(make_sampler(name, seed), 30)]
+
+    assert digests(3) == digests(3)
+    assert digests(3) != digests(4)
+
+
+def test_a_baseline_without_parameters_does_no_harm(name, make_sampler, drive) -> None:
+    """All axes are still suggested, conditional ones included."""
+    trials = drive(make_sampler(name), 50)
+    seen = {key for trial in trials for key in trial.params}
+    assert seen >= {"student.depth", "distillation.temperature", "pruning.ratio", "quantization.scheme"}
+    for key in ("student.depth", "quantization.scheme", "pruning.method"):
+        assert len({trial.params[key] for trial in trials if key in trial.params}) > 1
+
+
+def test_it_begins_anew_past_its_history_and_goes_on_as_before(name, make_sampler, drive) -> None:
+    sampler = make_sampler(name, history=8)
+    trials = drive(sampler, 70)
+    assert len({trial.recipe.digest for trial in trials}) == 70
+
+
+def test_trials_that_run_while_it_begins_anew_are_learned_when_they_end(name, make_sampler, config, analytic) -> None:
+    sampler = make_sampler(name, history=8)
+    running = [sampler.suggest() for _ in range(40)]
+    for number, params in enumerate(running):
+        recipe = config.space.recipe(params)
+        result = Result(number, 0.0, 1.0, analytic(recipe).metrics)
+        sampler.learn(Trial(number, recipe, params, "", 0.0, result))
+    again = [sampler.suggest() for _ in range(20)]
+    assert len({config.space.recipe(params).digest for params in [*running, *again]}) == 60
+
+
+def test_a_resumed_sampler_knows_what_was_tried(name, make_sampler, drive, make_trial, config) -> None:
+    trials = drive(make_sampler(name), 40)
+    first = make_sampler(name)
+    first.resume(trials)
+    suggested = first.suggest()
+    digest = config.space.recipe(suggested).digest
+    assert digest not in {trial.recipe.digest for trial in trials}
+    running = Trial(40, config.space.recipe(suggested), suggested, "", 0.0)
+    second = make_sampler(name)
+    second.resume([*trials, running])
+    assert all(
+        config.space.recipe(second.suggest()).digest not in {digest, *(trial.recipe.digest for trial in trials)}
+        for _ in range(20)
+    )
+
+
+def test_a_range_suggests_the_values_of_its_axis(name, make_sampler, drive) -> None:
+    sampler = make_sampler(name, pruning={"method": "channel", "ratio": {"low": 0.1, "high": 0.9, "step": 0.1}})
+    ratios = {trial.params["pruning.ratio"] for trial in drive(sampler, 80) if trial.params}
+    assert ratios <= {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}
+    assert len(ratios) > 5

@@ -1,0 +1,148 @@
+import optuna
+import pytest
+from optuna.storages.journal import JournalFileBackend, JournalStorage
+
+from search.standing import Standing
+from search.study import Study, read_trials
+from search.trial import Result, run_trial
+
+
+@pytest.fixture
+def play(analytic):
+    """Ask and tell `count` trials; the third fails."""
+
+    def run(study: Study, count: int):
+        for _ in range(count):
+            trial = study.ask()
+            result = run_trial(trial.number, trial.recipe, analytic)
+            study.tell(Result(2, 1.0, 2.0, reason="bad", details="why") if trial.number == 2 else result)
+
+    return run
+
+
+def test_the_teacher_comes_first_and_nothing_twice(config, folder, play) -> None:
+    study = Study(config, folder)
+    play(study, 8)
+    assert [trial.number for trial in study.trials] == list(range(8))
+    assert study.trials[0].label == "teacher"
+    assert study.trials[0].recipe.steps == ()
+    assert len({trial.recipe.digest for trial in study.trials}) == 8
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+def test_what_was_asked_and_told_is_there_when_it_is_opened_again(make_config, folder, play, sampler) -> None:
+    config = make_config(search={"sampler": sampler}, constraints={"accuracy": ">= 0.9"})
+    study = Study(config, folder)
+    play(study, 6)
+    running = study.ask()
+    again = Study(config, folder)
+    assert [t.result for t in again.trials] == [t.result for t in study.trials]
+    assert [(t.recipe, t.params, t.label) for t in again.trials] == [
+        (t.recipe, t.params, t.label) for t in study.trials
+    ]
+    assert again.trials[-1].state == "running"
+    assert again.id == study.id
+    assert again.standing == Standing.of(again.trials, config)
+    assert again.standing.front.members[0].result == study.standing.front.members[0].result
+    again.tell(Result(running.number, 1.0, 2.0, reason="bad"))
+    assert again.ask().number == 7
+    assert read_trials(folder) == Study(config, folder).trials
+
+
+def test_telling_twice_is_an_error(config, folder, play) -> None:
+    study = Study(config, folder)
+    play(study, 3)
+    for number, state in ((0, "complete"), (2, "failed")):
+        with pytest.raises(ValueError, match=f"trial {number} is {state} already"):
+            study.tell(Result(number, 1.0, 2.0, {"accuracy": 0.1, "latency_ms": 1.0, "size_mb": 1.0}))
+    assert Study(config, folder).trials[0].metrics["accuracy"] == pytest.approx(0.99)
+
+
+def test_results_that_nobody_has_told_are_collected(config, folder, play) -> None:
+    study = Study(config, folder)
+    play(study, 2)
+    first, second, third = study.ask(), study.ask(), study.ask()
+    metrics = {"accuracy": 0.5, "latency_ms": 1.0, "size_mb": 1.0}
+    Result(first.number, 1.0, 2.0, metrics).write(folder.results)
+    Result(third.number, 1.0, 2.0, reason="bad").write(folder.results)
+    Result(0, 1.0, 2.0, reason="written by a worker of a killed driver").write(folder.results)
+    again = Study(config, folder)
+    assert [trial.number for trial in again.collect()] == [first.number, third.number]
+    assert again.collect() == []
+    assert [trial.state for trial in again.trials] == ["complete", "complete", "complete", "running", "failed"]
+    assert not (folder.results / f"{first.number}.json").exists()
+    assert second.number == 3
+
+
+def test_a_driver_killed_while_telling_loses_nothing(make_config, folder, play) -> None:
+    """The result is noted in the study, but the trial's state is not changed yet."""
+    config = make_config(constraints={"accuracy": ">= 0.9"})
+    study = Study(config, folder)
+    trial = study.ask()
+    result = Result(trial.number, 1.0, 2.0, {"accuracy": 0.95, "latency_ms": 1.0, "size_mb": 1.0})
+    result.write(folder.results)
+    lines = folder.journal.read_bytes().splitlines(keepends=True)
+    study.tell(result)
+    told = folder.journal.read_bytes().splitlines(keepends=True)
+    for count in range(len(lines), len(told)):
+        folder.journal.write_bytes(b"".join(told[:count]))
+        result.write(folder.results)
+        assert read_trials(folder)[0].state == "running"
+        again = Study(config, folder)
+        assert [each.number for each in again.collect()] == [trial.number]
+        assert Study(config, folder).trials[0].result == result
+
+
+def test_a_torn_last_line_is_mended(config, folder, play) -> None:
+    study = Study(config, folder)
+    play(study, 4)
+    whole = folder.journal.read_bytes()
+    folder.journal.write_bytes(whole + b'{"op_code":4,"worker_id"')
+    assert len(read_trials(folder)) == 4
+    again = Study(config, folder)
+    play(again, 2)
+    assert folder.journal.read_bytes().startswith(whole + b'{"op_code":')
+    assert [trial.state for trial in Study(config, folder).trials] == ["complete"] * 2 + ["failed"] + ["complete"] * 3
+
+
+def test_a_journal_torn_anywhere_can_be_gone_on_with(config, folder, play) -> None:
+    study = Study(config, folder)
+    play(study, 2)
+    whole = folder.journal.read_bytes()
+    for length in range(0, len(whole), 97):
+        folder.journal.write_bytes(whole[:length])
+        read_trials(folder)
+        again = Study(config, folder)
+        states = [trial.state for trial in again.trials]
+        assert states in ([], ["running"], ["complete"], ["complete", "running"], ["complete", "complete"])
+        assert again.ask().number == len(states)
+
+
+def test_optuna_can_load_it_plainly(make_config, folder, play) -> None:
+    config = make_config(constraints={"accuracy": ">= 0.9"})
+    study = Study(config, folder)
+    play(study, 8)
+    plain = optuna.load_study(study_name="small", storage=JournalStorage(JournalFileBackend(str(folder.journal))))
+    assert plain.metric_names == ["accuracy", "latency_ms", "size_mb"]
+    assert [trial.number for trial in plain.trials] == list(range(8))
+    assert plain.trials[2].state == optuna.trial.TrialState.FAIL
+    for ours, theirs in zip(study.trials, plain.trials, strict=True):
+        assert set(theirs.params) <= set(ours.params)
+        if ours.state == "complete":
+            assert theirs.values == [ours.metrics[name] for name in plain.metric_names]
+    numbers = {trial.number for trial in plain.best_trials}
+    assert numbers == {trial.number for trial in study.standing.front.members}
+
+
+def test_reading_before_anything_was_asked(config, folder) -> None:
+    assert read_trials(folder) == []
+    folder.journal.touch()
+    assert read_trials(folder) == []
+
+
+def test_a_used_up_space_is_the_end(make_config, folder, play) -> None:
+    space = {"student": {"depth": "none"}, "pruning": {"method": "none", "ratio": 0.5}}
+    study = Study(make_config(space=space), folder)
+    play(study, 2)
+    assert study.ask() is None
+    assert len(Study(make_config(space=space), folder).trials) == 2
