@@ -75,7 +75,7 @@ class RayExecutor:
         address = self._cluster.address
         try:
             ray.init(
-                address=None if address == "local" else address,
+                address=address,  # without one, Ray would join whatever cluster was started last on this machine
                 include_dashboard=False if address == "local" else None,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
