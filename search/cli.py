@@ -133,13 +133,9 @@ def _main() -> int:
         result: Any = app(standalone_mode=False)
     except InputError as error:
         return _say(2, *map(str, error.problems))
-    except KeyboardInterrupt:
-        return _say(130, "interrupted; the same command goes on from here")
     except Exception as error:
         import click
 
-        if isinstance(error, click.exceptions.Abort):
-            return _say(130, "interrupted; the same command goes on from here")
         if isinstance(error, click.ClickException):
             error.show()
             return 2
@@ -149,7 +145,8 @@ def _main() -> int:
         if isinstance(error, (SweepError, TrialFailed)):
             return _say(1, str(error))
         raise
-    return result if isinstance(result, int) else 0
+    # Typer itself turns an interruption into this exit code.
+    return _say(130, "interrupted; the same command goes on from here") if result == 130 else 0
 
 
 def _say(code: int, *lines: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from pathlib import Path
 from uuid import uuid4
@@ -69,7 +68,6 @@ class Study:
             if params is None:
                 return None
             recipe = self.config.space.recipe(params)
-        started = time.time()
         chosen, distributions = chosen_params(self.config.space, params)
         self._study.add_trial(
             optuna.trial.create_trial(
@@ -81,7 +79,7 @@ class Study:
         )
         frozen = self._study.get_trials(deepcopy=False)[-1]
         self._storage_ids[frozen.number] = frozen._trial_id
-        trial = Trial(frozen.number, recipe, params, recipe.label(STEPS), started)
+        trial = _trial(frozen)
         self._trials[trial.number] = trial
         self.standing = self.standing.with_started()
         return trial

@@ -123,7 +123,8 @@ class Tracker:
             self._project(ending)
 
     def _project(self, ending: Status | None) -> None:
-        for attempt in range(3 if ending else 1):
+        for pause_s in (0, 1, 2) if ending else (0,):
+            time.sleep(pause_s)
             try:
                 self._try_project(ending)
                 self.problem = None
@@ -132,8 +133,6 @@ class Tracker:
                 self.problem = f"{type(error).__name__}: {error}"
                 self._projection = None  # what was asked for may have been done: look before it is asked for again
                 LOG.debug("MLflow is behind", exc_info=True)
-                if ending:
-                    time.sleep(attempt)
 
     def _try_project(self, ending: Status | None) -> None:
         if self._projection is None:

@@ -1,0 +1,151 @@
+import pytest
+
+from search.config import parse_config
+from search.errors import SweepError
+from search.executor import InlineExecutor
+from search.saved import load_sweep
+from search.study import read_trials
+from search.sweep import run_sweep
+from spaces import InputError
+
+
+class Interrupted:
+    """Stops like a Ctrl-C after some trials."""
+
+    def __init__(self, evaluate, count: int) -> None:
+        self.evaluate, self.left = evaluate, count
+
+    def __call__(self, recipe):
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return self.evaluate(recipe)
+
+
+def test_the_known_front_is_found(run_inline, analytic_raw, true_front, workspace) -> None:
+    sweep = run_inline(parse_config(analytic_raw))
+    assert sweep.tracking_problem is None
+    assert len(sweep.trials) == sweep.standing.complete == 24  # all there are, though 100 were asked for
+    found = {
+        (*(step.name for step in trial.recipe.steps), *(str(s.params["ratio"]) for s in trial.recipe.steps[:-1]))
+        for trial in sweep.standing.front.members
+    }
+    assert found == true_front
+    # Three boxes of accuracy and two equal costs of 1/2, 3/8, 1/4 and 1/8 of the baseline's, nested.
+    accuracies, costs = [0.99, 0.9675, 0.945, 0.9225], [1 / 2, 3 / 8, 1 / 4, 1 / 8]
+    volume, below = 0.0, 0.0
+    for accuracy, cost in sorted(zip(accuracies, costs, strict=True)):
+        volume += (accuracy - below) / 0.99 * (1.1 - cost) ** 2 / 1.1**2
+        below = accuracy
+    assert sweep.standing.hypervolume == pytest.approx(volume)
+    assert load_sweep("small", workspace) == sweep
+
+
+def test_failing_recipes_are_recorded_with_their_reason_and_the_sweep_goes_on(make_config, run_inline, picky) -> None:
+    sweep = run_inline(make_config(search={"trials": 20}), picky)
+    assert sweep.standing.finished == len(sweep.trials) == 20
+    reasons = {trial.label[:2]: trial.result.reason for trial in sweep.trials if trial.result.reason}
+    assert reasons["d1"] == "too shallow [/really]"
+    assert reasons["d2"] == "ValueError: unlucky"
+    assert reasons["d3"].startswith("out of memory")
+    assert sweep.standing.failed == sum(trial.label.startswith("d") for trial in sweep.trials) == 19
+    assert [trial.number for trial in sweep.standing.front.members] == [0]
+
+
+def test_all_may_fail(make_config, run_inline) -> None:
+    def evaluate(recipe):
+        raise ValueError("never")
+
+    sweep = run_inline(make_config(search={"trials": 3}), evaluate)
+    assert (sweep.standing.complete, sweep.standing.failed) == (0, 3)
+    assert sweep.standing.front.members == ()
+    assert {trial.result.reason for trial in sweep.trials} == {"ValueError: never"}
+
+
+def test_going_on_adds_only_what_is_missing(make_config, run_inline, analytic) -> None:
+    first = run_inline(make_config(search={"trials": 5}))
+    done = []
+
+    def evaluate(recipe):
+        done.append(recipe)
+        return analytic(recipe)
+
+    second = run_inline(make_config(search={"trials": 8}), evaluate)
+    assert second.trials[:5] == first.trials
+    assert [trial.recipe for trial in second.trials[5:]] == done
+    assert len(done) == 3
+    assert run_inline(make_config(search={"trials": 8}), evaluate).trials == second.trials
+    assert run_inline(make_config(search={"trials": 2}), evaluate).trials == second.trials
+    assert len(done) == 3
+
+
+def test_an_interrupted_sweep_goes_on_with_the_trial_that_was_running(
+    make_config, run_inline, analytic, workspace
+) -> None:
+    config = make_config(search={"trials": 6})
+    with pytest.raises(KeyboardInterrupt):
+        run_inline(config, Interrupted(analytic, 3))
+    left = read_trials(workspace.sweep("small"))
+    assert [trial.state for trial in left] == ["complete"] * 3 + ["running"]
+    assert not workspace.sweep("small").is_running()
+    sweep = run_inline(config)
+    assert sweep.trials[:3] == tuple(left[:3])
+    assert sweep.trials[3].recipe == left[3].recipe
+    assert sweep.standing.complete == len(sweep.trials) == 6
+
+
+def test_a_result_that_was_spooled_by_a_killed_drivers_worker_counts(
+    make_config, run_inline, analytic, workspace
+) -> None:
+    config = make_config(search={"trials": 4})
+    with pytest.raises(KeyboardInterrupt):
+        run_inline(config, Interrupted(analytic, 2))
+    from search.trial import run_trial
+
+    folder = workspace.sweep("small")
+    running = read_trials(folder)[2]
+    spooled = run_trial(2, running.recipe, analytic)
+    spooled.write(folder.results)
+    sweep = run_inline(config)
+    assert sweep.trials[2].result == spooled
+    assert len(sweep.trials) == 4
+
+
+def test_another_search_under_the_same_name_is_refused(make_config, run_inline, workspace) -> None:
+    run_inline(make_config(search={"trials": 2}))
+    before = workspace.sweep("small").config.read_text(encoding="utf-8")
+    with pytest.raises(InputError) as told:
+        run_inline(make_config(search={"trials": 4, "seed": 1}, space={"student": {"depth": 1}}))
+    assert [problem.where for problem in told.value.problems] == ["space", "search.seed"]
+    assert "--fresh" in told.value.problems[0].message
+    assert workspace.sweep("small").config.read_text(encoding="utf-8") == before
+    assert len(read_trials(workspace.sweep("small"))) == 2
+
+
+def test_fresh_keeps_the_old_one_aside(make_config, run_inline, workspace) -> None:
+    old = run_inline(make_config(search={"trials": 3}))
+    new = run_inline(make_config(search={"trials": 2, "seed": 1}), fresh=True)
+    assert len(new.trials) == 2
+    assert workspace.sweeps() == ["small"]
+    (aside,) = workspace.studies.glob("small@*")
+    assert tuple(read_trials(workspace.sweep(aside.name))) == old.trials
+    assert read_trials(workspace.sweep("small")) == list(new.trials)
+
+
+def test_fresh_without_an_earlier_one_is_a_start(make_config, run_inline, workspace) -> None:
+    assert len(run_inline(make_config(search={"trials": 2}), fresh=True).trials) == 2
+    assert [path.name for path in workspace.studies.iterdir()] == ["small"]
+
+
+def test_a_sweep_that_runs_is_left_alone(make_config, run_inline, analytic, workspace) -> None:
+    config = make_config(search={"trials": 1})
+    refused = []
+
+    def evaluate(recipe):
+        with pytest.raises(SweepError, match="is running in another process") as told:
+            run_sweep(config, workspace, executor=InlineExecutor(), evaluate=analytic)
+        refused.append(told.value)
+        return analytic(recipe)
+
+    assert run_inline(config, evaluate).standing.complete == 1
+    assert len(refused) == 1

@@ -1,0 +1,239 @@
+import csv
+import json
+import re
+import shutil
+import time
+from collections import Counter
+
+import mlflow
+import pytest
+from mlflow.tracking import MlflowClient
+
+from search import tracker
+from search.config import parse_config
+from search.executor import InlineExecutor
+from search.sweep import run_sweep
+from search.tracker import NUMBER, PARENT, PARETO
+from search.workspace import Workspace
+
+
+@pytest.fixture
+def runs_in():
+    """The parents and the children that MLflow shows, by trial number."""
+
+    def read(workspace):
+        client = MlflowClient(workspace.tracking_uri)
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        runs = client.search_runs(experiments, max_results=1000)
+        parents = [run for run in runs if PARENT not in run.data.tags]
+        children = [run for run in runs if PARENT in run.data.tags]
+        numbers = Counter(run.data.tags[NUMBER] for run in children)
+        assert set(numbers.values()) <= {1}
+        return parents, {int(run.data.tags[NUMBER]): run for run in children}
+
+    return read
+
+
+@pytest.fixture
+def runs_of(workspace, runs_in):
+    return lambda: runs_in(workspace)
+
+
+@pytest.fixture
+def artifact(workspace, tmp_path):
+    client = MlflowClient(workspace.tracking_uri)
+
+    def read(run, name: str) -> str:
+        with open(client.download_artifacts(run.info.run_id, name), encoding="utf-8") as stream:
+            return stream.read()
+
+    return read
+
+
+def check_mirror(sweep, parents, children) -> None:
+    """MLflow says what the sweep says: no more, no less."""
+    (parent,) = parents
+    assert sorted(children) == [trial.number for trial in sweep.trials]
+    members = {trial.number for trial in sweep.standing.front.members}
+    for trial in sweep.trials:
+        run = children[trial.number]
+        assert run.data.tags[PARENT] == parent.info.run_id
+        assert run.info.status == {"complete": "FINISHED", "failed": "FAILED"}[trial.state]
+        assert run.info.run_name == trial.label
+        assert run.data.tags["recipe.digest"] == trial.recipe.digest
+        assert run.data.tags[PARETO] == ("true" if trial.number in members else "false")
+        assert run.data.params == {f"{s.name}.{key}": str(value) for s in trial.recipe.steps for key, value in s.items}
+        assert {name: run.data.metrics[name] for name in trial.metrics} == pytest.approx(dict(trial.metrics))
+        if trial.state == "failed":
+            assert run.data.tags["failure"] == trial.result.reason
+            assert trial.result.reason in run.data.tags["mlflow.note.content"]
+
+
+def test_what_a_person_sees_in_mlflow(make_config, run_inline, picky, runs_of, artifact) -> None:
+    config = make_config(
+        search={"trials": 20}, constraints={"accuracy": ">= 0.1"}, space={"student": {"depth": ["none", 1, 2]}}
+    )
+    sweep = run_inline(config, picky)
+    assert sweep.standing.complete >= 3
+    assert sweep.standing.failed >= 3
+    parents, children = runs_of()
+    check_mirror(sweep, parents, children)
+    (parent,) = parents
+    assert parent.info.status == "FINISHED"
+    assert parent.info.run_name == "small"
+    assert parent.data.tags["objective.accuracy"] == "maximize"
+    assert set(children[0].data.metrics) == {
+        *("accuracy", "latency_ms", "size_mb"),
+        *("seconds/teacher", "seconds/export", "seconds/trial"),
+    }
+    assert children[0].data.params == {}
+    assert children[0].data.tags["model.key"] == "e" * 32
+    reused = next(run for run in children.values() if run.data.params and run.info.status == "FINISHED")
+    assert reused.data.tags["stages.reused"] == "teacher"
+    unlucky = next(trial for trial in sweep.trials if trial.result.reason == "ValueError: unlucky")
+    assert "raise ValueError" in artifact(children[unlucky.number], "traceback.txt")
+    assert parent.data.metrics["trials_finished"] == 20
+    assert parent.data.metrics["trials_failed"] == sweep.standing.failed
+    assert parent.data.metrics["front_size"] == len(sweep.standing.front.members)
+    assert parent.data.metrics["hypervolume"] == pytest.approx(sweep.standing.hypervolume)
+    assert artifact(parent, "config.yaml") == config.dump()
+    rows = list(csv.DictReader(artifact(parent, "front.csv").splitlines()))
+    assert [int(row["trial"]) for row in rows] == [trial.number for trial in sweep.standing.front.members]
+    data = json.loads(re.search(r"const data = (\{.*\});", artifact(parent, "pareto.html"))[1])
+    assert len(data["trials"]) == sweep.standing.complete
+    note = parent.data.tags["mlflow.note.content"]
+    assert note.startswith(f"**{len(sweep.standing.front.members)} configurations on the Pareto front**")
+    assert "paredown pick small" in note.splitlines()[1]
+
+
+def test_going_on_continues_the_same_runs(make_config, run_inline, runs_of) -> None:
+    run_inline(make_config(search={"trials": 3}))
+    before, children = runs_of()
+    sweep = run_inline(make_config(search={"trials": 6}))
+    parents, more = runs_of()
+    check_mirror(sweep, parents, more)
+    assert parents[0].info.run_id == before[0].info.run_id
+    assert {number: more[number].info.run_id for number in children} == {n: r.info.run_id for n, r in children.items()}
+
+
+def test_what_mlflow_has_lost_is_written_again(
+    make_config, run_inline, analytic, workspace, tmp_path, runs_in, empty_mlflow
+) -> None:
+    config = make_config(search={"trials": 6})
+    run_inline(config)
+    bare = Workspace(tmp_path / "bare")
+    shutil.copytree(workspace.studies, bare.studies)
+    shutil.copyfile(empty_mlflow, bare.root / "mlflow.db")
+    sweep = run_sweep(config, bare, executor=InlineExecutor(), evaluate=analytic)
+    parents, children = runs_in(bare)
+    check_mirror(sweep, parents, children)
+    assert parents[0].data.metrics["trials_finished"] == 6
+    assert parents[0].data.metrics["hypervolume"] == pytest.approx(sweep.standing.hypervolume)
+
+
+def test_a_deleted_experiment_is_restored(make_config, run_inline, runs_of, workspace) -> None:
+    run_inline(make_config(search={"trials": 2}))
+    client = MlflowClient(workspace.tracking_uri)
+    client.delete_experiment(client.get_experiment_by_name("small").experiment_id)
+    sweep = run_inline(make_config(search={"trials": 3}))
+    check_mirror(sweep, *runs_of())
+
+
+def test_an_interrupted_sweep_is_killed_and_comes_back(make_config, run_inline, analytic, runs_of) -> None:
+    seen = []
+
+    def evaluate(recipe):
+        seen.append(recipe)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return analytic(recipe)
+
+    config = make_config(search={"trials": 5})
+    with pytest.raises(KeyboardInterrupt):
+        run_inline(config, evaluate)
+    (parent,), children = runs_of()
+    assert parent.info.status == "KILLED"
+    assert [children[number].info.status for number in range(3)] == ["FINISHED", "FINISHED", "KILLED"]
+    states = []
+
+    def watch(recipe):
+        deadline = time.monotonic() + 60
+        while not states and (runs_of()[1][2].info.status != "RUNNING" and time.monotonic() < deadline):
+            time.sleep(0.05)
+        states.append(runs_of()[1][2].info.status)
+        return analytic(recipe)
+
+    sweep = run_inline(config, watch)
+    assert states[0] == "RUNNING"
+    parents, again = runs_of()
+    check_mirror(sweep, parents, again)
+    assert parents[0].info.run_id == parent.info.run_id
+    assert again[2].info.run_id == children[2].info.run_id
+    assert parents[0].info.status == "FINISHED"
+
+
+def test_all_failed_is_failed(make_config, run_inline, runs_of) -> None:
+    def evaluate(recipe):
+        raise ValueError("never")
+
+    run_inline(make_config(search={"trials": 2}), evaluate)
+    (parent,), children = runs_of()
+    assert parent.info.status == "FAILED"
+    assert {run.info.status for run in children.values()} == {"FAILED"}
+
+
+def test_fresh_sweeps_have_runs_of_their_own(make_config, run_inline, workspace) -> None:
+    run_inline(make_config(search={"trials": 2}))
+    run_inline(make_config(search={"trials": 2}), fresh=True)
+    client = MlflowClient(workspace.tracking_uri)
+    (experiment,) = [e for e in client.search_experiments() if e.name == "small"]
+    runs = client.search_runs([experiment.experiment_id])
+    parents = Counter(run.data.tags.get(PARENT, "none") for run in runs)
+    assert sorted(parents.values()) == [2, 2, 2]
+
+
+def test_a_server_that_is_away_does_not_stop_the_sweep(make_config, run_inline, monkeypatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    sweep = run_inline(make_config(search={"trials": 4}, tracking={"uri": "http://127.0.0.1:9"}))
+    assert sweep.standing.complete == 4
+    assert "127.0.0.1" in sweep.tracking_problem
+    back = run_inline(make_config(search={"trials": 4}))
+    assert back.tracking_problem is None
+    assert back.trials == sweep.trials
+
+
+class Flaky(MlflowClient):
+    """Does what it is asked for, and sometimes the answer is lost."""
+
+    calls = 0
+
+    def _lost(self, answer):
+        Flaky.calls += 1
+        if Flaky.calls % 4 == 1:
+            raise ConnectionError("the answer was lost")
+        return answer
+
+    def create_run(self, *arguments, **options):
+        return self._lost(super().create_run(*arguments, **options))
+
+    def log_batch(self, *arguments, **options):
+        return self._lost(super().log_batch(*arguments, **options))
+
+
+def test_answers_that_are_lost_double_no_run(make_config, run_inline, runs_of, monkeypatch, workspace) -> None:
+    monkeypatch.setattr(tracker, "MlflowClient", Flaky)
+    config = make_config(search={"trials": 5})
+    run_inline(config)
+    assert Flaky.calls > 5
+    monkeypatch.undo()
+    monkeypatch.setenv("PAREDOWN_HOME", str(workspace.root))
+    sweep = run_inline(config)
+    assert sweep.tracking_problem is None
+    check_mirror(sweep, *runs_of())
+
+
+def test_nothing_of_mlflows_global_state_is_touched(run_inline, make_config) -> None:
+    before = mlflow.get_tracking_uri()
+    run_inline(parse_config(make_config(search={"trials": 1}).raw))
+    assert mlflow.get_tracking_uri() == before
+    assert mlflow.active_run() is None
