@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -125,28 +125,21 @@ def ui(
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(_main())
-
-
-def _main() -> int:
     try:
-        result: Any = app(standalone_mode=False)
+        app()
     except InputError as error:
-        return _say(2, *map(str, error.problems))
+        sys.exit(_say(2, *map(str, error.problems)))
+    except SystemExit as ending:  # Typer has told of wrong usage, and turns an interruption into this code
+        if ending.code == 130:
+            _say(130, "interrupted; the same command goes on from here")
+        raise
     except Exception as error:
-        import click
-
-        if isinstance(error, click.ClickException):
-            error.show()
-            return 2
         from pipelines import TrialFailed
         from search.errors import SweepError
 
         if isinstance(error, (SweepError, TrialFailed)):
-            return _say(1, str(error))
+            sys.exit(_say(1, str(error)))
         raise
-    # Typer itself turns an interruption into this exit code.
-    return _say(130, "interrupted; the same command goes on from here") if result == 130 else 0
 
 
 def _say(code: int, *lines: str) -> int:
