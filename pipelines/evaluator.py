@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,10 @@ class Evaluator:
         built, reference = self.build(recipe), self.build(Recipe())
         subject = Subject(built.file, reference.file, self.task, self.target, RUNTIMES[self.target.runtime])
         return Outcome(measure(subject), built.stages, built.stages[-1].key)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Whoever gets a copy loads task and data itself: they may be large, and need not be picklable.
+        return {attribute.name: getattr(self, attribute.name) for attribute in fields(self)}
 
     def build(self, recipe: Recipe) -> Built:
         """The file that `recipe` describes, from the store where it can be."""

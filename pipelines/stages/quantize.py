@@ -25,7 +25,7 @@ class Quantize:
     """Quantize the parent's ONNX file with the scheme of the recipe."""
 
     name = "quantize"
-    version = 1
+    version = 2
     libraries: tuple[str, ...] = ("onnx", "onnxruntime")
 
     def settings(self, context: Context) -> Mapping[str, Any]:

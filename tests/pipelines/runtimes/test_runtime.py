@@ -1,0 +1,42 @@
+"""The contract of every registered runtime."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipelines.errors import TrialFailed
+from pipelines.runtimes import RUNTIMES, Runtime, input_names, to_feed
+
+
+@pytest.fixture(params=RUNTIMES.values(), ids=RUNTIMES.keys())
+def runtime(request: pytest.FixtureRequest) -> Runtime:
+    return request.param
+
+
+def test_it_is_registered_under_its_own_name(runtime: Runtime) -> None:
+    assert RUNTIMES[runtime.name] is runtime
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("size", [1, 5])
+def test_it_gives_the_networks_own_outputs(runtime: Runtime, exported, size: int, threads: int) -> None:
+    images = torch.rand(size, 1, 8, 8)
+    outputs = runtime.load(exported.file, threads).run(to_feed(images))
+    torch.testing.assert_close(outputs, exported.model(images).detach(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a network"], ids=["no file", "empty", "garbage"])
+def test_a_file_that_does_not_load_fails_the_trial(runtime: Runtime, tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "model.onnx"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(TrialFailed, match="cannot load the file: "):
+        runtime.load(file, threads=1)
+
+
+def test_inputs_are_named_by_their_position() -> None:
+    assert input_names(1) == ["input"]
+    assert input_names(3) == ["input_0", "input_1", "input_2"]
+    feed = to_feed((torch.zeros(2, 3), torch.ones(2)))
+    assert {name: array.shape for name, array in feed.items()} == {"input_0": (2, 3), "input_1": (2,)}

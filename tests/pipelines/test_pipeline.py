@@ -1,0 +1,120 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipelines import STEPS, run_recipe
+from pipelines.pipeline import nodes
+from pipelines.stages import Context
+from pipelines.store import Store
+from spaces import Recipe
+
+DISTIL = {"distil": {"depth": 1, "alpha": 0.5, "temperature": 2}}
+PRUNE = {"prune": {"ratio": 0.5}}
+STATIC = {"quantize": {"scheme": "static-int8"}}
+DYNAMIC = {"quantize": {"scheme": "dynamic-int8"}}
+
+
+def recipe(*steps: dict) -> Recipe:
+    return Recipe.from_list(list(steps), STEPS)
+
+
+def keys(recipe: Recipe, context: Context) -> dict[str, str]:
+    return {stage.name: key for stage, _, key in nodes(recipe, context)}
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    return [name for name in before if before[name] != after[name]]
+
+
+@pytest.mark.parametrize(
+    ("steps", "stages"),
+    [
+        ([], ["teacher", "export"]),
+        ([PRUNE], ["teacher", "prune", "export"]),
+        ([STATIC], ["teacher", "export", "quantize"]),
+        ([DISTIL, PRUNE, STATIC], ["teacher", "distil", "prune", "export", "quantize"]),
+    ],
+    ids=["teacher", "pruned", "quantized", "all"],
+)
+def test_networks_change_before_the_export_and_files_after(context: Context, steps: list, stages: list[str]) -> None:
+    assert list(keys(recipe(*steps), context)) == stages
+
+
+def test_recipes_share_the_work_of_their_common_beginning(context: Context, store: Store) -> None:
+    first = run_recipe(recipe(DISTIL, PRUNE, STATIC), context, store)
+    second = run_recipe(recipe(DISTIL, PRUNE, DYNAMIC), context, store)
+    third = run_recipe(recipe(DISTIL, STATIC), context, store)
+    assert [run.reused for run in first.stages] == [False] * 5
+    assert [(run.name, run.reused) for run in second.stages] == [
+        ("teacher", True),
+        ("distil", True),
+        ("prune", True),
+        ("export", True),
+        ("quantize", False),
+    ]
+    assert [run.reused for run in third.stages] == [True, True, False, False]
+    assert second.stages[0].seconds == first.stages[0].seconds
+    assert len({built.file.read_bytes() for built in (first, second, third)}) == 3
+
+
+@pytest.mark.parametrize("quantization", [STATIC, DYNAMIC], ids=["static", "dynamic"])
+def test_a_recipe_gives_the_same_bytes_wherever_and_after_whatever_it_is_made(
+    context: Context, tmp_path: Path, quantization: dict
+) -> None:
+    stores = [Store(tmp_path / "one"), Store(tmp_path / "another" / "place")]
+    first = run_recipe(recipe(DISTIL, PRUNE, quantization), context, stores[0])
+    torch.rand(100)
+    run_recipe(recipe(PRUNE), context, stores[1])
+    second = run_recipe(recipe(DISTIL, PRUNE, quantization), context, stores[1])
+    assert [run.key for run in first.stages] == [run.key for run in second.stages]
+    assert first.file.read_bytes() == second.file.read_bytes()
+    export = [store.get(run.stages[-2].key) for store, run in zip(stores, (first, second), strict=True)]
+    assert len({(folder / "model.onnx").read_bytes() for folder in export if folder}) == 1
+
+
+ALL = ["teacher", "distil", "prune", "export", "quantize"]
+
+
+@pytest.mark.parametrize(
+    ("change", "stages"),
+    [
+        ({"seed": 1}, ALL),
+        ({"fingerprint": "other"}, ALL),
+        ({"learning_rate": 0.02}, ALL),
+        ({"weight_decay": 0.5}, ALL),
+        ({"teacher_epochs": 5}, ALL),
+        ({"student_epochs": 5}, ALL[1:]),
+        ({"finetune_epochs": 5}, ALL[2:]),
+        ({}, []),
+    ],
+    ids=lambda value: "+".join(value) or "nothing" if isinstance(value, dict) else "",
+)
+def test_a_key_changes_with_what_its_stage_depends_on(context: Context, change: dict, stages: list[str]) -> None:
+    if change.keys() <= {"seed", "fingerprint"}:
+        other = replace(context, **change)
+    else:
+        other = replace(context, training=context.training.model_copy(update=change))
+    whole = recipe(DISTIL, PRUNE, STATIC)
+    assert changed(keys(whole, context), keys(whole, other)) == stages
+
+
+@pytest.mark.parametrize(
+    ("steps", "stages"),
+    [
+        ([{"distil": {"depth": 1, "alpha": 0.9, "temperature": 2}}, PRUNE, STATIC], ALL[1:]),
+        ([DISTIL, {"prune": {"ratio": 0.25}}, STATIC], ALL[2:]),
+        ([DISTIL, PRUNE, {"quantize": {"scheme": "static-int8", "calibrator": "entropy"}}], ALL[4:]),
+    ],
+    ids=["distil", "prune", "quantize"],
+)
+def test_a_key_changes_with_the_parameters_of_its_step_and_those_before(
+    context: Context, steps: list, stages: list[str]
+) -> None:
+    assert changed(keys(recipe(DISTIL, PRUNE, STATIC), context), keys(recipe(*steps), context)) == stages
+
+
+def test_a_key_does_not_depend_on_the_place_of_training(context: Context) -> None:
+    elsewhere = replace(context, device=torch.device("meta"))
+    assert keys(recipe(PRUNE), context) == keys(recipe(PRUNE), elsewhere)

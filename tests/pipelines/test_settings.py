@@ -1,0 +1,30 @@
+import pytest
+from pydantic import ValidationError
+
+from pipelines import Target, Training
+
+
+@pytest.mark.parametrize(
+    ("section", "given", "where", "message"),
+    [
+        (Training, {"teacher_epochs": -1}, "teacher_epochs", "greater than or equal to 0"),
+        (Training, {"student_epochs": 2.5}, "student_epochs", "valid integer"),
+        (Training, {"learning_rate": 0}, "learning_rate", "greater than 0"),
+        (Training, {"learning_rates": 1}, "learning_rates", "not permitted"),
+        (Target, {"batch": "8"}, "batch", "valid integer"),
+        (Target, {"threads": 0}, "threads", "greater than or equal to 1"),
+        (Target, {"device": "tpu"}, "device", "'cpu'"),
+    ],
+    ids=["below 0", "fraction", "rate 0", "unknown key", "text", "no threads", "unknown device"],
+)
+def test_an_illegal_setting_is_refused_by_name(section: type, given: dict, where: str, message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        section(**given)
+    (error,) = caught.value.errors()
+    assert error["loc"] == (where,)
+    assert message in error["msg"]
+
+
+def test_sections_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Training().teacher_epochs = 3  # type: ignore[misc]
