@@ -36,6 +36,23 @@ Where = Annotated[
 Metric = Annotated[str | None, typer.Option(metavar="METRIC", show_default=False)]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"paredown {version('paredown')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which Paredown this is.")
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command(epilog="Example: paredown validate configs/digits.yaml -o search.trials=20")
 def validate(config: Config, override: Overrides = None, json: Json = False) -> None:
     """Read everything, report all problems at once, and show what would run."""
