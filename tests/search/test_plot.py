@@ -1,0 +1,29 @@
+import pytest
+
+from search.plot import plot_front
+from search.standing import Standing
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3])
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_a_picture_is_drawn(make_config, make_trial, tmp_path, objectives, count) -> None:
+    names = ("accuracy", "latency_ms", "size_mb")[:objectives]
+    raw = {name: "maximize" if name == "accuracy" else "minimize" for name in names}
+    config = make_config()
+    from search.config import parse_config
+
+    config = parse_config({**config.raw, "objectives": raw})
+    trials = [make_trial(n, (0.9 - n / 10, 4.0 - n % 4, 2.0)) for n in range(count)]
+    path = tmp_path / "front.png"
+    plot_front("title", Standing.of(trials, config), trials, path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_ending_gives_the_format(config, make_trial, tmp_path) -> None:
+    trials = [make_trial(0, (0.9, 4.0, 2.0))]
+    plot_front("title", Standing.of(trials, config), trials, tmp_path / "front.svg")
+    assert "<svg" in (tmp_path / "front.svg").read_text(encoding="utf-8")
+    for name in ("front.xyz", "front"):
+        with pytest.raises(ValueError, match="format"):
+            plot_front("title", Standing.of(trials, config), trials, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["front.svg"]

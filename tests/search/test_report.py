@@ -1,0 +1,93 @@
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from search.report import front_csv, front_json, front_page, note, table
+from search.standing import Standing
+
+TRIALS = [
+    (0, (0.9, 4.0, 2.0), "", []),
+    (1, (0.8, 2.0, 1.0), "", [{"prune": {"ratio": 0.5}}]),
+    (2, (0.7, 3.0, 3.0), "", [{"distil": {"depth": 1}}]),
+    (3, None, "bad", [{"distil": {"depth": 2}}]),
+    (4, None, "", [{"distil": {"depth": 3}}]),
+]
+
+
+@pytest.fixture
+def trials(make_trial):
+    return [make_trial(*row) for row in TRIALS]
+
+
+@pytest.fixture
+def standing(trials, config):
+    return Standing.of(trials, config)
+
+
+def embedded(page: str):
+    return json.loads(re.search(r"^const data = (.*);$", page, re.MULTILINE)[1])
+
+
+def test_the_page_carries_its_data_and_needs_no_network(config, standing, trials) -> None:
+    page = front_page(config, standing, trials)
+    data = embedded(page)
+    assert data["sweep"] == "small"
+    assert data["objectives"][0] == {"name": "accuracy", "direction": "maximize"}
+    assert {trial["number"]: trial["front"] for trial in data["trials"]} == {0: True, 1: True, 2: False}
+    assert data["trials"][1]["metrics"] == {"accuracy": 0.8, "latency_ms": 2.0, "size_mb": 1.0}
+    assert "/*DATA*/" not in page
+    assert not re.search(r"(src|href)\s*=|@import|fetch\(", page)
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+@pytest.mark.parametrize("label", ["</script><script>alert(1)</script>", "<!--<script>", "a & b \"c\" 'd' \\ é·\u2028"])
+def test_no_label_can_break_out_of_the_pages_script(config, make_trial, label) -> None:
+    from dataclasses import replace
+
+    trial = replace(make_trial(0, (0.9, 4.0, 2.0)), label=label)
+    page = front_page(config, Standing.of([trial], config), [trial])
+    assert page.count("</script") == 1
+    assert "<!--" not in page
+    assert embedded(page)["trials"][0]["label"] == label
+
+
+def test_the_table_has_a_row_for_each_trial(trials) -> None:
+    frame = table(trials[:3])
+    assert frame["trial"].tolist() == [0, 1, 2]
+    assert frame["prune.ratio"].tolist()[1] == 0.5
+    assert frame["accuracy"].tolist() == [0.9, 0.8, 0.7]
+
+
+def test_the_csv_holds_the_front(standing, tmp_path) -> None:
+    front_csv(standing.front, tmp_path / "front.csv")
+    frame = pd.read_csv(tmp_path / "front.csv")
+    assert frame["trial"].tolist() == [0, 1]
+    assert frame["size_mb"].tolist() == [2.0, 1.0]
+
+
+def test_the_json_holds_the_front_and_the_baseline(config, standing) -> None:
+    data = json.loads(json.dumps(front_json(config, standing)))
+    assert data["objectives"] == {"accuracy": "maximize", "latency_ms": "minimize", "size_mb": "minimize"}
+    assert data["baseline"]["trial"] == 0
+    assert [trial["trial"] for trial in data["front"]] == [0, 1]
+    assert data["front"][1]["recipe"][0]["prune"]["ratio"] == 0.5
+    assert data["hypervolume"] == standing.hypervolume
+
+
+def test_the_note_says_the_answer_first(config, standing) -> None:
+    lines = note(config, standing).splitlines()
+    assert lines[0].startswith("**2 configurations on the Pareto front**; 3 of 12 trials measured, 1 failed; hypervol")
+    rows = [line for line in lines if line.startswith("|")]
+    assert rows[0] == "| trial | recipe | accuracy | latency_ms | size_mb |"
+    assert rows[2] == "| baseline | teacher | 0.9 | 4 | 2 |"
+    assert len({row.count("|") for row in rows}) == 1
+
+
+def test_nothing_finished_is_no_error(config, make_trial, tmp_path) -> None:
+    standing = Standing.of([make_trial(0)], config)
+    assert embedded(front_page(config, standing, [make_trial(0)]))["trials"] == []
+    assert note(config, standing).startswith("**0 configurations")
+    assert front_json(config, standing)["baseline"] is None
+    front_csv(standing.front, tmp_path / "front.csv")

@@ -1,0 +1,44 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from search.standing import Standing
+from search.table import front_table, number
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.123456, "0.1235"), (12345.6, "12346"), (-0.5, "-0.5"), (0.0, "0"), (9999.4, "9999"), (1e-7, "1e-07")],
+)
+def test_numbers_have_four_digits(value, text) -> None:
+    assert number(value) == text
+
+
+@pytest.fixture
+def shown():
+    def show(standing, objectives) -> str:
+        stream = io.StringIO()
+        Console(file=stream, width=120).print(front_table(standing, objectives))
+        return stream.getvalue()
+
+    return show
+
+
+def test_the_baseline_stands_above_the_front_and_costs_have_ratios(config, make_trial, shown) -> None:
+    trials = [make_trial(0, (0.9, 4.0, 2.0)), make_trial(1, (0.8, 1.0, 1.5), "", [{"prune": {"ratio": 0.5}}])]
+    text = shown(Standing.of(trials, config), config.objectives)
+    lines = text.splitlines()
+    assert "Pareto front: 2 configurations" in lines[0]
+    baseline = next(index for index, line in enumerate(lines) if "baseline" in line)
+    member = next(index for index, line in enumerate(lines) if "ch0.5" in line)
+    assert baseline < member
+    assert "1 (0.25×)" in lines[member]
+    assert "1.5 (0.75×)" in lines[member]
+    assert "0.8 (" not in lines[member]
+
+
+def test_without_a_baseline_there_are_no_ratios(config, make_trial, shown) -> None:
+    text = shown(Standing.of([make_trial(0, reason="bad"), make_trial(1, (0.8, 1.0, 1.5))], config), config.objectives)
+    assert "×" not in text
+    assert "baseline" not in text
