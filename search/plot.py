@@ -25,12 +25,12 @@ def plot_front(title: str, standing: Standing, trials: Sequence[Trial], path: Pa
     if not path.suffix:
         raise ValueError(f"{path} has no ending that says the format, such as .png")
     objectives = standing.front.objectives
-    pairs = list(combinations(reversed(objectives), 2)) or [(objectives[0], objectives[0])]
+    pairs = [(x, y) for y, x in combinations(objectives, 2)] or [(objectives[0], objectives[0])]
     figure = Figure(figsize=(4.6 * len(pairs), 4.1), layout="constrained")
     figure.suptitle(title)
     for index, (x, y) in enumerate(pairs):
         _panel(figure.add_subplot(1, len(pairs), index + 1), x, y, standing, trials)
-    figure.axes[0].legend(loc="best", fontsize=8)
+    figure.axes[0].legend(loc="lower right", fontsize=8)
     figure.savefig(path, dpi=130)
 
 

@@ -32,7 +32,7 @@ SAMPLERS: Mapping[str, Callable[[int], optuna.samplers.BaseSampler]] = {
 }
 """The samplers that ``search.sampler`` may name, each made from a seed."""
 
-HISTORY = 400
+HISTORY = 200
 """How many finished trials, a quarter of them at most members of the front, the sampler is shown at least, and half of
 what it is shown at most: an ask takes time in proportion. `benchmarks/sampler.py` compares the fronts found with and
 without the bound."""
@@ -75,7 +75,7 @@ class Sampler:
 
         The recipe counts as tried from now on.
         """
-        if len(self._study.get_trials(deepcopy=False)) > 2 * self._history:
+        if self._shown > 2 * self._history:
             self._restart()
         for _ in range(ATTEMPTS):
             asked = self._study.ask()
@@ -98,7 +98,9 @@ class Sampler:
         asked = self._asked.pop(trial.recipe.digest, None)
         if asked is None:
             self._show(trial)
-        elif trial.state != "complete":
+            return
+        self._shown += 1
+        if trial.state != "complete":
             self._study.tell(asked, state=TrialState.FAIL)
         else:
             for name, violation in self._violations(trial).items():
@@ -122,6 +124,7 @@ class Sampler:
         self._study = optuna.create_study(directions=[o.direction for o in self._objectives], sampler=sampler)
         # Trials that run now are forgotten here: they are shown when they end.
         self._asked: dict[str, optuna.Trial] = {}
+        self._shown = 0
         front = pareto_front(self._finished, self._objectives, self._constraints).members
         # Every n-th member in the order of the first objective: a large front is thinned evenly.
         kept = front[:: max(1, -(-len(front) // (self._history // 4)))]
@@ -133,6 +136,7 @@ class Sampler:
         """Add a finished trial to the study in memory."""
         if trial.state != "complete":
             return
+        self._shown += 1
         chosen, distributions = chosen_params(self._space, trial.params)
         self._study.add_trial(
             optuna.trial.create_trial(
