@@ -37,6 +37,7 @@ def test_the_help_lists_every_command_and_loads_nothing_heavy() -> None:
     assert done.stderr.splitlines()[-1].split() == ["loaded:"]
 
 
+@pytest.mark.slow
 def test_the_reading_commands_do_not_load_ray(make_config, run_inline, workspace) -> None:
     run_inline(make_config(search={"trials": 2}))
     code = HELP.format(heavy=["ray"])
