@@ -13,7 +13,8 @@ from pipelines import RUNTIMES, Evaluator
 from pipelines.runtimes import to_feed
 from search.config import SweepConfig
 from search.errors import SweepError
-from search.tracker import NUMBER, PARENT, connect, experiment_id
+from search.study import read_study_id
+from search.tracker import NUMBER, STUDY, connect, experiment_id
 from search.trial import Trial
 from search.workspace import Workspace
 from spaces import InputError
@@ -45,10 +46,8 @@ def register(
     client = connect(config, workspace)
     mlflow.set_tracking_uri(config.tracking.uri or workspace.tracking_uri)
     experiment = experiment_id(client, config, workspace)
-    found = client.search_runs([experiment], f"tags.`{NUMBER}` = '{trial.number}'")
-    runs = [
-        run for run in found if run.data.tags.get("recipe.digest") == trial.recipe.digest and PARENT in run.data.tags
-    ]
+    study = read_study_id(workspace.sweep(config.sweep))
+    runs = client.search_runs([experiment], f"tags.`{NUMBER}` = '{trial.number}' and tags.`{STUDY}` = '{study}'")
     if not runs:
         raise SweepError(f"trial {trial.number} is not in MLflow; run the sweep again to bring MLflow up to date")
     feed = to_feed(evaluator.task.example_input())

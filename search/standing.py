@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from search.config import SweepConfig
@@ -64,3 +64,12 @@ class Standing:
         changed = front.members != self.front.members or baseline is not self.baseline
         hypervolume = front.hypervolume(baseline) if changed else self.hypervolume
         return Standing(front, baseline, hypervolume, self.running - 1, self.complete + 1, self.failed)
+
+
+def standings(trials: Iterable[Trial], config: SweepConfig) -> Iterator[Standing]:
+    """The standing after each finished trial, in the order in which they ended."""
+    ended = sorted((trial for trial in trials if trial.result), key=lambda trial: trial.result.finished)  # type: ignore[union-attr]
+    standing = Standing.of((), config)
+    for trial in ended:
+        standing = standing.with_started().with_finished(trial, config)
+        yield standing

@@ -111,11 +111,22 @@ class Study:
 
 def read_trials(folder: SweepFolder) -> list[Trial]:
     """All trials of a sweep by number, read without disturbing a driver that may be at work."""
+    study = _read(folder)
+    return _trials(study) if study else []
+
+
+def read_study_id(folder: SweepFolder) -> str | None:
+    """What marks the sweep's runs in MLflow, or None if the sweep has no study yet."""
+    study = _read(folder)
+    return study.user_attrs.get(STUDY_ID) if study else None
+
+
+def _read(folder: SweepFolder) -> optuna.Study | None:
     if not folder.journal.exists():
-        return []
+        return None
     storage = JournalStorage(JournalFileBackend(str(folder.journal), lock_obj=_DriverLock(str(folder.journal))))
     studies = optuna.get_all_study_summaries(storage)
-    return _trials(optuna.load_study(study_name=studies[0].study_name, storage=storage)) if studies else []
+    return optuna.load_study(study_name=studies[0].study_name, storage=storage) if studies else None
 
 
 def _open(config: SweepConfig, journal: Path) -> optuna.Study:

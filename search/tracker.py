@@ -9,7 +9,7 @@ import queue
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +24,7 @@ from mlflow.tracking import MlflowClient
 
 from search.config import SweepConfig
 from search.report import front_csv, front_page, note
-from search.standing import Standing
+from search.standing import Standing, standings
 from search.trial import Trial
 from search.workspace import Workspace
 
@@ -33,6 +33,9 @@ Status = Literal["FINISHED", "FAILED", "KILLED", "RUNNING"]
 
 ARTIFACTS_EVERY_S = 5.0
 """The front's files are written no more often than this while a sweep runs."""
+
+STEPS_AT_ONCE = 200
+"""Four metrics for each step, and MLflow takes a thousand at once."""
 
 LOG = logging.getLogger(__name__)
 
@@ -77,6 +80,7 @@ class Tracker:
         self._config, self._workspace, self._study_id = config, workspace, study_id
         self._trials = {trial.number: trial for trial in trials}
         self._standing = standing
+        self._standings = {each.finished: each for each in standings(self._trials.values(), config)}
         self._projection: _Projection | None = None
         self._behind: set[int] = set()
         self._inbox: queue.Queue[tuple[Trial, Standing] | Status] = queue.Queue()
@@ -118,6 +122,7 @@ class Tracker:
                     ending = event
                 else:
                     trial, self._standing = event
+                    self._standings[self._standing.finished] = self._standing
                     self._trials[trial.number] = trial
                     self._behind.add(trial.number)
             self._project(ending)
@@ -142,7 +147,8 @@ class Tracker:
         for number in sorted(self._behind):
             self._projection.put_trial(self._trials[number], self._standing)
             self._behind.discard(number)
-        self._projection.put_standing(self._standing)
+        self._projection.put_pareto(self._standing)
+        self._projection.put_progress(self._standings)
         now = time.monotonic()
         if ending or now - self._written_at > ARTIFACTS_EVERY_S:
             self._projection.put_artifacts(self._standing, [self._trials[number] for number in sorted(self._trials)])
@@ -231,24 +237,30 @@ class _Projection:
         self._client.set_terminated(self._runs[number], status, now)
         self._ended.add(number)
 
-    def put_standing(self, standing: Standing) -> None:
-        """Tag the front's members, and note the progress on the parent run."""
+    def put_pareto(self, standing: Standing) -> None:
+        """Tag the front's members."""
         members = {trial.number for trial in standing.front.members}
         for number in sorted(members ^ self._pareto):
             if number in self._runs:
                 self._client.set_tag(self._runs[number], PARETO, "true" if number in members else "false")
                 self._pareto ^= {number}
-        if standing.finished and standing.finished not in self._steps:
+
+    def put_progress(self, standings: Mapping[int, Standing]) -> None:
+        """Note on the parent run what each finished trial changed, one step for each."""
+        now, metrics = int(time.time() * 1000), []
+        new = sorted(standings.keys() - self._steps - {0})[:STEPS_AT_ONCE]
+        for step in new:
             values = {
-                "hypervolume": standing.hypervolume,
-                "front_size": float(len(members)),
-                "trials_finished": float(standing.finished),
-                "trials_failed": float(standing.failed),
+                "hypervolume": standings[step].hypervolume,
+                "front_size": float(len(standings[step].front.members)),
+                "trials_finished": float(step),
+                "trials_failed": float(standings[step].failed),
             }
-            now = int(time.time() * 1000)
-            metrics = [Metric(name, value, now, standing.finished) for name, value in values.items()]
+            metrics += [Metric(name, value, now, step) for name, value in values.items()]
+        if new:
             self._client.log_batch(self._parent.info.run_id, metrics=metrics)
-            self._steps.add(standing.finished)
+            self._steps |= set(new)
+            self.put_progress(standings)
 
     def put_artifacts(self, standing: Standing, trials: Sequence[Trial]) -> None:
         """Write the front's table and page, and the note, on the parent run."""

@@ -1,7 +1,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.standing import Standing
+from search.standing import Standing, standings
 
 NUMBER = st.integers(0, 4).map(lambda value: value / 4)
 ENDINGS = st.lists(st.one_of(st.just(None), st.tuples(NUMBER, NUMBER, NUMBER)), max_size=12)
@@ -30,3 +30,10 @@ def test_the_baseline_is_trial_0_once_it_is_measured(config, make_trial) -> None
     assert Standing.of([make_trial(0, reason="bad")], config).baseline is None
     teacher = make_trial(0, (0.9, 1, 1))
     assert Standing.of([make_trial(1, (0.9, 1, 1)), teacher], config).baseline is teacher
+
+
+def test_the_history_ends_where_the_sweep_stands(config, make_trial) -> None:
+    trials = [make_trial(0, (0.9, 1.0, 1.0)), make_trial(1, reason="bad"), make_trial(2, (0.8, 0.5, 0.5))]
+    history = list(standings([*trials, make_trial(3)], config))
+    assert [(each.finished, each.failed) for each in history] == [(1, 0), (2, 1), (3, 1)]
+    assert history[-1] == Standing.of(trials, config)
