@@ -129,6 +129,8 @@ def test_what_mlflow_has_lost_is_written_again(
     check_mirror(sweep, parents, children)
     assert parents[0].data.metrics["trials_finished"] == 6
     assert parents[0].data.metrics["hypervolume"] == pytest.approx(sweep.standing.hypervolume)
+    progress = MlflowClient(bare.tracking_uri).get_metric_history(parents[0].info.run_id, "hypervolume")
+    assert [metric.step for metric in progress] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_deleted_experiment_is_restored(make_config, run_inline, runs_of, workspace) -> None:
