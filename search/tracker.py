@@ -145,7 +145,7 @@ class Tracker:
             self._projection = _Projection.open(client, self._config, self._workspace, self._study_id)
             self._behind = set(self._trials)
         for number in sorted(self._behind):
-            self._projection.put_trial(self._trials[number], self._standing)
+            self._projection.put_trial(self._trials[number])
             self._behind.discard(number)
         self._projection.put_pareto(self._standing)
         self._projection.put_progress(self._standings)
@@ -196,7 +196,7 @@ class _Projection:
         client.log_batch(parent.info.run_id, tags=objectives)
         return cls(client, config, parent, [run for run in runs if PARENT in run.data.tags])
 
-    def put_trial(self, trial: Trial, standing: Standing) -> None:
+    def put_trial(self, trial: Trial) -> None:
         """Make the trial's run say what the trial says."""
         number, result = trial.number, trial.result
         if number in self._ended:
@@ -247,20 +247,20 @@ class _Projection:
 
     def put_progress(self, standings: Mapping[int, Standing]) -> None:
         """Note on the parent run what each finished trial changed, one step for each."""
-        now, metrics = int(time.time() * 1000), []
-        new = sorted(standings.keys() - self._steps - {0})[:STEPS_AT_ONCE]
-        for step in new:
-            values = {
-                "hypervolume": standings[step].hypervolume,
-                "front_size": float(len(standings[step].front.members)),
-                "trials_finished": float(step),
-                "trials_failed": float(standings[step].failed),
-            }
-            metrics += [Metric(name, value, now, step) for name, value in values.items()]
-        if new:
+        now = int(time.time() * 1000)
+        new = sorted(standings.keys() - self._steps - {0})
+        for first in range(0, len(new), STEPS_AT_ONCE):
+            steps, metrics = new[first : first + STEPS_AT_ONCE], []
+            for step in steps:
+                values = {
+                    "hypervolume": standings[step].hypervolume,
+                    "front_size": float(len(standings[step].front.members)),
+                    "trials_finished": float(step),
+                    "trials_failed": float(standings[step].failed),
+                }
+                metrics += [Metric(name, value, now, step) for name, value in values.items()]
             self._client.log_batch(self._parent.info.run_id, metrics=metrics)
-            self._steps |= set(new)
-            self.put_progress(standings)
+            self._steps |= set(steps)
 
     def put_artifacts(self, standing: Standing, trials: Sequence[Trial]) -> None:
         """Write the front's table and page, and the note, on the parent run."""
