@@ -74,7 +74,7 @@ def evaluate(recipe: Any) -> Any:
     from pipelines import METRICS, Outcome
 
     known = analytic({key: value for step in recipe.steps for key, value in step.items})
-    return Outcome({name: known.get(name, 0.0) for name in METRICS}, (), "")
+    return Outcome(Measurement({name: known.get(name, 0.0) for name in METRICS}), (), "")
 
 
 def config(trials: int) -> Any:

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from pipelines.meters import Subject, measure
+from pipelines.context import Context
+from pipelines.meters import Measurement, Subject, measure
 from pipelines.pipeline import Built, StageRun, run_recipe
 from pipelines.runtimes import RUNTIMES
 from pipelines.settings import Target, Training
-from pipelines.stages import Context
 from pipelines.store import Store
 from pipelines.task import Task, fingerprint, load_task
 from spaces import Recipe
@@ -25,12 +25,12 @@ class Outcome:
     """What came of one recipe.
 
     Attributes:
-        metrics: Every number of every meter, by name.
+        measurement: What every meter found out about the file.
         stages: What each stage cost.
         model: The key of the exported file in the store.
     """
 
-    metrics: Mapping[str, float]
+    measurement: Measurement
     stages: tuple[StageRun, ...]
     model: str
 
@@ -63,8 +63,9 @@ class Evaluator:
         Raises:
             TrialFailed: the recipe cannot become a measured file.
         """
-        built, reference = self.build(recipe), self.build(Recipe())
-        subject = Subject(built.file, reference.file, self.task, self.target, RUNTIMES[self.target.runtime])
+        built, parent, reference = self.build(recipe), self.build(recipe.parent()), self.build(Recipe())
+        runtime = RUNTIMES[self.target.runtime]
+        subject = Subject(built.file, reference.file, parent.file, self.task, self.target, runtime)
         return Outcome(measure(subject), built.stages, built.stages[-1].key)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -11,15 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipelines.stages import MODEL, Context, Distil, Export, Prune, Quantize, Stage, TrainTeacher
+from pipelines.context import Context
+from pipelines.stages import MODEL, STAGES, Export, Stage, TrainTeacher
 from pipelines.store import Store
 from spaces import Params, Recipe, digest
-
-NETWORK_STAGES: dict[str, Stage] = {"distil": Distil(), "prune": Prune()}
-"""The steps that change a network in memory."""
-
-FILE_STAGES: dict[str, Stage] = {"quantize": Quantize()}
-"""The steps that change the exported file."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +85,11 @@ def nodes(recipe: Recipe, context: Context) -> Iterator[tuple[Stage, Params, str
 
 
 def _stages(recipe: Recipe) -> Iterator[tuple[Stage, Params]]:
+    work = [(stage, step.params) for step in recipe.steps for stage in STAGES[step.name](step.params)]
     yield TrainTeacher(), {}
-    for step in recipe.steps:
-        if step.name in NETWORK_STAGES:
-            yield NETWORK_STAGES[step.name], step.params
+    yield from ((stage, params) for stage, params in work if stage.form == "network")
     yield Export(), {}
-    for step in recipe.steps:
-        if step.name in FILE_STAGES:
-            yield FILE_STAGES[step.name], step.params
+    yield from ((stage, params) for stage, params in work if stage.form == "file")
 
 
 def seed_everything(key: str) -> None:

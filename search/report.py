@@ -58,6 +58,7 @@ def trial_json(trial: Trial) -> dict[str, Any]:
         "recipe": trial.recipe.to_list(),
         "digest": trial.recipe.digest,
         "metrics": dict(trial.metrics),
+        **({"intervals": dict(trial.result.intervals), "facts": dict(trial.result.facts)} if trial.result else {}),
         **({"reason": trial.result.reason} if trial.result and trial.result.reason else {}),
     }
 

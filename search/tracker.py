@@ -34,6 +34,8 @@ Status = Literal["FINISHED", "FAILED", "KILLED", "RUNNING"]
 ARTIFACTS_EVERY_S = 5.0
 """The front's files are written no more often than this while a sweep runs."""
 
+ENDS = ("low", "high")
+
 STEPS_AT_ONCE = 200
 """Four metrics for each step, and MLflow takes a thousand at once."""
 
@@ -219,10 +221,15 @@ class _Projection:
             return
         now = int(result.finished * 1000)
         values = dict(result.metrics)
+        values |= {
+            f"interval/{name}/{end}": x
+            for name, ends in result.intervals.items()
+            for end, x in zip(ENDS, ends, strict=True)
+        }
         values |= {f"seconds/{stage.name}": stage.seconds for stage in result.stages}
         values["seconds/trial"] = result.finished - result.started
         reused = ",".join(stage.name for stage in result.stages if stage.reused)
-        tags = {"model.key": result.model, "stages.reused": reused}
+        tags = {"model.key": result.model, "stages.reused": reused, **result.facts}
         if result.reason:
             tags |= {"failure": result.reason, "mlflow.note.content": f"Failed: {result.reason}"}
         self._client.log_batch(

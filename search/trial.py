@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines import Outcome, StageRun, TrialFailed
+from pipelines.meters import Interval
 from spaces import Recipe, Value
 
 Evaluate = Callable[[Recipe], Outcome]
@@ -25,6 +26,8 @@ class Result:
     Attributes:
         number: The trial.
         metrics: Every number, by name; empty if the trial failed.
+        intervals: 95 % confidence intervals of the metrics for which they are known.
+        facts: What goes with the numbers in words; see `pipelines.meters.Measurement`.
         reason: Why it failed; empty if it did not.
         details: The traceback of an unexpected failure.
         stages: What each stage cost.
@@ -37,6 +40,8 @@ class Result:
     started: float
     finished: float
     metrics: Mapping[str, float] = field(default_factory=dict)
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     details: str = ""
     stages: tuple[StageRun, ...] = ()
@@ -49,7 +54,9 @@ class Result:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Result:
         """The result that `to_json` wrote."""
-        return cls(**{**data, "stages": tuple(StageRun(**stage) for stage in data["stages"])})
+        intervals = {name: (low, high) for name, (low, high) in data.get("intervals", {}).items()}
+        stages = tuple(StageRun(**stage) for stage in data["stages"])
+        return cls(**{**data, "intervals": intervals, "stages": stages})
 
     def write(self, folder: Path) -> None:
         """Put the result down in `folder`: whole or not at all."""
@@ -120,6 +127,14 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate) -> Result:
     except Exception as error:
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return Result(number, started, time.time(), reason=reason, details=traceback.format_exc())
+    found = outcome.measurement
     return Result(
-        number, started, time.time(), metrics=dict(outcome.metrics), stages=outcome.stages, model=outcome.model
+        number,
+        started,
+        time.time(),
+        metrics=dict(found.metrics),
+        intervals=dict(found.intervals),
+        facts=dict(found.facts),
+        stages=outcome.stages,
+        model=outcome.model,
     )

@@ -54,6 +54,10 @@ class Recipe:
         """The recipe's name for machines: 32 hexadecimal digits."""
         return digest(self.to_list())
 
+    def parent(self) -> Recipe:
+        """The recipe without its last step; the empty recipe is its own parent."""
+        return Recipe(self.steps[:-1])
+
     def prefix_digests(self) -> tuple[str, ...]:
         """The digests of the recipe cut after 0, 1, … steps: equal digests are work that two recipes share."""
         return tuple(Recipe(self.steps[:count]).digest for count in range(len(self.steps) + 1))

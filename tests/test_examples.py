@@ -93,6 +93,6 @@ def test_the_worked_example_runs(from_root: None, tmp_path: Path) -> None:
     )
     recipes = [[], [distil], [{"distil": {"depth": 2}}, prune], [prune, quantize]]
     outcomes = [evaluate(Recipe.from_list(recipe, STEPS)) for recipe in recipes]
-    assert outcomes[0].metrics["size_ratio"] == 1
-    assert all(outcome.metrics["size_ratio"] < 0.5 for outcome in outcomes[1:])
-    assert all(outcome.metrics["accuracy"] > 0.5 for outcome in outcomes)
+    assert outcomes[0].measurement.metrics["size_ratio"] == 1
+    assert all(outcome.measurement.metrics["size_ratio"] < 0.5 for outcome in outcomes[1:])
+    assert all(outcome.measurement.metrics["accuracy"] > 0.5 for outcome in outcomes)

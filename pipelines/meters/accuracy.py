@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from pipelines.errors import TrialFailed
+from pipelines.meters.measurement import Measurement
 from pipelines.meters.meter import Metric, Subject
 from pipelines.runtimes import Session, to_feed
 from pipelines.task import Split, Task, score_of
@@ -23,12 +24,12 @@ class Accuracy:
     def __init__(self) -> None:
         self._references: dict[Path, float] = {}
 
-    def measure(self, subject: Subject) -> dict[str, float]:
+    def measure(self, subject: Subject) -> Measurement:
         """See `Meter.measure`."""
         own = self._accuracy_of(subject.file, subject)
         if subject.reference not in self._references:
             self._references[subject.reference] = self._accuracy_of(subject.reference, subject)
-        return {"accuracy": own, "accuracy_drop": self._references[subject.reference] - own}
+        return Measurement({"accuracy": own, "accuracy_drop": self._references[subject.reference] - own})
 
     def _accuracy_of(self, file: Path, subject: Subject) -> float:
         return accuracy(subject.runtime.load(file, subject.target.threads), subject.task, "validation")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pipelines.meters.measurement import Measurement
 from pipelines.meters.meter import Metric, Subject
 from pipelines.runtimes import Feed, Session, to_feed
 from pipelines.task import to_batch
@@ -37,7 +38,7 @@ class Latency:
         Metric("latency_wall_p50_ms", "minimize", "median of one call's duration on the wall clock"),
     )
 
-    def measure(self, subject: Subject) -> dict[str, float]:
+    def measure(self, subject: Subject) -> Measurement:
         """See `Meter.measure`."""
         threads = subject.target.threads
         candidate = subject.runtime.load(subject.file, threads)
@@ -46,11 +47,13 @@ class Latency:
         clock = time.thread_time_ns if threads == 1 else time.perf_counter_ns
         times = paired_times([candidate, reference], feed, clock)
         own_ms, reference_ms = (float(np.quantile(runs[:, 0], QUANTILE)) for runs in times)
-        return {
-            "latency_ms": own_ms,
-            "latency_ratio": own_ms / reference_ms,
-            "latency_wall_p50_ms": float(np.median(times[0][:, 1])),
-        }
+        return Measurement(
+            {
+                "latency_ms": own_ms,
+                "latency_ratio": own_ms / reference_ms,
+                "latency_wall_p50_ms": float(np.median(times[0][:, 1])),
+            }
+        )
 
 
 def paired_times(sessions: list[Session], feed: Feed, clock: Callable[[], int]) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from pipelines.meters.measurement import Measurement
 from pipelines.runtimes import Runtime
 from pipelines.settings import Target
 from pipelines.task import Task
@@ -35,6 +36,8 @@ class Subject:
     Attributes:
         file: The exported file.
         reference: The exported, uncompressed teacher: ratios refer to it.
+        parent: The same recipe without its last step, exported: what that step has to improve on. The teacher's own
+            parent is the teacher.
         task: Gives the validation data.
         target: What the file has to run on.
         runtime: Executes it.
@@ -42,6 +45,7 @@ class Subject:
 
     file: Path
     reference: Path
+    parent: Path
     task: Task
     target: Target
     runtime: Runtime
@@ -56,8 +60,8 @@ class Meter(Protocol):
 
     metrics: tuple[Metric, ...]
 
-    def measure(self, subject: Subject) -> dict[str, float]:
-        """A number for each of `metrics`.
+    def measure(self, subject: Subject) -> Measurement:
+        """A number for each of `metrics`, and what goes with it.
 
         Raises:
             TrialFailed: the file does not run, or gives no usable number.

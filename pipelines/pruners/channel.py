@@ -9,6 +9,8 @@ import torch_pruning as tp
 from torch import nn
 
 from pipelines.errors import TrialFailed
+from pipelines.importances import IMPORTANCE
+from pipelines.pruners.cut import Cut, Sizes
 from pipelines.task import Inputs, as_tuple
 from spaces import Interval, Parameter, Params
 
@@ -20,7 +22,7 @@ LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class ChannelPruner:
-    """Remove the channels of least L2 norm together with all that depends on them, each layer by the same ratio.
+    """Remove the least important channels together with all that depends on them, each layer by the same ratio.
 
     Source: G. Fang et al., "DepGraph: Towards Any Structural Pruning", CVPR 2023, as implemented by Torch-Pruning.
     A layer's kept width is rounded down to a multiple of 8, but at least 8 channels are kept.
@@ -33,47 +35,59 @@ class ChannelPruner:
             Interval(0, 1, open_low=True, open_high=True),
             help="share of the channels to remove from each layer",
         ),
+        IMPORTANCE,
     )
 
-    def prune(self, model: nn.Module, example: Inputs, params: Params) -> Any:
+    def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
+        """See `Pruner.sizes`: output channels by layer; the last layer's are the network's own output."""
+        last = _last_layer(model, example)
+        layers = ((name, module) for name, module in model.named_modules() if isinstance(module, LAYERS))
+        return {name: module.weight.shape[0] for name, module in layers if module is not last}
+
+    def prune(self, model: nn.Module, cut: Cut) -> Any:
         """See `Pruner.prune`; the history is Torch-Pruning's list of (layer, is output channel, indices)."""
-        before = _widths(model)
-        pruner = _pruner(model, example, ratio=float(params["ratio"]))
+        before = self.sizes(model, cut.example)
+        if cut.importance.needs_gradients:
+            cut.gradients(model)
+        pruner = _pruner(model, cut, before)
         pruner.step()
-        after = _widths(model)
-        if after == before:
-            widest = max(before.values(), default=0)
+        model.zero_grad(set_to_none=True)
+        if self.sizes(model, cut.example) == before:
             raise TrialFailed(
-                f"nothing to prune at ratio {params['ratio']}: widths are kept at multiples of {ROUND_TO} "
-                f"and the widest layer has {widest} channels; use a larger ratio or a wider network"
+                f"nothing to prune at ratio {cut.ratio}: widths are kept at multiples of {ROUND_TO} "
+                f"and the widest layer has {max(before.values(), default=0)} channels; "
+                "use a larger ratio or a wider network"
             )
         return pruner.pruning_history()
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
         """See `Pruner.replay`."""
-        _pruner(model, example, ratio=0.0).load_pruning_history(history)
+        _dependencies(model, example).load_pruning_history(history)
 
     def label(self, params: Params) -> str:
         """Such as ``ch0.5``."""
         return f"ch{params['ratio']:g}"
 
 
-def _pruner(model: nn.Module, example: Inputs, ratio: float) -> Any:
+def _pruner(model: nn.Module, cut: Cut, sizes: Sizes) -> Any:
     ratios = {}
-    for name, module in model.named_modules():
-        if isinstance(module, LAYERS):
-            width = module.weight.shape[0]
-            # Torch-Pruning's own round_to would leave a layer whole whenever it rounds to nothing. The half channel
-            # keeps its truncation to a whole number where it belongs.
-            ratios[model.get_submodule(name)] = max(0.0, 1 - (_kept(width, ratio) + 0.5) / width)
+    for name, width in sizes.items():
+        kept = min(width, _kept(cut.sizes[name], cut.ratio_of(name)))
+        # Torch-Pruning's own round_to would leave a layer whole whenever it rounds to nothing. The half channel
+        # keeps its truncation to a whole number where it belongs.
+        ratios[model.get_submodule(name)] = max(0.0, 1 - (kept + 0.5) / width)
     return tp.pruner.BasePruner(
         model,
-        as_tuple(example),
-        importance=tp.importance.GroupMagnitudeImportance(p=2),
+        as_tuple(cut.example),
+        importance=cut.importance.of_groups(),
         pruning_ratio=0.0,
         pruning_ratio_dict=ratios,
-        ignored_layers=[_last_layer(model, example)],
+        ignored_layers=[_last_layer(model, cut.example)],
     )
+
+
+def _dependencies(model: nn.Module, example: Inputs) -> Any:
+    return tp.DependencyGraph().build_dependency(model, as_tuple(example))
 
 
 def _kept(width: int, ratio: float) -> int:
@@ -95,7 +109,3 @@ def _last_layer(model: nn.Module, example: Inputs) -> nn.Module:
     if not calls:
         raise TrialFailed("the network has no linear or convolutional layer to prune")
     return calls[-1]
-
-
-def _widths(model: nn.Module) -> dict[str, int]:
-    return {name: module.weight.shape[0] for name, module in model.named_modules() if isinstance(module, LAYERS)}

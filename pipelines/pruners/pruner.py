@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from pipelines.pruners.cut import Cut, Sizes
 from pipelines.task import Inputs
 from spaces import Parameter, Params
 
@@ -21,23 +22,21 @@ class Pruner(Protocol):
     name: str
     parameters: tuple[Parameter, ...]
 
-    def prune(self, model: nn.Module, example: Inputs, params: Params) -> Any:
-        """Prune `model` in place.
+    def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
+        """What this pruner can remove parts of: units by layer, such as the channels of each convolution."""
 
-        Args:
-            model: In evaluation mode, on the CPU.
-            example: What the model is called with.
-            params: The step's parameters by key.
+    def prune(self, model: nn.Module, cut: Cut) -> Any:
+        """Prune `model`, which is in evaluation mode and on the CPU, in place.
 
         Returns:
-            JSON-able history with which `replay` repeats the same cut on a network of the original structure.
+            JSON-able history with which `replay` repeats the same cut on a network of the structure before it.
 
         Raises:
             TrialFailed: the network cannot be pruned so.
         """
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
-        """Give `model`, of the original structure, the structure that `prune` made."""
+        """Give `model`, of the structure before the cut, the structure after it."""
 
     def label(self, params: Params) -> str:
         """A short word for a recipe's label, such as ``ch0.5``."""

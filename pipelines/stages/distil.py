@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from pipelines.checkpoint import Checkpoint
+from pipelines.context import Context
 from pipelines.distillation import distillation_loss
-from pipelines.stages.stage import Context
+from pipelines.stages.stage import Form
 from pipelines.task import loss_of
 from pipelines.training import train
 from spaces import NONE, Interval, Parameter, Params, StepSpec, When
@@ -49,6 +50,7 @@ class Distil:
     """Train a student of the given depth on the labels and the teacher's softened outputs."""
 
     name = "distil"
+    form: Form = "network"
     version = 1
     libraries: tuple[str, ...] = ("torch",)
 
@@ -77,12 +79,5 @@ class Distil:
                 temperature=float(params["temperature"]),
             )
 
-        student = train(
-            context.task.student(depth),
-            lambda: context.task.batches("train"),
-            loss,
-            epochs=context.training.student_epochs,
-            training=context.training,
-            device=context.device,
-        )
+        student = train(context.task.student(depth), context, epochs=context.training.student_epochs, loss=loss)
         Checkpoint(student, [{"network": "student", "depth": depth}]).save(out)

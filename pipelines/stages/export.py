@@ -10,9 +10,10 @@ from typing import Any
 import torch
 
 from pipelines.checkpoint import Checkpoint
+from pipelines.context import Context
 from pipelines.errors import TrialFailed
 from pipelines.runtimes import OUTPUT, input_names
-from pipelines.stages.stage import MODEL, Context
+from pipelines.stages.stage import MODEL, Form
 from pipelines.task import as_tuple
 from spaces import Params
 
@@ -27,6 +28,7 @@ class Export:
     """
 
     name = "export"
+    form: Form = "file"
     version = 1
     libraries: tuple[str, ...] = ("torch", "onnx")
 

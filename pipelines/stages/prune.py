@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.checkpoint import Checkpoint
-from pipelines.pruners import PRUNERS
-from pipelines.stages.stage import Context
+from pipelines.context import Context
+from pipelines.importances import IMPORTANCES
+from pipelines.pruners import PRUNERS, Cut
+from pipelines.stages.stage import Form
 from pipelines.stages.technique import switched
-from pipelines.task import loss_of
 from pipelines.training import train
 from spaces import Params, StepSpec
 
@@ -25,7 +26,8 @@ class Prune:
     """Prune the parent's network, then fine-tune it."""
 
     name = "prune"
-    version = 1
+    form: Form = "network"
+    version = 2
     libraries: tuple[str, ...] = ("torch", "torch-pruning")
 
     def settings(self, context: Context) -> Mapping[str, Any]:
@@ -36,15 +38,15 @@ class Prune:
     def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
         parent = Checkpoint.load(parents[-1], context.task)
-        pruner = PRUNERS[str(params["method"])]
-        history = pruner.prune(parent.model, context.task.example_input(), params)
-        loss = loss_of(context.task)
-        model = train(
-            parent.model,
-            lambda: context.task.batches("train"),
-            lambda inputs, outputs, targets: loss(outputs, targets),
-            epochs=context.training.finetune_epochs,
-            training=context.training,
-            device=context.device,
+        model = parent.model
+        pruner, example = PRUNERS[str(params["method"])], context.task.example_input()
+        cut = Cut(
+            example,
+            ratio=float(params["ratio"]),
+            sizes=pruner.sizes(model, example),
+            importance=IMPORTANCES[str(params["importance"])],
+            params=params,
         )
+        history = pruner.prune(model, cut)
+        train(model, context, epochs=context.training.finetune_epochs)
         Checkpoint(model, [*parent.structure, {"pruner": pruner.name, "history": history}]).save(out)

@@ -8,9 +8,10 @@ from typing import Any
 
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from pipelines.context import Context
 from pipelines.quantizers import QUANTIZERS
 from pipelines.runtimes import Feed, to_feed
-from pipelines.stages.stage import MODEL, Context
+from pipelines.stages.stage import MODEL, Form
 from pipelines.stages.technique import switched
 from spaces import Params, StepSpec
 
@@ -25,6 +26,7 @@ class Quantize:
     """Quantize the parent's ONNX file with the scheme of the recipe."""
 
     name = "quantize"
+    form: Form = "file"
     version = 2
     libraries: tuple[str, ...] = ("onnx", "onnxruntime")
 

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-import torch
-
-from pipelines.settings import Training
-from pipelines.task import Task
+from pipelines.context import Context
 from spaces import Params
 
 MODEL = "model.onnx"
 """The name of an exported file within its stage's folder."""
 
 
-@dataclass(frozen=True)
-class Context:
-    """What stages share within one sweep.
-
-    Attributes:
-        task: Networks and data.
-        fingerprint: Changes when the task does; see `pipelines.task.fingerprint`.
-        training: How networks are trained.
-        seed: The sweep's seed; part of every key.
-        device: Where networks are trained.
-    """
-
-    task: Task
-    fingerprint: str
-    training: Training
-    seed: int
-    device: torch.device
+Form = Literal["network", "file"]
+"""What a stage works on: a network in memory, or an exported file."""
 
 
 class Stage(Protocol):
@@ -41,11 +22,13 @@ class Stage(Protocol):
 
     Attributes:
         name: What it is called in timings and manifests.
+        form: What it takes and gives: stages that work on networks come before the export, those on files after it.
         version: Raised when the stage's code would give another result for the same key.
         libraries: The distributions whose version changes its result.
     """
 
     name: str
+    form: Form
     version: int
     libraries: tuple[str, ...]
 

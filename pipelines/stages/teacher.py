@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.checkpoint import Checkpoint
-from pipelines.stages.stage import Context
-from pipelines.task import loss_of
+from pipelines.context import Context
+from pipelines.stages.stage import Form
 from pipelines.training import train
 from spaces import Params
 
@@ -17,6 +17,7 @@ class TrainTeacher:
     """Train the task's teacher, or take it as it comes with ``training.teacher_epochs: 0``."""
 
     name = "teacher"
+    form: Form = "network"
     version = 1
     libraries: tuple[str, ...] = ("torch",)
 
@@ -27,13 +28,5 @@ class TrainTeacher:
 
     def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        loss = loss_of(context.task)
-        model = train(
-            context.task.teacher(),
-            lambda: context.task.batches("train"),
-            lambda inputs, outputs, targets: loss(outputs, targets),
-            epochs=context.training.teacher_epochs,
-            training=context.training,
-            device=context.device,
-        )
+        model = train(context.task.teacher(), context, epochs=context.training.teacher_epochs)
         Checkpoint(model, [{"network": "teacher"}]).save(out)

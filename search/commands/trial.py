@@ -29,11 +29,18 @@ def trial(path: Path, recipe_path: Path, overrides: Sequence[str], as_json: bool
     file = evaluate.build(recipe).file
     if as_json:
         stages = [{"name": s.name, "seconds": s.seconds, "reused": s.reused} for s in outcome.stages]
-        print_json({"recipe": recipe.to_list(), "metrics": dict(outcome.metrics), "stages": stages, "file": str(file)})
+        print_json(
+            {
+                "recipe": recipe.to_list(),
+                "metrics": dict(outcome.measurement.metrics),
+                "stages": stages,
+                "file": str(file),
+            }
+        )
         return
     console = out()
     console.print(f"[bold]{recipe.label(STEPS)}[/bold]  {file}")
-    for name, value in outcome.metrics.items():
+    for name, value in outcome.measurement.metrics.items():
         console.print(f"  {name}: {number(value)}")
     for stage in outcome.stages:
         console.print(f"  stage {stage.name}: {stage.seconds:.2f} s{' (reused)' if stage.reused else ''}")

@@ -8,8 +8,9 @@ from torch import nn
 
 from pipelines import Target, Training
 from pipelines.checkpoint import Checkpoint
+from pipelines.context import Context
 from pipelines.evaluator import Evaluator
-from pipelines.stages import MODEL, Context, Export, TrainTeacher
+from pipelines.stages import MODEL, Export, TrainTeacher
 from pipelines.stages.technique import Technique
 from pipelines.store import Store
 from pipelines.task import Batch, Split

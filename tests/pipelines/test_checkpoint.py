@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from pipelines.checkpoint import Checkpoint
-from pipelines.pruners import PRUNERS
+from pipelines.importances import L2
+from pipelines.pruners import PRUNERS, Cut
 
 IMAGES = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -27,7 +28,8 @@ def test_cuts_are_repeated_one_after_another(tmp_path: Path, tiny) -> None:
     task, structure = Wide(), [{"network": "teacher"}]
     model: nn.Module = task.teacher().eval()
     for ratio, width in ((0.5, 32), (0.5, 16)):
-        history = PRUNERS["channel"].prune(model, task.example_input(), {"ratio": ratio})
+        pruner, example = PRUNERS["channel"], task.example_input()
+        history = pruner.prune(model, Cut(example, ratio, pruner.sizes(model, example), L2()))
         structure.append({"pruner": "channel", "history": history})
         assert model[0].weight.shape[0] == width
     Checkpoint(model, structure).save(tmp_path)

@@ -19,11 +19,11 @@ WHOLE = recipe(
 
 def test_a_recipe_becomes_numbers(evaluator: Evaluator) -> None:
     outcome = evaluator(WHOLE)
-    assert set(outcome.metrics) == set(METRICS)
-    assert all(math.isfinite(value) for value in outcome.metrics.values())
-    assert outcome.metrics["accuracy"] == 1.0
-    assert outcome.metrics["accuracy_drop"] == 0.0
-    assert outcome.metrics["size_ratio"] < 1
+    assert set(outcome.measurement.metrics) == set(METRICS)
+    assert all(math.isfinite(value) for value in outcome.measurement.metrics.values())
+    assert outcome.measurement.metrics["accuracy"] == 1.0
+    assert outcome.measurement.metrics["accuracy_drop"] == 0.0
+    assert outcome.measurement.metrics["size_ratio"] < 1
     assert [run.name for run in outcome.stages] == ["teacher", "distil", "prune", "export", "quantize"]
     assert outcome.model == outcome.stages[-1].key
 
@@ -31,12 +31,12 @@ def test_a_recipe_becomes_numbers(evaluator: Evaluator) -> None:
 def test_a_search_never_sees_the_test_split(evaluator: Evaluator) -> None:
     with pytest.raises(LookupError, match="a search never sees the test split"):
         evaluator.task.batches("test").__iter__().__next__()
-    assert evaluator(WHOLE).metrics["accuracy"] == 1.0
+    assert evaluator(WHOLE).measurement.metrics["accuracy"] == 1.0
 
 
 def test_the_teacher_is_its_own_reference(evaluator: Evaluator) -> None:
     outcome = evaluator(Recipe())
-    assert (outcome.metrics["accuracy_drop"], outcome.metrics["size_ratio"]) == (0, 1)
+    assert (outcome.measurement.metrics["accuracy_drop"], outcome.measurement.metrics["size_ratio"]) == (0, 1)
     assert [run.name for run in outcome.stages] == ["teacher", "export"]
 
 
@@ -44,7 +44,7 @@ def test_what_was_built_before_is_measured_again_and_not_built(evaluator: Evalua
     first, second = evaluator(WHOLE), evaluator(WHOLE)
     assert all(run.reused for run in second.stages)
     assert second.model == first.model
-    assert second.metrics["size_mb"] == first.metrics["size_mb"]
+    assert second.measurement.metrics["size_mb"] == first.measurement.metrics["size_mb"]
 
 
 @pytest.mark.parametrize(

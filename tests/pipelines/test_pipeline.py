@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from pipelines import STEPS, run_recipe
+from pipelines.context import Context
 from pipelines.pipeline import nodes
-from pipelines.stages import Context
 from pipelines.store import Store
 from spaces import Recipe
 

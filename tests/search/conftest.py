@@ -10,6 +10,7 @@ import yaml
 from mlflow.tracking import MlflowClient
 
 from pipelines import STEPS, Outcome, StageRun, TrialFailed
+from pipelines.meters import Measurement
 from search import cli
 from search.config import SweepConfig, parse_config
 from search.executor import InlineExecutor
@@ -104,7 +105,7 @@ def make_trial() -> Callable[..., Trial]:
         if metrics is None and not reason:
             return trial
         named = dict(zip(("accuracy", "latency_ms", "size_mb"), metrics, strict=True)) if metrics else {}
-        return trial.finish(Result(number, 100.0 + number, 101.0 + number, named, reason))
+        return trial.finish(Result(number, 100.0 + number, 101.0 + number, named, reason=reason))
 
     return make
 
@@ -125,7 +126,8 @@ def analytic() -> Callable[[Recipe], Outcome]:
         if "quantize" in steps:
             cost /= 2
         stages = (StageRun("teacher", "t" * 32, 2.0, reused=bool(steps)), StageRun("export", "e" * 32, 0.5, False))
-        return Outcome({"accuracy": accuracy, "latency_ms": 4 * cost, "size_mb": 2 * cost}, stages, "e" * 32)
+        found = Measurement({"accuracy": accuracy, "latency_ms": 4 * cost, "size_mb": 2 * cost})
+        return Outcome(found, stages, "e" * 32)
 
     return evaluate
 

@@ -30,7 +30,9 @@ def drive(config, analytic):
             recipe = config.space.recipe(params) if number else Recipe()
             outcome = analytic(recipe)
             failed = number % 5 == 4
-            result = Result(number, 0.0, 1.0, {} if failed else outcome.metrics, "bad" if failed else "")
+            result = Result(
+                number, 0.0, 1.0, {} if failed else outcome.measurement.metrics, reason="bad" if failed else ""
+            )
             trial = Trial(number, recipe, params, recipe.label(STEPS), 0.0, result)
             sampler.learn(trial)
             trials.append(trial)
@@ -90,7 +92,7 @@ def test_trials_that_run_while_it_begins_anew_are_learned_when_they_end(name, ma
     running = [sampler.suggest() for _ in range(40)]
     for number, params in enumerate(running):
         recipe = config.space.recipe(params)
-        result = Result(number, 0.0, 1.0, analytic(recipe).metrics)
+        result = Result(number, 0.0, 1.0, analytic(recipe).measurement.metrics)
         sampler.learn(Trial(number, recipe, params, "", 0.0, result))
     again = [sampler.suggest() for _ in range(20)]
     assert len({config.space.recipe(params).digest for params in [*running, *again]}) == 60

@@ -3,10 +3,14 @@ import json
 import pytest
 
 from pipelines import Outcome, StageRun, TrialFailed
+from pipelines.meters import Measurement
 from search.trial import Result, Trial, run_trial
 from spaces import Recipe
 
-RESULT = Result(3, 1.5, 2.5, {"accuracy": 0.5}, stages=(StageRun("teacher", "k", 1.0, True),), model="m")
+FOUND = Measurement({"accuracy": 0.5}, {"accuracy": (0.4, 0.6)}, {"load": "quiet"})
+RESULT = Result(
+    3, 1.5, 2.5, FOUND.metrics, FOUND.intervals, FOUND.facts, stages=(StageRun("teacher", "k", 1.0, True),), model="m"
+)
 
 
 def test_a_result_is_read_as_it_was_written(tmp_path) -> None:
@@ -49,8 +53,9 @@ def test_a_trials_state_is_that_of_its_result() -> None:
 
 def test_the_outcome_becomes_the_result() -> None:
     stages = (StageRun("teacher", "k", 1.0, True),)
-    result = run_trial(3, Recipe(), lambda recipe: Outcome({"accuracy": 0.5}, stages, "m"))
-    assert (result.number, result.metrics, result.stages, result.model) == (3, {"accuracy": 0.5}, stages, "m")
+    result = run_trial(3, Recipe(), lambda recipe: Outcome(FOUND, stages, "m"))
+    assert (result.number, result.stages, result.model) == (3, stages, "m")
+    assert Measurement(result.metrics, result.intervals, result.facts) == FOUND
     assert (result.reason, result.details) == ("", "")
     assert result.started <= result.finished
 

@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 from pipelines.errors import TrialFailed
-from pipelines.pruners import ChannelPruner
+from pipelines.importances import L2
+from pipelines.pruners import ChannelPruner, Cut
+from pipelines.task import Inputs
 
 EXAMPLE = torch.zeros(1, 1, 8, 8)
 
@@ -44,6 +46,11 @@ def two_layers(first: int = 16, second: int = 16) -> nn.Sequential:
     ).eval()
 
 
+def cut(model: nn.Module, example: Inputs, ratio: float) -> None:
+    pruner = ChannelPruner()
+    pruner.prune(model, Cut(example, ratio, pruner.sizes(model, example), L2()))
+
+
 def widths(model: nn.Module) -> list[int]:
     return [module.weight.shape[0] for module in model.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
 
@@ -51,7 +58,7 @@ def widths(model: nn.Module) -> list[int]:
 def test_a_two_layer_network_has_the_size_counted_by_hand() -> None:
     model = two_layers()
     assert sum(p.numel() for p in model.parameters()) == (9 * 16 + 16) + (9 * 16 * 16 + 16) + (16 * 2 + 2)
-    ChannelPruner().prune(model, EXAMPLE, {"ratio": 0.5})
+    cut(model, EXAMPLE, 0.5)
     assert sum(p.numel() for p in model.parameters()) == (9 * 8 + 8) + (9 * 8 * 8 + 8) + (8 * 2 + 2)
 
 
@@ -62,7 +69,7 @@ def test_a_two_layer_network_has_the_size_counted_by_hand() -> None:
 )
 def test_kept_widths_are_multiples_of_eight_and_at_least_eight(ratio: float, kept: list[int]) -> None:
     model = two_layers(32, 64)
-    ChannelPruner().prune(model, EXAMPLE, {"ratio": ratio})
+    cut(model, EXAMPLE, ratio)
     assert widths(model) == kept
 
 
@@ -73,7 +80,7 @@ def test_the_channels_of_least_norm_go() -> None:
         model[0].bias[1::2] = 0
         model[2].weight[:, 1::2] *= 1e-4
     strong = model[0].weight[::2].clone()
-    ChannelPruner().prune(model, EXAMPLE, {"ratio": 0.5})
+    cut(model, EXAMPLE, 0.5)
     assert torch.equal(model[0].weight, strong)
 
 
@@ -97,14 +104,14 @@ def test_the_channels_of_least_norm_go() -> None:
     ids=["residual", "flattened", "depthwise", "grouped"],
 )
 def test_what_depends_on_a_channel_goes_with_it(model: nn.Module, kept: list[int]) -> None:
-    ChannelPruner().prune(model.eval(), EXAMPLE, {"ratio": 0.5})
+    cut(model.eval(), EXAMPLE, 0.5)
     assert widths(model) == kept
     assert model(torch.zeros(3, 1, 8, 8)).shape == (3, 2)
 
 
 def test_a_network_may_take_several_inputs() -> None:
     model = TwoInputs().eval()
-    ChannelPruner().prune(model, (torch.zeros(1, 4), torch.zeros(1, 6)), {"ratio": 0.5})
+    cut(model, (torch.zeros(1, 4), torch.zeros(1, 6)), 0.5)
     assert widths(model) == [16, 16, 2]
     assert model.head.weight.shape == (2, 32)
 
@@ -124,7 +131,7 @@ def test_a_network_may_take_several_inputs() -> None:
 )
 def test_a_network_that_cannot_be_pruned_fails_the_trial(model: nn.Module, ratio: float, reason: str) -> None:
     with pytest.raises(TrialFailed, match=re.escape(reason)):
-        ChannelPruner().prune(model, EXAMPLE, {"ratio": ratio})
+        cut(model, EXAMPLE, ratio)
 
 
 def test_its_label_names_the_ratio() -> None:

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from pipelines.pruners import PRUNERS, Pruner
+from pipelines.importances import IMPORTANCES
+from pipelines.pruners import PRUNERS, Cut, Pruner
+from spaces import Value
 
 EXAMPLE = torch.zeros(1, 1, 8, 8)
 
@@ -21,6 +24,12 @@ def hooks(model: nn.Module) -> int:
         len(module._forward_hooks) + len(module._forward_pre_hooks) + len(module._backward_hooks)
         for module in model.modules()
     )
+
+
+def cut(pruner: Pruner, model: nn.Module, params: dict[str, Value]) -> Any:
+    importance = IMPORTANCES[str(params["importance"])]
+    sizes = pruner.sizes(model, EXAMPLE)
+    return pruner.prune(model, Cut(EXAMPLE, float(params["ratio"]), sizes, importance, params))
 
 
 @pytest.fixture(params=PRUNERS.values(), ids=PRUNERS.keys())
@@ -37,7 +46,7 @@ def test_the_network_gets_smaller_and_gives_the_same_shape(
 ) -> None:
     model = fresh_cnn()
     before = parameters(model)
-    pruner.prune(model, EXAMPLE, some_params(pruner))
+    cut(pruner, model, some_params(pruner))
     assert parameters(model) < before
     assert model(torch.zeros(3, 1, 8, 8)).shape == (3, 2)
 
@@ -46,7 +55,7 @@ def test_its_history_repeats_the_cut_on_a_fresh_network(
     pruner: Pruner, fresh_cnn: Callable[..., nn.Module], some_params: Callable
 ) -> None:
     model, copy, images = fresh_cnn(), fresh_cnn(), torch.rand(5, 1, 8, 8)
-    history = json.loads(json.dumps(pruner.prune(model, EXAMPLE, some_params(pruner))))
+    history = json.loads(json.dumps(cut(pruner, model, some_params(pruner))))
     pruner.replay(copy, EXAMPLE, history)
     copy.load_state_dict(model.state_dict())
     assert torch.equal(copy(images), model(images))
@@ -56,7 +65,7 @@ def test_it_leaves_nothing_behind_in_the_network(
     pruner: Pruner, fresh_cnn: Callable[..., nn.Module], some_params: Callable
 ) -> None:
     model, copy = fresh_cnn(), fresh_cnn()
-    history = pruner.prune(model, EXAMPLE, some_params(pruner))
+    history = cut(pruner, model, some_params(pruner))
     pruner.replay(copy, EXAMPLE, history)
     assert hooks(model) == hooks(copy) == 0
     assert not model.training
@@ -68,9 +77,9 @@ def test_its_cut_depends_on_the_weights_alone(
 ) -> None:
     one, other = fresh_cnn(), fresh_cnn()
     other.load_state_dict(one.state_dict())
-    first = pruner.prune(one, EXAMPLE, some_params(pruner))
+    first = cut(pruner, one, some_params(pruner))
     torch.rand(7)
-    assert pruner.prune(other, EXAMPLE, some_params(pruner)) == first
+    assert cut(pruner, other, some_params(pruner)) == first
 
 
 def test_its_label_is_short(pruner: Pruner, some_params: Callable) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipelines.context import Context
 from pipelines.quantizers import QUANTIZERS, Quantizer
 from pipelines.runtimes import Feed, OnnxRuntime, to_feed
-from pipelines.stages import MODEL, Context, Quantize
+from pipelines.stages import MODEL, Quantize
 
 
 @pytest.fixture(params=QUANTIZERS.values(), ids=QUANTIZERS.keys())

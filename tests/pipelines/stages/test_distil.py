@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from pipelines.checkpoint import Checkpoint
-from pipelines.stages import DISTIL, Context, Distil, TrainTeacher
+from pipelines.context import Context
+from pipelines.stages import DISTIL, Distil, TrainTeacher
 
 
 def distilled(context: Context, folder: Path, alpha: float) -> Checkpoint:

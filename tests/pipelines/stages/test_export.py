@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.checkpoint import Checkpoint
+from pipelines.context import Context
 from pipelines.errors import TrialFailed
 from pipelines.runtimes import OnnxRuntime, to_feed
-from pipelines.stages import MODEL, Context, Export
+from pipelines.stages import MODEL, Export
 from pipelines.stages.export import OPSET
 
 

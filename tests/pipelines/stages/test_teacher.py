@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from pipelines.checkpoint import Checkpoint
-from pipelines.stages import Context, TrainTeacher
+from pipelines.context import Context
+from pipelines.stages import TrainTeacher
 
 
 def test_a_teacher_that_comes_trained_is_taken_as_it_is(context: Context, tmp_path: Path) -> None:

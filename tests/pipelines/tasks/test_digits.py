@@ -7,7 +7,8 @@ import torch
 
 from pipelines import Training
 from pipelines.checkpoint import Checkpoint
-from pipelines.stages import Context, TrainTeacher
+from pipelines.context import Context
+from pipelines.stages import TrainTeacher
 from pipelines.task import top1
 from pipelines.tasks.digits import Digits
 

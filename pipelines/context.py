@@ -1,0 +1,29 @@
+"""What the stages of one sweep share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from pipelines.settings import Training
+from pipelines.task import Task
+
+
+@dataclass(frozen=True)
+class Context:
+    """What stages share within one sweep.
+
+    Attributes:
+        task: Networks and data.
+        fingerprint: Changes when the task does; see `pipelines.task.fingerprint`.
+        training: How networks are trained.
+        seed: The sweep's seed; part of every key.
+        device: Where networks are trained.
+    """
+
+    task: Task
+    fingerprint: str
+    training: Training
+    seed: int
+    device: torch.device

@@ -1,0 +1,31 @@
+"""What was measured: numbers, how sure they are, and what is to be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Interval = tuple[float, float]
+"""The ends of a 95 % confidence interval, in the metric's unit."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one meter, or all of them, found out about a file.
+
+    Attributes:
+        metrics: Numbers by the metric's name.
+        intervals: For the metrics for which it is known, the 95 % confidence interval.
+        facts: What goes with the numbers in words, by name: under what conditions they were taken, what is odd.
+    """
+
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def __or__(self, other: Measurement) -> Measurement:
+        return Measurement(
+            {**self.metrics, **other.metrics},
+            {**self.intervals, **other.intervals},
+            {**self.facts, **other.facts},
+        )
