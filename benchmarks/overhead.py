@@ -72,6 +72,7 @@ def analytic(params: Mapping[str, Any]) -> dict[str, float]:
 def evaluate(recipe: Any) -> Any:
     """A trial's work: none."""
     from pipelines import METRICS, Outcome
+    from pipelines.meters import Measurement
 
     known = analytic({key: value for step in recipe.steps for key, value in step.items})
     return Outcome(Measurement({name: known.get(name, 0.0) for name in METRICS}), (), "")
