@@ -77,7 +77,7 @@ def nodes(recipe: Recipe, context: Context) -> Iterator[tuple[Stage, Params, str
                 "stage": stage.name,
                 "version": stage.version,
                 "params": dict(params),
-                "settings": dict(stage.settings(context)),
+                "settings": dict(stage.settings(params, context)),
                 "libraries": {name: version(name) for name in stage.libraries},
             }
         )
@@ -85,7 +85,7 @@ def nodes(recipe: Recipe, context: Context) -> Iterator[tuple[Stage, Params, str
 
 
 def _stages(recipe: Recipe) -> Iterator[tuple[Stage, Params]]:
-    work = [(stage, step.params) for step in recipe.steps for stage in STAGES[step.name](step.params)]
+    work = [item for step in recipe.steps for item in STAGES[step.name](step.params)]
     yield TrainTeacher(), {}
     yield from ((stage, params) for stage, params in work if stage.form == "network")
     yield Export(), {}

@@ -13,11 +13,14 @@ from spaces import Params, StepSpec
 STEPS: tuple[StepSpec, ...] = (DISTIL, PRUNE, QUANTIZE)
 """The steps of which recipes are made, in their order."""
 
-STAGES: Mapping[str, Callable[[Params], Sequence[Stage]]] = {
-    DISTIL.name: lambda params: (Distil(),),
-    PRUNE.name: lambda params: (Prune(),),
-    QUANTIZE.name: lambda params: (Quantize(),),
+Work = tuple[Stage, Params]
+"""A stage, and those of its step's parameters that it reads: with fewer of them, more recipes share its result."""
+
+STAGES: Mapping[str, Callable[[Params], Sequence[Work]]] = {
+    DISTIL.name: lambda params: ((Distil(), params),),
+    PRUNE.name: lambda params: ((Prune(), params),),
+    QUANTIZE.name: lambda params: ((Quantize(), params),),
 }
-"""The stages that do the work of each step, given the step's parameters by key."""
+"""The work of each step, in order, given the step's parameters by key."""
 
 __all__ = ["MODEL", "STAGES", "STEPS", "Distil", "Export", "Form", "Prune", "Quantize", "Stage", "TrainTeacher"]

@@ -54,7 +54,7 @@ class Distil:
     version = 1
     libraries: tuple[str, ...] = ("torch",)
 
-    def settings(self, context: Context) -> Mapping[str, Any]:
+    def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
         training = context.training.model_dump(include={"learning_rate", "weight_decay"})
         return {"epochs": context.training.student_epochs, **training}

@@ -32,7 +32,7 @@ class Export:
     version = 1
     libraries: tuple[str, ...] = ("torch", "onnx")
 
-    def settings(self, context: Context) -> Mapping[str, Any]:
+    def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
         return {"opset": OPSET}
 

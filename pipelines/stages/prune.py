@@ -30,7 +30,7 @@ class Prune:
     version = 2
     libraries: tuple[str, ...] = ("torch", "torch-pruning")
 
-    def settings(self, context: Context) -> Mapping[str, Any]:
+    def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
         training = context.training.model_dump(include={"learning_rate", "weight_decay"})
         return {"epochs": context.training.finetune_epochs, **training}

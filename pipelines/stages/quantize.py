@@ -30,7 +30,7 @@ class Quantize:
     version = 2
     libraries: tuple[str, ...] = ("onnx", "onnxruntime")
 
-    def settings(self, context: Context) -> Mapping[str, Any]:
+    def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
         return {}
 

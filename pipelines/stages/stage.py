@@ -32,8 +32,8 @@ class Stage(Protocol):
     version: int
     libraries: tuple[str, ...]
 
-    def settings(self, context: Context) -> Mapping[str, Any]:
-        """The parts of the context, beyond task and seed, that change the result: they are in the key."""
+    def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
+        """The parts of the context, beyond task and seed, that change the result with `params`: they are in the key."""
 
     def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
         """Write the result into the empty folder `out`.

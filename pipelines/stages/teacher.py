@@ -21,7 +21,7 @@ class TrainTeacher:
     version = 1
     libraries: tuple[str, ...] = ("torch",)
 
-    def settings(self, context: Context) -> Mapping[str, Any]:
+    def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
         training = context.training.model_dump(include={"learning_rate", "weight_decay"})
         return {"epochs": context.training.teacher_epochs, **training}

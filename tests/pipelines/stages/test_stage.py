@@ -20,7 +20,7 @@ def test_every_step_has_its_stages() -> None:
 
 @pytest.mark.parametrize("stage", ALL, ids=lambda stage: stage.name)
 def test_its_settings_can_be_part_of_a_key(stage: Stage, context: Context) -> None:
-    assert digest(dict(stage.settings(context))) == digest(dict(stage.settings(context)))
+    assert digest(dict(stage.settings({}, context))) == digest(dict(stage.settings({}, context)))
     assert stage.version >= 1
 
 
