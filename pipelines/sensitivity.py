@@ -89,7 +89,7 @@ class Sensitivity:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data from which `from_json` makes an equal value."""
-        return asdict(self)
+        return {**asdict(self), "rows": self.records()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Sensitivity:
