@@ -130,7 +130,7 @@ def _dynamic_convolutions(evidence: _Evidence) -> str:
     count = evidence.executed.get("ConvInteger", 0)
     if not count:
         return ""
-    return f"{count} convolutions are quantized while they run (ConvInteger), which is slower than floating point"
+    return f"convolutions quantized while they run (ConvInteger), which is slower than floating point: {count}"
 
 
 def _stayed_in_floating_point(evidence: _Evidence) -> str:
@@ -145,7 +145,7 @@ def _not_fused(evidence: _Evidence) -> str:
     left = evidence.count(PAIRS) - evidence.own.ends  # one is needed at each input and output
     if left <= 0 or not evidence.own.integers:
         return ""
-    return f"{left} QuantizeLinear and DequantizeLinear operators were not fused into integer kernels"
+    return f"QuantizeLinear and DequantizeLinear operators not fused into integer kernels: {left}"
 
 
 def _weight_only(evidence: _Evidence) -> str:
@@ -161,7 +161,7 @@ def _odd_widths(evidence: _Evidence) -> str:
     if not odd:
         return ""
     shown = ", ".join(map(str, sorted(set(odd))[:4]))
-    return f"{len(odd)} layers have widths that are not multiples of {WIDTH_OF_VECTORS} ({shown})"
+    return f"layers whose widths are not multiples of {WIDTH_OF_VECTORS}: {len(odd)} ({shown})"
 
 
 def _zeros(evidence: _Evidence) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
 from rich.table import Table
 
 from pipelines.sensitivity import Row, Sensitivity
@@ -21,7 +22,7 @@ def sensitivity_table(title: str, found: Sensitivity) -> Table:
     cells = {(row.layer, row.ratio): _cell(row, found.accuracy) for row in found.rows}
     for layer in found.layers:
         others = len(found.members(layer)) - 1
-        name = f"{layer} [dim](and {others} that go with it)[/dim]" if others else layer
+        name = f"{escape(layer)} [dim](and {others} that go with it)[/dim]" if others else escape(layer)
         table.add_row(name, str(found.sizes[layer]), *(cells[layer, ratio] for ratio in found.ratios))
     return table
 

@@ -145,17 +145,17 @@ SOME_FLOAT = "1 of 3 convolutions and matrix products stayed in floating point"
 @pytest.mark.parametrize(
     ("make", "found"),
     [
-        (dynamic, ["2 convolutions are quantized while they run (ConvInteger), which is slower than floating point"]),
+        (dynamic, ["convolutions quantized while they run (ConvInteger), which is slower than floating point: 2"]),
         (
             half_quantized,
             [
                 SOME_FLOAT,
-                "2 QuantizeLinear and DequantizeLinear operators were not fused into integer kernels",
+                "QuantizeLinear and DequantizeLinear operators not fused into integer kernels: 2",
             ],
         ),
         (int8_weights, ["weights are stored as int8 and computed with in float32: that saves size, not time"]),
         (fp16, ["weights are stored as float16 and computed with in float32: that saves size, not time"]),
-        (odd, ["2 layers have widths that are not multiples of 8 (13)"]),
+        (odd, ["layers whose widths are not multiples of 8: 2 (13)"]),
         (sparse, ["60% of the weights are zero, which no kernel of onnxruntime skips"]),
         (narrow, ["no inner layer is wider than 8: too small for integer kernels to pay"]),
         (static, []),
