@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from pipelines.context import Context
+from pipelines.diagnosis import diagnose
 from pipelines.meters import Measurement, Subject, measure
 from pipelines.pipeline import Built, StageRun, run_recipe
 from pipelines.runtimes import RUNTIMES
@@ -66,7 +67,9 @@ class Evaluator:
         built, parent, reference = self.build(recipe), self.build(recipe.parent()), self.build(Recipe())
         runtime = RUNTIMES[self.target.runtime]
         subject = Subject(built.file, reference.file, parent.file, self.task, self.target, runtime)
-        return Outcome(measure(subject), built.stages, built.stages[-1].key)
+        measured = measure(subject)
+        facts = diagnose(subject, measured, recipe.steps[-1].name) if recipe.steps else {}
+        return Outcome(measured | Measurement({}, facts=facts), built.stages, built.stages[-1].key)
 
     def __getstate__(self) -> dict[str, Any]:
         # Whoever gets a copy loads task and data itself: they may be large, and need not be picklable.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from pipelines.context import Context
-from pipelines.stages import MODEL, STAGES, Export, Stage, TrainTeacher
+from pipelines.stages import MODEL, STAGES, Export, Stage, TrainTeacher, Work
 from pipelines.store import Store
 from spaces import Params, Recipe, digest
 
@@ -53,9 +53,25 @@ def run_recipe(recipe: Recipe, context: Context, store: Store) -> Built:
     Raises:
         TrialFailed: a stage cannot do its work.
     """
+    folder, runs = run_stages(_stages(recipe), context, store)
+    return Built(folder / MODEL, runs)
+
+
+def run_stages(
+    work: Iterable[Work], context: Context, store: Store, begin: Callable[[Stage], None] = lambda stage: None
+) -> tuple[Path, tuple[StageRun, ...]]:
+    """Do `work` in order, taking from `store` whatever was computed before; `begin` is told of each stage.
+
+    Returns:
+        The folder of the last stage, and what each stage cost.
+
+    Raises:
+        TrialFailed: a stage cannot do its work.
+    """
     folders: list[Path] = []
     runs: list[StageRun] = []
-    for stage, params, key in nodes(recipe, context):
+    for stage, params, key in _keyed(work, context):
+        begin(stage)
 
         def make(out: Path, stage: Stage = stage, params: Params = params, key: str = key) -> None:
             seed_everything(key)
@@ -64,13 +80,22 @@ def run_recipe(recipe: Recipe, context: Context, store: Store) -> Built:
         entry = store.compute(key, make, about={"stage": stage.name, "params": dict(params)})
         folders.append(entry.folder)
         runs.append(StageRun(stage.name, key, entry.seconds, entry.reused))
-    return Built(folders[-1] / MODEL, tuple(runs))
+    return folders[-1], tuple(runs)
 
 
 def nodes(recipe: Recipe, context: Context) -> Iterator[tuple[Stage, Params, str]]:
     """The stages of `recipe` in order, each with its parameters and its key in the store."""
+    return _keyed(_stages(recipe), context)
+
+
+def network_stages(recipe: Recipe) -> list[Work]:
+    """The stages of `recipe` that work on networks, in order: those before the export."""
+    return [(stage, params) for stage, params in _stages(recipe) if stage.form == "network"]
+
+
+def _keyed(work: Iterable[Work], context: Context) -> Iterator[tuple[Stage, Params, str]]:
     key = digest({"task": context.fingerprint, "seed": context.seed})
-    for stage, params in _stages(recipe):
+    for stage, params in work:
         key = digest(
             {
                 "parent": key,
@@ -84,7 +109,7 @@ def nodes(recipe: Recipe, context: Context) -> Iterator[tuple[Stage, Params, str
         yield stage, params, key
 
 
-def _stages(recipe: Recipe) -> Iterator[tuple[Stage, Params]]:
+def _stages(recipe: Recipe) -> Iterator[Work]:
     work = [item for step in recipe.steps for item in STAGES[step.name](step.params)]
     yield TrainTeacher(), {}
     yield from ((stage, params) for stage, params in work if stage.form == "network")

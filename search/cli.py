@@ -128,6 +128,26 @@ def trial(
     command(config, recipe, override or [], json)
 
 
+@app.command(epilog="Example: paredown sensitivity configs/digits.yaml --student 2 --plot sensitivity.png")
+def sensitivity(
+    config: Config,
+    override: Overrides = None,
+    method: Annotated[str, typer.Option(help="What is cut: a value of pruning.method.")] = "channel",
+    importance: Annotated[str, typer.Option(help="By what measure: a value of pruning.importance.")] = "l2",
+    ratios: Annotated[str, typer.Option(help="The shares to cut of each layer.")] = "0.25,0.5,0.75",
+    student: Annotated[
+        int | None, typer.Option(metavar="DEPTH", help="Analyse this student.", show_default="the teacher")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as CSV.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it (.png, .svg, .pdf).")] = None,
+    json: Json = False,
+) -> None:
+    """Cut each layer alone, and show what accuracy that costs."""
+    from search.commands.sensitivity import sensitivity as command
+
+    command(config, override or [], method, importance, ratios, student, csv, plot, json)
+
+
 @app.command(epilog="Example: paredown ui --port 5001")
 def ui(
     port: Annotated[int, typer.Option(help="Where the UI listens.", min=1, max=65535)] = 5000,

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
+from pipelines.diagnosis import remark
 from search.objective import Objective
 from search.standing import Standing
 from search.trial import Trial
+
+MARK = "†"
+"""Stands beside members of a front of which there is something to say."""
 
 
 def number(value: float) -> str:
@@ -17,8 +22,11 @@ def number(value: float) -> str:
 
 
 def front_table(standing: Standing, objectives: Sequence[Objective]) -> Table:
-    """The front, best in the first objective first, with the baseline above it and ratios to the baseline."""
-    table = Table(title=f"Pareto front: {len(standing.front.members)} configurations")
+    """The front, best in the first objective first, with the baseline above it and ratios to the baseline.
+
+    Members whose last step did not help are marked; what is to be said of them stands below the table.
+    """
+    table = Table(title=f"Pareto front: {len(standing.front.members)} configurations", caption_justify="left")
     table.add_column("trial", justify="right")
     table.add_column("recipe", overflow="fold")
     for objective in objectives:
@@ -27,9 +35,15 @@ def front_table(standing: Standing, objectives: Sequence[Objective]) -> Table:
     if baseline:
         values = [number(baseline.metrics[objective.name]) for objective in objectives]
         table.add_row("baseline", baseline.label, *values, style="dim", end_section=True)
+    footnotes = []
     for trial in standing.front.members:
         cells = [_cell(trial, baseline, objective) for objective in objectives]
-        table.add_row(str(trial.number), trial.label, *cells)
+        label = escape(trial.label)
+        if said := remark(trial.result.facts) if trial.result else "":
+            footnotes.append(f"{MARK} {trial.number}: {escape(said)}")
+            label += f" {MARK}"
+        table.add_row(str(trial.number), label, *cells)
+    table.caption = "\n".join(footnotes) or None
     return table
 
 

@@ -22,8 +22,12 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 
+from pipelines import Store
+from pipelines.sensitivity import Sensitivity
+from pipelines.stages import AnalyseSensitivity
 from search.config import SweepConfig
 from search.report import front_csv, front_page, note
+from search.sensitivity_report import write_files
 from search.standing import Standing, standings
 from search.trial import Trial
 from search.workspace import Workspace
@@ -148,6 +152,7 @@ class Tracker:
             self._behind = set(self._trials)
         for number in sorted(self._behind):
             self._projection.put_trial(self._trials[number])
+            self._projection.put_analyses(self._trials[number], self._workspace)
             self._behind.discard(number)
         self._projection.put_pareto(self._standing)
         self._projection.put_progress(self._standings)
@@ -169,6 +174,7 @@ class _Projection:
         self._ended: set[int] = set()
         self._killed: set[int] = set()
         self._pareto: set[int] = set()
+        self._analyses: set[str] = set()
         for run in children:
             number = int(run.data.tags[NUMBER])
             if number in self._runs:  # a creation that was answered too late and tried again
@@ -243,6 +249,18 @@ class _Projection:
         status = "FAILED" if trial.state == "failed" else "FINISHED"
         self._client.set_terminated(self._runs[number], status, now)
         self._ended.add(number)
+
+    def put_analyses(self, trial: Trial, workspace: Workspace) -> None:
+        """Put the sensitivity analyses that the trial's work rests on beside the front, each once."""
+        for stage in trial.result.stages if trial.result else ():
+            if stage.name != AnalyseSensitivity.name or stage.key in self._analyses:
+                continue
+            if entry := Store(workspace.store).get(stage.key):
+                with tempfile.TemporaryDirectory() as folder:
+                    title = f"{self._config.sweep}: sensitivity, from trial {trial.number} ({trial.label})"
+                    write_files(title, Sensitivity.read(entry), Path(folder))
+                    self._client.log_artifacts(self._parent.info.run_id, folder, f"sensitivity/{stage.key[:8]}")
+            self._analyses.add(stage.key)
 
     def put_pareto(self, standing: Standing) -> None:
         """Tag the front's members."""

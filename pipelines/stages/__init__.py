@@ -6,6 +6,7 @@ from pipelines.stages.distil import DISTIL, Distil
 from pipelines.stages.export import Export
 from pipelines.stages.prune import PRUNE, Prune
 from pipelines.stages.quantize import QUANTIZE, Quantize
+from pipelines.stages.sensitivity import AnalyseSensitivity, analysis
 from pipelines.stages.stage import MODEL, Form, Stage
 from pipelines.stages.teacher import TrainTeacher
 from spaces import Params, StepSpec
@@ -18,9 +19,22 @@ Work = tuple[Stage, Params]
 
 STAGES: Mapping[str, Callable[[Params], Sequence[Work]]] = {
     DISTIL.name: lambda params: ((Distil(), params),),
-    PRUNE.name: lambda params: ((Prune(), params),),
+    PRUNE.name: lambda params: (*analysis(params), (Prune(), params)),
     QUANTIZE.name: lambda params: ((Quantize(), params),),
 }
 """The work of each step, in order, given the step's parameters by key."""
 
-__all__ = ["MODEL", "STAGES", "STEPS", "Distil", "Export", "Form", "Prune", "Quantize", "Stage", "TrainTeacher"]
+__all__ = [
+    "MODEL",
+    "STAGES",
+    "STEPS",
+    "AnalyseSensitivity",
+    "Distil",
+    "Export",
+    "Form",
+    "Prune",
+    "Quantize",
+    "Stage",
+    "TrainTeacher",
+    "Work",
+]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.allocation import ratios_for
 from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
 from pipelines.importances import IMPORTANCES
@@ -28,7 +29,7 @@ class Prune:
     name = "prune"
     form: Form = "network"
     version = 2
-    libraries: tuple[str, ...] = ("torch", "torch-pruning")
+    libraries: tuple[str, ...] = ("torch", "torch-pruning", "scipy")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
@@ -42,7 +43,7 @@ class Prune:
         pruner, example = PRUNERS[str(params["method"])], context.task.example_input()
         cut = Cut(
             example,
-            ratio=float(params["ratio"]),
+            ratio=ratios_for(parents[-1], params),
             sizes=pruner.sizes(model, example),
             importance=IMPORTANCES[str(params["importance"])],
             params=params,

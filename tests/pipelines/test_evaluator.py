@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines import METRICS, STEPS, Evaluator, TrialFailed
+from pipelines.meters import Measurement, measure
 from spaces import Recipe
 
 
@@ -38,6 +39,15 @@ def test_the_teacher_is_its_own_reference(evaluator: Evaluator) -> None:
     outcome = evaluator(Recipe())
     assert (outcome.measurement.metrics["accuracy_drop"], outcome.measurement.metrics["size_ratio"]) == (0, 1)
     assert [run.name for run in outcome.stages] == ["teacher", "export"]
+
+
+@pytest.mark.parametrize(("steps", "told"), [([], None), ([{"quantize": {"scheme": "dynamic-int8"}}], "quantize")])
+def test_a_step_that_did_not_help_is_told_of(evaluator: Evaluator, monkeypatch, steps: list, told: str | None) -> None:
+    ratio = Measurement({"latency_vs_parent": 8.0, "latency_ms": 1.0})
+    monkeypatch.setattr("pipelines.evaluator.measure", lambda subject: measure(subject) | ratio)
+    facts = evaluator(recipe(*steps)).measurement.facts
+    assert facts.get("speedup") == (f"slower than without {told}: 8.00×" if told else None)
+    assert ("ConvInteger" in facts.get("speedup.why", "")) is bool(told)
 
 
 def test_what_was_built_before_is_measured_again_and_not_built(evaluator: Evaluator) -> None:

@@ -11,6 +11,7 @@ from mlflow.tracking import MlflowClient
 
 from pipelines import STEPS, Outcome, StageRun, TrialFailed
 from pipelines.meters import Measurement
+from pipelines.sensitivity import Row, Sensitivity
 from search import cli
 from search.config import SweepConfig, parse_config
 from search.executor import InlineExecutor
@@ -170,6 +171,20 @@ def run_inline(with_mlflow: Workspace, analytic: Callable[[Recipe], Outcome]) ->
         return run_sweep(config, with_mlflow, executor=InlineExecutor(), evaluate=evaluate, **options)
 
     return run
+
+
+@pytest.fixture
+def analysed() -> Sensitivity:
+    """A residual pair, a layer that cannot be cut by a half, and a layer of no use."""
+    rows = (
+        Row("stem", 0.25, 8, 100, 0.85, 0.05),
+        Row("stem", 0.5, 16, 200, 0.45, 0.45),
+        Row("odd", 0.25, 2, 30, 0.87, 0.03),
+        Row("odd", 0.5, note="TypeError: [half] is too much"),
+        Row("idle", 0.25, 4, 60, 0.905, -0.005),
+        Row("idle", 0.5, 8, 120, 0.9, 0.0),
+    )
+    return Sensitivity(0.9, 1000, {"stem": 16, "out": 16, "odd": 8, "idle": 16}, {"out": "stem"}, rows)
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -42,3 +43,15 @@ def test_without_a_baseline_there_are_no_ratios(config, make_trial, shown) -> No
     text = shown(Standing.of([make_trial(0, reason="bad"), make_trial(1, (0.8, 1.0, 1.5))], config), config.objectives)
     assert "×" not in text
     assert "baseline" not in text
+
+
+def test_a_member_whose_last_step_did_not_help_is_marked_and_explained(config, make_trial, shown) -> None:
+    facts = {"speedup": "slower than without quantize: 1.31×", "speedup.why": "1 of 3 [sic]", "clock": "cpu"}
+    quantized = make_trial(1, (0.8, 1.0, 1.5), "", [{"quantize": {"scheme": "dynamic-int8"}}])
+    quantized = quantized.finish(replace(quantized.result, facts=facts))
+    standing = Standing.of([make_trial(0, (0.9, 4.0, 2.0)), quantized], config)
+    lines = [line.strip() for line in shown(standing, config.objectives).splitlines()]
+    assert [line for line in lines if "dynamic-int8 †" in line]
+    assert sum("†" in line for line in lines) == 2
+    below = " ".join(lines[next(index for index, line in enumerate(lines) if line.startswith("†")) :]).strip()
+    assert below == "† 1: slower than without quantize: 1.31× (1 of 3 [sic])"

@@ -4,11 +4,13 @@ import re
 import shutil
 import time
 from collections import Counter
+from dataclasses import replace
 
 import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 
+from pipelines import StageRun, Store
 from search import tracker
 from search.config import parse_config
 from search.executor import InlineExecutor
@@ -104,6 +106,33 @@ def test_what_a_person_sees_in_mlflow(make_config, run_inline, picky, runs_of, a
     note = parent.data.tags["mlflow.note.content"]
     assert note.startswith(f"**{len(sweep.standing.front.members)} configurations on the Pareto front**")
     assert "paredown pick small" in note.splitlines()[1]
+
+
+def test_the_analyses_that_trials_rest_on_stand_beside_the_front_once(
+    make_config, run_inline, analytic, analysed, runs_of, artifact, workspace, monkeypatch
+) -> None:
+    uploads = []
+    log_artifacts = MlflowClient.log_artifacts
+
+    def counting(self, run_id, folder, path=None):
+        uploads.append(path)
+        log_artifacts(self, run_id, folder, path)
+
+    def evaluate(recipe):
+        outcome = analytic(recipe)
+        if not recipe.steps:
+            return outcome
+        entry = Store(workspace.store).compute("a" * 32, analysed.write, {})
+        return replace(outcome, stages=(StageRun("sensitivity", "a" * 32, 1.0, entry.reused), *outcome.stages))
+
+    monkeypatch.setattr(MlflowClient, "log_artifacts", counting)
+    run_inline(make_config(search={"trials": 4}), evaluate)
+    assert [path for path in uploads if path] == ["sensitivity/aaaaaaaa"]
+    (parent,), _ = runs_of()
+    assert json.loads(artifact(parent, "sensitivity/aaaaaaaa/sensitivity.json")) == analysed.to_json()
+    assert artifact(parent, "sensitivity/aaaaaaaa/sensitivity.csv").startswith("layer,ratio,units")
+    names = {item.path for item in MlflowClient(workspace.tracking_uri).list_artifacts(parent.info.run_id)}
+    assert "sensitivity" in names
 
 
 def test_going_on_continues_the_same_runs(make_config, run_inline, runs_of) -> None:

@@ -1,0 +1,199 @@
+"""Diagnosis: when the last step of a recipe did not help, say so, and why as far as it shows in the file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from pipelines.graph import Graph
+from pipelines.meters import Measurement, Subject
+from pipelines.runtimes.optimized_graph import operators
+
+SPEEDUP, WHY, SIZE = "speedup", "speedup.why", "size"
+"""The names of the facts: that a step made the file no faster, why, and that it made it no smaller."""
+
+VERSUS_PARENT = "latency_vs_parent"
+
+TIE = 0.03
+"""Latencies that differ by no more than this share are equal: repeated measurements of one file differ by as much."""
+
+SAME_SIZE = 0.01
+
+WIDTH_OF_VECTORS = 8
+"""Kernels work on so many channels at once; other widths leave a rest that costs as much as a full vector."""
+
+NARROW = 8
+"""With no layer wider than this, int8 took 1.25 to 1.3 times as long as floating point in ONNX Runtime."""
+
+SHORT_MS = 0.02
+"""Files whose call takes less than this got no faster by int8 in ONNX Runtime, be they convolutions or products."""
+
+MANY_ZEROS = 0.1
+
+FLOATING = frozenset({"Conv", "ConvTranspose", "FusedConv", "FusedGemm", "FusedMatMul", "Gemm", "MatMul"})
+INTEGER = frozenset(
+    {
+        "ConvInteger",
+        "DynamicQuantizeMatMul",
+        "MatMulInteger",
+        "MatMulIntegerToFloat",
+        "QGemm",
+        "QLinearConv",
+        "QLinearMatMul",
+    }
+)
+PAIRS = frozenset({"DequantizeLinear", "QuantizeLinear"})
+
+
+def diagnose(subject: Subject, measurement: Measurement, step: str) -> dict[str, str]:
+    """Compare the file with its parent: the file of the same recipe without its last step.
+
+    Args:
+        subject: What was measured.
+        measurement: What was found; without the metric ``latency_vs_parent`` nothing is said of speed.
+        step: The name of the last step.
+
+    Returns:
+        Facts, for what did not help only: ``speedup`` and ``speedup.why`` if the file is no faster than its parent,
+        ``size`` if it is no smaller.
+    """
+    if subject.file == subject.parent:
+        return {}
+    facts = {}
+    if verdict := _verdict(measurement, step):
+        try:
+            why = "; ".join(reasons(subject, measurement)) or "nothing in the file explains it"
+        except Exception as error:  # a trial that was measured is not lost over a remark
+            why = f"the file cannot be examined: {type(error).__name__}: {error}"
+        facts = {SPEEDUP: verdict, WHY: why}
+    ratio = subject.file.stat().st_size / subject.parent.stat().st_size
+    if ratio > 1 - SAME_SIZE:
+        facts[SIZE] = f"{'bigger' if ratio > 1 + SAME_SIZE else 'no smaller'} than without {step}: {ratio:.2f}×"
+    return facts
+
+
+def remark(facts: Mapping[str, str]) -> str:
+    """What a diagnosis says, in one line; empty if there is nothing to say."""
+    speed = f"{facts[SPEEDUP]} ({facts[WHY]})" if SPEEDUP in facts and WHY in facts else facts.get(SPEEDUP, "")
+    return "; ".join(part for part in (speed, facts.get(SIZE, "")) if part)
+
+
+def _verdict(measurement: Measurement, step: str) -> str:
+    """That the file is slower than its parent, or no faster; empty if it is faster, or that was not measured."""
+    ratio = measurement.metrics.get(VERSUS_PARENT)
+    if ratio is None:
+        return ""
+    low, high = measurement.intervals.get(VERSUS_PARENT, (ratio, ratio))
+    if ratio < 1 - TIE and high < 1:
+        return ""
+    return f"{'slower' if ratio > 1 + TIE and low > 1 else 'no faster'} than without {step}: {ratio:.2f}×"
+
+
+def reasons(subject: Subject, measurement: Measurement) -> list[str]:
+    """Why a file may be no faster than its parent, as far as the two files and their execution show it."""
+    evidence = _Evidence(subject, measurement)
+    return [reason for find in REASONS if (reason := find(evidence))]
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What reasons are found in; each part is looked at once."""
+
+    subject: Subject
+    measurement: Measurement
+
+    @cached_property
+    def own(self) -> Graph:
+        return Graph.read(self.subject.file)
+
+    @cached_property
+    def parent(self) -> Graph:
+        return Graph.read(self.subject.parent)
+
+    @cached_property
+    def executed(self) -> Mapping[str, int]:
+        """The operators that ONNX Runtime executes; none, if another runtime is the target."""
+        return operators(self.subject.file) if self.subject.runtime.name == "onnxruntime" else {}
+
+    def count(self, kinds: frozenset[str]) -> int:
+        return sum(count for kind, count in self.executed.items() if kind in kinds)
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the last step changed how weights are stored."""
+        return self.own.stored != self.parent.stored
+
+
+def _dynamic_convolutions(evidence: _Evidence) -> str:
+    count = evidence.executed.get("ConvInteger", 0)
+    if not count:
+        return ""
+    return f"convolutions quantized while they run (ConvInteger), which is slower than floating point: {count}"
+
+
+def _stayed_in_floating_point(evidence: _Evidence) -> str:
+    floating = evidence.count(FLOATING)
+    if not (floating and evidence.own.integers and evidence.executed):
+        return ""
+    total = floating + evidence.count(INTEGER)
+    return f"{floating} of {total} convolutions and matrix products stayed in floating point"
+
+
+def _not_fused(evidence: _Evidence) -> str:
+    left = evidence.count(PAIRS) - evidence.own.ends  # one is needed at each input and output
+    if left <= 0 or not evidence.own.integers:
+        return ""
+    return f"QuantizeLinear and DequantizeLinear operators not fused into integer kernels: {left}"
+
+
+def _weight_only(evidence: _Evidence) -> str:
+    kinds = sorted(evidence.own.stored - {"float32", "float64"})
+    if not kinds or evidence.own.integers or not evidence.quantized:
+        return ""
+    return f"weights are stored as {', '.join(kinds)} and computed with in float32: that saves size, not time"
+
+
+def _odd_widths(evidence: _Evidence) -> str:
+    own, before = (Counter(graph.hidden_widths) for graph in (evidence.own, evidence.parent))
+    odd = sorted(width for width in (own - before).elements() if width % WIDTH_OF_VECTORS)
+    if not odd:
+        return ""
+    shown = ", ".join(map(str, sorted(set(odd))[:4]))
+    return f"layers whose widths are not multiples of {WIDTH_OF_VECTORS}: {len(odd)} ({shown})"
+
+
+def _zeros(evidence: _Evidence) -> str:
+    sparsity = evidence.own.sparsity
+    if sparsity < evidence.parent.sparsity + MANY_ZEROS:
+        return ""
+    return f"{sparsity:.0%} of the weights are zero, which no kernel of {evidence.subject.runtime.name} skips"
+
+
+def _narrow(evidence: _Evidence) -> str:
+    widest = max(evidence.own.hidden_widths, default=0)
+    if not (evidence.quantized and evidence.own.integers and widest <= NARROW):
+        return ""
+    return f"no inner layer is wider than {NARROW}: too small for integer kernels to pay"
+
+
+def _short(evidence: _Evidence) -> str:
+    metrics = evidence.measurement.metrics
+    parent_ms = metrics.get("latency_ms", 0.0) / metrics.get(VERSUS_PARENT, 1.0)
+    if not 0 < parent_ms < SHORT_MS:
+        return ""
+    return f"without the step a call takes {parent_ms:.3f} ms, most of it the operators' fixed cost"
+
+
+REASONS: tuple[Callable[[_Evidence], str], ...] = (
+    _dynamic_convolutions,
+    _stayed_in_floating_point,
+    _not_fused,
+    _weight_only,
+    _odd_widths,
+    _zeros,
+    _narrow,
+    _short,
+)
+"""What is looked for, likeliest first; each gives a reason, or nothing if it does not hold."""

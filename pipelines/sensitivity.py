@@ -1,0 +1,241 @@
+"""Sensitivity: how much accuracy a network loses when one layer alone is cut."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.context import Context
+from pipelines.errors import TrialFailed
+from pipelines.meters.accuracy import accuracy
+from pipelines.pruners import Cut, Pruner, Sizes
+from pipelines.runtimes import Feed
+from pipelines.task import move
+
+TABLE = "sensitivity.json"
+
+Score = Callable[[nn.Module], float]
+"""The accuracy of a network, which it may change: it is given copies."""
+
+Told = Callable[[str, int, int], None]
+"""Told of progress: what is at work, how many are done, how many there are."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer cut by one ratio.
+
+    Attributes:
+        layer: Its name.
+        ratio: The share of its units that was asked to go.
+        units: How many units went, in this layer and in those that can only be cut with it.
+        parameters: How many of the network's parameters went, or became zero.
+        accuracy: What was left; None if nothing was cut or the cut failed.
+        drop: The accuracy of the whole network less this one.
+        note: Why there is no accuracy, if so.
+    """
+
+    layer: str
+    ratio: float
+    units: int = 0
+    parameters: int = 0
+    accuracy: float | None = None
+    drop: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What cutting each layer alone does to a network.
+
+    Attributes:
+        accuracy: The accuracy of the whole network, on the same data.
+        parameters: How many parameters it has.
+        sizes: How many units each prunable layer has.
+        together: For a layer that can only be cut with an earlier one (they share a residual sum, say), that one.
+        rows: Every other layer at every ratio, in order.
+    """
+
+    accuracy: float
+    parameters: int
+    sizes: Sizes
+    together: Mapping[str, str]
+    rows: tuple[Row, ...]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that have rows, in the network's order."""
+        return tuple(dict.fromkeys(row.layer for row in self.rows))
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """The ratios, rising."""
+        return tuple(sorted({row.ratio for row in self.rows}))
+
+    def members(self, layer: str) -> tuple[str, ...]:
+        """`layer` and those that can only be cut with it."""
+        return layer, *(other for other, first in self.together.items() if first == layer)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as plain data, one mapping each, for tables and CSV files."""
+        return [asdict(row) for row in self.rows]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data from which `from_json` makes an equal value."""
+        return {**asdict(self), "rows": self.records()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Sensitivity:
+        """The value that `to_json` wrote."""
+        return cls(**{**data, "rows": tuple(Row(**row) for row in data["rows"])})
+
+    def write(self, folder: Path) -> None:
+        """Write the table ``sensitivity.json`` into `folder`."""
+        (folder / TABLE).write_text(json.dumps(self.to_json(), indent=1), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Sensitivity:
+        """The table that `write` left in `folder`."""
+        return cls.from_json(json.loads((folder / TABLE).read_text(encoding="utf-8")))
+
+
+def analyse(
+    model: nn.Module,
+    pruner: Pruner,
+    cut: Cut,
+    ratios: Sequence[float],
+    score: Score,
+    told: Told = lambda layer, done, total: None,
+) -> Sensitivity:
+    """Cut each layer of copies of `model` by each of `ratios`, and nothing else, and score what is left.
+
+    Source: H. Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017, section 3.2 (sensitivity of single
+    layers, without retraining).
+
+    Args:
+        model: In evaluation mode and on the CPU; it stays as it is.
+        pruner: How to cut.
+        cut: By what measure; its ratio and sizes are not read.
+        ratios: The shares to cut, each above 0 and below 1.
+        score: Takes the accuracy of a copy.
+        told: Called before each layer with its name, how many are done and how many there are.
+
+    Raises:
+        TrialFailed: the whole network cannot be scored, or has no layer to cut.
+    """
+    whole = _Extent.of(model, pruner.sizes(model, cut.example))
+    if not whole.sizes:
+        raise TrialFailed(f"there is nothing in the network that pruning method {pruner.name} could cut")
+    cut = replace(cut, sizes=whole.sizes, gradients=_remembered(model, cut))
+    accuracy_of_whole = score(copy.deepcopy(model))
+    together: dict[str, str] = {}
+    rows: dict[str, list[Row]] = {}
+    for index, layer in enumerate(whole.sizes):
+        told(layer, index, len(whole.sizes))
+        if layer in together:
+            continue
+        scored: dict[_Extent, float] = {}
+        rows[layer] = []
+        for ratio in sorted(ratios):
+            try:
+                network, left = _cut(model, pruner, replace(cut, ratio={layer: ratio}))
+                if left == whole:
+                    raise TrialFailed("the cut changes nothing")
+                if left not in scored:  # widths that are rounded make several ratios one cut
+                    scored[left] = score(network)
+            except TrialFailed as error:
+                rows[layer].append(Row(layer, ratio, note=error.reason))
+            except Exception as error:  # whatever a pruning library or a person's network does when it is cut
+                rows[layer].append(Row(layer, ratio, note=f"{type(error).__name__}: {error}"))
+            else:
+                units, parameters = whole.lost(left)
+                found = scored[left]
+                rows[layer].append(Row(layer, ratio, units, parameters, found, accuracy_of_whole - found))
+                others = (name for name in whole.shrunk(left) if name != layer)
+                together |= {name: layer for name in others if name not in together}
+    kept = tuple(row for layer, found in rows.items() if layer not in together for row in found)
+    return Sensitivity(accuracy_of_whole, whole.parameters, whole.sizes, together, kept)
+
+
+def accuracy_on_calibration(model: nn.Module, context: Context) -> float:
+    """The mean score of `model` on the task's calibration split.
+
+    Choices are made by it, so it is neither the validation split, by which trials are compared, nor the test split.
+
+    Raises:
+        TrialFailed: an output is not finite, or the split is empty.
+    """
+    return accuracy(_InMemory(model, context), context.task, "calibration")
+
+
+class _InMemory:
+    """A network that is run as an exported file is."""
+
+    def __init__(self, model: nn.Module, context: Context) -> None:
+        self._model, self._device = model.to(context.device).eval(), context.device
+
+    def run(self, feed: Feed) -> Tensor:
+        """See `pipelines.runtimes.Session.run`."""
+        with torch.inference_mode():
+            inputs = move(tuple(torch.from_numpy(array) for array in feed.values()), self._device)
+            outputs: Tensor = self._model(*inputs)
+        if not torch.isfinite(outputs).all():
+            raise TrialFailed("the network gives outputs that are not finite")
+        return outputs.cpu()
+
+
+@dataclass(frozen=True)
+class _Extent:
+    """How much of a network there is: units by layer, parameters, and how many of these are zero."""
+
+    units: tuple[tuple[str, int], ...]
+    parameters: int
+    zeros: int
+
+    @classmethod
+    def of(cls, model: nn.Module, sizes: Sizes) -> _Extent:
+        parameters = list(model.parameters())
+        zeros = sum(int((p == 0).sum()) for p in parameters)
+        return cls(tuple(sizes.items()), sum(p.numel() for p in parameters), zeros)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return dict(self.units)
+
+    def shrunk(self, left: _Extent) -> list[str]:
+        """The layers that have fewer units in `left`."""
+        return [name for name, size in self.units if left.sizes.get(name, 0) < size]
+
+    def lost(self, left: _Extent) -> tuple[int, int]:
+        """The units and the parameters that are gone in `left`; what became zero is gone too."""
+        zeroed = max(0, left.zeros - self.zeros)
+        units = sum(self.sizes[name] - left.sizes.get(name, 0) for name in self.shrunk(left))
+        return units or zeroed, self.parameters - left.parameters + zeroed
+
+
+def _cut(model: nn.Module, pruner: Pruner, cut: Cut) -> tuple[nn.Module, _Extent]:
+    network = copy.deepcopy(model)
+    pruner.prune(network, cut)
+    return network, _Extent.of(network, pruner.sizes(network, cut.example))
+
+
+def _remembered(model: nn.Module, cut: Cut) -> Callable[[nn.Module], None]:
+    """Gives copies of `model` its own gradients: they are taken once, not once for each cut."""
+    if not cut.importance.needs_gradients:
+        return cut.gradients
+    source = copy.deepcopy(model)
+    cut.gradients(source)
+    gradients = {name: p.grad for name, p in source.named_parameters() if p.grad is not None}
+
+    def give(network: nn.Module) -> None:
+        for name, parameter in network.named_parameters():
+            parameter.grad = gradients[name].clone() if name in gradients else None
+
+    return give

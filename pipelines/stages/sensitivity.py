@@ -1,0 +1,69 @@
+"""Sensitivity analysis: which layers can be cut, found out once for all ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from pipelines.allocation import SCOPE
+from pipelines.checkpoint import Checkpoint
+from pipelines.context import Context
+from pipelines.importances import IMPORTANCES
+from pipelines.pruners import PRUNERS, Cut
+from pipelines.sensitivity import Told, accuracy_on_calibration, analyse
+from pipelines.stages.stage import Form
+from spaces import Params
+
+EIGHTHS: tuple[float, ...] = tuple(eighth / 8 for eighth in range(1, 8))
+"""The ratios that are analysed for pruning: only measured cuts can be chosen, so they are close to each other."""
+
+NOT_READ = frozenset({"ratio", "scope", "steps", "schedule"})
+"""Parameters of the prune step that change nothing here: recipes that differ in them share one analysis."""
+
+
+class AnalyseSensitivity:
+    """Pass the parent's network through, and write beside it what cutting each layer alone does to its accuracy.
+
+    Args:
+        ratios: The ratios to cut each layer by.
+        told: Told of progress; see `pipelines.sensitivity.analyse`.
+    """
+
+    name = "sensitivity"
+    form: Form = "network"
+    version = 1
+    libraries: tuple[str, ...] = ("torch", "torch-pruning")
+
+    def __init__(self, ratios: Sequence[float] = EIGHTHS, told: Told = lambda layer, done, total: None) -> None:
+        self._ratios, self._told = tuple(sorted(ratios)), told
+
+    def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
+        """See `Stage.settings`."""
+        return {"ratios": list(self._ratios)}
+
+    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+        """See `Stage.run`."""
+        parent = Checkpoint.load(parents[-1], context.task)
+        example = context.task.example_input()
+        importance = IMPORTANCES[str(params["importance"])]
+        cut = Cut(example, ratio=0.0, sizes={}, importance=importance, params=params)
+
+        def score(network: nn.Module) -> float:
+            return accuracy_on_calibration(network, context)
+
+        pruner = PRUNERS[str(params["method"])]
+        analyse(parent.model, pruner, cut, self._ratios, score, self._told).write(out)
+        parent.save(out)
+
+
+def analysis(params: Params) -> tuple[tuple[AnalyseSensitivity, Params], ...]:
+    """The analysis that comes before pruning with `params`, if one does, and what it reads of them."""
+    return ((AnalyseSensitivity(), read_by_analysis(params)),) if params.get("scope") == SCOPE else ()
+
+
+def read_by_analysis(params: Params) -> dict[str, Any]:
+    """Those of the prune step's parameters that change what the analysis finds."""
+    return {key: value for key, value in params.items() if key not in NOT_READ}

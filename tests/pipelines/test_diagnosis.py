@@ -1,0 +1,255 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import helper, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.transformers.float16 import convert_float_to_float16
+from torch import nn
+
+from pipelines.diagnosis import diagnose, reasons, remark
+from pipelines.meters import Measurement, Subject
+from pipelines.quantizers import QUANTIZERS
+from pipelines.runtimes import RUNTIMES
+from pipelines.settings import Target
+
+RUNTIME = RUNTIMES["onnxruntime"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    return tmp_path_factory.mktemp("files")
+
+
+def export(model: nn.Module, file: Path) -> Path:
+    torch.onnx.export(
+        model.eval(),
+        (torch.zeros(1, 1, 8, 8),),
+        str(file),
+        dynamo=False,
+        opset_version=18,
+        input_names=["input"],
+        output_names=["output"],
+        dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
+    )
+    return file
+
+
+def network(width: int) -> nn.Sequential:
+    return nn.Sequential(
+        *(nn.Conv2d(1, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.ReLU()),
+        *(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * width, 2)),
+    )
+
+
+def feeds() -> Iterator[dict[str, np.ndarray]]:
+    yield {"input": np.random.default_rng(0).random((4, 1, 8, 8), dtype=np.float32)}
+
+
+def wide(folder: Path) -> Path:
+    return export(network(32), folder / "wide.onnx")
+
+
+def static(folder: Path, width: int = 32) -> tuple[Path, Path]:
+    parent, own = export(network(width), folder / f"float{width}.onnx"), folder / f"static{width}.onnx"
+    QUANTIZERS["static-int8"].quantize(parent, own, feeds, {"calibrator": "minmax", "granularity": "channel"})
+    return own, parent
+
+
+def narrow(folder: Path) -> tuple[Path, Path]:
+    return static(folder, 8)
+
+
+def dynamic(folder: Path) -> tuple[Path, Path]:
+    QUANTIZERS["dynamic-int8"].quantize(wide(folder), folder / "dynamic.onnx", feeds, {})
+    return folder / "dynamic.onnx", folder / "wide.onnx"
+
+
+def half_quantized(folder: Path) -> tuple[Path, Path]:
+    """The second convolution is left out, so that values go from integers to floating point and back."""
+
+    class Reader(CalibrationDataReader):
+        def __init__(self) -> None:
+            self._feeds = feeds()
+
+        def get_next(self):
+            return next(self._feeds, None)
+
+    parent, own = wide(folder), folder / "half.onnx"
+    second = [node.name for node in onnx.load(parent).graph.node if node.op_type == "Conv"][1]
+    quantize_static(
+        *(parent, own, Reader()),
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        nodes_to_exclude=[second],
+    )
+    return own, parent
+
+
+def int8_weights(folder: Path) -> tuple[Path, Path]:
+    """The weights of all layers in 8 bits, nothing else."""
+    parent, own = wide(folder), folder / "weights.onnx"
+    model = onnx.load(parent)
+    for node in [node for node in model.graph.node if node.op_type in ("Conv", "Gemm")]:
+        weight = next(one for one in model.graph.initializer if one.name == node.input[1])
+        array = numpy_helper.to_array(weight)
+        scale = np.float32(np.abs(array).max() / 127)
+        model.graph.initializer.remove(weight)
+        stored = numpy_helper.from_array((array / scale).round().astype(np.int8), f"{weight.name}_int8")
+        model.graph.initializer.extend([stored, numpy_helper.from_array(scale, f"{weight.name}_scale")])
+        names = [stored.name, f"{weight.name}_scale"]
+        model.graph.node.insert(0, helper.make_node("DequantizeLinear", names, [weight.name]))
+    onnx.save(model, own)
+    return own, parent
+
+
+def fp16(folder: Path) -> tuple[Path, Path]:
+    parent, own = wide(folder), folder / "half-precision.onnx"
+    onnx.save(convert_float_to_float16(onnx.load(parent), keep_io_types=True), own)
+    return own, parent
+
+
+def odd(folder: Path) -> tuple[Path, Path]:
+    return export(network(13), folder / "odd.onnx"), wide(folder)
+
+
+def sparse(folder: Path) -> tuple[Path, Path]:
+    parent, model = wide(folder), network(32)
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            parameter.data.view(-1)[: int(0.6 * parameter.numel())] = 0
+    return export(model, folder / "sparse.onnx"), parent
+
+
+def smaller(folder: Path) -> tuple[Path, Path]:
+    return export(network(24), folder / "smaller.onnx"), wide(folder)
+
+
+def subject(files: tuple[Path, Path], runtime: object = RUNTIME) -> Subject:
+    return Subject(files[0], files[1], files[1], SimpleNamespace(), Target(), runtime)  # type: ignore[arg-type]
+
+
+def slower(ratio: float = 1.31, **metrics: float) -> Measurement:
+    return Measurement({"latency_ms": 1.31, "latency_vs_parent": ratio, **metrics})
+
+
+SOME_FLOAT = "1 of 3 convolutions and matrix products stayed in floating point"
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (dynamic, ["convolutions quantized while they run (ConvInteger), which is slower than floating point: 2"]),
+        (
+            half_quantized,
+            [
+                SOME_FLOAT,
+                "QuantizeLinear and DequantizeLinear operators not fused into integer kernels: 2",
+            ],
+        ),
+        (int8_weights, ["weights are stored as int8 and computed with in float32: that saves size, not time"]),
+        (fp16, ["weights are stored as float16 and computed with in float32: that saves size, not time"]),
+        (odd, ["layers whose widths are not multiples of 8: 2 (13)"]),
+        (sparse, ["60% of the weights are zero, which no kernel of onnxruntime skips"]),
+        (narrow, ["no inner layer is wider than 8: too small for integer kernels to pay"]),
+        (static, []),
+        (smaller, []),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_each_file_gives_the_reasons_that_hold_for_it_and_no_other(
+    folder: Path, make: Callable[[Path], tuple[Path, Path]], found: list[str]
+) -> None:
+    assert reasons(subject(make(folder)), slower()) == found
+
+
+def test_a_short_call_is_a_reason(folder: Path) -> None:
+    measured = Measurement({"latency_ms": 0.015, "latency_vs_parent": 1.5})
+    assert reasons(subject(smaller(folder)), measured) == [
+        "without the step a call takes 0.010 ms, most of it the operators' fixed cost"
+    ]
+
+
+def test_what_the_parent_has_too_is_no_reason(folder: Path) -> None:
+    again = export(network(13), folder / "odd again.onnx")
+    assert reasons(subject((odd(folder)[0], again)), slower()) == []
+    assert reasons(subject((sparse(folder)[0], export_copy(folder))), slower()) == []
+
+
+def export_copy(folder: Path) -> Path:
+    copy = folder / "sparse too.onnx"
+    copy.write_bytes((folder / "sparse.onnx").read_bytes())
+    return copy
+
+
+def test_another_runtime_executes_other_operators(folder: Path) -> None:
+    elsewhere = SimpleNamespace(name="elsewhere")
+    assert reasons(subject(dynamic(folder), elsewhere), slower()) == []
+    assert reasons(subject(sparse(folder), elsewhere), slower()) == [
+        "60% of the weights are zero, which no kernel of elsewhere skips"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "interval", "verdict"),
+    [
+        (1.31, None, "slower than without quantize: 1.31×"),
+        (1.02, None, "no faster than without quantize: 1.02×"),
+        (0.98, None, "no faster than without quantize: 0.98×"),
+        (0.96, None, None),
+        (1.31, (1.25, 1.36), "slower than without quantize: 1.31×"),
+        (1.31, (0.9, 1.6), "no faster than without quantize: 1.31×"),
+        (0.90, (0.7, 1.1), "no faster than without quantize: 0.90×"),
+        (0.90, (0.85, 0.95), None),
+        (0.99, (0.98, 0.995), "no faster than without quantize: 0.99×"),
+        (None, None, None),
+    ],
+)
+def test_speed_is_judged_beyond_a_tie(folder: Path, ratio, interval, verdict) -> None:
+    metrics = {"latency_ms": 1.0} | ({"latency_vs_parent": ratio} if ratio else {})
+    measured = Measurement(metrics, {"latency_vs_parent": interval} if interval else {})
+    facts = diagnose(subject(static(folder)), measured, "quantize")
+    assert facts.get("speedup") == verdict
+    assert facts.get("speedup.why") == ("nothing in the file explains it" if verdict else None)
+    assert "size" not in facts
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (static, None),
+        (narrow, "bigger than without quantize: 1."),
+        (sparse, "no smaller than without quantize: 1.00×"),
+    ],
+    ids=["smaller", "bigger", "equal"],
+)
+def test_size_is_judged_without_a_latency(folder: Path, make, told: str | None) -> None:
+    facts = diagnose(subject(make(folder)), Measurement({}), "quantize")
+    assert facts.keys() == ({"size"} if told else set())
+    assert facts.get("size", "").startswith(told or "")
+
+
+def test_the_teacher_has_nothing_to_improve_on(folder: Path) -> None:
+    file = wide(folder)
+    assert diagnose(subject((file, file)), slower(1.0), "") == {}
+
+
+def test_a_file_that_cannot_be_examined_costs_no_trial(folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model")
+    facts = diagnose(subject((broken, wide(folder))), slower(), "quantize")
+    assert facts["speedup"] == "slower than without quantize: 1.31×"
+    assert facts["speedup.why"].startswith("the file cannot be examined: ")
+
+
+def test_a_remark_is_one_line() -> None:
+    facts = {"speedup": "slower than without quantize: 1.31×", "speedup.why": "a; b", "size": "no smaller: 1.00×"}
+    assert remark(facts) == "slower than without quantize: 1.31× (a; b); no smaller: 1.00×"
+    assert remark({"size": "no smaller: 1.00×", "clock": "cpu"}) == "no smaller: 1.00×"
+    assert remark({"clock": "cpu"}) == ""
