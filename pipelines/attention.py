@@ -56,7 +56,7 @@ def attentions(model: nn.Module) -> Iterator[Attention]:
             for key, child in module.named_children()
             if isinstance(child, nn.Linear) and (role := _ROLES.get(_FILLER.sub("", key.lower())))
         }
-        count = next((word for word in HEAD_COUNTS if isinstance(getattr(module, word, None), int)), None)
+        count = next((word for word in HEAD_COUNTS if _is_count(getattr(module, word, None))), None)
         widths = {child.out_features for child in roles.values()}
         if len(roles) < 3 or count is None or len(widths) != 1 or widths.pop() % getattr(module, count):
             continue
@@ -187,6 +187,10 @@ def with_separate_heads(attention: nn.MultiheadAttention) -> HeadAttention:
             made.output.bias.copy_(attention.out_proj.bias)
         made.output.weight.copy_(attention.out_proj.weight)
     return made.train(attention.training)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value > 0
 
 
 def _output(module: nn.Module, roles: dict[str, nn.Linear]) -> nn.Linear | None:

@@ -14,9 +14,8 @@ from pipelines.importances.importance import Scope, Unit
 class Taylor:
     """The first-order estimate of what the loss would change by: the size of weight times gradient.
 
-    A channel has the sum over its weights and those that depend on it. The sum is not normalised, so that layers compare
-    by what the loss would lose. Source: P. Molchanov et al., "Importance Estimation for Neural Network Pruning", CVPR
-    2019.
+    A channel has the sum over its weights and those that depend on it, not normalised, so that layers compare by what
+    the loss would lose. Source: P. Molchanov et al., "Importance Estimation for Neural Network Pruning", CVPR 2019.
     """
 
     name = "taylor"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipelines.errors import TrialFailed
+from pipelines.importances import L2
 from pipelines.pruners.cut import Cut, Sizes
 from pipelines.pruners.options import RATIO
 from pipelines.pruners.probe import is_same, outputs, probe
@@ -41,11 +42,12 @@ class BlockPruner:
         """See `Pruner.problem`."""
         try:
             sizes = self.sizes(model, example)
+            if not any(count > 1 for count in sizes.values()):
+                return "no nn.Sequential or nn.ModuleList holds two blocks with weights that keep their input's shape"
+            self.prune(copy.deepcopy(model).eval().cpu(), Cut(example, 0.5, sizes, L2()))
         except TrialFailed as error:
             return error.reason
-        if any(count > 1 for count in sizes.values()):
-            return None
-        return "no nn.Sequential or nn.ModuleList holds two blocks with weights that keep their input's shape"
+        return None
 
     def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
         """See `Pruner.sizes`: removable blocks by the sequence that holds them (the network itself is '')."""

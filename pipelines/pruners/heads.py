@@ -72,7 +72,9 @@ class HeadPruner:
             gone = removed(layers, cut, together=is_global(cut.params))
             if not gone and {name: attention.heads for name, attention in found.items()} == dict(cut.sizes):
                 raise TrialFailed(f"no head to remove at ratio {cut.ratio}: each attention keeps one")
-            cuts = {name: {"heads": heads, "widths": _widths(found[name])} for name, heads in gone.items()}
+            cuts: dict[str, dict[str, Any]] = {
+                name: {"heads": heads, "widths": _widths(found[name])} for name, heads in gone.items()
+            }
             model.zero_grad(set_to_none=True)
             _remove(model, cuts, probe(cut.example))
             return {"converted": converted, "heads": cuts}
@@ -119,7 +121,7 @@ def _widths(attention: Attention) -> list[str]:
     return [word for word in WIDTHS if getattr(attention.module, word, None) == attention.width]
 
 
-def _remove(model: nn.Module, cuts: dict[str, dict[str, list[Any]]], inputs: tuple[Tensor, ...]) -> None:
+def _remove(model: nn.Module, cuts: dict[str, dict[str, Any]], inputs: tuple[Tensor, ...]) -> None:
     """Remove heads, and check that what is left computes what the network did with their results ignored."""
     found = {attention.name: attention for attention in attentions(model)}
     ignored = copy.deepcopy(model)
@@ -130,11 +132,13 @@ def _remove(model: nn.Module, cuts: dict[str, dict[str, list[Any]]], inputs: tup
     expected = outputs(ignored, inputs)
     for name, cut in cuts.items():
         _slice(found[name], cut["heads"], cut["widths"])
-    if not is_same(outputs(model, inputs), expected):
-        raise TrialFailed(
-            "removing attention heads changes what the others compute: the network's attention depends on the number "
-            "of heads in a way that is not known here"
-        )
+    advice = "write its forward() in terms of its number of heads and their width"
+    try:
+        got = outputs(model, inputs)
+    except Exception as error:  # whatever a person's attention makes of it
+        raise TrialFailed(f"the network's attention cannot have fewer heads: {error}; {advice}") from error
+    if not is_same(got, expected):
+        raise TrialFailed(f"with fewer heads, the network's attention computes something else; {advice}")
 
 
 def _slice(attention: Attention, heads: list[int], widths: list[str]) -> None:

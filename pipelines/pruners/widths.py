@@ -30,7 +30,8 @@ class Width:
         count: How many channels there are.
         givers: The layers whose outputs they are.
         takers: The layers whose inputs they are.
-        repeats: The channels are so many equal parts (groups of a convolution), which lose the same channels.
+        repeats: The channels are so many equal parts (groups of a convolution, halves of a gated unit), which lose the
+            same channels.
         group: Torch-Pruning's group of all that depends on these channels.
     """
 
@@ -113,9 +114,9 @@ def _ranked(width: Width, cut: Cut, round_to: int) -> Ranked | None:
 
 
 def _chosen(model: nn.Module, example: Inputs, choice: Choice) -> tuple[Any, list[Width]]:
+    last = _last_layer(model, example)  # first: a network that cannot be called would keep the graph's hooks
     graph = _graph(model, example)
     order = {module: (index, name) for index, (name, module) in enumerate(model.named_modules())}
-    last = _last_layer(model, example)
     found = []
     for group in graph.get_all_groups(ignored_layers=[last], root_module_types=LAYERS):
         givers, takers = [], []
@@ -126,7 +127,8 @@ def _chosen(model: nn.Module, example: Inputs, choice: Choice) -> tuple[Any, lis
             if module in order and graph.is_in_channel_pruning_fn(prune):
                 takers.append(module)
         name = min(order[module] for module in givers if isinstance(module, LAYERS))[1]
-        found.append(Width(name, len(group[0].idxs), givers, takers, _repeats(givers, takers), group))
+        repeats = math.lcm(_divisions(givers, takers), _coupled(graph, group))
+        found.append(Width(name, len(group[0].idxs), givers, takers, repeats, group))
     found.sort(key=lambda width: order[model.get_submodule(width.name)])
     return graph, choice(model, found)
 
@@ -135,7 +137,20 @@ def _graph(model: nn.Module, example: Inputs) -> Any:
     return tp.DependencyGraph().build_dependency(model, as_tuple(example), verbose=False)
 
 
-def _repeats(givers: Collection[nn.Module], takers: Collection[nn.Module]) -> int:
+def _coupled(graph: Any, group: Any) -> int:
+    """How many channels of a layer go with its first: more than one where a layer's output is split and joined again.
+
+    Raises:
+        TrialFailed: they are not those at the same places of equal parts.
+    """
+    count, (root, prune) = len(group[0].idxs), (group[0].dep.target.module, group[0].dep.handler)
+    together = sorted(graph.get_pruning_group(root, prune, [0])[0].idxs)
+    if together != list(range(0, count, count // len(together))):
+        raise TrialFailed(f"channels {together} of {root} can only go together, and that is not supported")
+    return len(together)
+
+
+def _divisions(givers: Collection[nn.Module], takers: Collection[nn.Module]) -> int:
     """Into how many equal parts group convolutions and group norms divide the channels."""
     parts = [1]
     for module in (*givers, *takers):

@@ -91,7 +91,9 @@ def test_what_cannot_be_called_is_a_problem_and_no_traceback(pruner: Pruner) -> 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             raise ValueError("no such thing")
 
-    problem = pruner.problem(Broken(), torch.zeros(1, 5, 8))
+    model = Broken()
+    problem = pruner.problem(model, torch.zeros(1, 5, 8))
+    assert hooks(model) == 0
     if pruner.name not in ("unstructured", "n:m"):  # which need not call it
         assert problem == "the network cannot be pruned so: ValueError: no such thing"
 
