@@ -10,11 +10,9 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from pipelines.errors import TrialFailed
+from pipelines.pruners.options import BY_SENSITIVITY
 from pipelines.sensitivity import Row, Sensitivity
 from spaces import Params
-
-SCOPE = "sensitivity"
-"""The value of ``pruning.scope`` that shares the ratio out by sensitivity."""
 
 LEAST_KEPT = 1e-3
 """A cut that leaves no accuracy counts as one that leaves this share of it: its logarithm has to be finite."""
@@ -36,8 +34,8 @@ def ratios_for(folder: Path, params: Params) -> float | dict[str, float]:
     Raises:
         TrialFailed: the ratio is beyond what the analysis found possible.
     """
-    ratio = float(params["ratio"])
-    if params.get("scope") != SCOPE:
+    ratio = float(params.get("ratio", 1))  # a method without one removes what its pattern says
+    if params.get("scope") != BY_SENSITIVITY:
         return ratio
     return allocate(Sensitivity.read(folder), ratio)
 
@@ -82,7 +80,7 @@ def allocate(sensitivity: Sensitivity, budget: float) -> dict[str, float]:
     if solved.x is None:
         raise TrialFailed(f"ratio {budget:g} cannot be shared out by sensitivity: {solved.message}")
     chosen = [row for (row, _), taken in zip(choices, solved.x, strict=True) if taken > 0.5]
-    return {member: row.ratio for row in chosen for member in sensitivity.members(row.layer)}
+    return {row.layer: row.ratio for row in chosen}
 
 
 def predicted_accuracy(sensitivity: Sensitivity, ratios: Mapping[str, float]) -> float:
@@ -99,7 +97,7 @@ def predicted_accuracy(sensitivity: Sensitivity, ratios: Mapping[str, float]) ->
 def _choices(sensitivity: Sensitivity, layer: str) -> list[tuple[Row, float]]:
     """The distinct cuts of `layer` that leave something of it, each with its loss, both rising."""
     choices: list[tuple[Row, float]] = []
-    units = sum(sensitivity.sizes[member] for member in sensitivity.members(layer))
+    units = sensitivity.sizes[layer]
     loss, gone = 0.0, 0
     for row in sensitivity.rows:
         if row.layer == layer and row.accuracy is not None and gone < row.units < units:

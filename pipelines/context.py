@@ -20,6 +20,8 @@ class Context:
         training: How networks are trained.
         seed: The sweep's seed; part of every key.
         device: Where networks are trained.
+        accuracy_floor: The sweep's lower bound on accuracy, if it has one; where it is met, optional training may be
+            left out.
     """
 
     task: Task
@@ -27,3 +29,4 @@ class Context:
     training: Training
     seed: int
     device: torch.device
+    accuracy_floor: float | None = None

@@ -48,6 +48,7 @@ class Evaluator:
         seed: The sweep's seed.
         store: The folder of the store.
         device: Where to train; cuda if this process sees a GPU, when None.
+        accuracy_floor: The sweep's lower bound on accuracy, if it has one.
     """
 
     use: str
@@ -57,6 +58,7 @@ class Evaluator:
     store: Path
     args: Mapping[str, Any] = field(default_factory=dict)
     device: str | None = None
+    accuracy_floor: float | None = None
 
     def __call__(self, recipe: Recipe) -> Outcome:
         """Build `recipe` and measure the file.
@@ -94,4 +96,5 @@ class Evaluator:
             self.training,
             self.seed,
             torch.device(device),
+            self.accuracy_floor,
         )

@@ -9,15 +9,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from pipelines.context import Context
 from pipelines.errors import TrialFailed
-from pipelines.meters.accuracy import accuracy
 from pipelines.pruners import Cut, Pruner, Sizes
-from pipelines.runtimes import Feed
-from pipelines.task import move
 
 TABLE = "sensitivity.json"
 
@@ -35,7 +30,7 @@ class Row:
     Attributes:
         layer: Its name.
         ratio: The share of its units that was asked to go.
-        units: How many units went, in this layer and in those that can only be cut with it.
+        units: How many units went.
         parameters: How many of the network's parameters went, or became zero.
         accuracy: What was left; None if nothing was cut or the cut failed.
         drop: The accuracy of the whole network less this one.
@@ -59,14 +54,12 @@ class Sensitivity:
         accuracy: The accuracy of the whole network, on the same data.
         parameters: How many parameters it has.
         sizes: How many units each prunable layer has.
-        together: For a layer that can only be cut with an earlier one (they share a residual sum, say), that one.
-        rows: Every other layer at every ratio, in order.
+        rows: Every layer at every ratio, in order.
     """
 
     accuracy: float
     parameters: int
     sizes: Sizes
-    together: Mapping[str, str]
     rows: tuple[Row, ...]
 
     @property
@@ -78,10 +71,6 @@ class Sensitivity:
     def ratios(self) -> tuple[float, ...]:
         """The ratios, rising."""
         return tuple(sorted({row.ratio for row in self.rows}))
-
-    def members(self, layer: str) -> tuple[str, ...]:
-        """`layer` and those that can only be cut with it."""
-        return layer, *(other for other, first in self.together.items() if first == layer)
 
     def records(self) -> list[dict[str, Any]]:
         """The rows as plain data, one mapping each, for tables and CSV files."""
@@ -135,14 +124,10 @@ def analyse(
         raise TrialFailed(f"there is nothing in the network that pruning method {pruner.name} could cut")
     cut = replace(cut, sizes=whole.sizes, gradients=_remembered(model, cut))
     accuracy_of_whole = score(copy.deepcopy(model))
-    together: dict[str, str] = {}
-    rows: dict[str, list[Row]] = {}
+    rows: list[Row] = []
     for index, layer in enumerate(whole.sizes):
         told(layer, index, len(whole.sizes))
-        if layer in together:
-            continue
         scored: dict[_Extent, float] = {}
-        rows[layer] = []
         for ratio in sorted(ratios):
             try:
                 network, left = _cut(model, pruner, replace(cut, ratio={layer: ratio}))
@@ -151,44 +136,14 @@ def analyse(
                 if left not in scored:  # widths that are rounded make several ratios one cut
                     scored[left] = score(network)
             except TrialFailed as error:
-                rows[layer].append(Row(layer, ratio, note=error.reason))
+                rows.append(Row(layer, ratio, note=error.reason))
             except Exception as error:  # whatever a pruning library or a person's network does when it is cut
-                rows[layer].append(Row(layer, ratio, note=f"{type(error).__name__}: {error}"))
+                rows.append(Row(layer, ratio, note=f"{type(error).__name__}: {error}"))
             else:
                 units, parameters = whole.lost(left)
                 found = scored[left]
-                rows[layer].append(Row(layer, ratio, units, parameters, found, accuracy_of_whole - found))
-                others = (name for name in whole.shrunk(left) if name != layer)
-                together |= {name: layer for name in others if name not in together}
-    kept = tuple(row for layer, found in rows.items() if layer not in together for row in found)
-    return Sensitivity(accuracy_of_whole, whole.parameters, whole.sizes, together, kept)
-
-
-def accuracy_on_calibration(model: nn.Module, context: Context) -> float:
-    """The mean score of `model` on the task's calibration split.
-
-    Choices are made by it, so it is neither the validation split, by which trials are compared, nor the test split.
-
-    Raises:
-        TrialFailed: an output is not finite, or the split is empty.
-    """
-    return accuracy(_InMemory(model, context), context.task, "calibration")
-
-
-class _InMemory:
-    """A network that is run as an exported file is."""
-
-    def __init__(self, model: nn.Module, context: Context) -> None:
-        self._model, self._device = model.to(context.device).eval(), context.device
-
-    def run(self, feed: Feed) -> Tensor:
-        """See `pipelines.runtimes.Session.run`."""
-        with torch.inference_mode():
-            inputs = move(tuple(torch.from_numpy(array) for array in feed.values()), self._device)
-            outputs: Tensor = self._model(*inputs)
-        if not torch.isfinite(outputs).all():
-            raise TrialFailed("the network gives outputs that are not finite")
-        return outputs.cpu()
+                rows.append(Row(layer, ratio, units, parameters, found, accuracy_of_whole - found))
+    return Sensitivity(accuracy_of_whole, whole.parameters, whole.sizes, tuple(rows))
 
 
 @dataclass(frozen=True)
@@ -209,14 +164,10 @@ class _Extent:
     def sizes(self) -> dict[str, int]:
         return dict(self.units)
 
-    def shrunk(self, left: _Extent) -> list[str]:
-        """The layers that have fewer units in `left`."""
-        return [name for name, size in self.units if left.sizes.get(name, 0) < size]
-
     def lost(self, left: _Extent) -> tuple[int, int]:
         """The units and the parameters that are gone in `left`; what became zero is gone too."""
         zeroed = max(0, left.zeros - self.zeros)
-        units = sum(self.sizes[name] - left.sizes.get(name, 0) for name in self.shrunk(left))
+        units = sum(size - left.sizes.get(name, 0) for name, size in self.units)
         return units or zeroed, self.parameters - left.parameters + zeroed
 
 

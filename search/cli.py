@@ -133,7 +133,9 @@ def sensitivity(
     config: Config,
     override: Overrides = None,
     method: Annotated[str, typer.Option(help="What is cut: a value of pruning.method.")] = "channel",
-    importance: Annotated[str, typer.Option(help="By what measure: a value of pruning.importance.")] = "l2",
+    importance: Annotated[
+        str | None, typer.Option(help="By what measure: a value of pruning.importance.", show_default="l2")
+    ] = None,
     ratios: Annotated[str, typer.Option(help="The shares to cut of each layer.")] = "0.25,0.5,0.75",
     student: Annotated[
         int | None, typer.Option(metavar="DEPTH", help="Analyse this student.", show_default="the teacher")

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from pipelines import METRICS, RUNTIMES, STEPS, Section, Target, Training
 from pipelines.meters import Direction
-from search.objective import Constraint, Objective
+from search.objective import Constraint, Objective, lower_bound
 from spaces import InputError, Problem, SearchSpace, digest, illegal
 
 
@@ -181,6 +181,9 @@ def parse_config(raw: Mapping[str, Any]) -> SweepConfig:
             space = SearchSpace.parse(raw["space"], STEPS)
         except InputError as error:
             problems += error.problems
+    if space and "if-needed" in space.axis("pruning.finetune").values and lower_bound(constraints, "accuracy") is None:
+        advice = 'if-needed needs a lower bound on accuracy, such as constraints: {accuracy: ">= 0.95"}'
+        problems.append(Problem("space.pruning.finetune", advice))
     if problems or file is None or space is None:
         raise InputError(problems)
     return SweepConfig(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from pipelines.meters import METRICS, Direction
@@ -84,3 +85,13 @@ class Constraint:
 
     def __str__(self) -> str:
         return f"{self.name} {self.compare} {self.bound:g}"
+
+
+def lower_bound(constraints: Iterable[Constraint], name: str) -> float | None:
+    """The least value of the metric called `name` that keeps all lower bounds on it; None if there is none."""
+    bounds = [
+        c.bound if c.compare == ">=" else math.nextafter(c.bound, math.inf)
+        for c in constraints
+        if c.name == name and c.compare.startswith(">")
+    ]
+    return max(bounds, default=None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pipelines import Evaluator
 from search.config import SweepConfig, load_config
+from search.objective import lower_bound
 from search.standing import Standing
 from search.study import read_trials
 from search.trial import Trial
@@ -51,4 +52,5 @@ def sweep_evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
         seed=config.search.seed,
         store=workspace.store,
         device=None if config.cluster.gpus_per_trial else "cpu",
+        accuracy_floor=lower_bound(config.constraints, "accuracy"),
     )

@@ -39,7 +39,7 @@ def plot_sensitivity(title: str, found: Sensitivity, path: Path) -> None:
         text = "-" if np.isnan(drop) else f"{drop:.3f}"
         axes.text(x, y, text, ha="center", va="center", fontsize=8, color="white" if drop > 0.6 * top else "black")
     axes.set_xticks(range(len(found.ratios)), [f"{ratio:g}" for ratio in found.ratios])
-    axes.set_yticks(range(len(found.layers)), [_name(found, layer) for layer in found.layers], fontsize=8)
+    axes.set_yticks(range(len(found.layers)), found.layers, fontsize=8)
     axes.set_xlabel("share of the layer that is cut")
     figure.colorbar(image, label=f"accuracy lost, of {found.accuracy:.3f}")
     figure.savefig(path, dpi=130)
@@ -53,8 +53,3 @@ def format_problem(path: Path) -> str | None:
     if path.suffix[1:].lower() not in known:
         return f"{path.suffix} is no format of pictures; known: {', '.join(known)}"
     return None
-
-
-def _name(found: Sensitivity, layer: str) -> str:
-    others = len(found.members(layer)) - 1
-    return f"{layer} (+{others})" if others else layer

@@ -21,14 +21,12 @@ def sensitivity_table(title: str, found: Sensitivity) -> Table:
         table.add_column(f"{ratio:g}", justify="right")
     cells = {(row.layer, row.ratio): _cell(row, found.accuracy) for row in found.rows}
     for layer in found.layers:
-        others = len(found.members(layer)) - 1
-        name = f"{escape(layer)} [dim](and {others} that go with it)[/dim]" if others else escape(layer)
-        table.add_row(name, str(found.sizes[layer]), *(cells[layer, ratio] for ratio in found.ratios))
+        table.add_row(escape(layer), str(found.sizes[layer]), *(cells[layer, ratio] for ratio in found.ratios))
     return table
 
 
 def notes(found: Sensitivity) -> list[str]:
-    """One line for each reason why a layer could not be cut, and for each group of layers that go together."""
+    """One line for each reason why a layer could not be cut."""
     lines = []
     for layer in found.layers:
         reasons: dict[str, list[str]] = {}
@@ -36,8 +34,6 @@ def notes(found: Sensitivity) -> list[str]:
             if row.layer == layer and row.note:
                 reasons.setdefault(row.note, []).append(f"{row.ratio:g}")
         lines += [f"{layer} at {', '.join(ratios)}: {reason}" for reason, ratios in reasons.items()]
-        if others := found.members(layer)[1:]:
-            lines.append(f"{layer} goes with {', '.join(others)}")
     return lines
 
 

@@ -3,7 +3,7 @@
 from spaces.axis import Axis
 from spaces.digest import digest
 from spaces.errors import InputError, Problem, illegal
-from spaces.parameter import NONE, Interval, Options, Parameter, Params, Value, When
+from spaces.parameter import NONE, Interval, Only, Options, Parameter, Params, Value, When
 from spaces.recipe import Recipe, Step
 from spaces.space import SearchSpace
 from spaces.step import StepSpec
@@ -13,6 +13,7 @@ __all__ = [
     "Axis",
     "InputError",
     "Interval",
+    "Only",
     "Options",
     "Parameter",
     "Params",

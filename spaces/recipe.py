@@ -122,7 +122,7 @@ def _read_step(spec: StepSpec, given: object, where: str) -> tuple[dict[str, Val
             off = values.get(spec.switch.name) == NONE
             if parameter is spec.switch or (not off and parameter.applies(values)):
                 problems.append(Problem(f"{where}.{key}", f"is missing; legal: {_legal(parameter.domain)}"))
-        elif message := parameter.domain.problem(value):
+        elif message := parameter.problem(value, values):
             problems.append(Problem(f"{where}.{key}", message))
         else:
             values[parameter.name] = value

@@ -40,9 +40,11 @@ class SearchSpace:
             axes, problems = _read_axes(given, steps)
         except InputError as error:
             axes, problems = [], list(error.problems)
+        space = cls(tuple(steps), tuple(axes))
+        problems = problems or space._impossible()
         if problems:
             raise InputError(Problem(f"space.{p.where}" if p.where else "space", p.message) for p in problems)
-        return cls(tuple(steps), tuple(axes))
+        return space
 
     def axis(self, name: str) -> Axis:
         """The axis of the parameter called `name`."""
@@ -55,14 +57,22 @@ class SearchSpace:
     def sample(self, suggest: Callable[[Axis], Value]) -> dict[str, Value]:
         """Choose one point: `suggest` is asked once for each axis that applies and has a choice.
 
+        It need not know what cannot go together: a value that cannot be beside those chosen before stands for one of
+        the axis' values that can.
+
         Returns:
             The values of all parameters that apply, by full name.
         """
-        axes = self._by_name
+        axes, chosen = self._by_name, dict[str, Value]()
 
         def choose(parameter: Parameter) -> Value:
             axis = axes[parameter.name]
-            return suggest(axis) if len(axis.values) > 1 else axis.values[0]
+            possible = [value for value in axis.values if parameter.problem(value, chosen) is None]
+            value = suggest(axis) if len(possible) > 1 else possible[0]
+            if value not in possible:
+                value = possible[axis.values.index(value) % len(possible)]
+            chosen[parameter.name] = value
+            return value
 
         return {name: value for step in self.steps for name, value in step.walk(choose).items()}
 
@@ -83,19 +93,41 @@ class SearchSpace:
         """For each step, all it may do: steps are independent of each other, so a recipe takes one of each."""
         return [self._step_choices(step) for step in self.steps]
 
-    def _step_choices(self, step: StepSpec) -> list[dict[str, Value]]:
+    def _step_choices(self, step: StepSpec, before: Parameter | None = None) -> list[dict[str, Value]]:
+        """All that `step` may do; only what its parameters declared before `before` may be, if that is given."""
         axes = self._by_name
         partial: list[dict[str, Value]] = [{}]
         for parameter in step.parameters:
+            if parameter is before:
+                break
             grown = []
             for values in partial:
-                on = parameter is step.switch or values[step.switch.name] != NONE
-                if on and parameter.applies(values):
-                    grown += [{**values, parameter.name: value} for value in axes[parameter.name].values]
+                if _is_asked(parameter, step, values):
+                    possible = (v for v in axes[parameter.name].values if parameter.problem(v, values) is None)
+                    grown += [{**values, parameter.name: value} for value in possible]
                 else:
                     grown.append(values)
             partial = grown
         return partial
+
+    def _impossible(self) -> list[Problem]:
+        """Values that can never be chosen, and choices that leave a parameter without a value."""
+        problems: dict[Problem, None] = {}
+        for step in self.steps:
+            for parameter in (parameter for parameter in step.parameters if parameter.only):
+                axis = self.axis(parameter.name)
+                asked = [v for v in self._step_choices(step, before=parameter) if _is_asked(parameter, step, v)]
+                table = [[parameter.problem(value, values) for value in axis.values] for values in asked]
+                rows = [row[0] for row in table if all(row)]
+                columns = [column[0] for column in zip(*table, strict=True) if all(column)]
+                problems |= {Problem(parameter.name, message): None for message in (*columns, *rows) if message}
+        return list(problems)
+
+
+def _is_asked(parameter: Parameter, step: StepSpec, values: Mapping[str, Value]) -> bool:
+    """Whether `parameter` has a value beside the `values` chosen before it."""
+    on = parameter is step.switch or values[step.switch.name] != NONE
+    return on and parameter.applies(values)
 
 
 def _flatten(section: object, parameters: Sequence[Parameter]) -> dict[str, object]:

@@ -28,7 +28,7 @@ class StepSpec:
     def __post_init__(self) -> None:
         seen: set[str] = set()
         for parameter in self.parameters:
-            for condition in parameter.when:
+            for condition in (*parameter.when, *(c for only in parameter.only for c in only.when)):
                 if condition.name not in seen:
                     raise ValueError(f"{parameter.name} depends on {condition.name}, which is not declared before it")
             seen.add(parameter.name)

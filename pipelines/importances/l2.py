@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch_pruning as tp
-from torch import Tensor
+from torch import Tensor, nn
+
+from pipelines.importances.importance import Scope, Unit
 
 
 class L2:
@@ -17,6 +19,8 @@ class L2:
 
     name = "l2"
     needs_gradients = False
+    units: tuple[Unit, ...] = ("channel", "inner", "weight")
+    scopes: tuple[Scope, ...] = ("local", "global")
 
     def of_groups(self) -> Any:
         """See `Importance.of_groups`."""
@@ -25,3 +29,7 @@ class L2:
     def of_weights(self, weight: Tensor, gradient: Tensor | None) -> Tensor:
         """See `Importance.of_weights`."""
         return weight.detach().square()
+
+    def problem(self, model: nn.Module) -> str | None:
+        """See `Importance.problem`."""
+        return None

@@ -16,14 +16,24 @@ class Pruner(Protocol):
 
     Attributes:
         name: The value of ``pruning.method`` that selects it.
-        parameters: What it can be told, beyond the method; the same parameter may serve several pruners.
+        parameters: What it can be told, beyond the method; the same parameter may serve several pruners. One that has
+            the parameter ``pruning.ratio`` can be asked for several cuts with growing ratios.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
 
+    def problem(self, model: nn.Module, example: Inputs) -> str | None:
+        """Why this pruner finds nothing to remove in `model`, or None if it does; `model` stays as it is."""
+
     def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
-        """What this pruner can remove parts of: units by layer, such as the channels of each convolution."""
+        """What this pruner can remove parts of: units by layer, such as the channels of each convolution.
+
+        Layers that can only be pruned together count as one, under the name of the first of them.
+
+        Raises:
+            TrialFailed: it cannot be found out.
+        """
 
     def prune(self, model: nn.Module, cut: Cut) -> Any:
         """Prune `model`, which is in evaluation mode and on the CPU, in place.
@@ -32,11 +42,11 @@ class Pruner(Protocol):
             JSON-able history with which `replay` repeats the same cut on a network of the structure before it.
 
         Raises:
-            TrialFailed: the network cannot be pruned so.
+            TrialFailed: the network cannot be pruned so, or after this cut still has all its `Cut.sizes`.
         """
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
         """Give `model`, of the structure before the cut, the structure after it."""
 
     def label(self, params: Params) -> str:
-        """A short word for a recipe's label, such as ``ch0.5``."""
+        """A short word for a recipe's label, such as ``ch0.5``, with what differs from the defaults."""

@@ -41,6 +41,8 @@ class Export:
         model = Checkpoint.load(parents[-1], context.task).model
         example = as_tuple(context.task.example_input())
         names = input_names(len(example))
+        is_fused = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)  # torch's fused attention has no place in an ONNX file
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the exporter announces its successor on every call
@@ -56,3 +58,5 @@ class Export:
                 )
         except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
             raise TrialFailed(f"the network cannot be exported to ONNX: {error}") from error
+        finally:
+            torch.backends.mha.set_fastpath_enabled(is_fused)

@@ -1,53 +1,156 @@
-"""Pruning: weights are removed, and what is left is trained a little more."""
+"""Pruning: weights are removed, in one cut or gradually, and what is left is trained a little more."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from pipelines.accuracy import network_accuracy
 from pipelines.allocation import ratios_for
+from pipelines.batchnorm import reestimate_statistics
 from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
-from pipelines.importances import IMPORTANCES
-from pipelines.pruners import PRUNERS, Cut
+from pipelines.masks import keep_zeros
+from pipelines.pruners import PRUNERS, Cut, Pruner
+from pipelines.pruners.options import RATIO
+from pipelines.pruners.schedule import SCHEDULES, epochs_of, shares
+from pipelines.pruning import asked_cut
 from pipelines.stages.stage import Form
 from pipelines.stages.technique import switched
 from pipelines.training import train
-from spaces import Params, StepSpec
+from spaces import Interval, Options, Parameter, Params, StepSpec, When
+
+GRADUAL = tuple(name for name, pruner in PRUNERS.items() if RATIO in pruner.parameters)
+"""The methods that can be asked for several cuts."""
+
+STEPS = Parameter(
+    "pruning.steps",
+    Interval(1, integer=True),
+    default=1,
+    when=(When("pruning.method", GRADUAL),),
+    help="cuts until the ratio is reached, with a share of the fine-tuning after each",
+)
+SCHEDULE = Parameter(
+    "pruning.schedule",
+    Options(tuple(SCHEDULES)),
+    default="cubic",
+    when=(When("pruning.steps", (1,), negated=True),),
+    help="how the ratio grows from cut to cut",
+)
+FINETUNE = Parameter(
+    "pruning.finetune",
+    Options(("always", "if-needed")),
+    default="always",
+    help="if-needed: not where the sweep's lower bound on accuracy is met without it",
+)
+
+REPORT = "pruning.json"
+"""What was cut, what remained, and whether fine-tuning ran: in the stage's folder."""
+
+
+def prune_label(params: Params) -> str:
+    """The pruner's label, and of what all pruners share, what is not the default."""
+    extra = [str(params[key]) for key in ("importance",) if params.get(key, "l2") != "l2"]
+    if params.get("steps", 1) != 1:
+        extra.append(f"{params['steps']}{'lin' if params.get('schedule') == 'linear' else ''}x")
+    if params.get("finetune", "always") != "always":
+        extra.append("opt")
+    return "·".join([PRUNERS[str(params["method"])].label(params), *extra])
+
 
 PRUNE = StepSpec(
     "prune",
-    switched("pruning.method", PRUNERS, default="channel", help="what is removed"),
-    label=lambda p: PRUNERS[str(p["method"])].label(p),
+    (*switched("pruning.method", PRUNERS, default="channel", help="what is removed"), STEPS, SCHEDULE, FINETUNE),
+    label=prune_label,
 )
 
 
+@dataclass(frozen=True)
+class CutReport:
+    """What came of one cut.
+
+    Attributes:
+        ratio: What was asked for, in all.
+        sizes: What remained, see `Pruner.sizes`.
+        parameters: How many parameters remained.
+        zeros: How many of them are zero.
+        accuracy: On the ``validation`` split before fine-tuning, if that depended on it.
+        epochs: How long it was fine-tuned.
+    """
+
+    ratio: float | Mapping[str, float]
+    sizes: Mapping[str, int]
+    parameters: int
+    zeros: int
+    accuracy: float | None
+    epochs: int
+
+
 class Prune:
-    """Prune the parent's network, then fine-tune it."""
+    """Prune the parent's network in one or several cuts; after each, re-estimate batch normalization and fine-tune.
+
+    With ``pruning.finetune: if-needed`` a cut after which the network already meets `Context.accuracy_floor` on the
+    ``validation`` split, on which the sweep's constraint is checked too, is not fine-tuned; its epochs are left to the
+    cuts that follow.
+    """
 
     name = "prune"
     form: Form = "network"
-    version = 2
+    version = 3
     libraries: tuple[str, ...] = ("torch", "torch-pruning", "scipy")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
         training = context.training.model_dump(include={"learning_rate", "weight_decay"})
-        return {"epochs": context.training.finetune_epochs, **training}
+        floor = {"accuracy_floor": context.accuracy_floor} if params.get("finetune") == "if-needed" else {}
+        return {"epochs": context.training.finetune_epochs, **training, **floor}
 
     def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
         parent = Checkpoint.load(parents[-1], context.task)
-        model = parent.model
-        pruner, example = PRUNERS[str(params["method"])], context.task.example_input()
-        cut = Cut(
-            example,
-            ratio=ratios_for(parents[-1], params),
-            sizes=pruner.sizes(model, example),
-            importance=IMPORTANCES[str(params["importance"])],
-            params=params,
-        )
-        history = pruner.prune(model, cut)
-        train(model, context, epochs=context.training.finetune_epochs)
-        Checkpoint(model, [*parent.structure, {"pruner": pruner.name, "history": history}]).save(out)
+        model, structure = parent.model, list(parent.structure)
+        pruner = PRUNERS[str(params["method"])]
+        goal = asked_cut(model, params, context, ratios_for(parents[-1], params))
+        steps, spare, reports = int(params.get("steps", 1)), 0, list[CutReport]()
+        budgets = epochs_of(context.training.finetune_epochs, steps)
+        for share, epochs in zip(shares(steps, str(params.get("schedule", "cubic"))), budgets, strict=True):
+            cut = goal.part(share)
+            structure.append({"pruner": pruner.name, "history": pruner.prune(model, cut)})
+            reestimate_statistics(model, context)
+            accuracy = _accuracy_if_asked(model, params, context)
+            is_enough = accuracy is not None and accuracy >= (context.accuracy_floor or 0)
+            spare += epochs
+            reports.append(_report(model, pruner, cut, accuracy, 0 if is_enough else spare))
+            if not is_enough:
+                train(model, context, epochs=spare, after_step=keep_zeros(model))
+                spare = 0
+        Checkpoint(model, structure).save(out)
+        _write(reports, out)
+
+
+def _accuracy_if_asked(model: nn.Module, params: Params, context: Context) -> float | None:
+    if params.get("finetune") != "if-needed" or context.accuracy_floor is None:
+        return None
+    return network_accuracy(model, context)
+
+
+def _report(model: nn.Module, pruner: Pruner, cut: Cut, accuracy: float | None, epochs: int) -> CutReport:
+    weights = [parameter.detach() for parameter in model.parameters()]
+    return CutReport(
+        cut.ratio,
+        pruner.sizes(model, cut.example),
+        sum(weight.numel() for weight in weights),
+        sum(int((weight == 0).sum()) for weight in weights),
+        accuracy,
+        epochs,
+    )
+
+
+def _write(reports: list[CutReport], out: Path) -> None:
+    content = {"finetuned": any(report.epochs for report in reports), "cuts": [asdict(report) for report in reports]}
+    (out / REPORT).write_text(json.dumps(content, indent=1), encoding="utf-8")

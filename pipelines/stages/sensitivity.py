@@ -8,19 +8,21 @@ from typing import Any
 
 from torch import nn
 
-from pipelines.allocation import SCOPE
+from pipelines.accuracy import network_accuracy
+from pipelines.batchnorm import reestimate_statistics
 from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
-from pipelines.importances import IMPORTANCES
-from pipelines.pruners import PRUNERS, Cut
-from pipelines.sensitivity import Told, accuracy_on_calibration, analyse
+from pipelines.pruners import PRUNERS
+from pipelines.pruners.options import BY_SENSITIVITY
+from pipelines.pruning import asked_cut
+from pipelines.sensitivity import Told, analyse
 from pipelines.stages.stage import Form
 from spaces import Params
 
 EIGHTHS: tuple[float, ...] = tuple(eighth / 8 for eighth in range(1, 8))
 """The ratios that are analysed for pruning: only measured cuts can be chosen, so they are close to each other."""
 
-NOT_READ = frozenset({"ratio", "scope", "steps", "schedule"})
+NOT_READ = frozenset({"ratio", "scope", "steps", "schedule", "finetune"})
 """Parameters of the prune step that change nothing here: recipes that differ in them share one analysis."""
 
 
@@ -47,21 +49,20 @@ class AnalyseSensitivity:
     def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
         parent = Checkpoint.load(parents[-1], context.task)
-        example = context.task.example_input()
-        importance = IMPORTANCES[str(params["importance"])]
-        cut = Cut(example, ratio=0.0, sizes={}, importance=importance, params=params)
+        pruner, cut = PRUNERS[str(params["method"])], asked_cut(parent.model, params, context, ratio=0.0)
 
         def score(network: nn.Module) -> float:
-            return accuracy_on_calibration(network, context)
+            # Choices are made by it, so it is neither the split by which trials are compared nor the test split.
+            reestimate_statistics(network, context)
+            return network_accuracy(network, context, "calibration")
 
-        pruner = PRUNERS[str(params["method"])]
         analyse(parent.model, pruner, cut, self._ratios, score, self._told).write(out)
         parent.save(out)
 
 
 def analysis(params: Params) -> tuple[tuple[AnalyseSensitivity, Params], ...]:
     """The analysis that comes before pruning with `params`, if one does, and what it reads of them."""
-    return ((AnalyseSensitivity(), read_by_analysis(params)),) if params.get("scope") == SCOPE else ()
+    return ((AnalyseSensitivity(), read_by_analysis(params)),) if params.get("scope") == BY_SENSITIVITY else ()
 
 
 def read_by_analysis(params: Params) -> dict[str, Any]:

@@ -11,9 +11,10 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from pipelines import STEPS, Store, Task
-from pipelines.importances import IMPORTANCE, IMPORTANCES
+from pipelines.importances import IMPORTANCES
 from pipelines.pipeline import network_stages, run_stages
 from pipelines.pruners import PRUNERS
+from pipelines.pruners.options import RATIO
 from pipelines.sensitivity import Sensitivity
 from pipelines.stages import AnalyseSensitivity, Stage
 from pipelines.stages.distil import DISTIL
@@ -28,14 +29,14 @@ from search.sensitivity_report import frame
 from search.sensitivity_run import log_sensitivity
 from search.sensitivity_table import notes, sensitivity_table
 from search.workspace import Workspace
-from spaces import NONE, InputError, Parameter, Problem, Recipe, Value, illegal
+from spaces import NONE, InputError, Problem, Recipe, illegal
 
 
 def sensitivity(
     path: Path,
     overrides: Sequence[str],
     method: str,
-    importance: str,
+    importance: str | None,
     ratios: str,
     student: int | None,
     csv: Path | None,
@@ -56,8 +57,8 @@ def sensitivity(
         context = sweep_evaluator(config, workspace).context
         folder, runs = run_stages(work, context, Store(workspace.store), begin)
     found = Sensitivity.read(folder)
-    title = f"{config.sweep}: sensitivity of {recipe.label(STEPS)} to {', '.join(map(str, params.values()))}"
-    described = {"network": recipe.label(STEPS), "method": method, "importance": importance}
+    described = {"network": recipe.label(STEPS), "method": method, "importance": str(params.get("importance", NONE))}
+    title = f"{config.sweep}: sensitivity of {described['network']} to {method}, {described['importance']}"
     run = _log(config, workspace, title, found, runs[-1].key, described)
     if csv:
         frame(found).to_csv(csv, index=False)
@@ -73,22 +74,24 @@ def sensitivity(
             out().print(line, markup=False)
 
 
-def _pruning(method: str, importance: str, problems: list[Problem]) -> dict[str, Any]:
+def _pruning(method: str, importance: str | None, problems: list[Problem]) -> dict[str, Any]:
     """The prune step's parameters that the analysis reads: those that were given, the others' defaults."""
+    if importance is not None and importance not in IMPORTANCES:
+        problems.append(Problem("--importance", illegal(importance, list(IMPORTANCES))))
     if method not in PRUNERS:
         problems.append(Problem("--method", illegal(method, list(PRUNERS))))
-    if importance not in IMPORTANCES:
-        problems.append(Problem("--importance", illegal(importance, list(IMPORTANCES))))
     if problems:
         return {}
-    given: dict[str, Value] = {PRUNE.switch.name: method, IMPORTANCE.name: importance}
-
-    def choose(parameter: Parameter) -> Value:
-        value = given.get(parameter.name, parameter.default)
-        return NONE if value is None else value  # the ratio, which is not read
-
-    keys = {parameter.name: parameter.key for parameter in PRUNE.parameters}
-    return read_by_analysis({keys[name]: value for name, value in PRUNE.walk(choose).items()})
+    if RATIO not in PRUNERS[method].parameters:
+        problems.append(Problem("--method", f"{method} has no ratio that could differ from layer to layer"))
+        return {}
+    asked = {"method": method, "ratio": 0.5, **({"importance": importance} if importance else {})}
+    try:
+        recipe = Recipe.from_list([{PRUNE.name: asked}], STEPS)
+    except InputError as error:
+        problems += [Problem("--importance", problem.message) for problem in error.problems]
+        return {}
+    return read_by_analysis(recipe.steps[0].params)
 
 
 def _grid(text: str, problems: list[Problem]) -> list[float]:

@@ -11,21 +11,15 @@ from pipelines.sensitivity import Row, Sensitivity
 RATIOS = (0.25, 0.5, 0.75)
 
 
-def table(layers: dict[str, tuple[int, list[float | None]]], together: dict[str, str] | None = None) -> Sensitivity:
+def table(layers: dict[str, tuple[int, list[float | None]]]) -> Sensitivity:
     """`layers` gives units and the accuracy left at each of RATIOS; the whole network has accuracy 1."""
-    together = together or {}
-    members = {layer: 1 + list(together.values()).count(layer) for layer in layers}
     rows = [
-        Row(layer, ratio, note="failed")
-        if left is None
-        else Row(layer, ratio, int(units * ratio) * members[layer], 10, left, 1 - left)
+        Row(layer, ratio, note="failed") if left is None else Row(layer, ratio, int(units * ratio), 10, left, 1 - left)
         for layer, (units, accuracies) in layers.items()
         for ratio, left in zip(RATIOS, accuracies, strict=True)
     ]
     sizes = {layer: units for layer, (units, _) in layers.items()}
-    return Sensitivity(
-        1.0, 1000, sizes | {other: sizes[first] for other, first in together.items()}, together, tuple(rows)
-    )
+    return Sensitivity(1.0, 1000, sizes, tuple(rows))
 
 
 def share(sensitivity: Sensitivity, ratios: dict[str, float]) -> float:
@@ -67,11 +61,6 @@ def test_a_larger_cut_that_seems_less_harmful_is_noise() -> None:
     assert predicted_accuracy(noisy, {"a": 0.75}) == pytest.approx(0.5)
 
 
-def test_layers_that_are_cut_together_get_one_ratio_and_count_together() -> None:
-    residual = table({"stem": (16, [1.0, 1.0, 1.0]), "inner": (16, [0.9, 0.8, 0.7])}, {"out": "stem"})
-    assert allocate(residual, 0.5) == {"stem": 0.75, "out": 0.75}  # 24 of 48
-
-
 def test_cuts_that_failed_are_not_chosen() -> None:
     broken = table({"a": (16, [1.0, None, None]), "b": (16, [0.9, 0.8, None])})
     assert allocate(broken, 12 / 32) == {"a": 0.25, "b": 0.5}
@@ -91,7 +80,7 @@ def test_a_cut_that_leaves_no_accuracy_can_still_be_asked_for() -> None:
 
 def test_scores_below_zero_are_compared_by_their_differences() -> None:
     rows = (Row("a", 0.5, 8, 10, -3.0, 2.0), Row("b", 0.5, 8, 10, -1.5, 0.5))
-    errors = Sensitivity(-1.0, 100, {"a": 16, "b": 16}, {}, rows)
+    errors = Sensitivity(-1.0, 100, {"a": 16, "b": 16}, rows)
     assert allocate(errors, 0.25) == {"b": 0.5}
     assert predicted_accuracy(errors, {"b": 0.5}) == -1.5
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import nn
 
+from pipelines.accuracy import network_accuracy
 from pipelines.context import Context
 from pipelines.errors import TrialFailed
 from pipelines.importances import L2
 from pipelines.pruners import ChannelPruner, Cut
-from pipelines.sensitivity import Sensitivity, accuracy_on_calibration, analyse
+from pipelines.sensitivity import Sensitivity, analyse
 
 CHANCE = 0.5
 
@@ -60,12 +61,12 @@ def cut() -> Cut:
 @pytest.fixture
 def score(context: Context):
     points = replace(context, task=Points())
-    return lambda network: accuracy_on_calibration(network, points)
+    return lambda network: network_accuracy(network, points, "calibration")
 
 
 def test_a_useless_half_costs_nothing_and_a_needed_one_everything(cut, score) -> None:
     found = analyse(by_hand(), ChannelPruner(), cut, [0.5], score)
-    assert (found.accuracy, dict(found.sizes), dict(found.together)) == (1.0, {"0": 16, "2": 16}, {})
+    assert (found.accuracy, dict(found.sizes)) == (1.0, {"0": 16, "2": 16})
     assert found.parameters == 2 * 16 + 16 + 16 * 16 + 16 + 16 * 2 + 2
     useless, needed = found.rows
     # Of layer 0 go 8 units with their 2 weights and bias each, and 8 of the 16 inputs of layer 2.
@@ -110,8 +111,7 @@ class Residual(nn.Module):
 def test_layers_that_can_only_be_cut_together_are_analysed_once(cut, score) -> None:
     found = analyse(Residual().eval(), ChannelPruner(), cut, [0.5], score)
     (row,) = found.rows
-    assert set(found.members(row.layer)) == {"stem", "body"}
-    assert row.units == 8 + 8
+    assert (row.layer, row.units) == ("stem", 8)
     # stem: 8 x (2 + 1), body: all but 8 x 8 + 8 of 16 x 16 + 16, head: 2 x 8.
     assert row.parameters == 24 + (256 + 16 - 72) + 16
 

@@ -184,7 +184,7 @@ def analysed() -> Sensitivity:
         Row("idle", 0.25, 4, 60, 0.905, -0.005),
         Row("idle", 0.5, 8, 120, 0.9, 0.0),
     )
-    return Sensitivity(0.9, 1000, {"stem": 16, "out": 16, "odd": 8, "idle": 16}, {"out": "stem"}, rows)
+    return Sensitivity(0.9, 1000, {"stem": 16, "odd": 8, "idle": 16}, rows)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import yaml
 
 from search.config import load_config, parse_config, read_yaml
 from search.objective import Constraint, Objective
+from search.saved import sweep_evaluator
 from spaces import InputError
 
 
@@ -95,6 +96,20 @@ def test_an_empty_section_is_told(make_raw) -> None:
 def test_constraints_are_read(make_config) -> None:
     config = make_config(constraints={"accuracy": ">= 0.9", "size_mb": "<2"})
     assert config.constraints == (Constraint("accuracy", ">=", 0.9), Constraint("size_mb", "<", 2))
+
+
+def test_optional_fine_tuning_needs_a_bound_to_meet(make_config) -> None:
+    space = {"student": {"depth": 1}, "pruning": {"ratio": 0.5, "finetune": ["always", "if-needed"]}}
+    make_config(space=space, constraints={"accuracy": ">= 0.9"})
+    advice = 'if-needed needs a lower bound on accuracy, such as constraints: {accuracy: ">= 0.95"}'
+    for constraints in (None, {"accuracy": "<= 0.9"}):
+        problems = problems_of(lambda bounds=constraints: make_config(space=space, constraints=bounds))
+        assert problems == {"space.pruning.finetune": advice}
+
+
+def test_the_bound_on_accuracy_reaches_those_who_train(make_config, workspace) -> None:
+    assert sweep_evaluator(make_config(constraints={"accuracy": ">= 0.9"}), workspace).context.accuracy_floor == 0.9
+    assert sweep_evaluator(make_config(constraints={"size_mb": "<= 9"}), workspace).context.accuracy_floor is None
 
 
 def test_a_key_given_twice_is_told_with_its_line(write_yaml) -> None:

@@ -1,6 +1,8 @@
+import math
+
 import pytest
 
-from search.objective import Constraint, Objective
+from search.objective import Constraint, Objective, lower_bound
 from spaces import InputError
 
 
@@ -60,3 +62,18 @@ def test_whether_and_by_how_much_a_bound_is_missed(constraint, value, holds, vio
 def test_less_loss_is_better_both_ways() -> None:
     assert Objective("accuracy", "maximize").loss({"accuracy": 0.9}) == -0.9
     assert Objective("size_mb", "minimize").loss({"size_mb": 0.9}) == 0.9
+
+
+@pytest.mark.parametrize(
+    ("constraints", "expected"),
+    [
+        ([], None),
+        ([Constraint("accuracy", "<=", 0.9), Constraint("size_mb", ">=", 1)], None),
+        ([Constraint("accuracy", ">=", 0.9)], 0.9),
+        ([Constraint("accuracy", ">", 0.5)], math.nextafter(0.5, 1)),
+        ([Constraint("accuracy", ">=", 0.9), Constraint("accuracy", ">=", 0.95)], 0.95),
+    ],
+    ids=["none", "others", "one", "strict", "the tightest"],
+)
+def test_the_lower_bound_is_the_least_value_that_keeps_all(constraints, expected) -> None:
+    assert lower_bound(constraints, "accuracy") == expected

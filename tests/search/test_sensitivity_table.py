@@ -15,7 +15,7 @@ def test_layers_by_ratios_with_what_cannot_be_cut(analysed) -> None:
     lines = shown(analysed).splitlines()
     assert "a title" in lines[0]
     cells = {line.split()[1]: line.split("│")[1:-1] for line in lines if line.startswith("│")}
-    assert [cell.strip() for cell in cells["stem"]] == ["stem (and 1 that go with it)", "16", "0.050", "0.450"]
+    assert [cell.strip() for cell in cells["stem"]] == ["stem", "16", "0.050", "0.450"]
     assert [cell.strip() for cell in cells["odd"]] == ["odd", "8", "0.030", "-"]
     assert [cell.strip() for cell in cells["idle"]] == ["idle", "16", "-0.005", "0.000"]
     assert "accuracy of the whole network on the calibration split: 0.9" in " ".join(" ".join(lines).split())
@@ -30,5 +30,5 @@ def test_colours_go_by_the_share_of_the_accuracy_that_is_lost(analysed) -> None:
     assert f"{red}0.450" in text
 
 
-def test_notes_say_why_and_what_goes_together(analysed) -> None:
-    assert notes(analysed) == ["stem goes with out", "odd at 0.5: TypeError: [half] is too much"]
+def test_notes_say_why_a_layer_could_not_be_cut(analysed) -> None:
+    assert notes(analysed) == ["odd at 0.5: TypeError: [half] is too much"]

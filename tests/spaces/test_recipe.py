@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from spaces import InputError, Interval, Options, Parameter, Recipe, Step, StepSpec
+from spaces import InputError, Interval, Only, Options, Parameter, Recipe, Step, StepSpec, When
 
 FORM = "a recipe is a list of steps such as '- quantize: {scheme: static-int8}'"
 
@@ -137,3 +137,18 @@ def test_every_error_of_a_written_recipe_is_told(specs: Sequence[StepSpec], data
     with pytest.raises(InputError) as caught:
         Recipe.from_list(data, specs)
     assert str(caught.value).splitlines() == messages
+
+
+def test_a_value_that_cannot_be_beside_another_is_told() -> None:
+    only = Only((When("cutting.unit", ("weight",)),), ("l2",))
+    measure = Parameter("cutting.measure", Options(("l2", "scale")), default="l2", only=(only,))
+    spec = StepSpec(
+        "cut", (Parameter("cutting.unit", Options(("none", "channel", "weight"))), measure), lambda p: "cut"
+    )
+    assert (
+        Recipe.from_list([{"cut": {"unit": "channel", "measure": "scale"}}], [spec]).steps[0].params["measure"]
+        == "scale"
+    )
+    message = "recipe[0].cut.measure: 'scale' cannot be beside cutting.unit weight; legal: l2"
+    with pytest.raises(InputError, match=re.escape(message)):
+        Recipe.from_list([{"cut": {"unit": "weight", "measure": "scale"}}], [spec])

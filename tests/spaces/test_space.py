@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spaces import Axis, InputError, Interval, Options, Parameter, Recipe, SearchSpace, StepSpec, When
+from spaces import Axis, InputError, Interval, Only, Options, Parameter, Recipe, SearchSpace, StepSpec, When
 
 FULL = {
     "student": {"depth": ["none", 1, 2]},
@@ -92,6 +92,75 @@ def test_everything_wrong_is_told_at_once(specs: Sequence[StepSpec], section: ob
     assert str(caught.value).splitlines() == messages
 
 
+MEASURED = (
+    StepSpec(
+        "cut",
+        (
+            Parameter("cutting.unit", Options(("none", "channel", "weight"))),
+            Parameter("cutting.scope", Options(("local", "global")), default="local"),
+            Parameter(
+                "cutting.measure",
+                Options(("l2", "lamp", "scale")),
+                default="l2",
+                only=(
+                    Only((When("cutting.unit", ("weight",)),), ("l2", "lamp")),
+                    Only((When("cutting.scope", ("local",)),), ("l2", "scale")),
+                ),
+            ),
+        ),
+        label=lambda p: str(p["unit"]),
+    ),
+)
+
+
+def test_what_cannot_be_together_is_no_recipe() -> None:
+    section = {"unit": ["channel", "weight"], "scope": ["local", "global"], "measure": ["l2", "lamp", "scale"]}
+    space = SearchSpace.parse({"cutting": section}, MEASURED)
+    # channel: 2 measures locally, 3 globally; weight: 1 locally, 2 globally
+    assert space.size() == 2 + 3 + 1 + 2
+    digests = {space.recipe(params).digest for params in space.points()}
+    for index in range(3):
+        sampled = space.sample(lambda axis, index=index: axis.values[index % len(axis.values)])
+        assert space.recipe(sampled).digest in digests
+
+
+def test_sample_does_not_ask_where_only_one_value_is_possible() -> None:
+    space = SearchSpace.parse(
+        {"cutting": {"unit": "weight", "measure": ["l2", "lamp"], "scope": ["local", "global"]}}, MEASURED
+    )
+    asked = []
+    values = space.sample(lambda axis: asked.append(axis.name) or axis.values[0])
+    assert (asked, values["cutting.measure"]) == (["cutting.scope"], "l2")
+
+
+@pytest.mark.parametrize(
+    ("section", "messages"),
+    [
+        (
+            {"unit": ["weight"], "scope": "global", "measure": ["l2", "scale"]},
+            ["space.cutting.measure: 'scale' cannot be beside cutting.unit weight; legal: l2, lamp"],
+        ),
+        (
+            {"unit": ["channel", "weight"], "scope": "global", "measure": "scale"},
+            ["space.cutting.measure: 'scale' cannot be beside cutting.unit weight; legal: l2, lamp"],
+        ),
+        (
+            {"unit": ["none", "channel", "weight"], "measure": "lamp"},
+            ["space.cutting.measure: 'lamp' cannot be beside cutting.scope local; legal: l2, scale"],
+        ),
+        ({"unit": "none", "measure": "lamp"}, []),
+    ],
+    ids=["never possible", "nothing possible beside one", "never possible at all", "nothing is asked"],
+)
+def test_what_can_never_be_chosen_and_what_has_no_choice_is_told(section: dict, messages: list[str]) -> None:
+    if not messages:
+        assert SearchSpace.parse({"cutting": section}, MEASURED).size() == 1
+        return
+    with pytest.raises(InputError) as caught:
+        SearchSpace.parse({"cutting": section}, MEASURED)
+    assert str(caught.value).splitlines() == messages
+
+
 @st.composite
 def spaces(draw: st.DrawFn) -> SearchSpace:
     """Up to three steps, each with a switch and up to three refinements under random conditions."""
@@ -103,10 +172,15 @@ def spaces(draw: st.DrawFn) -> SearchSpace:
             when = tuple(
                 When(parameters[of].name, ("a",) if of == 0 else (1,), negated=negated) for of, negated in conditions
             )
-            parameters.append(Parameter(f"s{step}.p{index}", Interval(0, integer=True), default=0, when=when))
+            only = tuple(Only((condition,), (0, 1)) for condition in draw(st.permutations(when))[:1])
+            parameters.append(
+                Parameter(f"s{step}.p{index}", Interval(0, integer=True), default=0, when=when, only=only)
+            )
         for parameter in parameters:
             legal = ["none", "a", "b"] if isinstance(parameter.domain, Options) else [0, 1, 2]
-            axes.append(Axis(parameter.name, tuple(draw(st.lists(st.sampled_from(legal), min_size=1, unique=True)))))
+            values = tuple(draw(st.lists(st.sampled_from(legal), min_size=1, unique=True)))
+            # A space that was parsed has a possible value beside every choice.
+            axes.append(Axis(parameter.name, values if values != (2,) else (2, 0)))
         steps.append(StepSpec(f"step{step}", tuple(parameters), label=lambda p: "s"))
     return SearchSpace(tuple(steps), tuple(axes))
 

@@ -123,7 +123,7 @@ def test_a_network_may_take_several_inputs() -> None:
             two_layers(8, 8),
             0.5,
             "nothing to prune at ratio 0.5: widths are kept at multiples of 8 and the widest layer has 8 channels; "
-            "use a larger ratio or a wider network",
+            "use a wider network or a smaller pruning.round_to",
         ),
         (nn.Flatten(), 0.5, "the network has no linear or convolutional layer to prune"),
     ],

@@ -64,3 +64,12 @@ def test_several_inputs_keep_their_order(context: Context, tmp_path: Path) -> No
 def test_what_onnx_cannot_say_fails_the_trial(context: Context, tmp_path: Path) -> None:
     with pytest.raises(TrialFailed, match="the network cannot be exported to ONNX: "):
         export(Inexportable(3, 3), torch.zeros(1, 3), context, tmp_path)
+
+
+@pytest.mark.parametrize("trainable", [True, False], ids=["trainable", "frozen"])
+def test_torchs_fused_attention_is_left_out_and_comes_back(context: Context, tmp_path: Path, trainable: bool) -> None:
+    layer = nn.Sequential(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)).eval().requires_grad_(trainable)
+    tokens = torch.randn(3, 5, 8)
+    file = export(layer, tokens[:1], context, tmp_path)
+    torch.testing.assert_close(OnnxRuntime().load(file, 1).run(to_feed(tokens)), layer(tokens).detach())
+    assert torch.backends.mha.get_fastpath_enabled()

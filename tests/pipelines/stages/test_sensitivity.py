@@ -35,7 +35,7 @@ def test_the_network_passes_through_with_the_table_beside_it(context: Context, t
     assert [(row.layer, row.ratio, row.units) for row in found.rows] == [("0", 0.5, 8), ("3", 0.5, 8)]
 
 
-def test_it_sees_the_calibration_split_only(context: Context, tmp_path: Path, tiny) -> None:
+def test_it_sees_neither_the_validation_nor_the_test_split(context: Context, tmp_path: Path, tiny) -> None:
     TrainTeacher().run((), tmp_path, {}, context)
     asked = []
 
@@ -45,7 +45,7 @@ def test_it_sees_the_calibration_split_only(context: Context, tmp_path: Path, ti
             return super().batches(split)
 
     AnalyseSensitivity([0.5]).run((tmp_path,), tmp_path, SHARED, replace(context, task=Watched()))
-    assert set(asked) == {"calibration"}
+    assert set(asked) == {"calibration", "train"}
 
 
 def test_all_ratios_of_a_recipe_share_the_analysis(context: Context, store: Store) -> None:

@@ -40,4 +40,4 @@ def test_stages_write_into_their_own_folder_only(context: Context, tmp_path: Pat
     Quantize().run((teacher, student, pruned, exported), quantized, {"scheme": "dynamic-int8"}, context)
     network = ["structure.json", "weights.safetensors"]
     files = [sorted(path.name for path in folder.iterdir()) for folder in folders]
-    assert files == [network, network, network, ["model.onnx"], ["model.onnx"]]
+    assert files == [network, network, ["pruning.json", *network], ["model.onnx"], ["model.onnx"]]

@@ -1,10 +1,10 @@
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from pipelines.stages.technique import switched
-from spaces import Interval, Options, Parameter, When
+from spaces import Interval, Only, Options, Parameter, When
 
 
 @dataclass
@@ -29,7 +29,32 @@ def test_a_parameter_applies_with_each_technique_that_declares_it() -> None:
 
 def test_one_parameter_cannot_be_declared_in_two_ways() -> None:
     other = Parameter("pruning.ratio", Interval(0, 2))
-    names = ["pruning.method", "pruning.ratio", "pruning.ratio"]
-    message = f"techniques of pruning.method declare one parameter in two ways: {names}"
+    message = "techniques of pruning.method declare pruning.ratio in two ways: a, b"
     with pytest.raises(ValueError, match=re.escape(message)):
         switched("pruning.method", {"a": Fake((RATIO,)), "b": Fake((other,))})
+    with pytest.raises(ValueError, match=r"declare pruning\.round in two ways: a, b"):
+        switched("pruning.method", {"a": Fake((ROUND,)), "b": Fake((replace(ROUND, default=16),))})
+
+
+def test_techniques_may_differ_in_options_and_each_keeps_its_own() -> None:
+    scope = Parameter("pruning.scope", Options(("local", "global")), default="local")
+    local = Only((When("pruning.scope", ("local",)),), ("l2",))
+    wide = Parameter("pruning.measure", Options(("l2", "lamp", "scale")), default="l2")
+    narrow = Parameter("pruning.measure", Options(("l2", "lamp")), default="l2", only=(local,))
+    _, _, measure = switched("pruning.method", {"a": Fake((scope, wide)), "b": Fake((scope, narrow))})
+    assert measure.domain == Options(("l2", "lamp", "scale"))
+    table = {
+        (method, scope): [
+            name
+            for name in ("l2", "lamp", "scale")
+            if measure.problem(name, {"pruning.method": method, "pruning.scope": scope}) is None
+        ]
+        for method in ("a", "b")
+        for scope in ("local", "global")
+    }
+    assert table == {
+        ("a", "local"): ["l2", "lamp", "scale"],
+        ("a", "global"): ["l2", "lamp", "scale"],
+        ("b", "local"): ["l2"],
+        ("b", "global"): ["l2", "lamp"],
+    }

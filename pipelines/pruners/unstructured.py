@@ -1,0 +1,91 @@
+"""Unstructured pruning: single weights become zero."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.errors import TrialFailed
+from pipelines.importances import importance_of
+from pipelines.pruners.cut import Cut, Sizes
+from pipelines.pruners.options import RATIO, SCOPE, is_global, ratio_label
+from pipelines.pruners.traceable import traceable
+from pipelines.pruners.weights import rank_gradients, scores, weights
+from pipelines.task import Inputs
+from spaces import Parameter, Params
+
+
+class UnstructuredPruner:
+    """Set the least important weights to zero, in each layer or of all layers together; each layer keeps one at least.
+
+    The exported file stays dense: it is no faster and, unless it is packed, no smaller. Source: S. Han et al.,
+    "Learning both Weights and Connections for Efficient Neural Networks", NeurIPS 2015.
+    """
+
+    name = "unstructured"
+    parameters: tuple[Parameter, ...] = (RATIO, SCOPE, importance_of("weight"))
+
+    def problem(self, model: nn.Module, example: Inputs) -> str | None:
+        """See `Pruner.problem`."""
+        return None if weights(model) else "the network has no layer with a matrix of weights"
+
+    def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
+        """See `Pruner.sizes`: weights by layer, zero or not."""
+        counts: dict[str, int] = defaultdict(int)
+        for weight in weights(model):
+            counts[weight.layer] += weight.parameter.numel()
+        return dict(counts)
+
+    def prune(self, model: nn.Module, cut: Cut) -> Any:
+        """See `Pruner.prune`; the structure stays, so the history only counts the zeros by layer."""
+        with traceable(model):
+            rank_gradients(model, cut)
+            ranked: dict[str, list[Tensor]] = defaultdict(list)
+            for weight in weights(model):
+                ranked[weight.layer].append(scores(weight, cut).flatten())
+            zeros = _zeros({layer: torch.cat(parts) for layer, parts in ranked.items()}, cut)
+            with torch.no_grad():
+                for weight in weights(model):
+                    count = weight.parameter.numel()
+                    here, zeros[weight.layer] = zeros[weight.layer][:count], zeros[weight.layer][count:]
+                    weight.parameter.masked_fill_(here.view_as(weight.parameter), 0)
+            model.zero_grad(set_to_none=True)
+        counts: dict[str, int] = defaultdict(int)
+        for weight in weights(model):
+            counts[weight.layer] += int((weight.parameter == 0).sum())
+        if not any(counts.values()):
+            raise TrialFailed(f"no weight to set to zero at ratio {cut.ratio}: each layer keeps one")
+        return {"zeros": dict(counts)}
+
+    def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
+        """See `Pruner.replay`: the zeros come with the weights."""
+
+    def label(self, params: Params) -> str:
+        """Such as ``un0.9``, ``un0.9g`` ranked globally."""
+        return ratio_label("un", params)
+
+
+def _zeros(layers: dict[str, Tensor], cut: Cut) -> dict[str, Tensor]:
+    """Which weights become zero, by layer, given their scores."""
+    if is_global(cut.params) and isinstance(cut.ratio, (int, float)):
+        together = torch.cat([_with_best_kept(ranked) for ranked in layers.values()])
+        parts = torch.split(_lowest(together, cut.ratio), [len(ranked) for ranked in layers.values()])
+        return dict(zip(layers, parts, strict=True))
+    return {layer: _lowest(_with_best_kept(ranked), cut.ratio_of(layer)) for layer, ranked in layers.items()}
+
+
+def _with_best_kept(ranked: Tensor) -> Tensor:
+    kept = ranked.clone()
+    kept[ranked.argmax()] = float("inf")
+    return kept
+
+
+def _lowest(ranked: Tensor, ratio: float) -> Tensor:
+    """A mask of the share `ratio`, rounded up, that ranks lowest; never of what ranks infinitely high."""
+    lowest = torch.zeros(len(ranked), dtype=torch.bool)
+    lowest[ranked.argsort(stable=True)[: math.ceil(len(ranked) * ratio - 1e-9)]] = True
+    return lowest & ~torch.isposinf(ranked)

@@ -1,0 +1,56 @@
+"""The single weights of a network that pruning may set to zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from pipelines.pruners.cut import Cut
+
+MATRICES = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.MultiheadAttention, nn.RNNBase)
+"""Layers whose weights multiply activations; embeddings only look them up."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One weight tensor.
+
+    Attributes:
+        layer: The name of its layer.
+        name: Its own name.
+        parameter: The weights, with the outputs in the first dimension and the inputs in the second.
+    """
+
+    layer: str
+    name: str
+    parameter: nn.Parameter
+
+
+def weights(model: nn.Module) -> list[Weight]:
+    """The weights of all matrices and convolutions, in the order of the layers; biases and norms are not among them."""
+    found, seen = [], set[int]()
+    for layer, module in model.named_modules():
+        if not isinstance(module, MATRICES):
+            continue
+        for key, parameter in module.named_parameters(recurse=False):
+            if "weight" in key and parameter.dim() > 1 and id(parameter) not in seen:
+                seen.add(id(parameter))
+                found.append(Weight(layer, f"{layer}.{key}" if layer else key, parameter))
+    return found
+
+
+def scores(weight: Weight, cut: Cut) -> Tensor:
+    """The importance of each weight, with what is zero already below everything else."""
+    ranked = cut.importance.of_weights(weight.parameter.detach(), weight.parameter.grad).detach()
+    return ranked.masked_fill(weight.parameter.detach() == 0, float("-inf"))
+
+
+def rank_gradients(model: nn.Module, cut: Cut) -> None:
+    """Leave the gradients that the importance reads, if it does.
+
+    Raises:
+        TrialFailed: the loss cannot be computed.
+    """
+    if cut.importance.needs_gradients:
+        cut.gradients(model)
