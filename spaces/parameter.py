@@ -73,9 +73,6 @@ class When:
         """Whether `params` meets the condition; a parameter that is itself inactive meets none."""
         return self.name in params and (params[self.name] in self.values) != self.negated
 
-    def __str__(self) -> str:
-        return f"{self.name} {'other than ' if self.negated else ''}{' or '.join(map(str, self.values))}"
-
 
 @dataclass(frozen=True)
 class Only:
@@ -88,7 +85,8 @@ class Only:
         """Why `value` cannot be beside `params`, or None if it can."""
         if value in self.values or not all(condition.holds(params) for condition in self.when):
             return None
-        return f"{value!r} cannot be beside {', '.join(map(str, self.when))}; legal: {', '.join(map(str, self.values))}"
+        beside = ", ".join(f"{condition.name} {params[condition.name]}" for condition in self.when)
+        return f"{value!r} cannot be beside {beside}; legal: {', '.join(map(str, self.values))}"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,9 @@ WIDTHS = ("all_head_size", "inner_dim", "attn_dim", "embed_dim", "hidden_size", 
 """Attributes in which repositories keep the width of all heads together: it shrinks with them."""
 
 
+NO_ATTENTION = "the network has no attention with a head count and linear layers for queries, keys, values and output"
+
+
 class HeadPruner:
     """Remove the least important attention heads: their queries, keys and values, and what the output takes of them.
 
@@ -41,10 +44,7 @@ class HeadPruner:
         """See `Pruner.problem`."""
         sizes = self.sizes(model, example)
         if not sizes:
-            return (
-                "the network has no attention with a head count and separate linear layers for queries, keys, values "
-                "and output"
-            )
+            return NO_ATTENTION
         if max(sizes.values()) < 2:
             return "every attention of the network has one head"
         try:
@@ -70,6 +70,8 @@ class HeadPruner:
             found = {attention.name: attention for attention in attentions(model)}
             layers = {name: Ranked(_scores(attention, cut.importance)) for name, attention in found.items()}
             gone = removed(layers, cut, together=is_global(cut.params))
+            if not found:
+                raise TrialFailed(NO_ATTENTION)
             if not gone and {name: attention.heads for name, attention in found.items()} == dict(cut.sizes):
                 raise TrialFailed(f"no head to remove at ratio {cut.ratio}: each attention keeps one")
             cuts: dict[str, dict[str, Any]] = {

@@ -97,15 +97,3 @@ def test_a_restriction_holds_beside_its_conditions_only() -> None:
     message = "'scale' cannot be beside cutting.unit weight, cutting.scope local; legal: l2, taylor"
     assert measure.problem("scale", beside) == message
     assert measure.problem("l3", beside) == measure.domain.problem("l3")
-
-
-@pytest.mark.parametrize(
-    ("condition", "text"),
-    [
-        (When("cutting.unit", ("weight", "head")), "cutting.unit weight or head"),
-        (When("cutting.steps", (1,), negated=True), "cutting.steps other than 1"),
-    ],
-    ids=["one of", "none of"],
-)
-def test_conditions_are_written_for_people(condition: When, text: str) -> None:
-    assert str(condition) == text

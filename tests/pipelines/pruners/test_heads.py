@@ -115,7 +115,7 @@ def test_attention_that_cannot_lose_heads_is_told_beforehand(way: str, reason: s
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (nn.Linear(16, 2), "the network has no attention with a head count and separate linear layers for queries"),
+        (nn.Linear(16, 2), "the network has no attention with a head count and linear layers for queries, keys"),
         (nn.Sequential(Reads("plain", heads=1)), "every attention of the network has one head"),
     ],
     ids=["no attention", "one head"],
