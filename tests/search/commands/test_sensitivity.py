@@ -20,7 +20,7 @@ def test_it_shows_writes_and_logs_the_table_and_takes_it_from_the_store(
     code, out, err = cli_run("sensitivity", sweep_file, *QUICK, "--student", 1, "--ratios", "0.5")
     assert code == 0
     assert "small: sensitivity of d1 to" in " ".join(out.split())
-    assert "[1/3] layer" in err
+    assert "[1/2] layer" in err
     assert "MLflow does not have it" not in err
 
     def impossible(*_) -> None:
