@@ -25,18 +25,27 @@ def operators(file: Path) -> dict[str, int]:
     Raises:
         TrialFailed: ONNX Runtime refuses the file.
     """
+    return dict(Counter(_types(optimized(file).graph)))
+
+
+def optimized(file: Path) -> Any:
+    """The ONNX model that ONNX Runtime makes of `file` for the CPU.
+
+    Raises:
+        TrialFailed: ONNX Runtime refuses the file.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        optimized = Path(folder) / GRAPH
+        target = Path(folder) / GRAPH
         options = ort.SessionOptions()
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.optimized_model_filepath = str(optimized)
+        options.optimized_model_filepath = str(target)
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         try:
             ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors have no common base below Exception
             raise TrialFailed(f"ONNX Runtime cannot load the file: {error}") from error
-        return dict(Counter(_types(onnx.load(optimized, load_external_data=False).graph)))
+        return onnx.load(target, load_external_data=False)
 
 
 def _types(graph: Any) -> Iterator[str]:

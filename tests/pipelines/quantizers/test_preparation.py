@@ -1,0 +1,57 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from pipelines.quantizers import Calibration, StaticInt8
+from pipelines.quantizers.coverage import Coverage, int8_coverage
+from pipelines.quantizers.preparation import prepare, ship
+from pipelines.runtimes import OnnxRuntime, to_feed
+
+
+def test_a_rectifier_after_a_pooling_comes_before_it(export: Callable, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(4, 2, 3), nn.Flatten())
+    file = export(model, torch.zeros(1, 1, 8, 8))
+    assert [node.op_type for node in onnx.load(file).graph.node] == ["Conv", "Relu", "MaxPool", "Conv", "Flatten"]
+    images = torch.randn(8, 1, 8, 8)
+    torch.testing.assert_close(OnnxRuntime().load(file, threads=1).run(to_feed(images)), model(images).detach())
+    params = {"calibrator": "minmax", "granularity": "channel"}
+    StaticInt8().quantize(file, tmp_path / "model.onnx", Calibration(lambda: [images]), params)
+    assert int8_coverage(tmp_path / "model.onnx") == Coverage(int8=2, floating=0, unfused=0)
+
+
+def test_a_pooling_that_others_see_unrectified_stays(export: Callable) -> None:
+    class Both(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            pooled = nn.functional.max_pool2d(x, 2)
+            return torch.relu(pooled) - pooled
+
+    file = export(Both(), torch.zeros(1, 1, 4, 4))
+    assert [node.op_type for node in onnx.load(file).graph.node] == ["MaxPool", "Relu", "Sub"]
+
+
+def test_every_operator_has_a_name_of_its_own(exported, tmp_path: Path) -> None:
+    model = onnx.load(exported.file)
+    for node in model.graph.node:
+        node.name = ""
+    onnx.save(model, tmp_path / "nameless.onnx")
+    prepare(tmp_path / "nameless.onnx", tmp_path / "prepared.onnx")
+    names = [node.name for node in onnx.load(tmp_path / "prepared.onnx").graph.node]
+    assert all(names)
+    assert len(set(names)) == len(names)
+
+
+def test_what_ships_has_nothing_that_only_tools_need(prepared: Callable, tmp_path: Path) -> None:
+    given, file = prepared("residual"), tmp_path / "model.onnx"
+    model = onnx.load(given.file)
+    assert model.graph.value_info
+    model.doc_string = "made by hand"
+    ship(model, file)
+    shipped = onnx.load(file)
+    assert not shipped.graph.value_info
+    assert not shipped.doc_string
+    assert [opset.domain for opset in shipped.opset_import] == [""]
+    assert file.stat().st_size < given.file.stat().st_size
