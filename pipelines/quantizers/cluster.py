@@ -11,7 +11,7 @@ from torch import nn
 
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.layers import no_weights, replaceable
-from pipelines.quantizers.packing import DOMAIN, dense, function, sparse
+from pipelines.quantizers.packing import DOMAIN, dense, functions, sparse
 from pipelines.quantizers.palette import Palette
 from pipelines.quantizers.parameters import KEEP_FLOAT, refined
 from pipelines.quantizers.preparation import ship
@@ -20,6 +20,9 @@ from spaces import Options, Parameter, Params
 BITS = Parameter(
     "quantization.bits", Options((4, 5, 8)), default=4, help="a weight has at most two to the power of this many values"
 )
+
+OVERHEAD_BYTES = 512
+"""About what gaps need in the file beside themselves: functions, names. They have to save more than that."""
 
 
 class Cluster:
@@ -48,10 +51,10 @@ class Cluster:
         graph, calls = model.graph, []
         for initializer, weight, _ in replaceable(graph, keep):
             palette = Palette.of(weight, 2**bits)
-            forms = [dense(palette.codes, palette.codebook, bits)]
+            packed = dense(palette.codes, palette.codebook, bits)
             if palette.zero:
-                forms.append(sparse(palette.codes, palette.codebook, bits))
-            packed = min(forms, key=lambda form: form.size_bytes)
+                gaps = sparse(palette.codes, palette.codebook, bits)
+                packed = gaps if gaps.size_bytes + OVERHEAD_BYTES < packed.size_bytes else packed
             if packed.size_bytes >= weight.nbytes:
                 continue
             graph.initializer.remove(initializer)
@@ -61,7 +64,7 @@ class Cluster:
         for call in reversed(calls):
             graph.node.insert(0, call)
         if calls:
-            model.functions.extend(function(name) for name in sorted({call.op_type for call in calls}))
+            model.functions.extend(functions(call.op_type for call in calls))
             model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
         ship(model, target)
 

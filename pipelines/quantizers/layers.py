@@ -34,7 +34,7 @@ def layers(graph: Any) -> list[Layer]:
     weights = {i.name: i for i in graph.initializer if i.data_type == TensorProto.FLOAT and len(i.dims) >= 2}
     found = []
     for node in graph.node:
-        weight = node.input[WEIGHTS[node.op_type]] if node.op_type in WEIGHTS else None
+        weight = node.input[WEIGHTS[node.op_type]] if node.op_type in WEIGHTS else ""
         if weight in weights:
             found.append(Layer(node.name, weight, _axis(node, len(weights[weight].dims))))
     return found

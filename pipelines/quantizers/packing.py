@@ -6,7 +6,7 @@ the file, as nothing in them depends on an input: the network then runs as if it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,70 +77,74 @@ def _with_gaps(flat: np.ndarray, places: np.ndarray, gap_bits: int) -> tuple[np.
     return kept, gaps, gap_bits
 
 
-def function(name: str) -> Any:
-    """The ONNX function called `name`, as `Packed.function` names it."""
-    if name.startswith("Palette"):
-        bits = int(name.removeprefix("Palette"))
-        nodes = [
-            helper.make_node("ReduceProd", ["shape"], ["count"], keepdims=1),
-            *_unpack("codes", bits),
-            helper.make_node("Gather", ["codebook", "codes_all"], ["flat"]),
-            helper.make_node("Reshape", ["flat", "shape"], ["weight"]),
-        ]
-        inputs = ["codes", "codebook", "shape"]
-    else:
-        bits, gap_bits = map(int, name.removeprefix("Sparse").split("_"))
-        nodes = [
-            *_unpack("codes", bits),
-            *_unpack("gaps", gap_bits),
-            _constant("one", 1, np.int32),
-            _constant("axis", 0, np.int32),
-            helper.make_node("Add", ["gaps_all", "one"], ["distances"]),
-            helper.make_node("CumSum", ["distances", "axis"], ["ends"]),
-            helper.make_node("Sub", ["ends", "one"], ["places"]),
-            helper.make_node("Gather", ["codebook", "codes_all"], ["values"]),
-            helper.make_node("ReduceProd", ["shape"], ["length"], keepdims=1),
-            helper.make_node("ConstantOfShape", ["length"], ["zeros"]),
-            helper.make_node("ScatterElements", ["zeros", "places", "values"], ["flat"], axis=0),
-            helper.make_node("Reshape", ["flat", "shape"], ["weight"]),
-        ]
-        inputs = ["codes", "gaps", "codebook", "shape", "count"]
-    return helper.make_function(DOMAIN, name, inputs, ["weight"], nodes, [helper.make_opsetid("", OPSET)])
+def functions(names: Iterable[str]) -> list[Any]:
+    """The ONNX functions called `names`, as `Packed.function` has them, and those that they call themselves."""
+    made = [_sparse(name) if name.startswith("Sparse") else _palette(name) for name in sorted(set(names))]
+    called = sorted({node.op_type for function in made for node in function.node if node.domain == DOMAIN})
+    return [*(_unpack(int(name.removeprefix("Unpack"))) for name in called), *made]
 
 
-def _unpack(name: str, bits: int) -> Sequence[Any]:
-    """Nodes that make of `name`, (groups, bits) bytes, the first ``count`` codes, called ``name_all``, (count,).
-
-    A code begins in byte ``start`` of its group and may reach into the next one.
-    """
-    starts = [index * bits // 8 for index in range(8)]
-    shifts = [index * bits % 8 for index in range(8)]
-
-    def n(suffix: str) -> str:
-        return f"{name}_{suffix}"
-
-    return [
-        _constant(n("pads"), [0, 0, 0, 1], np.int64),
-        _constant(n("starts"), starts, np.int64),
-        _constant(n("nexts"), [start + 1 for start in starts], np.int64),
-        _constant(n("shifts"), shifts, np.uint32),
-        _constant(n("byte"), 8, np.uint32),
-        _constant(n("mask"), 2**bits - 1, np.uint32),
-        _constant(n("flat"), [-1], np.int64),
-        _constant(n("first"), [0], np.int64),
-        helper.make_node("Pad", [name, n("pads")], [n("padded")]),
-        helper.make_node("Cast", [n("padded")], [n("wide")], to=TensorProto.UINT32),
-        helper.make_node("Gather", [n("wide"), n("starts")], [n("low")], axis=1),
-        helper.make_node("Gather", [n("wide"), n("nexts")], [n("next")], axis=1),
-        helper.make_node("BitShift", [n("next"), n("byte")], [n("high")], direction="LEFT"),
-        helper.make_node("BitwiseOr", [n("low"), n("high")], [n("both")]),
-        helper.make_node("BitShift", [n("both"), n("shifts")], [n("down")], direction="RIGHT"),
-        helper.make_node("BitwiseAnd", [n("down"), n("mask")], [n("masked")]),
-        helper.make_node("Cast", [n("masked")], [n("whole")], to=TensorProto.INT32),
-        helper.make_node("Reshape", [n("whole"), n("flat")], [n("padded_all")]),
-        helper.make_node("Slice", [n("padded_all"), n("first"), "count"], [n("all")]),
+def _palette(name: str) -> Any:
+    bits = int(name.removeprefix("Palette"))
+    nodes = [
+        helper.make_node("ReduceProd", ["shape"], ["n"]),
+        helper.make_node(f"Unpack{bits}", ["codes", "n"], ["c"], domain=DOMAIN),
+        helper.make_node("Gather", ["codebook", "c"], ["v"]),
+        helper.make_node("Reshape", ["v", "shape"], ["weight"]),
     ]
+    return _function(name, ["codes", "codebook", "shape"], nodes)
+
+
+def _sparse(name: str) -> Any:
+    bits, gap_bits = map(int, name.removeprefix("Sparse").split("_"))
+    nodes = [
+        helper.make_node(f"Unpack{bits}", ["codes", "count"], ["c"], domain=DOMAIN),
+        helper.make_node(f"Unpack{gap_bits}", ["gaps", "count"], ["g"], domain=DOMAIN),
+        _constant("i", 1, np.int32),
+        _constant("o", 0, np.int32),
+        helper.make_node("Add", ["g", "i"], ["d"]),
+        helper.make_node("CumSum", ["d", "o"], ["e"]),
+        helper.make_node("Sub", ["e", "i"], ["p"]),
+        helper.make_node("Gather", ["codebook", "c"], ["v"]),
+        helper.make_node("ReduceProd", ["shape"], ["n"]),
+        helper.make_node("ConstantOfShape", ["n"], ["z"]),
+        helper.make_node("ScatterElements", ["z", "p", "v"], ["s"]),
+        helper.make_node("Reshape", ["s", "shape"], ["weight"]),
+    ]
+    return _function(name, ["codes", "gaps", "codebook", "shape", "count"], nodes)
+
+
+def _unpack(bits: int) -> Any:
+    """A function that makes of packed codes (groups, bits) the first ``count`` codes, (count,).
+
+    Code k of a group begins at bit ``k * bits`` and may reach into the next byte. One product puts the two bytes of
+    each code together; what does not belong to it is shifted and masked away.
+    """
+    start, shift = np.divmod(np.arange(8) * bits, 8)
+    pairs = np.zeros((bits + 1, 8), dtype=np.uint32)
+    pairs[start, np.arange(8)] = 1
+    pairs[start + 1, np.arange(8)] = 256
+    nodes = [
+        _constant("m", pairs[:bits], np.uint32),  # the last code ends with the last byte
+        _constant("s", shift, np.uint32),
+        _constant("k", 2**bits - 1, np.uint32),
+        _constant("f", [-1], np.int64),
+        _constant("o", [0], np.int64),
+        helper.make_node("Cast", ["codes"], ["a"], to=TensorProto.UINT32),
+        helper.make_node("MatMul", ["a", "m"], ["b"]),
+        helper.make_node("BitShift", ["b", "s"], ["c"], direction="RIGHT"),
+        helper.make_node("BitwiseAnd", ["c", "k"], ["d"]),
+        helper.make_node("Cast", ["d"], ["e"], to=TensorProto.INT32),
+        helper.make_node("Reshape", ["e", "f"], ["g"]),
+        helper.make_node("Slice", ["g", "o", "count"], ["all"]),
+    ]
+    return _function(f"Unpack{bits}", ["codes", "count"], nodes, "all")
+
+
+def _function(name: str, inputs: list[str], nodes: list[Any], output: str = "weight") -> Any:
+    imports = [helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)]
+    return helper.make_function(DOMAIN, name, inputs, [output], nodes, imports)
 
 
 def _constant(name: str, value: Any, dtype: Any) -> Any:
-    return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.array(value, dtype=dtype), name))
+    return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(value, dtype=dtype)))

@@ -18,8 +18,8 @@ class Palette:
 
     Attributes:
         codebook: The centroids, ascending but for an exact zero that comes first if there is one, float32, (colours,).
-        codes: The index into `codebook` of each value of the weight, uint8, of the weight's shape.
-        zero: Whether code 0 is the weight's exact zeros.
+        codes: The index into `codebook` of the centroid nearest to each value, uint8, of the weight's shape.
+        zero: Whether the first centroid is an exact zero.
     """
 
     codebook: np.ndarray
@@ -38,11 +38,13 @@ class Palette:
         others = flat[flat != 0]
         zero = len(others) < len(flat)
         centroids = _centroids(others, colours - zero)
-        borders = (centroids[1:] + centroids[:-1]) / 2
-        codes = np.searchsorted(borders, flat).astype(np.int64) + zero
         if zero:
-            codes[flat == 0] = 0
-            centroids = np.concatenate([np.zeros(1, dtype=np.float32), centroids])
+            centroids = np.union1d(centroids, np.zeros(1, dtype=np.float32))
+        codes = np.searchsorted((centroids[1:] + centroids[:-1]) / 2, flat)
+        if zero:
+            first = int(np.flatnonzero(centroids == 0)[0])
+            centroids = np.concatenate([centroids[first : first + 1], np.delete(centroids, first)])
+            codes = np.where(codes == first, 0, codes + (codes < first))
         return cls(centroids, codes.astype(np.uint8).reshape(weight.shape), zero)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -104,18 +105,19 @@ def _leave_outputs_whole(graph: Any) -> None:
     The integer kernels can give floating-point numbers there, at no cost: why round the logits to 256 steps?
     """
     producers = {name: node for node in graph.node for name in node.output}
+    uses = Counter(name for node in graph.node for name in node.input)
     for output in graph.output:
         back = producers.get(output.name)
         there = producers.get(back.input[0]) if back is not None and back.op_type == "DequantizeLinear" else None
-        product = producers.get(there.input[0]) if there is not None and there.op_type == "QuantizeLinear" else None
+        if back is None or there is None or there.op_type != "QuantizeLinear":
+            continue
+        product = producers.get(there.input[0])
         if product is None or product.op_type not in ("Gemm", "MatMul"):
             continue
-        between = (product.output[0], there.output[0])
-        if any(name in between for node in graph.node if node not in (there, back) for name in node.input):
-            continue
-        product.output[0] = output.name
-        graph.node.remove(there)
-        graph.node.remove(back)
+        if uses[there.output[0]] == uses[product.output[0]] == 1:
+            product.output[0] = output.name
+            graph.node.remove(there)
+            graph.node.remove(back)
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]

@@ -1,7 +1,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -117,21 +116,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prepar
         return made[name]
 
     return get
-
-
-@pytest.fixture
-def export(tmp_path_factory: pytest.TempPathFactory) -> Callable[[nn.Module, Tensor], Path]:
-    """Exports and prepares any network that takes one tensor."""
-
-    def make(model: nn.Module, example: Tensor) -> Path:
-        folder = tmp_path_factory.mktemp("export")
-        task = SimpleNamespace(teacher=lambda: model, example_input=lambda: example)
-        Checkpoint(model, [{"network": "teacher"}]).save(folder)
-        Export().run((folder,), folder, {}, Context(task, "any", Training(), 0, torch.device("cpu")))
-        prepare(folder / MODEL, folder / "prepared.onnx")
-        return folder / "prepared.onnx"
-
-    return make
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import torch
 from onnx import TensorProto, helper
 
 from pipelines.errors import TrialFailed
-from pipelines.quantizers import DynamicInt8, StaticInt8
-from pipelines.runtimes import to_feed
+from pipelines.quantizers import Calibration, DynamicInt8, StaticInt8
 from pipelines.runtimes.optimized_graph import operators
 
 
@@ -45,12 +44,12 @@ def test_bodies_of_branches_count(tmp_path: Path) -> None:
 
 
 def test_int8_convolutions_are_told_from_those_in_floating_point(exported, tmp_path: Path) -> None:
-    feeds = [to_feed(torch.rand(4, 1, 8, 8))]
+    calibration = Calibration(lambda: [torch.rand(4, 1, 8, 8)])
     file = tmp_path / "static.onnx"
-    StaticInt8().quantize(exported.file, file, lambda: feeds, {"calibrator": "minmax", "granularity": "channel"})
+    StaticInt8().quantize(exported.file, file, calibration, {"calibrator": "minmax", "granularity": "channel"})
     assert "QLinearConv" not in operators(exported.file)
     assert operators(file)["QLinearConv"] == 2
-    DynamicInt8().quantize(exported.file, tmp_path / "dynamic.onnx", lambda: [], {})
+    DynamicInt8().quantize(exported.file, tmp_path / "dynamic.onnx", calibration, {})
     assert operators(tmp_path / "dynamic.onnx")["ConvInteger"] == 2
 
 
