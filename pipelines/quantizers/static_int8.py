@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
 import tempfile
 from collections import Counter
 from collections.abc import Collection
@@ -94,9 +96,10 @@ def find_ranges(source: Path, calibration: Calibration, method: CalibrationMetho
         copied.write_bytes(source.read_bytes())
         augmented = str(Path(folder) / "augmented.onnx")
         calibrator = create_calibrator(copied, OPERATORS, augmented, calibrate_method=method)
-        for feed in calibration.feeds():
-            calibrator.collect_data(_Reader(feed))
-        return calibrator.compute_data()
+        with contextlib.redirect_stdout(io.StringIO()):  # the calibrators print what they do
+            for feed in calibration.feeds():
+                calibrator.collect_data(_Reader(feed))
+            return calibrator.compute_data()
 
 
 def _leave_outputs_whole(graph: Any) -> None:

@@ -28,8 +28,11 @@ def test_every_calibrator_that_can_be_named_exists() -> None:
 
 
 @pytest.mark.parametrize("calibrator", METHODS)
-def test_every_calibrator_takes_a_last_batch_that_is_smaller(exported, tmp_path: Path, calibrator: str) -> None:
+def test_every_calibrator_takes_a_last_batch_that_is_smaller_and_prints_nothing(
+    exported, tmp_path: Path, calibrator: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = quantize(exported.file, tmp_path / "model.onnx", calibrator=calibrator)
+    assert capsys.readouterr().out == ""
     assert OnnxRuntime().load(file, threads=1).run(to_feed(IMAGES)).shape == (20, 2)
 
 
