@@ -19,8 +19,8 @@ NETWORKS = ["linear", "conv", "residual", "two inputs", "transformer"]
 SHARES = {
     "fp16": 0.51,
     "dynamic-int8": 0.27,
-    "static-int8": 0.27,
-    "qat-int8": 0.27,
+    "static-int8": 0.28,
+    "qat-int8": 0.28,
     "weight-int8": 0.27,
     "weight-int4": 0.17,
     "cluster": 0.15,
