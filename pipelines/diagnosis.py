@@ -9,6 +9,7 @@ from functools import cached_property
 
 from pipelines.graph import Graph
 from pipelines.meters import Measurement, Subject
+from pipelines.runtimes.coverage import Coverage, int8_coverage
 from pipelines.runtimes.optimized_graph import operators
 
 SPEEDUP, WHY, SIZE = "speedup", "speedup.why", "size"
@@ -31,20 +32,6 @@ SHORT_MS = 0.02
 """Files whose call takes less than this got no faster by int8 in ONNX Runtime, be they convolutions or products."""
 
 MANY_ZEROS = 0.1
-
-FLOATING = frozenset({"Conv", "ConvTranspose", "FusedConv", "FusedGemm", "FusedMatMul", "Gemm", "MatMul"})
-INTEGER = frozenset(
-    {
-        "ConvInteger",
-        "DynamicQuantizeMatMul",
-        "MatMulInteger",
-        "MatMulIntegerToFloat",
-        "QGemm",
-        "QLinearConv",
-        "QLinearMatMul",
-    }
-)
-PAIRS = frozenset({"DequantizeLinear", "QuantizeLinear"})
 
 
 def diagnose(subject: Subject, measurement: Measurement, step: str) -> dict[str, str]:
@@ -117,8 +104,10 @@ class _Evidence:
         """The operators that ONNX Runtime executes; none, if another runtime is the target."""
         return operators(self.subject.file) if self.subject.runtime.name == "onnxruntime" else {}
 
-    def count(self, kinds: frozenset[str]) -> int:
-        return sum(count for kind, count in self.executed.items() if kind in kinds)
+    @cached_property
+    def coverage(self) -> Coverage:
+        """What ONNX Runtime computes in 8 bits; nothing, if another runtime is the target."""
+        return int8_coverage(self.subject.file) if self.executed else Coverage(0, 0, 0)
 
     @property
     def quantized(self) -> bool:
@@ -134,18 +123,17 @@ def _dynamic_convolutions(evidence: _Evidence) -> str:
 
 
 def _stayed_in_floating_point(evidence: _Evidence) -> str:
-    floating = evidence.count(FLOATING)
-    if not (floating and evidence.own.integers and evidence.executed):
+    coverage = evidence.coverage
+    if not (coverage.floating and evidence.own.integers):
         return ""
-    total = floating + evidence.count(INTEGER)
-    return f"{floating} of {total} convolutions and matrix products stayed in floating point"
+    total = coverage.floating + coverage.int8
+    return f"{coverage.floating} of {total} convolutions and matrix products stayed in floating point"
 
 
 def _not_fused(evidence: _Evidence) -> str:
-    left = evidence.count(PAIRS) - evidence.own.ends  # one is needed at each input and output
-    if left <= 0 or not evidence.own.integers:
+    if not (evidence.coverage.unfused and evidence.own.integers):
         return ""
-    return f"QuantizeLinear and DequantizeLinear operators not fused into integer kernels: {left}"
+    return f"DequantizeLinear operators not fused into integer kernels: {evidence.coverage.unfused}"
 
 
 def _weight_only(evidence: _Evidence) -> str:

@@ -43,12 +43,10 @@ class Graph:
 
     Attributes:
         layers: Its layers with stored weights, in the order in which they are computed.
-        ends: How many inputs and outputs it has.
         integers: Whether activations are turned into integers anywhere.
     """
 
     layers: tuple[Layer, ...]
-    ends: int
     integers: bool
 
     @classmethod
@@ -64,9 +62,8 @@ class Graph:
             if node.op_type == "Constant" and attribute.name == "value"
         }
         layers = [layer for node in graph.node if (layer := _layer(node, stored, made))]
-        inputs = [one for one in graph.input if one.name not in stored]
         integers = any(node.op_type in ACTIVATIONS_IN_INTEGERS for node in graph.node)
-        return cls(tuple(layers), len(inputs) + len(graph.output), integers)
+        return cls(tuple(layers), integers)
 
     @property
     def hidden_widths(self) -> tuple[int, ...]:

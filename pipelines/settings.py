@@ -23,6 +23,7 @@ class Training(Section):
         teacher_epochs: Passes over the training split for the teacher; 0 if ``teacher()`` comes trained.
         student_epochs: Passes for each distilled student.
         finetune_epochs: Passes after pruning.
+        qat_epochs: Passes of quantization-aware training, at a tenth of the learning rate.
         learning_rate: Peak rate of AdamW; it falls to zero along a cosine.
         weight_decay: AdamW's decoupled weight decay.
     """
@@ -30,6 +31,7 @@ class Training(Section):
     teacher_epochs: Epochs = 20
     student_epochs: Epochs = 20
     finetune_epochs: Epochs = 5
+    qat_epochs: Epochs = 3
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
 

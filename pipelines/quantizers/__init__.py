@@ -1,9 +1,29 @@
 """Quantization schemes. A new one is a file here with a `Quantizer`, and its line in `QUANTIZERS`."""
 
+from pipelines.quantizers.calibration import Calibration
+from pipelines.quantizers.cluster import Cluster
 from pipelines.quantizers.dynamic_int8 import DynamicInt8
+from pipelines.quantizers.fp16 import Fp16
+from pipelines.quantizers.qat_int8 import QatInt8
 from pipelines.quantizers.quantizer import Quantizer
 from pipelines.quantizers.static_int8 import StaticInt8
+from pipelines.quantizers.weight_int4 import WeightInt4
+from pipelines.quantizers.weight_int8 import WeightInt8
 
-QUANTIZERS: dict[str, Quantizer] = {quantizer.name: quantizer for quantizer in (DynamicInt8(), StaticInt8())}
+QUANTIZERS: dict[str, Quantizer] = {
+    quantizer.name: quantizer
+    for quantizer in (Fp16(), DynamicInt8(), StaticInt8(), QatInt8(), WeightInt8(), WeightInt4(), Cluster())
+}
 
-__all__ = ["QUANTIZERS", "DynamicInt8", "Quantizer", "StaticInt8"]
+__all__ = [
+    "QUANTIZERS",
+    "Calibration",
+    "Cluster",
+    "DynamicInt8",
+    "Fp16",
+    "QatInt8",
+    "Quantizer",
+    "StaticInt8",
+    "WeightInt4",
+    "WeightInt8",
+]

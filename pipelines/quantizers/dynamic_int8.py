@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
+import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import nn
 
-from pipelines.runtimes import Feed
+from pipelines.quantizers.calibration import Calibration
+from pipelines.quantizers.layers import no_weights
+from pipelines.quantizers.parameters import KEEP_FLOAT, refined
+from pipelines.quantizers.preparation import ship
 from spaces import Parameter, Params
 
 
 class DynamicInt8:
-    """Weights in 8 bits per channel, ranges of activations taken at run time; needs no calibration.
+    """Weights in 8 bits, ranges of activations taken at run time; needs no calibration.
 
     Meant for matrix products: on convolutions ONNX Runtime's dynamic kernels are several times slower than floating
     point. Source: ONNX Runtime documentation, "Quantize ONNX Models".
     """
 
     name = "dynamic-int8"
-    parameters: tuple[Parameter, ...] = ()
+    parameters: tuple[Parameter, ...] = (KEEP_FLOAT,)
+    aware = False
 
-    def quantize(self, source: Path, target: Path, calibration: Callable[[], Iterable[Feed]], params: Params) -> None:
+    def problem(self, model: nn.Module) -> str | None:
+        """See `Quantizer.problem`."""
+        return no_weights(model)
+
+    def quantize(
+        self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()
+    ) -> None:
         """See `Quantizer.quantize`."""
-        # Unsigned weights: ONNX Runtime's ConvInteger has no signed kernel.
-        quantize_dynamic(source, target, weight_type=QuantType.QUInt8)
+        with tempfile.TemporaryDirectory() as folder:
+            raw = Path(folder) / "raw.onnx"
+            # Unsigned weights: ONNX Runtime's ConvInteger has no signed kernel.
+            quantize_dynamic(
+                onnx.load(source), raw, weight_type=QuantType.QUInt8, nodes_to_exclude=also_as_products(keep)
+            )
+            ship(onnx.load(raw), target)
+
+    def label(self, params: Params) -> str:
+        """See `Quantizer.label`."""
+        return refined(self.name, params, self.parameters)
+
+
+def also_as_products(keep: Collection[str]) -> list[str]:
+    """`keep` and the names under which ONNX Runtime's quantizers look for a ``Gemm``: they make it a ``MatMul``."""
+    return [*keep, *(f"{name}_MatMul" for name in keep)]

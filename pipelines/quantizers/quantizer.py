@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
-from pipelines.runtimes import Feed
+from torch import nn
+
+from pipelines.quantizers.calibration import Calibration
 from spaces import Parameter, Params
 
 
@@ -16,20 +18,31 @@ class Quantizer(Protocol):
     Attributes:
         name: The value of ``quantization.scheme`` that selects it.
         parameters: What it can be told, beyond the scheme; the same parameter may serve several schemes.
+        aware: Whether the network is trained, before its export, with the rounding that this scheme will apply.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
+    aware: bool
 
-    def quantize(self, source: Path, target: Path, calibration: Callable[[], Iterable[Feed]], params: Params) -> None:
+    def problem(self, model: nn.Module) -> str | None:
+        """Why this scheme can do nothing for `model`, or None if it can."""
+
+    def quantize(
+        self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()
+    ) -> None:
         """Write the quantized form of the ONNX file `source` to `target`.
 
         Args:
-            source: A floating-point ONNX file, prepared for quantization (shapes inferred, operators fused).
+            source: A floating-point ONNX file, as `pipelines.quantizers.preparation.prepare` leaves it.
             target: Where the result goes.
-            calibration: Gives the batches of the calibration split.
+            calibration: The examples on which ranges may be found.
             params: The step's parameters by key.
+            keep: The names of the operators that stay in floating point.
 
         Raises:
             TrialFailed: the file cannot be quantized so.
         """
+
+    def label(self, params: Params) -> str:
+        """A short word for a recipe's label, such as ``static-int8·entropy``."""

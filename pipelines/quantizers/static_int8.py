@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+import contextlib
+import copy
+import io
+import tempfile
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
+import onnx
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
-    QuantFormat,
+    QDQQuantizer,
     QuantType,
-    quantize_static,
+    create_calibrator,
 )
+from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+from torch import nn
 
-from pipelines.errors import TrialFailed
+from pipelines.quantizers.calibration import Calibration
+from pipelines.quantizers.layers import no_weights
+from pipelines.quantizers.parameters import CALIBRATION_SIZE, CALIBRATOR, GRANULARITY, KEEP_FLOAT, refined
+from pipelines.quantizers.preparation import ship
 from pipelines.runtimes import Feed
-from spaces import Options, Parameter, Params
+from spaces import Parameter, Params
 
 METHODS = {
     "minmax": CalibrationMethod.MinMax,
     "entropy": CalibrationMethod.Entropy,
     "percentile": CalibrationMethod.Percentile,
 }
+# ONNX Runtime has no 8-bit kernel for normalizations: around them there would only be more conversions.
+OPERATORS = sorted(
+    {*QDQRegistry, *QLinearOpsRegistry} - {"BatchNormalization", "InstanceNormalization", "LayerNormalization"}
+)
 
 
 class StaticInt8:
@@ -35,53 +50,85 @@ class StaticInt8:
     """
 
     name = "static-int8"
-    parameters: tuple[Parameter, ...] = (
-        Parameter(
-            "quantization.calibrator",
-            Options(tuple(METHODS)),
-            default="minmax",
-            help="how an activation's range is found",
-        ),
-        Parameter(
-            "quantization.granularity",
-            Options(("channel", "tensor")),
-            default="channel",
-            help="one scale per output channel of a weight, or one per weight",
-        ),
-    )
+    parameters: tuple[Parameter, ...] = (CALIBRATOR, GRANULARITY, CALIBRATION_SIZE, KEEP_FLOAT)
+    aware = False
 
-    def quantize(self, source: Path, target: Path, calibration: Callable[[], Iterable[Feed]], params: Params) -> None:
+    def problem(self, model: nn.Module) -> str | None:
+        """See `Quantizer.problem`."""
+        return no_weights(model)
+
+    def quantize(
+        self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()
+    ) -> None:
         """See `Quantizer.quantize`."""
-        quantize_static(
-            source,
-            target,
-            _Reader(calibration),
-            quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            reduce_range=True,
+        calibrator = str(params["calibrator"])
+        ranges = calibration.once((source, calibrator), lambda: find_ranges(source, calibration, METHODS[calibrator]))
+        quantizer = QDQQuantizer(
+            onnx.load(source),
             per_channel=params["granularity"] == "channel",
-            calibrate_method=METHODS[str(params["calibrator"])],
+            reduce_range=True,
+            weight_qType=QuantType.QInt8,
+            activation_qType=QuantType.QUInt8,
+            tensors_range=copy.deepcopy(ranges),  # the quantizer narrows them
+            nodes_to_quantize=[],
+            nodes_to_exclude=list(keep),
+            op_types_to_quantize=OPERATORS,
+            extra_options={},
         )
+        quantizer.quantize_model()
+        quantizer.model.topological_sort()
+        _leave_outputs_whole(quantizer.model.model.graph)
+        ship(quantizer.model.model, target)
+
+    def label(self, params: Params) -> str:
+        """See `Quantizer.label`."""
+        return refined(self.name, params, self.parameters)
+
+
+def find_ranges(source: Path, calibration: Calibration, method: CalibrationMethod) -> Any:
+    """ONNX Runtime's ranges of the activations of the file `source`, by the tensor's name.
+
+    Batches are looked at one after another: together they would have to be of one size, and fill the memory.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        # ONNX Runtime writes beside the file that it calibrates, and `source` may lie where nothing must appear.
+        copied = Path(folder) / "source.onnx"
+        copied.write_bytes(source.read_bytes())
+        augmented = str(Path(folder) / "augmented.onnx")
+        calibrator = create_calibrator(copied, OPERATORS, augmented, calibrate_method=method)
+        with contextlib.redirect_stdout(io.StringIO()):  # the calibrators print what they do
+            for feed in calibration.feeds():
+                calibrator.collect_data(_Reader(feed))
+            return calibrator.compute_data()
+
+
+def _leave_outputs_whole(graph: Any) -> None:
+    """Take the rounding away that stands between a matrix product and the output of the network.
+
+    The integer kernels can give floating-point numbers there, at no cost: why round the logits to 256 steps?
+    """
+    producers = {name: node for node in graph.node for name in node.output}
+    uses = Counter(name for node in graph.node for name in node.input)
+    for output in graph.output:
+        back = producers.get(output.name)
+        there = producers.get(back.input[0]) if back is not None and back.op_type == "DequantizeLinear" else None
+        if back is None or there is None or there.op_type != "QuantizeLinear":
+            continue
+        product = producers.get(there.input[0])
+        if product is None or product.op_type not in ("Gemm", "MatMul"):
+            continue
+        if uses[there.output[0]] == uses[product.output[0]] == 1:
+            product.output[0] = output.name
+            graph.node.remove(there)
+            graph.node.remove(back)
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    """ONNX Runtime's way to ask for calibration data: one feed per call, None at the end.
+    """ONNX Runtime's way to ask for calibration data: one feed per call, None at the end."""
 
-    Examples are fed one by one: the histogram calibrators cannot digest a last batch that is smaller than the others.
-    """
-
-    def __init__(self, calibration: Callable[[], Iterable[Feed]]) -> None:
-        self._feeds: Iterator[Feed] = (
-            {name: array[index : index + 1] for name, array in feed.items()}
-            for feed in calibration()
-            for index in range(len(next(iter(feed.values()))))
-        )
-        first = next(self._feeds, None)
-        if first is None:
-            raise TrialFailed("the calibration split has no batches")
-        self._feeds = chain([first], self._feeds)
+    def __init__(self, feed: Feed) -> None:
+        self._feeds = [feed]
 
     def get_next(self) -> Feed | None:
-        """The next example, or None after the last."""
-        return next(self._feeds, None)
+        """The batch, then None."""
+        return self._feeds.pop() if self._feeds else None

@@ -1,27 +1,56 @@
-"""What ONNX Runtime makes of a file: the operators that it really executes."""
+"""What ONNX Runtime makes of a file before it executes it: which operators were fused, and which stayed apart."""
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnxruntime as ort
 
+from pipelines.errors import TrialFailed
+
+GRAPH = "optimized.onnx"
+
 
 def operators(file: Path) -> dict[str, int]:
-    """How often each operator stands in the graph that ONNX Runtime executes for `file` on the CPU, by its type.
+    """How often each type of operator stands in the graph as ONNX Runtime optimizes it for the CPU.
 
-    Integer kernels have types of their own there (``QLinearConv``, ``QGemm``, …), so what was not fused shows.
+    ``QLinearConv`` is a convolution in int8 and ``Conv`` one in floating point, whatever the file says: ONNX Runtime
+    decides when it loads the file. Bodies of loops and branches count as well.
+
+    Raises:
+        TrialFailed: ONNX Runtime refuses the file.
     """
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
+    return dict(Counter(_types(optimized(file).graph)))
+
+
+def optimized(file: Path) -> Any:
+    """The ONNX model that ONNX Runtime makes of `file` for the CPU.
+
+    Raises:
+        TrialFailed: ONNX Runtime refuses the file.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        optimized = Path(folder) / "optimized.onnx"
-        options.optimized_model_filepath = str(optimized)
-        ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        graph = onnx.load(optimized, load_external_data=False).graph
-    return dict(Counter(node.op_type for node in graph.node))
+        target = Path(folder) / GRAPH
+        options = ort.SessionOptions()
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.optimized_model_filepath = str(target)
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors have no common base below Exception
+            raise TrialFailed(f"ONNX Runtime cannot load the file: {error}") from error
+        return onnx.load(target, load_external_data=False)
+
+
+def _types(graph: Any) -> Iterator[str]:
+    for node in graph.node:
+        yield node.op_type
+        for attribute in node.attribute:
+            for body in (attribute.g, *attribute.graphs):
+                yield from _types(body)

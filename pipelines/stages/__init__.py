@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pipelines.stages.distil import DISTIL, Distil
 from pipelines.stages.export import Export
 from pipelines.stages.prune import PRUNE, Prune
-from pipelines.stages.quantize import QUANTIZE, Quantize
+from pipelines.stages.qat import QuantizationAwareTraining
+from pipelines.stages.quantization_sensitivity import QuantizationSensitivity
+from pipelines.stages.quantize import QUANTIZE, Quantize, quantization
 from pipelines.stages.sensitivity import AnalyseSensitivity, analysis
 from pipelines.stages.stage import MODEL, Form, Stage
 from pipelines.stages.teacher import TrainTeacher
@@ -20,7 +22,7 @@ Work = tuple[Stage, Params]
 STAGES: Mapping[str, Callable[[Params], Sequence[Work]]] = {
     DISTIL.name: lambda params: ((Distil(), params),),
     PRUNE.name: lambda params: (*analysis(params), (Prune(), params)),
-    QUANTIZE.name: lambda params: ((Quantize(), params),),
+    QUANTIZE.name: quantization,
 }
 """The work of each step, in order, given the step's parameters by key."""
 
@@ -33,6 +35,8 @@ __all__ = [
     "Export",
     "Form",
     "Prune",
+    "QuantizationAwareTraining",
+    "QuantizationSensitivity",
     "Quantize",
     "Stage",
     "TrainTeacher",

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from onnxruntime.quantization.shape_inference import quant_pre_process
-
 from pipelines.context import Context
-from pipelines.quantizers import QUANTIZERS
-from pipelines.runtimes import Feed, to_feed
-from pipelines.stages.stage import MODEL, Form
+from pipelines.quantizers import QUANTIZERS, Calibration
+from pipelines.quantizers.parameters import KEEP_FLOAT
+from pipelines.quantizers.preparation import prepare
+from pipelines.quantizers.sensitivity import most_sensitive
+from pipelines.stages.qat import QuantizationAwareTraining
+from pipelines.stages.quantization_sensitivity import SENSITIVITY, QuantizationSensitivity
+from pipelines.stages.stage import MODEL, Form, Stage
 from pipelines.stages.technique import switched
 from spaces import Params, StepSpec
 
 QUANTIZE = StepSpec(
     "quantize",
     switched("quantization.scheme", QUANTIZERS, help="how weights and activations are stored"),
-    label=lambda p: "·".join(str(p[key]) for key in ("scheme", "calibrator", "granularity") if p.get(key)),
+    label=lambda p: QUANTIZERS[str(p["scheme"])].label(p),
 )
 
 
@@ -27,8 +30,8 @@ class Quantize:
 
     name = "quantize"
     form: Form = "file"
-    version = 2
-    libraries: tuple[str, ...] = ("onnx", "onnxruntime")
+    version = 3
+    libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
@@ -36,12 +39,23 @@ class Quantize:
 
     def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-
-        def calibration() -> Iterator[Feed]:
-            for inputs, _ in context.task.batches("calibration"):
-                yield to_feed(inputs)
-
+        keep: list[str] = []
+        if params.get(KEEP_FLOAT.key):
+            losses = json.loads((parents[-1] / SENSITIVITY).read_text(encoding="utf-8"))
+            keep = most_sensitive(losses, float(params[KEEP_FLOAT.key]))
         prepared = out / "prepared.onnx"
-        quant_pre_process(parents[-1] / MODEL, prepared, skip_symbolic_shape=True)
-        QUANTIZERS[str(params["scheme"])].quantize(prepared, out / MODEL, calibration, params)
+        prepare(parents[-1] / MODEL, prepared)
+        quantizer = QUANTIZERS[str(params["scheme"])]
+        quantizer.quantize(prepared, out / MODEL, Calibration.of(context.task, params), params, keep)
         prepared.unlink()
+
+
+def quantization(params: Params) -> Sequence[tuple[Stage, Params]]:
+    """The stages of the step with `params`: quantization itself, and before it what its scheme asks for."""
+    stages: list[tuple[Stage, Params]] = [(Quantize(), params)]
+    if params.get(KEEP_FLOAT.key):
+        shared = {key: value for key, value in params.items() if key != KEEP_FLOAT.key}
+        stages.insert(0, (QuantizationSensitivity(), shared))
+    if QUANTIZERS[str(params["scheme"])].aware:
+        stages.insert(0, (QuantizationAwareTraining(), params))
+    return stages

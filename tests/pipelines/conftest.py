@@ -1,15 +1,17 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pipelines import Target, Training
 from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
 from pipelines.evaluator import Evaluator
+from pipelines.quantizers.preparation import prepare
 from pipelines.stages import MODEL, Export, TrainTeacher
 from pipelines.stages.technique import Technique
 from pipelines.store import Store
@@ -135,5 +137,20 @@ def some_params() -> Callable[[Technique], dict[str, Value]]:
         params = {parameter.key: value(parameter) for parameter in technique.parameters}
         assert all(parameter.domain.problem(params[parameter.key]) is None for parameter in technique.parameters)
         return params
+
+    return make
+
+
+@pytest.fixture
+def export(tmp_path_factory: pytest.TempPathFactory) -> Callable[[nn.Module, Tensor], Path]:
+    """Exports and prepares any network that takes one tensor."""
+
+    def make(model: nn.Module, example: Tensor) -> Path:
+        folder = tmp_path_factory.mktemp("export")
+        task = SimpleNamespace(teacher=lambda: model, example_input=lambda: example)
+        Checkpoint(model, [{"network": "teacher"}]).save(folder)
+        Export().run((folder,), folder, {}, Context(task, "any", Training(), 0, torch.device("cpu")))
+        prepare(folder / MODEL, folder / "prepared.onnx")
+        return folder / "prepared.onnx"
 
     return make

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +13,7 @@ from torch import nn
 
 from pipelines.diagnosis import diagnose, reasons, remark
 from pipelines.meters import Measurement, Subject
-from pipelines.quantizers import QUANTIZERS
+from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.runtimes import RUNTIMES
 from pipelines.settings import Target
 
@@ -47,8 +47,8 @@ def network(width: int) -> nn.Sequential:
     )
 
 
-def feeds() -> Iterator[dict[str, np.ndarray]]:
-    yield {"input": np.random.default_rng(0).random((4, 1, 8, 8), dtype=np.float32)}
+IMAGES = torch.linspace(0, 1, 4 * 64).view(4, 1, 8, 8)
+CALIBRATION = Calibration(lambda: [IMAGES])
 
 
 def wide(folder: Path) -> Path:
@@ -57,7 +57,7 @@ def wide(folder: Path) -> Path:
 
 def static(folder: Path, width: int = 32) -> tuple[Path, Path]:
     parent, own = export(network(width), folder / f"float{width}.onnx"), folder / f"static{width}.onnx"
-    QUANTIZERS["static-int8"].quantize(parent, own, feeds, {"calibrator": "minmax", "granularity": "channel"})
+    QUANTIZERS["static-int8"].quantize(parent, own, CALIBRATION, {"calibrator": "minmax", "granularity": "channel"})
     return own, parent
 
 
@@ -66,7 +66,7 @@ def narrow(folder: Path) -> tuple[Path, Path]:
 
 
 def dynamic(folder: Path) -> tuple[Path, Path]:
-    QUANTIZERS["dynamic-int8"].quantize(wide(folder), folder / "dynamic.onnx", feeds, {})
+    QUANTIZERS["dynamic-int8"].quantize(wide(folder), folder / "dynamic.onnx", CALIBRATION, {})
     return folder / "dynamic.onnx", folder / "wide.onnx"
 
 
@@ -75,7 +75,7 @@ def half_quantized(folder: Path) -> tuple[Path, Path]:
 
     class Reader(CalibrationDataReader):
         def __init__(self) -> None:
-            self._feeds = feeds()
+            self._feeds = CALIBRATION.feeds()
 
         def get_next(self):
             return next(self._feeds, None)
@@ -150,7 +150,7 @@ SOME_FLOAT = "1 of 3 convolutions and matrix products stayed in floating point"
             half_quantized,
             [
                 SOME_FLOAT,
-                "QuantizeLinear and DequantizeLinear operators not fused into integer kernels: 2",
+                "DequantizeLinear operators not fused into integer kernels: 1",
             ],
         ),
         (int8_weights, ["weights are stored as int8 and computed with in float32: that saves size, not time"]),
@@ -224,7 +224,7 @@ def test_speed_is_judged_beyond_a_tie(folder: Path, ratio, interval, verdict) ->
     ("make", "told"),
     [
         (static, None),
-        (narrow, "bigger than without quantize: 1."),
+        (lambda folder: static(folder)[::-1], "bigger than without quantize: "),
         (sparse, "no smaller than without quantize: 1.00×"),
     ],
     ids=["smaller", "bigger", "equal"],

@@ -64,14 +64,14 @@ def ones(*shape: int, kind: type = np.float32) -> np.ndarray:
 def test_a_layer_has_its_width_and_how_its_weight_is_stored(tmp_path, nodes, weight, layer) -> None:
     found = Graph.read(write(tmp_path / "a.onnx", nodes, {"w": weight, "s": ones(1)}))
     assert found.layers == (layer,)
-    assert (found.ends, found.integers, found.stored) == (2, False, {layer.stored})
+    assert (found.integers, found.stored) == (False, {layer.stored})
     assert found.sparsity == pytest.approx(layer.zeros / layer.size)
 
 
 def test_products_of_activations_are_no_layers(tmp_path) -> None:
     nodes = [helper.make_node("MatMul", ["x", "z"], ["y"])]
     found = Graph.read(write(tmp_path / "a.onnx", nodes, {}, ("x", "z")))
-    assert (found.layers, found.ends, found.hidden_widths, found.sparsity) == ((), 3, (), 0.0)
+    assert (found.layers, found.hidden_widths, found.sparsity) == ((), (), 0.0)
 
 
 def test_weights_may_be_constants_and_the_last_width_is_the_output(tmp_path) -> None:

@@ -52,7 +52,7 @@ def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_r
         "task.args": ["3 is not a mapping"],
         "space.student.depht": ["did you mean 'depth'", "legal: depth"],
         "space.prunning": ["did you mean 'pruning'", "legal: student, distillation, pruning, quantization"],
-        "space.quantization.scheme": ["'int9'", "legal: none, dynamic-int8, static-int8"],
+        "space.quantization.scheme": ["'int9'", "legal: none, fp16, dynamic-int8, static-int8"],
         "objectives.acuracy": ["did you mean 'accuracy'", "latency_ms"],
         "objectives.size_mb": ["'minimise'", "did you mean 'minimize'"],
         "constraints.latency": ["'latency'", "latency_ms"],

@@ -1,15 +1,17 @@
+from collections.abc import Callable
 from pathlib import Path
 
-import onnx
-
 from pipelines.quantizers import DynamicInt8
+from pipelines.runtimes.coverage import Coverage, int8_coverage
 
 
-def test_it_needs_no_calibration_data(exported, tmp_path: Path) -> None:
-    def calibration() -> list:
-        raise LookupError("not asked for")
+def test_every_layer_is_executed_in_int8(prepared: Callable, tmp_path: Path) -> None:
+    given, file = prepared("residual"), tmp_path / "model.onnx"
+    DynamicInt8().quantize(given.file, file, given.calibration, {})
+    assert int8_coverage(file) == Coverage(int8=3, floating=0, unfused=0)
 
-    DynamicInt8().quantize(exported.file, tmp_path / "model.onnx", calibration, {})
-    operators = {node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node}
-    assert {"DynamicQuantizeLinear", "ConvInteger"} <= operators
-    assert "Conv" not in operators
+
+def test_a_layer_that_is_kept_is_not(prepared: Callable, tmp_path: Path) -> None:
+    given, file = prepared("residual"), tmp_path / "model.onnx"
+    DynamicInt8().quantize(given.file, file, given.calibration, {}, keep=["/head/Gemm", "/stem/stem.0/Conv"])
+    assert int8_coverage(file) == Coverage(int8=1, floating=2, unfused=0)

@@ -1,28 +1,38 @@
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx
 import pytest
 import torch
 from onnx import numpy_helper
+from torch import nn
 
-from pipelines.errors import TrialFailed
-from pipelines.quantizers import StaticInt8
+from pipelines.quantizers import Calibration, StaticInt8
+from pipelines.quantizers.parameters import CALIBRATOR
 from pipelines.quantizers.static_int8 import METHODS
 from pipelines.runtimes import OnnxRuntime, to_feed
+from pipelines.runtimes.coverage import Coverage, int8_coverage
 
 IMAGES = torch.linspace(0, 1, 20 * 64).view(20, 1, 8, 8)
+CALIBRATION = Calibration(lambda: IMAGES.split(8))
 
 
-def quantize(source: Path, target: Path, **params: str) -> Path:
-    feeds = [to_feed(batch) for batch in IMAGES.split(8)]
-    StaticInt8().quantize(source, target, lambda: feeds, {"calibrator": "minmax", "granularity": "channel", **params})
+def quantize(source: Path, target: Path, calibration: Calibration = CALIBRATION, **params: str) -> Path:
+    StaticInt8().quantize(source, target, calibration, {"calibrator": "minmax", "granularity": "channel", **params})
     return target
 
 
+def test_every_calibrator_that_can_be_named_exists() -> None:
+    assert tuple(METHODS) == CALIBRATOR.domain.values
+
+
 @pytest.mark.parametrize("calibrator", METHODS)
-def test_every_calibrator_takes_a_last_batch_that_is_smaller(exported, tmp_path: Path, calibrator: str) -> None:
+def test_every_calibrator_takes_a_last_batch_that_is_smaller_and_prints_nothing(
+    exported, tmp_path: Path, calibrator: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = quantize(exported.file, tmp_path / "model.onnx", calibrator=calibrator)
+    assert capsys.readouterr().out == ""
     assert OnnxRuntime().load(file, threads=1).run(to_feed(IMAGES)).shape == (20, 2)
 
 
@@ -51,8 +61,55 @@ def test_granularity_is_the_number_of_scales(exported, tmp_path: Path, granulari
     assert found == [scales, scales]
 
 
-def test_no_calibration_data_fails_the_trial(exported, tmp_path: Path) -> None:
-    with pytest.raises(TrialFailed, match="the calibration split has no batches"):
-        StaticInt8().quantize(
-            exported.file, tmp_path / "model.onnx", lambda: [], {"calibrator": "minmax", "granularity": "channel"}
-        )
+def test_the_range_of_the_input_is_that_of_the_examples_used(exported, tmp_path: Path) -> None:
+    def input_scale(calibration: Calibration) -> float:
+        graph = onnx.load(quantize(exported.file, tmp_path / "model.onnx", calibration)).graph
+        scales = {i.name: i for i in graph.initializer}
+        (first,) = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == "input"]
+        return float(numpy_helper.to_array(scales[first.input[1]]))
+
+    assert input_scale(CALIBRATION) == pytest.approx(1 / 255)
+    assert input_scale(Calibration(CALIBRATION.batches, size=10)) == pytest.approx(float(IMAGES[9].max()) / 255)
+
+
+def test_every_layer_is_executed_in_int8(prepared: Callable, tmp_path: Path) -> None:
+    given = prepared("residual")
+    quantize(given.file, tmp_path / "model.onnx", given.calibration)
+    # The way back is for the mean over the image, which is computed in floating point.
+    assert int8_coverage(tmp_path / "model.onnx") == Coverage(int8=3, floating=0, unfused=1)
+
+
+def test_kept_layers_stay_in_floating_point(prepared: Callable, tmp_path: Path) -> None:
+    given, file = prepared("residual"), tmp_path / "model.onnx"
+    params = {"calibrator": "minmax", "granularity": "channel"}
+    StaticInt8().quantize(given.file, file, given.calibration, params, keep=["/stem/stem.0/Conv"])
+    assert (int8_coverage(file).int8, int8_coverage(file).floating) == (2, 1)
+
+
+def test_convolutions_whose_biases_are_all_zero_and_shared_are_fused(export: Callable, tmp_path: Path) -> None:
+    """With another exporter such a bias kept convolutions in floating point."""
+    layers: list[nn.Module] = []
+    for _ in range(3):
+        layers += [nn.Conv2d(4, 4, 3, padding=1), nn.ReLU()]
+        nn.init.zeros_(layers[-2].bias)
+    file = export(nn.Sequential(*layers), torch.rand(1, 4, 8, 8))
+    biases = {node.input[2] for node in onnx.load(file).graph.node if node.op_type == "Conv"}
+    assert len(biases) == 1
+    quantize(file, tmp_path / "model.onnx", Calibration(lambda: [torch.rand(4, 4, 8, 8)]))
+    assert int8_coverage(tmp_path / "model.onnx").int8 == 3
+
+
+def test_outputs_of_matrix_products_are_not_rounded(prepared: Callable, tmp_path: Path) -> None:
+    given = prepared("linear")
+    file = quantize(given.file, tmp_path / "model.onnx", given.calibration)
+    examples = torch.randn(400, 64)
+    outputs = OnnxRuntime().load(file, threads=1).run(to_feed(examples))
+    assert len(outputs[:, 0].unique()) > 350  # 8 bits have 256 values
+    assert [node.op_type for node in onnx.load(file).graph.node if "output" in node.output] == ["Gemm"]
+
+
+def test_embeddings_and_attention_are_no_holes(prepared, tmp_path: Path) -> None:
+    given, file = prepared("transformer"), tmp_path / "model.onnx"
+    StaticInt8().quantize(given.file, file, given.calibration, {"calibrator": "minmax", "granularity": "channel"})
+    coverage = int8_coverage(file)
+    assert (coverage.int8, coverage.floating) == (7, 0)

@@ -1,24 +1,99 @@
+from pathlib import Path
+
 import pytest
 
-from pipelines.stages import QUANTIZE
+from pipelines.context import Context
+from pipelines.errors import TrialFailed
+from pipelines.pipeline import nodes
+from pipelines.runtimes.coverage import int8_coverage
+from pipelines.stages import MODEL, QUANTIZE, STEPS, QuantizationSensitivity, Quantize
+from spaces import Recipe
+
+STATIC = {
+    "scheme": "static-int8",
+    "calibrator": "minmax",
+    "granularity": "channel",
+    "calibration_size": "all",
+    "keep_float": 0,
+}
 
 
 @pytest.mark.parametrize(
     ("params", "label"),
     [
-        ({"scheme": "dynamic-int8"}, "dynamic-int8"),
+        ({"scheme": "fp16"}, "fp16"),
+        ({"scheme": "dynamic-int8", "keep_float": 0}, "dynamic-int8"),
+        (STATIC, "static-int8"),
         (
-            {"scheme": "static-int8", "calibrator": "entropy", "granularity": "tensor"},
-            "static-int8·entropy·tensor",
+            {**STATIC, "calibrator": "entropy", "granularity": "tensor", "calibration_size": 64, "keep_float": 0.25},
+            "static-int8·entropy·tensor·n64·keep0.25",
         ),
+        ({"scheme": "cluster", "bits": 5, "keep_float": 0.5}, "cluster5·keep0.5"),
     ],
-    ids=["dynamic", "static"],
+    ids=["plain", "dynamic", "static", "refined", "cluster"],
 )
-def test_its_label_names_scheme_and_refinements(params: dict, label: str) -> None:
+def test_its_label_names_the_scheme_and_what_differs_from_its_defaults(params: dict, label: str) -> None:
     assert QUANTIZE.label(params) == label
 
 
-def test_calibration_means_something_for_static_schemes_only() -> None:
-    names = ["quantization.scheme", "quantization.calibrator", "quantization.granularity"]
-    for scheme, applying in (("none", names[:1]), ("dynamic-int8", names[:1]), ("static-int8", names)):
-        assert list(QUANTIZE.walk(lambda p, scheme=scheme: p.default or scheme)) == applying
+@pytest.mark.parametrize(
+    ("scheme", "refinements"),
+    [
+        ("none", set()),
+        ("fp16", set()),
+        ("dynamic-int8", {"keep_float"}),
+        ("static-int8", {"calibrator", "granularity", "calibration_size", "keep_float"}),
+        ("qat-int8", {"granularity", "calibration_size"}),
+        ("weight-int8", {"keep_float"}),
+        ("weight-int4", {"keep_float"}),
+        ("cluster", {"bits", "keep_float"}),
+    ],
+)
+def test_parameters_apply_to_the_schemes_that_read_them(scheme: str, refinements: set[str]) -> None:
+    defaults = QUANTIZE.walk(lambda p: scheme if p is QUANTIZE.switch else p.default)
+    assert set(defaults) == {"quantization.scheme", *(f"quantization.{key}" for key in refinements)}
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (0, "0 is out of range; legal: a whole number >= 1, or all"),
+        ("many", "'many' is not a whole number; legal: a whole number >= 1, or all"),
+        (64, None),
+        ("all", None),
+    ],
+)
+def test_the_size_of_the_calibration_set_is_a_number_or_all(value: object, problem: str | None) -> None:
+    (size,) = [parameter for parameter in QUANTIZE.parameters if parameter.key == "calibration_size"]
+    assert size.domain.problem(value) == problem
+
+
+def stages(context: Context, **params: object) -> dict[str, str]:
+    recipe = Recipe.from_list([{"quantize": params}], STEPS)
+    return {stage.name: key for stage, _, key in nodes(recipe, context)}
+
+
+def test_a_scheme_that_trains_does_so_before_the_export(context: Context) -> None:
+    assert list(stages(context, scheme="qat-int8")) == ["teacher", "qat", "export", "quantize"]
+    assert list(stages(context, scheme="static-int8")) == ["teacher", "export", "quantize"]
+
+
+def test_every_share_of_layers_to_keep_comes_from_one_ranking(context: Context) -> None:
+    some, more = (stages(context, scheme="static-int8", keep_float=share) for share in (0.2, 0.4))
+    assert list(some) == ["teacher", "export", "quantization-sensitivity", "quantize"]
+    assert [name for name in some if some[name] != more[name]] == ["quantize"]
+    other = stages(context, scheme="static-int8", keep_float=0.2, granularity="tensor")
+    assert other["quantization-sensitivity"] != some["quantization-sensitivity"]
+
+
+def test_the_most_sensitive_layers_stay_in_floating_point(exported, context: Context, tmp_path: Path) -> None:
+    ranked, out = tmp_path / "ranked", tmp_path / "out"
+    for folder in (ranked, out):
+        folder.mkdir()
+    params = {**STATIC, "keep_float": 0.3}
+    QuantizationSensitivity().run((exported.file.parent,), ranked, STATIC, context)
+    Quantize().run((exported.file.parent, ranked), out, params, context)
+    coverage = int8_coverage(out / MODEL)
+    assert (coverage.int8, coverage.floating) == (2, 1)
+    with pytest.raises(TrialFailed, match=r"keep_float 0\.9 keeps all 3 layers in floating point; use a smaller share"):
+        Quantize().run((exported.file.parent, ranked), out, {**STATIC, "keep_float": 0.9}, context)

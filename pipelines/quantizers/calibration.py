@@ -1,0 +1,76 @@
+"""The examples on which a quantizer may look at activations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from torch import Tensor
+
+from pipelines.errors import TrialFailed
+from pipelines.quantizers.parameters import ALL
+from pipelines.runtimes import Feed, to_feed
+from pipelines.task import Inputs, Task, as_tuple
+from spaces import Params
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The calibration split, or its first examples.
+
+    Attributes:
+        batches: Gives the inputs of the split, batch by batch, in the same order each time.
+        size: How many examples are used; all, when None.
+    """
+
+    batches: Callable[[], Iterable[Inputs]]
+    size: int | None = None
+    _found: dict[Hashable, object] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, task: Task, params: Params) -> Calibration:
+        """The examples of `task` that `params` (``calibration_size``) ask for."""
+        size = params.get("calibration_size", ALL)
+        return cls(lambda: (inputs for inputs, _ in task.batches("calibration")), None if size == ALL else int(size))
+
+    def first(self, size: int) -> Calibration:
+        """At most `size` of these examples."""
+        return Calibration(self.batches, size if self.size is None else min(size, self.size))
+
+    def inputs(self) -> Iterator[tuple[Tensor, ...]]:
+        """The examples as a network is called with them, batch by batch.
+
+        Raises:
+            TrialFailed: there are none.
+        """
+        left = self.size
+        empty = True
+        for batch in self.batches():
+            inputs = as_tuple(batch)
+            if left is not None:
+                inputs = tuple(x[:left] for x in inputs)
+                left -= len(inputs[0])
+            if len(inputs[0]):
+                empty = False
+                yield inputs
+            if left == 0:
+                break
+        if empty:
+            raise TrialFailed("the calibration split has no batches")
+
+    def feeds(self) -> Iterator[Feed]:
+        """The examples as an exported file takes them, batch by batch.
+
+        Raises:
+            TrialFailed: there are none.
+        """
+        return (to_feed(inputs) for inputs in self.inputs())
+
+    def once(self, what: Hashable, find: Callable[[], Found]) -> Found:
+        """What `find` gives, called once for each `what`: what is dear to find serves several quantizations."""
+        if what not in self._found:
+            self._found[what] = find()
+        return cast(Found, self._found[what])

@@ -1,0 +1,68 @@
+"""The layers of a file and of a network: the operators and parameters that hold the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto, numpy_helper
+from torch import nn
+
+WEIGHTS = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1, "Gather": 0}
+"""The operators that hold weights (``Gather`` those of an embedding), and which of their inputs it is."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """An operator with a constant weight.
+
+    Attributes:
+        name: The operator's name.
+        weight: The name of the initializer.
+        axis: The axis of the weight along which its output channels lie; for an embedding, its entries.
+    """
+
+    name: str
+    weight: str
+    axis: int
+
+
+def layers(graph: Any) -> list[Layer]:
+    """The convolutions, matrix products and embeddings of an ONNX graph whose floating-point weight is in the file."""
+    weights = {i.name: i for i in graph.initializer if i.data_type == TensorProto.FLOAT and len(i.dims) >= 2}
+    found = []
+    for node in graph.node:
+        weight = node.input[WEIGHTS[node.op_type]] if node.op_type in WEIGHTS else ""
+        if weight in weights:
+            found.append(Layer(node.name, weight, _axis(node, len(weights[weight].dims))))
+    return found
+
+
+def _axis(node: Any, rank: int) -> int:
+    if node.op_type == "MatMul":
+        return rank - 1
+    if node.op_type == "Gemm":
+        return 0 if any(a.name == "transB" and a.i for a in node.attribute) else 1
+    return 1 if node.op_type == "ConvTranspose" else 0
+
+
+def replaceable(graph: Any, keep: Collection[str] = ()) -> Iterator[tuple[Any, np.ndarray, int]]:
+    """The weights of the layers that are not in `keep`: initializer, values, axis of the output channels.
+
+    A weight that a layer in `keep` also uses is left out, and each of the others comes once.
+    """
+    found = layers(graph)
+    kept = {layer.weight for layer in found if layer.name in keep}
+    axes = {layer.weight: layer.axis for layer in reversed(found) if layer.weight not in kept}
+    for initializer in list(graph.initializer):
+        if initializer.name in axes:
+            yield initializer, numpy_helper.to_array(initializer), axes[initializer.name]
+
+
+def no_weights(model: nn.Module) -> str | None:
+    """Why nothing in `model` can be quantized, or None: a layer's weight has two axes at least."""
+    if any(parameter.ndim >= 2 for parameter in model.parameters()):
+        return None
+    return "the network has no convolution and no matrix product with weights"

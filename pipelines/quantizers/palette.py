@@ -1,0 +1,59 @@
+"""The few values that stand for the many of a weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+
+POINTS = 2**15
+"""At most so many values of a weight, spread evenly over it, are looked at to find its centroids."""
+
+
+@dataclass(frozen=True)
+class Palette:
+    """A weight as centroids and which of them each value is.
+
+    Attributes:
+        codebook: The centroids, ascending but for an exact zero that comes first if there is one, float32, (colours,).
+        codes: The index into `codebook` of the centroid nearest to each value, uint8, of the weight's shape.
+        zero: Whether the first centroid is an exact zero.
+    """
+
+    codebook: np.ndarray
+    codes: np.ndarray
+    zero: bool
+
+    @classmethod
+    def of(cls, weight: np.ndarray, colours: int) -> Palette:
+        """At most `colours` centroids for `weight`, found by k-means that starts from evenly spaced values.
+
+        Exact zeros, which only pruning makes in any number, get a centroid of their own, so that they stay zeros.
+        Source: S. Han, H. Mao, W. J. Dally, "Deep Compression", 2016, section 3, which also finds even spacing the best
+        start, as it keeps the few large weights.
+        """
+        flat = weight.reshape(-1).astype(np.float32)
+        others = flat[flat != 0]
+        zero = len(others) < len(flat)
+        centroids = _centroids(others, colours - zero)
+        if zero:
+            centroids = np.union1d(centroids, np.zeros(1, dtype=np.float32))
+        codes = np.searchsorted((centroids[1:] + centroids[:-1]) / 2, flat)
+        if zero:
+            first = int(np.flatnonzero(centroids == 0)[0])
+            centroids = np.concatenate([centroids[first : first + 1], np.delete(centroids, first)])
+            codes = np.where(codes == first, 0, codes + (codes < first))
+        return cls(centroids, codes.astype(np.uint8).reshape(weight.shape), zero)
+
+
+def _centroids(values: np.ndarray, count: int) -> np.ndarray:
+    distinct = np.unique(values)
+    if len(distinct) <= count:
+        return distinct
+    chosen = np.sort(values)[np.linspace(0, len(values) - 1, min(len(values), POINTS)).astype(np.int64)]
+    start = np.linspace(distinct[0], distinct[-1], count)
+    with threadpool_limits(limits=1):  # sums over several threads differ from run to run
+        found = KMeans(count, init=start[:, None], n_init=1).fit(chosen[:, None].astype(np.float64))
+    return np.unique(found.cluster_centers_.astype(np.float32))

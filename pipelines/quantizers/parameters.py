@@ -1,0 +1,54 @@
+"""The parameters that several quantization schemes share, and how they are written in a label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spaces import Interval, Options, Parameter, Params
+
+ALL = "all"
+
+
+class Size(Interval):
+    """A number of examples, or ``all``."""
+
+    def problem(self, value: object) -> str | None:
+        """Why `value` is not in the domain, or None if it is."""
+        return None if value == ALL else super().problem(value)
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}, or {ALL}"
+
+
+CALIBRATOR = Parameter(
+    "quantization.calibrator",
+    Options(("minmax", "entropy", "percentile")),
+    default="minmax",
+    help="how an activation's range is found",
+)
+GRANULARITY = Parameter(
+    "quantization.granularity",
+    Options(("channel", "tensor")),
+    default="channel",
+    help="one scale per output channel of a weight, or one per weight",
+)
+CALIBRATION_SIZE = Parameter(
+    "quantization.calibration_size",
+    Size(1, integer=True),
+    default=ALL,
+    help="how many examples of the calibration split are used, the first ones",
+)
+KEEP_FLOAT = Parameter(
+    "quantization.keep_float",
+    Interval(0, 1, open_high=True),
+    default=0,
+    help="share of the layers that stays in floating point: those that quantizing hurts most, as measured",
+)
+
+_FORMS = {CALIBRATION_SIZE.key: "n{}", KEEP_FLOAT.key: "keep{:g}"}
+
+
+def refined(name: str, params: Params, parameters: Sequence[Parameter]) -> str:
+    """The label of scheme `name`: beside it stands what differs from the defaults, as in ``static-int8·entropy``."""
+    changed = [p for p in parameters if params.get(p.key, p.default) != p.default]
+    return "·".join([name, *(_FORMS.get(p.key, "{}").format(params[p.key]) for p in changed)])

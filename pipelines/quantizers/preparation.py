@@ -1,0 +1,89 @@
+"""Before and after a quantizer: the file made ready for it, and its result made ready to ship."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+
+def prepare(source: Path, target: Path) -> None:
+    """Write the ONNX file `source` to `target` with shapes inferred, constants folded and every operator named.
+
+    Where a rectifier follows a maximum pooling the two change places, which changes no output: only a pooling whose
+    input and output share one range is executed in 8 bits, and a rectifier between them moves the range.
+    """
+    quant_pre_process(source, target, skip_symbolic_shape=True)
+    model = onnx.load(target)
+    for index, node in enumerate(model.graph.node):
+        node.name = node.name or f"{node.op_type}_{index}"
+    _rectify_before_pooling(model.graph)
+    onnx.save(onnx.shape_inference.infer_shapes(model), target)
+
+
+def ship(model: Any, target: Path, *, shapes: bool = False) -> None:
+    """Write `model` to `target` without what only tools need: notes, unused imports, and unless `shapes`, shapes.
+
+    Tensors inside the network get short names, and conversions to and from 8 bits none: of a small quantized network
+    their names were a third. Inputs, outputs and layers keep theirs.
+    """
+    graph = model.graph
+    _shorten(graph)
+    if not shapes:
+        del graph.value_info[:]
+    model.doc_string = graph.doc_string = ""
+    del model.metadata_props[:]
+    used = {"", *_domains(graph)}
+    imports = [imported for imported in model.opset_import if imported.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(imports)
+    onnx.save(model, target)
+
+
+def _shorten(graph: Any) -> None:
+    if any(attribute.HasField("g") or attribute.graphs for node in graph.node for attribute in node.attribute):
+        return  # the bodies of loops and branches see these names too
+    outside = {value.name for value in (*graph.input, *graph.output)} | {""}
+    inside = [i.name for i in graph.initializer] + [name for node in graph.node for name in node.output]
+    short = (name for index in count() if (name := f"{index:x}") not in outside)
+    names = {name: name for name in outside} | dict(
+        zip((name for name in dict.fromkeys(inside) if name not in outside), short, strict=False)
+    )
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            node.name = ""
+    for named in (*graph.initializer, *graph.value_info):
+        named.name = names.get(named.name, named.name)
+
+
+def _domains(graph: Any) -> Iterator[str]:
+    for node in graph.node:
+        yield node.domain
+        for attribute in node.attribute:
+            for body in (attribute.g, *attribute.graphs):
+                yield from _domains(body)
+
+
+def _rectify_before_pooling(graph: Any) -> None:
+    producers = {name: node for node in graph.node for name in node.output}
+    uses = [name for node in graph.node for name in node.input] + [output.name for output in graph.output]
+    for relu in graph.node:
+        pool = producers.get(relu.input[0]) if relu.op_type == "Relu" else None
+        if pool is None or pool.op_type != "MaxPool" or len(pool.output) > 1 or uses.count(pool.output[0]) > 1:
+            continue
+        # pool: a → b, relu: b → c, becomes relu: a → b, pool: b → c. The nodes trade places in the list as well.
+        first, second = onnx.NodeProto(), onnx.NodeProto()
+        first.CopyFrom(relu)
+        second.CopyFrom(pool)
+        first.input[0], first.output[0] = pool.input[0], pool.output[0]
+        second.input[0], second.output[0] = relu.input[0], relu.output[0]
+        pool.CopyFrom(first)
+        relu.CopyFrom(second)
+        for info in [info for info in graph.value_info if info.name == first.output[0]]:
+            graph.value_info.remove(info)  # it tells the shape after the pooling

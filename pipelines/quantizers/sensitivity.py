@@ -1,0 +1,75 @@
+"""Which layers suffer most from quantization, and so stay in floating point first."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from pipelines.errors import TrialFailed
+from pipelines.quantizers.calibration import Calibration
+from pipelines.quantizers.layers import layers
+from pipelines.quantizers.quantizer import Quantizer
+from pipelines.runtimes import RUNTIMES, Feed
+from spaces import Params
+
+EXAMPLES = 64
+"""At most so many examples are compared: a ranking of layers needs fewer than ranges do."""
+
+
+def layer_sensitivity(source: Path, quantizer: Quantizer, calibration: Calibration, params: Params) -> dict[str, float]:
+    """How much quantizing each layer alone disturbs the output of the file `source`.
+
+    Ranges of activations are found once. Then each layer in turn is quantized with everything else in floating point,
+    and the output is compared with that of `source` on calibration examples. Source: N. P. Pandey et al., "A Practical
+    Mixed Precision Algorithm for Post-Training Quantization", 2023, section 3, which ranks by the same ratio in dB.
+
+    Args:
+        source: A file as `pipelines.quantizers.preparation.prepare` leaves it.
+        quantizer: The scheme to look at.
+        calibration: Where ranges are found and outputs compared.
+        params: The scheme's parameters by key.
+
+    Returns:
+        The noise in the output, as a share of the output's own power (0.01 is 20 dB), by the layer's name; the
+        largest first. It is 0 for a layer that the scheme leaves as it is.
+
+    Raises:
+        TrialFailed: the scheme cannot quantize the file, or the calibration split is empty.
+    """
+    graph = onnx.load(source).graph
+    operators = {node.name for node in graph.node}
+    feeds = list(calibration.first(EXAMPLES).feeds())
+    expected = _outputs(source, feeds)
+    power = float(np.square(expected).mean()) or 1.0
+    noise = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for layer in layers(graph):
+            alone = Path(folder) / "alone.onnx"
+            quantizer.quantize(source, alone, calibration, params, keep=operators - {layer.name})
+            noise[layer.name] = float(np.square(_outputs(alone, feeds) - expected).mean()) / power
+    return dict(sorted(noise.items(), key=lambda item: -item[1]))
+
+
+def most_sensitive(losses: Mapping[str, float], share: float) -> list[str]:
+    """The layers that stay in floating point: `share` of those that lose anything, rounded up, the worst first.
+
+    Raises:
+        TrialFailed: that would be all of them.
+    """
+    ranked = sorted((name for name, loss in losses.items() if loss > 0), key=lambda name: -losses[name])
+    count = math.ceil(len(ranked) * share - 1e-9)
+    if count and count == len(ranked):
+        raise TrialFailed(
+            f"quantization.keep_float {share:g} keeps all {count} layers in floating point; use a smaller share"
+        )
+    return ranked[:count]
+
+
+def _outputs(file: Path, feeds: list[Feed]) -> np.ndarray:
+    session = RUNTIMES["onnxruntime"].load(file, threads=1)
+    return np.concatenate([session.run(feed).numpy().astype(np.float64) for feed in feeds])

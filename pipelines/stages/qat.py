@@ -1,0 +1,77 @@
+"""Quantization-aware training: the network learns to live with the rounding of its int8 file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from pipelines.accuracy import network_accuracy
+from pipelines.checkpoint import Checkpoint
+from pipelines.context import Context
+from pipelines.errors import TrialFailed
+from pipelines.fake_quantization import FakeQuantization
+from pipelines.masks import keep_zeros
+from pipelines.quantizers import Calibration
+from pipelines.stages.stage import Form
+from pipelines.task import as_tuple
+from pipelines.training import train
+from spaces import Params
+
+RATE = 0.1
+"""The learning rate, as a share of that of training: the network is moved a little, not trained anew."""
+
+REPORT = "qat.json"
+"""The accuracy on the validation split: in floating point, rounded before the training, and rounded after it."""
+
+
+class QuantizationAwareTraining:
+    """Train the parent's network with its weights and activations rounded as in 8 bits, starting from its own ranges.
+
+    The result is an ordinary network of the same structure, in floating point, that loses little when its file is
+    quantized. Zeros of weights stay zeros.
+    """
+
+    name = "qat"
+    form: Form = "network"
+    version = 1
+    libraries: tuple[str, ...] = ("torch",)
+
+    def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
+        """See `Stage.settings`."""
+        training = context.training.model_dump(include={"learning_rate", "weight_decay"})
+        return {"epochs": context.training.qat_epochs, "rate": RATE, **training}
+
+    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+        """See `Stage.run`."""
+        parent = Checkpoint.load(parents[-1], context.task)
+        model, calibration = parent.model, Calibration.of(context.task, params)
+        example, per_channel = as_tuple(context.task.example_input()), params["granularity"] == "channel"
+        report = {"floating": network_accuracy(model, context)}
+        with FakeQuantization(model, example, per_channel=per_channel) as rounding:
+            rounding.calibrate(calibration.inputs())
+            report["rounded_before"] = network_accuracy(model, context)
+            _train(model, context)
+            rounding.calibrate(calibration.inputs())  # as the file's ranges will be found
+            report["rounded_after"] = network_accuracy(model, context)
+        Checkpoint(model, parent.structure).save(out)
+        (out / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
+
+
+def _train(model: nn.Module, context: Context) -> None:
+    slower = context.training.model_copy(update={"learning_rate": RATE * context.training.learning_rate})
+    try:
+        train(
+            model,
+            replace(context, training=slower),
+            epochs=context.training.qat_epochs,
+            after_step=keep_zeros(model),
+        )
+    except TrialFailed as error:
+        raise TrialFailed(
+            f"quantization-aware training, at {RATE:g} times training.learning_rate: {error.reason}"
+        ) from error

@@ -1,0 +1,42 @@
+"""Sensitivity: which layers of the exported file quantization would hurt most."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.context import Context
+from pipelines.quantizers import QUANTIZERS, Calibration
+from pipelines.quantizers.preparation import prepare
+from pipelines.quantizers.sensitivity import EXAMPLES, layer_sensitivity
+from pipelines.stages.stage import MODEL, Form
+from spaces import Params
+
+SENSITIVITY = "sensitivity.json"
+"""The loss of each layer by its name; see `layer_sensitivity`."""
+
+
+class QuantizationSensitivity:
+    """Measure what each layer of the parent's ONNX file loses to the recipe's scheme, and hand the file on.
+
+    It is a stage of its own because it takes one quantization for each layer, and recipes that differ only in how many
+    layers they keep in floating point share it.
+    """
+
+    name = "quantization-sensitivity"
+    form: Form = "file"
+    version = 1
+    libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
+
+    def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
+        """See `Stage.settings`."""
+        return {"examples": EXAMPLES}
+
+    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+        """See `Stage.run`."""
+        prepare(parents[-1] / MODEL, out / MODEL)
+        quantizer = QUANTIZERS[str(params["scheme"])]
+        losses = layer_sensitivity(out / MODEL, quantizer, Calibration.of(context.task, params), params)
+        (out / SENSITIVITY).write_text(json.dumps(losses, indent=1), encoding="utf-8")

@@ -1,0 +1,42 @@
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from onnx import TensorProto
+from torch import nn
+
+from pipelines.quantizers import Fp16
+from pipelines.quantizers import fp16 as module
+
+
+@pytest.mark.parametrize("network", ["residual", "transformer"])
+def test_weights_are_halves_and_inputs_and_outputs_are_as_before(
+    prepared: Callable, tmp_path: Path, network: str
+) -> None:
+    given = prepared(network)
+    Fp16().quantize(given.file, tmp_path / "model.onnx", given.calibration, {})
+    before, after = onnx.load(given.file).graph, onnx.load(tmp_path / "model.onnx").graph
+    weights = [i for i in after.initializer if len(i.dims) >= 2]
+    assert weights
+    assert {weight.data_type for weight in weights} == {TensorProto.FLOAT16}
+    for name in ("input", "output"):
+        types = [[value.type.tensor_type.elem_type for value in getattr(graph, name)] for graph in (before, after)]
+        assert types[0] == types[1]
+
+
+def test_weights_too_large_for_it_are_a_problem() -> None:
+    model = nn.Linear(2, 2)
+    assert Fp16().problem(model) is None
+    with torch.no_grad():
+        model.weight[0, 0] = -1e5
+    assert Fp16().problem(model) == "weight has values above 65504, the largest number in half precision"
+
+
+def test_its_import_leaves_the_path_as_it_was() -> None:
+    before = list(sys.path)
+    importlib.reload(module)
+    assert sys.path == before

@@ -1,0 +1,19 @@
+import json
+from pathlib import Path
+
+from pipelines.context import Context
+from pipelines.runtimes import OnnxRuntime, to_feed
+from pipelines.stages import MODEL, QuantizationSensitivity
+from pipelines.stages.quantization_sensitivity import SENSITIVITY
+
+
+def test_it_writes_the_ranking_and_hands_the_file_on(exported, context: Context, tmp_path: Path) -> None:
+    params = {"scheme": "weight-int8"}
+    QuantizationSensitivity().run((exported.file.parent,), tmp_path, params, context)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [MODEL, SENSITIVITY]
+    losses = json.loads((tmp_path / SENSITIVITY).read_text())
+    assert set(losses) == {"/0/Conv", "/3/Conv", "/8/Gemm"}
+    assert list(losses.values()) == sorted(losses.values(), reverse=True)
+    (images, _), *_ = context.task.batches("validation")
+    sessions = [OnnxRuntime().load(file, threads=1) for file in (exported.file, tmp_path / MODEL)]
+    assert sessions[0].run(to_feed(images)).allclose(sessions[1].run(to_feed(images)), atol=1e-5)
