@@ -73,6 +73,9 @@ class When:
         """Whether `params` meets the condition; a parameter that is itself inactive meets none."""
         return self.name in params and (params[self.name] in self.values) != self.negated
 
+    def __str__(self) -> str:
+        return f"{self.name} {'other than ' if self.negated else ''}{' or '.join(map(str, self.values))}"
+
 
 @dataclass(frozen=True)
 class Parameter:
