@@ -11,7 +11,7 @@ from pipelines.context import Context
 from pipelines.importances import IMPORTANCES
 from pipelines.pruners import PRUNERS, Cut
 from pipelines.stages.stage import Form
-from pipelines.stages.technique import switched
+from pipelines.stages.technique import gains_of, rules_of, switched
 from pipelines.training import train
 from spaces import Params, StepSpec
 
@@ -19,6 +19,8 @@ PRUNE = StepSpec(
     "prune",
     switched("pruning.method", PRUNERS, default="channel", help="what is removed"),
     label=lambda p: PRUNERS[str(p["method"])].label(p),
+    rules=rules_of("pruning.method", PRUNERS),
+    gains=gains_of("pruning.method", PRUNERS),
 )
 
 

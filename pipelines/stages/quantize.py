@@ -12,13 +12,16 @@ from pipelines.context import Context
 from pipelines.quantizers import QUANTIZERS
 from pipelines.runtimes import Feed, to_feed
 from pipelines.stages.stage import MODEL, Form
-from pipelines.stages.technique import switched
+from pipelines.stages.technique import gains_of, rules_of, switched
 from spaces import Params, StepSpec
 
 QUANTIZE = StepSpec(
     "quantize",
     switched("quantization.scheme", QUANTIZERS, help="how weights and activations are stored"),
     label=lambda p: "·".join(str(p[key]) for key in ("scheme", "calibrator", "granularity") if p.get(key)),
+    gives="file",
+    rules=rules_of("quantization.scheme", QUANTIZERS),
+    gains=gains_of("quantization.scheme", QUANTIZERS),
 )
 
 

@@ -6,11 +6,16 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Protocol
 
-from spaces import NONE, Options, Parameter, Value, When
+from spaces import NONE, Gain, Options, Parameter, Rule, Value, When
 
 
 class Technique(Protocol):
-    """What the registries have in common: a technique declares the parameters that it reads."""
+    """What the registries have in common: a technique declares the parameters that it reads.
+
+    It may have two attributes more:
+        ``rules: tuple[Rule, ...]``: with what else it is impossible or pointless; see `rules_of`.
+        ``improves: tuple[str, ...]``: the metrics that it can improve, if it cannot improve others; see `gains_of`.
+    """
 
     parameters: tuple[Parameter, ...]
 
@@ -36,3 +41,23 @@ def switched(
     if len({parameter.name for parameter in parameters}) != len(parameters):
         raise ValueError(f"techniques of {switch} declare one parameter in two ways: {[p.name for p in parameters]}")
     return tuple(parameters)
+
+
+def rules_of(switch: str, techniques: Mapping[str, Technique]) -> tuple[Rule, ...]:
+    """The rules that `techniques` declare, each under the condition that `switch` selects one that declares it."""
+    owners: dict[Rule, list[str]] = {}
+    for name, technique in techniques.items():
+        for rule in getattr(technique, "rules", ()):
+            owners.setdefault(rule, []).append(name)
+    return tuple(
+        dataclasses.replace(rule, when=(When(switch, tuple(names)), *rule.when)) for rule, names in owners.items()
+    )
+
+
+def gains_of(switch: str, techniques: Mapping[str, Technique]) -> tuple[Gain, ...]:
+    """What the techniques that declare it can improve, when `switch` selects them."""
+    return tuple(
+        Gain(When(switch, (name,)), tuple(technique.improves))
+        for name, technique in techniques.items()
+        if hasattr(technique, "improves")
+    )

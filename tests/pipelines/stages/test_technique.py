@@ -1,10 +1,11 @@
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
-from pipelines.stages.technique import switched
-from spaces import Interval, Options, Parameter, When
+from pipelines import METRICS, STEPS
+from pipelines.stages.technique import gains_of, rules_of, switched
+from spaces import Gain, Interval, Options, Parameter, Rule, StepSpec, When
 
 
 @dataclass
@@ -33,3 +34,32 @@ def test_one_parameter_cannot_be_declared_in_two_ways() -> None:
     message = f"techniques of pruning.method declare one parameter in two ways: {names}"
     with pytest.raises(ValueError, match=re.escape(message)):
         switched("pruning.method", {"a": Fake((RATIO,)), "b": Fake((other,))})
+
+
+@dataclass
+class Ruled(Fake):
+    rules: tuple[Rule, ...] = ()
+    improves: tuple[str, ...] = field(default=("size_zstd_mb",))
+
+
+ODD = Rule("odd", when=(When("pruning.ratio", (0.3,)),), sequence=("prune", "quantize"))
+BAD = Rule("bad", when=(When("quantization.scheme", ("int8",)),))
+
+
+def test_a_techniques_rules_are_about_the_technique() -> None:
+    techniques = {"a": Ruled(rules=(ODD, BAD)), "b": Ruled(rules=(ODD,)), "c": Fake()}
+    assert rules_of("pruning.method", techniques) == (
+        Rule("odd", when=(When("pruning.method", ("a", "b")), *ODD.when), sequence=("prune", "quantize")),
+        Rule("bad", when=(When("pruning.method", ("a",)), *BAD.when)),
+    )
+
+
+def test_a_technique_that_says_nothing_may_improve_anything() -> None:
+    gains = gains_of("pruning.method", {"a": Ruled(), "c": Fake()})
+    assert gains == (Gain(When("pruning.method", ("a",)), ("size_zstd_mb",)),)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_what_a_technique_improves_is_measured(step: StepSpec) -> None:
+    assert {metric for gain in step.gains for metric in gain.metrics} <= METRICS.keys()
+    assert {gain.when.name for gain in step.gains} <= {parameter.name for parameter in step.parameters}
