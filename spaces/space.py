@@ -85,6 +85,20 @@ class SearchSpace:
                 costs[rule] = costs.get(rule, 0) + region.count
         return costs
 
+    def excluded(self) -> int:
+        """How many recipes are ruled out."""
+        return sum(region.count for region in self._all_regions if region.broken)
+
+    def used(self, name: str) -> tuple[Value, ...]:
+        """The values of the parameter called `name` that are in some recipe, in the order of its axis."""
+        found: set[Value] = set()
+        for region in self.regions:
+            boxes = (box for part in region.parts for box in part.boxes)
+            found |= {value for box in boxes for value in box.get(name, ())}
+            found |= {region.order} if name == ORDER and region.order else set()
+        axis = self._by_name.get(name)
+        return tuple(value for value in axis.values if value in found) if axis else ()
+
     def points(self) -> Iterator[dict[str, Value]]:
         """The parameters of every distinct recipe, lazily, in a fixed order."""
         for region in self.regions:
