@@ -12,11 +12,11 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from pipelines.pruners import PRUNERS
-from pipelines.task import Task
+from pipelines.task import Task, make_student
 
 Edit = Mapping[str, Any]
-"""One entry of a structure: ``{"network": "teacher"}``, ``{"network": "student", "depth": 2}`` or
-``{"pruner": name, "history": …}``."""
+"""One entry of a structure: ``{"network": "teacher"}``, ``{"network": "student", "depth": 2, "width": 1.0}``
+or ``{"pruner": name, "history": …}``."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,13 @@ class Checkpoint:
 def build(structure: Sequence[Edit], task: Task) -> nn.Module:
     """A network of the given structure; its weights mean nothing yet."""
     origin, *edits = structure
-    model = task.teacher() if origin["network"] == "teacher" else task.student(origin["depth"])
+    model = _origin(origin, task)
     for edit in edits:
         PRUNERS[edit["pruner"]].replay(model.eval(), task.example_input(), edit["history"])
     return model
+
+
+def _origin(edit: Edit, task: Task) -> nn.Module:
+    if edit["network"] == "teacher":
+        return task.teacher()
+    return make_student(task, edit["depth"], edit.get("width", 1))

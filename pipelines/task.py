@@ -30,6 +30,11 @@ class Task(Protocol):
     Optional hooks, each with a default:
         ``loss(outputs, targets) -> Tensor``: a scalar to minimise; cross-entropy.
         ``score(outputs, targets) -> Tensor``: one number per example, whose mean is the accuracy; top-1 correctness.
+        ``student(depth, width)``, with a second argument of that name: students that are narrower too, ``width`` being
+        the share of the full width, above 0 and at most 1; raises ValueError for a width that does not exist.
+        ``feature_points(depth) -> [(teacher's module, student's module), …]``: names, as in ``named_modules()``, of
+        modules whose outputs the student of that depth is compared by, one pair or more; by default one pair, found
+        by running the example: the inputs of the last linear layers, or the last maps where maps are needed.
         ``fingerprint() -> str``: changes when the data or the networks change; by default the class's name and
         arguments and the source of the file that defines it, so override it if the data lives elsewhere.
     """
@@ -89,6 +94,27 @@ def fingerprint(task: Task, use: str, args: Mapping[str, Any]) -> str:
         return digest({"use": use, "args": dict(args), "own": str(own())})
     source = Path(inspect.getfile(type(task)))
     return digest({"use": use, "args": dict(args), "source": source.read_text(encoding="utf-8")})
+
+
+def takes_width(task: Task) -> bool:
+    """Whether the task's students come in several widths."""
+    return "width" in inspect.signature(task.student).parameters
+
+
+def make_student(task: Task, depth: int, width: float = 1) -> nn.Module:
+    """A fresh student of `depth` and of that share of the full width.
+
+    Raises:
+        ValueError: the task has no such student.
+    """
+    if takes_width(task):
+        return cast(Any, task).student(depth, width=width)  # type: ignore[no-any-return]
+    if width != 1:
+        raise ValueError(
+            f"{type(task).__name__}.student takes no width; write: def student(self, depth, width=1.0), "
+            "or leave student.width at 1"
+        )
+    return task.student(depth)
 
 
 def loss_of(task: Task) -> Callable[[Tensor, Tensor], Tensor]:

@@ -61,6 +61,14 @@ def validate(config: Config, override: Overrides = None, json: Json = False) -> 
     command(config, override or [], json)
 
 
+@app.command(epilog="Example: paredown plan configs/digits.yaml -o search.trials=20")
+def plan(config: Config, override: Overrides = None, json: Json = False) -> None:
+    """Show how large the space is, what is ruled out and why, and how much its recipes share."""
+    from search.commands.plan import plan as command
+
+    command(config, override or [], json)
+
+
 @app.command(epilog="Example: paredown run configs/digits.yaml -o search.trials=20")
 def run(
     config: Config,

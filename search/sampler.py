@@ -79,11 +79,15 @@ class Sampler:
             self._restart()
         for _ in range(ATTEMPTS):
             asked = self._study.ask()
-            params = self._space.sample(lambda axis, asked=asked: _suggest(asked, axis))  # type: ignore[misc]
+            proposed = self._space.propose(lambda axis, asked=asked: _suggest(asked, axis))  # type: ignore[misc]
+            params = self._space.repair(proposed)
             digest = self._space.recipe(params).digest
             if digest not in self._tried:
                 self._tried.add(digest)
-                self._asked[digest] = asked
+                if params == proposed:
+                    self._asked[digest] = asked
+                else:  # what the sampler asked for is ruled out: it is shown what was done instead when that ends
+                    self._study.tell(asked, state=TrialState.FAIL)
                 return params
             self._study.tell(asked, state=TrialState.FAIL)
         unseen = self._random()
@@ -157,7 +161,7 @@ class Sampler:
         """A recipe that was not tried: at random while there are many, else the first that is left."""
         chance = random.Random(f"{self._seed}:{len(self._tried)}")
         for _ in range(100):
-            params = self._space.sample(lambda axis: chance.choice(axis.values))
+            params = self._space.draw(chance)
             if self._space.recipe(params).digest not in self._tried:
                 return params
         left = (params for params in self._space.points() if self._space.recipe(params).digest not in self._tried)

@@ -169,7 +169,7 @@ def _trials(study: optuna.Study) -> list[Trial]:
 
 
 def _trial(frozen: FrozenTrial) -> Trial:
-    recipe = Recipe.from_list(frozen.user_attrs[RECIPE], STEPS)
+    recipe = Recipe.from_list(frozen.user_attrs[RECIPE], STEPS, recorded=True)
     # A result whose trial is still running was being told when the driver was killed: its file is still there.
     result = Result.from_json(frozen.user_attrs[RESULT]) if frozen.state.is_finished() else None
     started = frozen.datetime_start.timestamp() if frozen.datetime_start else 0.0

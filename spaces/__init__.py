@@ -3,22 +3,28 @@
 from spaces.axis import Axis
 from spaces.digest import digest
 from spaces.errors import InputError, Problem, illegal
-from spaces.parameter import NONE, Interval, Only, Options, Parameter, Params, Value, When
+from spaces.gain import Gain
+from spaces.order import ORDER
+from spaces.parameter import NONE, Interval, Options, Parameter, Params, Value, When
 from spaces.recipe import Recipe, Step
+from spaces.rule import Rule
 from spaces.space import SearchSpace
-from spaces.step import StepSpec
+from spaces.step import Form, StepSpec
 
 __all__ = [
     "NONE",
+    "ORDER",
     "Axis",
+    "Form",
+    "Gain",
     "InputError",
     "Interval",
-    "Only",
     "Options",
     "Parameter",
     "Params",
     "Problem",
     "Recipe",
+    "Rule",
     "SearchSpace",
     "Step",
     "StepSpec",

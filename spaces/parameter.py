@@ -73,20 +73,8 @@ class When:
         """Whether `params` meets the condition; a parameter that is itself inactive meets none."""
         return self.name in params and (params[self.name] in self.values) != self.negated
 
-
-@dataclass(frozen=True)
-class Only:
-    """A restriction of a parameter: where every condition of `when` holds, nothing but `values` is legal."""
-
-    when: tuple[When, ...]
-    values: tuple[Value, ...]
-
-    def problem(self, value: object, params: Params) -> str | None:
-        """Why `value` cannot be beside `params`, or None if it can."""
-        if value in self.values or not all(condition.holds(params) for condition in self.when):
-            return None
-        beside = ", ".join(f"{condition.name} {params[condition.name]}" for condition in self.when)
-        return f"{value!r} cannot be beside {beside}; legal: {', '.join(map(str, self.values))}"
+    def __str__(self) -> str:
+        return f"{self.name} {'other than ' if self.negated else ''}{' or '.join(map(str, self.values))}"
 
 
 @dataclass(frozen=True)
@@ -99,7 +87,6 @@ class Parameter:
         default: The value when the sweep's file does not name the parameter; None if it must.
         when: Conditions, all of which must hold for the parameter to apply.
         help: One line for people.
-        only: Restrictions of the domain beside other values; they never exclude the default.
     """
 
     name: str
@@ -107,7 +94,6 @@ class Parameter:
     default: Value | None = None
     when: tuple[When, ...] = ()
     help: str = ""
-    only: tuple[Only, ...] = ()
 
     @property
     def group(self) -> str:
@@ -122,8 +108,3 @@ class Parameter:
     def applies(self, params: Params) -> bool:
         """Whether the parameter means anything beside the other values in `params`."""
         return all(condition.holds(params) for condition in self.when)
-
-    def problem(self, value: object, params: Params) -> str | None:
-        """Why `value` is not legal beside the other values in `params`, or None if it is."""
-        restrictions = (message for only in self.only if (message := only.problem(value, params)))
-        return self.domain.problem(value) or next(restrictions, None)

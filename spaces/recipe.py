@@ -8,6 +8,7 @@ from functools import cached_property
 
 from spaces.digest import digest
 from spaces.errors import InputError, Problem, illegal
+from spaces.order import ORDER, flow_problem, join, restrict
 from spaces.parameter import NONE, Params, Value
 from spaces.step import StepSpec
 
@@ -38,16 +39,20 @@ class Recipe:
     def from_params(cls, params: Params, specs: Sequence[StepSpec]) -> Recipe:
         """The recipe that `params` (by full name) describe; what does not apply is left out.
 
+        The steps come in the order that `params` give under ``order``, else in that of `specs`.
+
         Raises:
             KeyError: a parameter that applies has no value.
         """
-        steps = []
+        steps = {}
         for spec in specs:
             values = spec.walk(lambda parameter: params[parameter.name])
             if values[spec.switch.name] != NONE:
                 keys = {parameter.name: parameter.key for parameter in spec.parameters}
-                steps.append(Step(spec.name, tuple(sorted((keys[name], value) for name, value in values.items()))))
-        return cls(tuple(steps))
+                items = tuple(sorted((keys[name], value) for name, value in values.items()))
+                steps[spec.name] = Step(spec.name, items)
+        order = str(params.get(ORDER, join([spec.name for spec in specs])))
+        return cls(tuple(steps[name] for name in restrict(order, steps)))
 
     @cached_property
     def digest(self) -> str:
@@ -72,41 +77,63 @@ class Recipe:
         return [{step.name: step.params} for step in self.steps]
 
     @classmethod
-    def from_list(cls, data: object, specs: Sequence[StepSpec]) -> Recipe:
+    def from_list(cls, data: object, specs: Sequence[StepSpec], *, recorded: bool = False) -> Recipe:
         """The recipe written as `data` (see `to_list`); parameters left out get their defaults.
 
+        Args:
+            data: Steps in the order in which they are taken.
+            specs: The steps that exist.
+            recorded: It was run once, so that no rule refuses it now.
+
         Raises:
-            InputError: every step, key and value that is not legal.
+            InputError: every step, key and value that is not legal, or the rules that rule it out.
         """
         params, problems = _read_steps(data, specs)
         if problems:
             raise InputError(problems)
-        return cls.from_params(params, specs)
+        recipe = cls.from_params(params, specs)
+        names = [step.name for step in recipe.steps]
+        broken = [rule for spec in specs for rule in spec.rules if rule.broken_by(_active(params, specs), names)]
+        if broken and not recorded:
+            raise InputError(Problem("recipe", f"is ruled out: {rule}") for rule in broken)
+        return recipe
 
 
 def _read_steps(data: object, specs: Sequence[StepSpec]) -> tuple[dict[str, Value], list[Problem]]:
     form = "a recipe is a list of steps such as '- quantize: {scheme: static-int8}'"
     if not isinstance(data, list):
         return {}, [Problem("recipe", form)]
-    order = [spec.name for spec in specs]
+    by_name = {spec.name: spec for spec in specs}
     params: dict[str, Value] = {spec.switch.name: NONE for spec in specs}
     problems: list[Problem] = []
-    position = -1
+    taken: list[StepSpec] = []
     for index, entry in enumerate(data):
         if not isinstance(entry, Mapping) or len(entry) != 1:
             problems.append(Problem(f"recipe[{index}]", form))
             continue
         ((name, given),) = entry.items()
-        if name not in order:
-            problems.append(Problem(f"recipe[{index}]", illegal(name, order)))
+        if name not in by_name:
+            problems.append(Problem(f"recipe[{index}]", illegal(name, list(by_name))))
             continue
-        if order.index(name) <= position:
-            problems.append(Problem(f"recipe[{index}]", f"{name} comes too late; the order is {', '.join(order)}"))
-        position = max(position, order.index(name))
-        values, wrong = _read_step(specs[order.index(name)], given, f"recipe[{index}].{name}")
+        values, wrong = _read_step(by_name[name], given, f"recipe[{index}].{name}")
         params |= values
         problems += wrong
+        if values.get(by_name[name].switch.name) == NONE:
+            continue
+        taken.append(by_name[name])
+        # Said once for each step that is wrong where it is, not again for those after it.
+        if reason := flow_problem(taken):
+            problems.append(Problem(f"recipe[{index}]", reason))
+            taken.pop()
+    names = [spec.name for spec in taken]
+    params[ORDER] = join([*names, *(name for name in by_name if name not in names)])
     return params, problems
+
+
+def _active(params: Params, specs: Sequence[StepSpec]) -> dict[str, Value]:
+    """Those of `params` that apply."""
+    walks = (spec.walk(lambda parameter: params[parameter.name]) for spec in specs)
+    return {name: value for walk in walks for name, value in walk.items()}
 
 
 def _read_step(spec: StepSpec, given: object, where: str) -> tuple[dict[str, Value], list[Problem]]:
@@ -122,7 +149,7 @@ def _read_step(spec: StepSpec, given: object, where: str) -> tuple[dict[str, Val
             off = values.get(spec.switch.name) == NONE
             if parameter is spec.switch or (not off and parameter.applies(values)):
                 problems.append(Problem(f"{where}.{key}", f"is missing; legal: {_legal(parameter.domain)}"))
-        elif message := parameter.problem(value, values):
+        elif message := parameter.domain.problem(value):
             problems.append(Problem(f"{where}.{key}", message))
         else:
             values[parameter.name] = value

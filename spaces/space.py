@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
+from random import Random
 
-from spaces.axis import Axis, parse_axis
-from spaces.errors import InputError, Problem, illegal
-from spaces.parameter import NONE, Parameter, Value
+from spaces.axis import Axis
+from spaces.errors import InputError, Problem
+from spaces.order import ORDER, distinct, join, restrict
+from spaces.parameter import NONE, Parameter, Params, Value
 from spaces.recipe import Recipe
+from spaces.region import Region, nearest, regions
+from spaces.rule import Rule
+from spaces.section import read_section
 from spaces.step import StepSpec
 
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The axes of a sweep over the steps that exist, with the conditions between them.
+    """The axes of a sweep over the steps that exist, with the conditions between them and what is ruled out.
 
     Attributes:
-        steps: The steps in the order in which they are applied.
-        axes: One axis for each parameter of the steps.
+        steps: The steps, in the order in which they are taken unless the space says otherwise.
+        axes: One axis for each parameter of the steps, and one called ``order`` for the orders of the steps.
     """
 
     steps: tuple[StepSpec, ...]
@@ -33,170 +38,118 @@ class SearchSpace:
         A group that is absent switches its step off; a parameter that is absent has its default.
 
         Raises:
-            InputError: every unknown key and illegal value, with its key path.
+            InputError: every unknown key and illegal value, with its key path; or rules that leave no recipe.
         """
-        try:
-            given = _flatten(section, [parameter for step in steps for parameter in step.parameters])
-            axes, problems = _read_axes(given, steps)
-        except InputError as error:
-            axes, problems = [], list(error.problems)
-        space = cls(tuple(steps), tuple(axes))
-        problems = problems or space._impossible()
-        if problems:
-            raise InputError(Problem(f"space.{p.where}" if p.where else "space", p.message) for p in problems)
+        space = cls(tuple(steps), read_section(section, steps))
+        if not space.size():
+            raise InputError(Problem("space", f"every recipe is ruled out: {rule}") for rule in space.ruled_out())
         return space
 
     def axis(self, name: str) -> Axis:
         """The axis of the parameter called `name`."""
         return self._by_name[name]
 
-    @property
+    @cached_property
     def _by_name(self) -> dict[str, Axis]:
         return {axis.name: axis for axis in self.axes}
 
-    def sample(self, suggest: Callable[[Axis], Value]) -> dict[str, Value]:
-        """Choose one point: `suggest` is asked once for each axis that applies and has a choice.
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """The orders of steps that may be chosen."""
+        axis = self._by_name.get(ORDER)
+        return tuple(map(str, axis.values)) if axis else (join([step.name for step in self.steps]),)
 
-        It need not know what cannot go together: a value that cannot be beside those chosen before stands for one of
-        the axis' values that can.
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What the steps rule out; a rule that several declare is one."""
+        return tuple(dict.fromkeys(rule for step in self.steps for rule in step.rules))
+
+    @cached_property
+    def regions(self) -> tuple[Region, ...]:
+        """The recipes that may be tried, in regions whose number does not grow with that of the recipes."""
+        return tuple(region for region in self._all_regions if not region.broken)
+
+    @cached_property
+    def _all_regions(self) -> tuple[Region, ...]:
+        return tuple(regions(self.steps, self._by_name, self.orders, self.rules))
+
+    def size(self) -> int:
+        """How many distinct recipes the space has, those that are ruled out not counted."""
+        return sum(region.count for region in self.regions)
+
+    def ruled_out(self) -> dict[Rule, int]:
+        """The rules that cost recipes, and how many; a recipe that breaks several is counted with each of them."""
+        costs: dict[Rule, int] = {}
+        for region in self._all_regions:
+            for rule in region.broken:
+                costs[rule] = costs.get(rule, 0) + region.count
+        return costs
+
+    def excluded(self) -> int:
+        """How many recipes are ruled out."""
+        return sum(region.count for region in self._all_regions if region.broken)
+
+    def used(self, name: str) -> tuple[Value, ...]:
+        """The values of the parameter called `name` that are in some recipe, in the order of its axis."""
+        found: set[Value] = set()
+        for region in self.regions:
+            boxes = (box for part in region.parts for box in part.boxes)
+            found |= {value for box in boxes for value in box.get(name, ())}
+            found |= {region.order} if name == ORDER and region.order else set()
+        axis = self._by_name.get(name)
+        return tuple(value for value in axis.values if value in found) if axis else ()
+
+    def points(self) -> Iterator[dict[str, Value]]:
+        """The parameters of every distinct recipe, lazily, in a fixed order."""
+        for region in self.regions:
+            for box in region.boxes():
+                for values in product(*box.values()):
+                    yield dict(zip(box, values, strict=True))
+
+    def draw(self, chance: Random) -> dict[str, Value]:
+        """The parameters of a random recipe, each recipe of the space equally likely."""
+        (region,) = chance.choices(self.regions, weights=[region.count for region in self.regions])
+        return region.draw(chance)
+
+    def sample(self, suggest: Callable[[Axis], Value]) -> dict[str, Value]:
+        """Choose one point: as `propose`, and repaired if that is ruled out.
 
         Returns:
             The values of all parameters that apply, by full name.
         """
-        axes, chosen = self._by_name, dict[str, Value]()
+        return self.repair(self.propose(suggest))
+
+    def propose(self, suggest: Callable[[Axis], Value]) -> dict[str, Value]:
+        """Ask `suggest` once for each axis that applies and has a choice; what comes out may be ruled out.
+
+        Returns:
+            The values of all parameters that apply, by full name.
+        """
+        axes = self._by_name
 
         def choose(parameter: Parameter) -> Value:
             axis = axes[parameter.name]
-            possible = [value for value in axis.values if parameter.problem(value, chosen) is None]
-            value = suggest(axis) if len(possible) > 1 else possible[0]
-            if value not in possible:
-                value = possible[axis.values.index(value) % len(possible)]
-            chosen[parameter.name] = value
-            return value
+            return suggest(axis) if len(axis.values) > 1 else axis.values[0]
 
-        return {name: value for step in self.steps for name, value in step.walk(choose).items()}
+        params = {name: value for step in self.steps for name, value in step.walk(choose).items()}
+        ways = distinct(self.orders, self._on(params))
+        if len(ways) > 1:
+            # Orders that mean the same with these steps are one: the first of them.
+            params[ORDER] = ways[restrict(str(suggest(axes[ORDER])), self._on(params))]
+        return params
+
+    def broken(self, params: Params) -> tuple[Rule, ...]:
+        """The rules that the point `params` breaks: none if it may be tried."""
+        sequence = restrict(str(params.get(ORDER, self.orders[0])), self._on(params))
+        return tuple(rule for rule in self.rules if rule.broken_by(params, sequence))
+
+    def repair(self, params: dict[str, Value]) -> dict[str, Value]:
+        """The point `params` itself if it may be tried, else one of those that differ from it least."""
+        return nearest(self.regions, params) if self.broken(params) else params
 
     def recipe(self, params: Mapping[str, Value]) -> Recipe:
         """The recipe that `params` (by full name) describe."""
-        return Recipe.from_params(params, self.steps)
+        return Recipe.from_params({ORDER: self.orders[0], **params}, self.steps)
 
-    def size(self) -> int:
-        """How many distinct recipes the space has."""
-        return math.prod(len(choices) for choices in self._choices())
-
-    def points(self) -> Iterator[dict[str, Value]]:
-        """The parameters of every distinct recipe, lazily, in a fixed order."""
-        for combination in product(*self._choices()):
-            yield {name: value for values in combination for name, value in values.items()}
-
-    def _choices(self) -> list[list[dict[str, Value]]]:
-        """For each step, all it may do: steps are independent of each other, so a recipe takes one of each."""
-        return [self._step_choices(step) for step in self.steps]
-
-    def _step_choices(self, step: StepSpec, before: Parameter | None = None) -> list[dict[str, Value]]:
-        """All that `step` may do; only what its parameters declared before `before` may be, if that is given."""
-        axes = self._by_name
-        partial: list[dict[str, Value]] = [{}]
-        for parameter in step.parameters:
-            if parameter is before:
-                break
-            grown = []
-            for values in partial:
-                if _is_asked(parameter, step, values):
-                    possible = (v for v in axes[parameter.name].values if parameter.problem(v, values) is None)
-                    grown += [{**values, parameter.name: value} for value in possible]
-                else:
-                    grown.append(values)
-            partial = grown
-        return partial
-
-    def _impossible(self) -> list[Problem]:
-        """Values that can never be chosen, and choices that leave a parameter without a value."""
-        problems: dict[Problem, None] = {}
-        for step in self.steps:
-            for parameter in (parameter for parameter in step.parameters if parameter.only):
-                axis = self.axis(parameter.name)
-                asked = [v for v in self._step_choices(step, before=parameter) if _is_asked(parameter, step, v)]
-                table = [[parameter.problem(value, values) for value in axis.values] for values in asked]
-                rows = [row[0] for row in table if all(row)]
-                columns = [column[0] for column in zip(*table, strict=True) if all(column)]
-                problems |= {Problem(parameter.name, message): None for message in (*columns, *rows) if message}
-        return list(problems)
-
-
-def _is_asked(parameter: Parameter, step: StepSpec, values: Mapping[str, Value]) -> bool:
-    """Whether `parameter` has a value beside the `values` chosen before it."""
-    on = parameter is step.switch or values[step.switch.name] != NONE
-    return on and parameter.applies(values)
-
-
-def _flatten(section: object, parameters: Sequence[Parameter]) -> dict[str, object]:
-    """``{group: {key: given}}`` as ``{group.key: given}``."""
-    groups: dict[str, list[str]] = {}
-    for parameter in parameters:
-        groups.setdefault(parameter.group, []).append(parameter.key)
-    if not isinstance(section, Mapping):
-        raise InputError.at("", f"{section!r} is not a mapping; legal keys: {', '.join(groups)}")
-    given: dict[str, object] = {}
-    problems = []
-    for group, content in section.items():
-        if group not in groups:
-            problems.append(Problem(str(group), illegal(group, list(groups))))
-        elif not isinstance(content, Mapping):
-            problems.append(Problem(group, f"{content!r} is not a mapping; legal keys: {', '.join(groups[group])}"))
-        else:
-            for key, value in content.items():
-                if key not in groups[group]:
-                    problems.append(Problem(f"{group}.{key}", illegal(key, groups[group])))
-                given[f"{group}.{key}"] = value
-    if problems:
-        # What is legal is checked too, so that one reading shows everything.
-        problems += _read_given(given, parameters)[1]
-        raise InputError(problems)
-    return given
-
-
-def _read_given(
-    given: Mapping[str, object], parameters: Sequence[Parameter]
-) -> tuple[dict[str, Axis | None], list[Problem]]:
-    axes: dict[str, Axis | None] = {}
-    problems: list[Problem] = []
-    for parameter in parameters:
-        if parameter.name in given:
-            axes[parameter.name], wrong = parse_axis(parameter, given[parameter.name])
-            problems += wrong
-    return axes, problems
-
-
-def _read_axes(given: Mapping[str, object], steps: Sequence[StepSpec]) -> tuple[list[Axis], list[Problem]]:
-    """An axis for every parameter: as given, else its default, else ``none`` for a step that is not asked for."""
-    parameters = [parameter for step in steps for parameter in step.parameters]
-    read, problems = _read_given(given, parameters)
-    axes = [axis for axis in read.values() if axis]
-    for step in steps:
-        named = [p.name for p in step.parameters if p.name in given]
-        for parameter in step.parameters:
-            if parameter.name in given:
-                continue
-            if parameter is step.switch and not named:
-                axes.append(Axis(parameter.name, (NONE,)))
-            elif parameter.default is not None:
-                axes.append(Axis(parameter.name, (parameter.default,)))
-            elif parameter is step.switch:
-                problems.append(Problem(parameter.name, f"is missing, but {', '.join(named)} needs it"))
-            elif _may_apply(parameter, axes, step):
-                problems.append(Problem(parameter.name, "is missing; give a value, a list or a range"))
-            else:
-                axes.append(Axis(parameter.name, (NONE,)))
-    return axes, problems
-
-
-def _may_apply(parameter: Parameter, axes: Sequence[Axis], step: StepSpec) -> bool:
-    """Whether some choice of the axes read so far makes `parameter` apply."""
-    values = {axis.name: axis.values for axis in axes}
-    if all(value == NONE for value in values.get(step.switch.name, (NONE,))):
-        return False
-    return all(
-        any((value in condition.values) != condition.negated for value in values.get(condition.name, ()))
-        for condition in parameter.when
-    )
+    def _on(self, params: Params) -> set[str]:
+        return {step.name for step in self.steps if params[step.switch.name] != NONE}

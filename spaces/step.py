@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
+from spaces.gain import Gain
 from spaces.parameter import NONE, Parameter, Params, Value
+from spaces.rule import Rule
+
+Form = Literal["network", "file"]
+"""What is worked on: a network in memory, or an exported file. A network becomes a file, and never the reverse."""
 
 
 @dataclass(frozen=True)
@@ -19,16 +25,26 @@ class StepSpec:
         name: How a recipe calls the step.
         parameters: The switch first, then what refines it.
         label: A short word for a step with the given parameters (keys without their group).
+        takes: What it needs. A step that takes a network cannot come after one that gives a file.
+        gives: What it leaves for the steps after it.
+        rules: The combinations that are ruled out on its account; they may name other steps' parameters.
+        gains: What its techniques can improve; one that is not named here may improve anything.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
     label: Callable[[Params], str]
+    takes: Form = "network"
+    gives: Form = "network"
+    rules: tuple[Rule, ...] = ()
+    gains: tuple[Gain, ...] = ()
 
     def __post_init__(self) -> None:
+        if "-" in self.name:
+            raise ValueError(f"step {self.name!r} has a '-' in its name, which joins the steps of an order")
         seen: set[str] = set()
         for parameter in self.parameters:
-            for condition in (*parameter.when, *(c for only in parameter.only for c in only.when)):
+            for condition in parameter.when:
                 if condition.name not in seen:
                     raise ValueError(f"{parameter.name} depends on {condition.name}, which is not declared before it")
             seen.add(parameter.name)

@@ -8,7 +8,7 @@ from torch import nn
 
 from pipelines.attention import attention_layers
 from pipelines.errors import TrialFailed
-from pipelines.importances import importance_of
+from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.pruners.cut import Cut, Sizes
 from pipelines.pruners.options import RATIO, ROUND_TO, SCOPE, width_label
 from pipelines.pruners.widths import Width, cut_widths, replay_widths, sizes_of
@@ -26,6 +26,7 @@ class FeedForwardPruner:
 
     name = "ffn"
     parameters: tuple[Parameter, ...] = (RATIO, SCOPE, ROUND_TO, importance_of("inner"))
+    rules = (GLOBAL_ONLY,)
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""

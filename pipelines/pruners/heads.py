@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pipelines.attention import Attention, attentions, with_separate_heads
 from pipelines.errors import TrialFailed
-from pipelines.importances import L2, Importance, importance_of
+from pipelines.importances import GLOBAL_ONLY, L2, Importance, importance_of
 from pipelines.pruners.cut import Cut, Sizes
 from pipelines.pruners.options import RATIO, SCOPE, is_global, ratio_label
 from pipelines.pruners.probe import is_same, outputs, probe
@@ -39,6 +39,7 @@ class HeadPruner:
 
     name = "heads"
     parameters: tuple[Parameter, ...] = (RATIO, SCOPE, importance_of("inner"))
+    rules = (GLOBAL_ONLY,)
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""

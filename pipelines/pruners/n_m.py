@@ -51,6 +51,7 @@ class NMPruner:
 
     name = "n:m"
     parameters: tuple[Parameter, ...] = (PATTERN, importance_of("weight", scopes=("local",)))
+    improves = ("size_zstd_mb", "size_zstd_ratio")
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`: of the pattern with the fewest neighbours, as the parameters are not known."""

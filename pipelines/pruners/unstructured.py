@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import TrialFailed
-from pipelines.importances import importance_of
+from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.pruners.cut import Cut, Sizes
 from pipelines.pruners.options import RATIO, SCOPE, is_global, ratio_label
 from pipelines.pruners.traceable import traceable
 from pipelines.pruners.weights import rank_gradients, scores, weights
 from pipelines.task import Inputs
-from spaces import Parameter, Params
+from spaces import Parameter, Params, When
 
 
 class UnstructuredPruner:
@@ -28,6 +28,9 @@ class UnstructuredPruner:
 
     name = "unstructured"
     parameters: tuple[Parameter, ...] = (RATIO, SCOPE, importance_of("weight"))
+    rules = (GLOBAL_ONLY,)
+    improves = ("size_zstd_mb", "size_zstd_ratio")
+    more_with = (When("quantization.scheme", ("cluster",)),)
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""

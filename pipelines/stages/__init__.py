@@ -14,7 +14,7 @@ from pipelines.stages.teacher import TrainTeacher
 from spaces import Params, StepSpec
 
 STEPS: tuple[StepSpec, ...] = (DISTIL, PRUNE, QUANTIZE)
-"""The steps of which recipes are made, in their order."""
+"""The steps of which recipes are made, in the order that they have unless a sweep says otherwise."""
 
 Work = tuple[Stage, Params]
 """A stage, and those of its step's parameters that it reads: with fewer of them, more recipes share its result."""

@@ -1,4 +1,4 @@
-"""Distillation: a shallower student learns from the teacher."""
+"""Distillation: a smaller student learns from the teacher."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
+from torch import nn
 
 from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
-from pipelines.distillation import distillation_loss
+from pipelines.distillers import FEATURES, RESPONSE
+from pipelines.errors import TrialFailed
+from pipelines.inheritance import inherit
 from pipelines.stages.stage import Form
-from pipelines.task import loss_of
-from pipelines.training import train
-from spaces import NONE, Interval, Parameter, Params, StepSpec, When
+from pipelines.stages.technique import gains_of, rules_of, switched
+from pipelines.task import make_student
+from pipelines.teaching import task_points, taught, teach
+from spaces import NONE, Interval, Options, Parameter, Params, Rule, StepSpec, When
 
 
 class Depth(Interval):
@@ -29,55 +31,98 @@ class Depth(Interval):
         return f"{super().__str__()}, or none for the teacher itself"
 
 
+FEATURE = "distillation.feature"
+
+_INHERITS = When("student.init", ("teacher",))
+
+RULES = (
+    Rule(
+        "a narrower student has no layer of the teacher's shape that it could begin with",
+        when=(_INHERITS, When("student.width", (1,), negated=True)),
+    ),
+    Rule(
+        "the student cannot begin with layers whose shapes pruning has changed",
+        # These leave every layer its shape. What is not named here is taken to change shapes.
+        when=(_INHERITS, When("pruning.method", ("unstructured", "n:m"), negated=True)),
+        sequence=("prune", "distil"),
+    ),
+    Rule(
+        "the pruned teacher is thrown away: the student neither listens to it nor begins with its layers",
+        when=(
+            When("distillation.alpha", (0,)),
+            When(FEATURE, (NONE,)),
+            When("student.init", ("random",)),
+        ),
+        sequence=("prune", "distil"),
+    ),
+)
+
+
+def _label(params: Params) -> str:
+    """Such as ``d2``, ``d2w0.5(α0.9,T4)`` or ``d2(α0.5,T4)·hint·copied``."""
+    width, feature, beta = params.get("width", 1), params.get("feature", NONE), params.get("beta", 1)
+    words = [f"d{params['depth']}" + (f"w{width:g}" if width != 1 else "")]
+    if params["alpha"]:
+        words[0] += f"(α{params['alpha']:g},T{params['temperature']:g})"
+    if feature != NONE:
+        words.append(f"{feature}" + (f"(β{beta:g})" if beta != 1 else ""))
+    return "·".join(words + ["copied"] * (params.get("init") == "teacher"))
+
+
 DISTIL = StepSpec(
     "distil",
     (
         Parameter("student.depth", Depth(1, integer=True), help="depth of the student; none keeps the teacher"),
-        Parameter("distillation.alpha", Interval(0, 1), default=0.5, help="weight of the teacher in the loss"),
         Parameter(
-            "distillation.temperature",
-            Interval(0, open_low=True),
-            default=4,
-            when=(When("distillation.alpha", (0,), negated=True),),
-            help="how much the teacher's outputs are softened",
+            "student.width", Interval(0, 1, open_low=True), default=1.0, help="share of the full width that it has"
         ),
+        Parameter(
+            "student.init",
+            Options(("random", "teacher")),
+            default="random",
+            help="whether it begins at random or with layers of the teacher",
+        ),
+        *RESPONSE.parameters,
+        *switched(FEATURE, FEATURES, default=NONE, help="what it learns of the teacher's inner features"),
     ),
-    label=lambda p: f"d{p['depth']}" + (f"(α{p['alpha']:g},T{p['temperature']:g})" if p["alpha"] else ""),
+    label=_label,
+    rules=(*RULES, *rules_of(FEATURE, FEATURES)),
+    gains=gains_of(FEATURE, FEATURES),
 )
 
 
 class Distil:
-    """Train a student of the given depth on the labels and the teacher's softened outputs."""
+    """Train a student on the labels and on what the network of the stage before shows it."""
 
     name = "distil"
     form: Form = "network"
-    version = 1
+    version = 2
     libraries: tuple[str, ...] = ("torch",)
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
         training = context.training.model_dump(include={"learning_rate", "weight_decay"})
-        return {"epochs": context.training.student_epochs, **training}
+        settings: dict[str, Any] = {"epochs": context.training.student_epochs, **training}
+        if params.get("feature", NONE) != NONE:
+            settings["points"] = task_points(context.task, int(params["depth"]))
+        return settings
 
     def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        depth, alpha = int(params["depth"]), float(params["alpha"])
-        task_loss = loss_of(context.task)
-        teacher = Checkpoint.load(parents[0], context.task).model.to(context.device) if alpha else None
+        depth, width = int(params["depth"]), float(params.get("width", 1))
+        inherits = params.get("init") == "teacher"
+        teacher = Checkpoint.load(parents[-1], context.task).model if taught(params) or inherits else None
+        student = make_student(context.task, depth, width)
+        if teacher is not None and inherits and not inherit(student, teacher):
+            raise TrialFailed(nothing_inherited(student, teacher))
+        teach(student, teacher, context, params, epochs=context.training.student_epochs)
+        Checkpoint(student, [{"network": "student", "depth": depth, "width": width}]).save(out)
 
-        def loss(inputs: tuple[Tensor, ...], outputs: Tensor, targets: Tensor) -> Tensor:
-            if teacher is None:
-                return task_loss(outputs, targets)
-            with torch.inference_mode():
-                teacher_outputs = teacher(*inputs)
-            return distillation_loss(
-                outputs,
-                targets,
-                teacher_outputs.clone(),
-                loss=task_loss,
-                alpha=alpha,
-                temperature=float(params["temperature"]),
-            )
 
-        student = train(context.task.student(depth), context, epochs=context.training.student_epochs, loss=loss)
-        Checkpoint(student, [{"network": "student", "depth": depth}]).save(out)
+def nothing_inherited(student: nn.Module, teacher: nn.Module) -> str:
+    """What to say when no layer of `teacher` has a counterpart in `student`."""
+    names = [", ".join(name for name, _ in model.named_children()) for model in (student, teacher)]
+    return (
+        "no layer of the teacher has the name and shape of one of the student's, so that the student cannot begin "
+        f"with it; the student has {names[0]}, the teacher {names[1]}; use student.init: random"
+    )

@@ -21,7 +21,7 @@ from pipelines.pruners.options import RATIO
 from pipelines.pruners.schedule import SCHEDULES, epochs_of, shares
 from pipelines.pruning import asked_cut
 from pipelines.stages.stage import Form
-from pipelines.stages.technique import switched
+from pipelines.stages.technique import gains_of, rules_of, switched
 from pipelines.training import train
 from spaces import Interval, Options, Parameter, Params, StepSpec, When
 
@@ -67,6 +67,8 @@ PRUNE = StepSpec(
     "prune",
     (*switched("pruning.method", PRUNERS, default="channel", help="what is removed"), STEPS, SCHEDULE, FINETUNE),
     label=prune_label,
+    rules=rules_of("pruning.method", PRUNERS),
+    gains=gains_of("pruning.method", PRUNERS),
 )
 
 

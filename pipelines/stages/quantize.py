@@ -15,13 +15,16 @@ from pipelines.quantizers.sensitivity import most_sensitive
 from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import SENSITIVITY, QuantizationSensitivity
 from pipelines.stages.stage import MODEL, Form, Stage
-from pipelines.stages.technique import switched
+from pipelines.stages.technique import gains_of, rules_of, switched
 from spaces import Params, StepSpec
 
 QUANTIZE = StepSpec(
     "quantize",
     switched("quantization.scheme", QUANTIZERS, help="how weights and activations are stored"),
     label=lambda p: QUANTIZERS[str(p["scheme"])].label(p),
+    gives="file",
+    rules=rules_of("quantization.scheme", QUANTIZERS),
+    gains=gains_of("quantization.scheme", QUANTIZERS),
 )
 
 

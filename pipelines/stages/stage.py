@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from pipelines.context import Context
+from spaces import Form as Form
 from spaces import Params
 
 MODEL = "model.onnx"
 """The name of an exported file within its stage's folder."""
-
-
-Form = Literal["network", "file"]
-"""What a stage works on: a network in memory, or an exported file."""
 
 
 class Stage(Protocol):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from spaces import NONE, Only, Options, Parameter, Value, When
+from spaces import NONE, Gain, Options, Parameter, Rule, Value, When
 
 
 class Technique(Protocol):
-    """What the registries have in common: a technique declares the parameters that it reads."""
+    """What the registries have in common: a technique declares the parameters that it reads.
+
+    It may have two attributes more:
+        ``rules: tuple[Rule, ...]``: with what else it is impossible or pointless; see `rules_of`.
+        ``improves: tuple[str, ...]``: the metrics that it can improve, if it cannot improve others; see `gains_of`.
+        ``more_with: tuple[When, ...]``: beside what it may improve others all the same.
+    """
 
     parameters: tuple[Parameter, ...]
 
@@ -21,43 +27,71 @@ def switched(
     """The step's switch, which selects a technique, and every technique's parameters, under that condition.
 
     A parameter that several techniques declare is one parameter, which applies with any of them. They may declare
-    different options of it: then each technique has its own, and the others are ruled out beside it.
+    different options of it: then all are options, and `rules_of` rules out those that a technique has not declared.
 
     Raises:
         ValueError: two techniques declare one parameter in ways that differ in more than options.
     """
+    switching = Parameter(switch, Options((NONE, *techniques)), default=default, help=help)
+    return (switching, *(_merged(switch, owners) for owners in _declared(techniques).values()))
+
+
+def rules_of(switch: str, techniques: Mapping[str, Technique]) -> tuple[Rule, ...]:
+    """The rules that `techniques` declare, each under the condition that `switch` selects one that declares it.
+
+    With them come those that rule out the options of a parameter that only other techniques declare.
+    """
+    owners: dict[Rule, list[str]] = {}
+    for name, technique in techniques.items():
+        for rule in (*getattr(technique, "rules", ()), *_foreign_options(name, techniques)):
+            owners.setdefault(rule, []).append(name)
+    return tuple(
+        dataclasses.replace(rule, when=(When(switch, tuple(names)), *rule.when)) for rule, names in owners.items()
+    )
+
+
+def gains_of(switch: str, techniques: Mapping[str, Technique]) -> tuple[Gain, ...]:
+    """What the techniques that declare it can improve, when `switch` selects them."""
+    return tuple(
+        Gain(When(switch, (name,)), tuple(technique.improves), tuple(getattr(technique, "more_with", ())))
+        for name, technique in techniques.items()
+        if hasattr(technique, "improves")
+    )
+
+
+def _declared(techniques: Mapping[str, Technique]) -> dict[str, dict[str, Parameter]]:
+    """By the parameter's name, what each technique that has it declares."""
     declared: dict[str, dict[str, Parameter]] = {}
     for name, technique in techniques.items():
         for parameter in technique.parameters:
             declared.setdefault(parameter.name, {})[name] = parameter
-    switching = Parameter(switch, Options((NONE, *techniques)), default=default, help=help)
-    return (switching, *(_merged(switch, owners) for owners in declared.values()))
+    return declared
 
 
 def _merged(switch: str, owners: Mapping[str, Parameter]) -> Parameter:
     """One parameter made of what each of `owners`, by the technique's name, declares."""
-    first, *others = owners.values()
-    domain, only = first.domain, first.only
-    if any(other != first for other in others):
-        domain, only = _union(switch, owners)
-    if len({dataclasses.replace(parameter, domain=domain, only=only) for parameter in owners.values()}) > 1:
-        raise ValueError(f"techniques of {switch} declare {first.name} in two ways: {', '.join(owners)}")
-    when = (When(switch, tuple(owners)), *first.when)
-    return dataclasses.replace(first, domain=domain, only=only, when=when)
+    domains = dict.fromkeys(parameter.domain for parameter in owners.values())
+    domain = next(iter(domains))
+    if len(domains) > 1 and all(isinstance(one, Options) for one in domains):
+        domain = Options(tuple(dict.fromkeys(value for one in domains for value in _options(one))))
+    merged = {dataclasses.replace(parameter, domain=domain) for parameter in owners.values()}
+    if len(merged) > 1 or (len(domains) > 1 and not isinstance(domain, Options)):
+        name = next(iter(owners.values())).name
+        raise ValueError(f"techniques of {switch} declare {name} in two ways: {', '.join(owners)}")
+    (parameter,) = merged
+    return dataclasses.replace(parameter, when=(When(switch, tuple(owners)), *parameter.when))
 
 
-def _union(switch: str, owners: Mapping[str, Parameter]) -> tuple[Options, tuple[Only, ...]]:
-    """The options of any of `owners`, and what restricts them to those of each."""
-    options: dict[Value, None] = {}
-    groups: dict[tuple[tuple[Value, ...], tuple[Only, ...]], list[str]] = {}
-    for name, parameter in owners.items():
-        if not isinstance(parameter.domain, Options):
-            raise ValueError(f"techniques of {switch} declare {parameter.name} in two ways: {', '.join(owners)}")
-        options |= dict.fromkeys(parameter.domain.values)
-        groups.setdefault((parameter.domain.values, parameter.only), []).append(name)
-    only: list[Only] = []
-    for (values, restrictions), names in groups.items():
-        condition = When(switch, tuple(names))
-        only += [Only((condition,), values)] if len(values) < len(options) else []
-        only += [Only((condition, *restriction.when), restriction.values) for restriction in restrictions]
-    return Options(tuple(options)), tuple(only)
+def _foreign_options(technique: str, techniques: Mapping[str, Technique]) -> Iterator[Rule]:
+    """For each parameter of `technique`, a rule against the options that it has with other techniques only."""
+    for name, owners in _declared(techniques).items():
+        if technique not in owners:
+            continue
+        own = _options(owners[technique].domain)
+        foreign = {value for parameter in owners.values() for value in _options(parameter.domain)} - {*own}
+        if foreign:
+            yield Rule(f"legal there: {', '.join(map(str, own))}", when=(When(name, tuple(sorted(foreign, key=str))),))
+
+
+def _options(domain: object) -> tuple[Value, ...]:
+    return domain.values if isinstance(domain, Options) else ()

@@ -17,6 +17,8 @@ from pipelines.task import Batch, Split
 WIDTH = 32
 DEPTHS = range(1, 4)
 TEACHER_DEPTH = 4
+FIRST_POOLED = 4
+"""The index of the pooling layer, after the first block, in a network."""
 
 
 class Residual(nn.Module):
@@ -70,11 +72,19 @@ class Digits:
         """A residual CNN with four blocks."""
         return network(TEACHER_DEPTH, WIDTH)
 
-    def student(self, depth: int) -> nn.Module:
-        """The same with 1 to 3 blocks."""
+    def student(self, depth: int, width: float = 1) -> nn.Module:
+        """The same with 1 to 3 blocks, and that share of the teacher's 32 channels, rounded to a multiple of 8."""
         if depth not in DEPTHS:
             raise ValueError(f"a digits student has {DEPTHS[0]} to {DEPTHS[-1]} blocks, not {depth}")
-        return network(depth, WIDTH)
+        if not 0 < width <= 1:
+            raise ValueError(f"a digits student is as wide as its teacher or less, not {width:g} times as wide")
+        return network(depth, max(8, 8 * round(WIDTH * width / 8)))
+
+    def feature_points(self, depth: int) -> list[tuple[str, str]]:
+        """The 4×4 maps after pooling and after the last block; with one block they are the same."""
+        first, last = (str(FIRST_POOLED), str(FIRST_POOLED - 1 + TEACHER_DEPTH))
+        own = str(FIRST_POOLED - 1 + depth)
+        return [(last, own)] if depth == 1 else [(first, first), (last, own)]
 
     def batches(self, split: Split) -> Iterable[Batch]:
         """Batches of images (N, 1, 8, 8) in 0…1 and labels (N,); ``train`` is shuffled and shifted by up to a pixel."""

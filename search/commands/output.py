@@ -11,12 +11,12 @@ from rich.console import Console
 
 def out() -> Console:
     """Standard output, for what was asked for."""
-    return Console(soft_wrap=False, highlight=False, width=None if sys.stdout.isatty() else 140)
+    return Console(soft_wrap=False, highlight=False, emoji=False, width=None if sys.stdout.isatty() else 140)
 
 
 def err() -> Console:
     """Standard error, for progress and remarks."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_json(data: Any) -> None:

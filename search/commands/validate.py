@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from search.blind_spots import blind_spots
 from search.commands.output import out, print_json
 from search.commands.preflight import preflight
 from search.config import load_config
+from search.plan import rules_json
 
 
 def validate(path: Path, overrides: Sequence[str], as_json: bool) -> None:
     """See `search.cli.validate`."""
     config = load_config(path, overrides)
     preflight(config)
-    size, trials = config.space.size(), config.search.trials
+    size, trials, rules = config.space.size(), config.search.trials, config.space.ruled_out()
     chosen = [axis for axis in config.space.axes if len(axis.values) > 1]
+    warnings = blind_spots(config)
     if as_json:
         axes = {axis.name: list(axis.values) for axis in chosen}
-        print_json({"sweep": config.sweep, "valid": True, "recipes": size, "trials": trials, "axes": axes})
+        data = {"sweep": config.sweep, "valid": True, "recipes": size, "trials": trials, "axes": axes}
+        print_json({**data, "rules": rules_json(rules), "warnings": warnings})
         return
     console = out()
     console.print(f"{path} is valid: sweep [bold]{config.sweep}[/bold], task {config.task.use}")
@@ -27,7 +31,11 @@ def validate(path: Path, overrides: Sequence[str], as_json: bool) -> None:
     )
     for axis in chosen:
         console.print(f"  {axis.name}: {', '.join(map(str, axis.values))}")
+    for rule, count in rules.items():
+        console.print(f"  without {count} recipes: {rule}", markup=False, soft_wrap=True)
     for objective in config.objectives:
         console.print(f"  {objective.direction} {objective.name}")
     for constraint in config.constraints:
         console.print(f"  keep {constraint}")
+    for warning in warnings:
+        console.print(f"warning: {warning}", markup=False, soft_wrap=True)

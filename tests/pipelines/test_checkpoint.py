@@ -7,6 +7,7 @@ from torch import nn
 from pipelines.checkpoint import Checkpoint
 from pipelines.importances import L2
 from pipelines.pruners import PRUNERS, Cut
+from pipelines.tasks.digits import Digits
 
 IMAGES = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -18,6 +19,15 @@ def test_a_network_comes_back_bit_by_bit(tmp_path: Path, tiny) -> None:
     assert torch.equal(loaded.model(IMAGES), model(IMAGES))
     assert loaded.structure == [{"network": "student", "depth": 1}]
     assert not loaded.model.training
+
+
+def test_a_students_width_is_part_of_its_structure(tmp_path: Path) -> None:
+    digits = Digits()
+    structure = [{"network": "student", "depth": 2, "width": 0.5}]
+    Checkpoint(digits.student(2, width=0.5), structure).save(tmp_path)
+    loaded = Checkpoint.load(tmp_path, digits)
+    assert loaded.structure == structure
+    assert loaded.model[0].weight.shape[0] == 16
 
 
 def test_cuts_are_repeated_one_after_another(tmp_path: Path, tiny) -> None:

@@ -1,3 +1,4 @@
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from pipelines.task import fingerprint, load_task, loss_of, score_of, to_batch, top1
+from pipelines.task import fingerprint, load_task, loss_of, make_student, score_of, takes_width, to_batch, top1
 from pipelines.tasks.digits import Digits
 from spaces import InputError
 
@@ -159,6 +160,16 @@ def test_loss_and_score_have_defaults(tiny) -> None:
     own = Own()
     assert (loss_of(tiny), score_of(tiny)) == (cross_entropy, top1)
     assert (loss_of(own), score_of(own)) == (own.loss, own.score)
+
+
+def test_students_have_a_width_if_their_method_takes_one(tiny) -> None:
+    digits = Digits()
+    assert (takes_width(tiny), takes_width(digits)) == (False, True)
+    assert make_student(digits, 1, 0.5)[0].weight.shape[0] == 16
+    assert make_student(tiny, 1)[0].weight.shape == make_student(tiny, 1, 1.0)[0].weight.shape
+    told = "Tiny.student takes no width; write: def student(self, depth, width=1.0), or leave student.width at 1"
+    with pytest.raises(ValueError, match=re.escape(told)):
+        make_student(tiny, 1, 0.5)
 
 
 def test_top1_is_one_number_per_example() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["validate", "run", "status", "front", "pick", "trial", "sensitivity", "ui"]
+COMMANDS = ["validate", "plan", "run", "status", "front", "pick", "trial", "sensitivity", "ui"]
 HEAVY = ["torch", "ray", "optuna", "mlflow", "onnxruntime", "pandas", "matplotlib"]
 HELP = """
 import sys

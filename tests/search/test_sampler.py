@@ -3,7 +3,7 @@ import pytest
 from pipelines import STEPS
 from search.sampler import SAMPLERS, Sampler
 from search.trial import Result, Trial
-from spaces import Recipe
+from spaces import Interval, Options, Parameter, Recipe, Rule, SearchSpace, StepSpec, When
 
 pytestmark = pytest.mark.parametrize("name", SAMPLERS)
 
@@ -119,3 +119,32 @@ def test_a_range_suggests_the_values_of_its_axis(name, make_sampler, drive) -> N
     ratios = {trial.params["pruning.ratio"] for trial in drive(sampler, 30) if trial.params}
     assert ratios <= {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}
     assert len(ratios) > 4
+
+
+def ruled_space() -> SearchSpace:
+    """10,000 combinations of which 20 are legal, each in two orders: 40 recipes."""
+    wide = [Parameter(f"{group}.size", Interval(0, integer=True), default=0) for group in ("a", "b")]
+    rules = tuple(Rule("too large", when=(When(parameter.name, (0,), negated=True),)) for parameter in wide)
+    steps = (
+        StepSpec("one", (Parameter("a.kind", Options(("none", "x"))), wide[0]), str, rules=rules),
+        StepSpec("two", (Parameter("b.kind", Options(("none", *range(20)))), wide[1]), str),
+    )
+    section = {"a": {"kind": "x", "size": [*range(100)]}, "b": {"kind": [*range(20)], "size": [*range(100)]}}
+    return SearchSpace.parse({**section, "order": ["one-two", "two-one"]}, steps)
+
+
+def test_a_space_of_which_most_is_ruled_out_is_used_up_exactly(name, config) -> None:
+    space = ruled_space()
+    sampler = Sampler(name, space, config.objectives, (), seed=0)
+    suggested = []
+    while params := sampler.suggest():
+        assert space.broken(params) == ()
+        suggested.append(space.recipe(params))
+        metrics = {"accuracy": 0.5, "latency_ms": float(params["b.kind"]), "size_mb": 1.0}
+        sampler.learn(Trial(len(suggested), suggested[-1], params, "", 0.0, Result(len(suggested), 0.0, 1.0, metrics)))
+    assert len(set(suggested)) == len(suggested) == space.size() == 40
+
+
+def test_the_order_is_suggested_where_it_matters(name, config) -> None:
+    sampler = Sampler(name, ruled_space(), config.objectives, (), seed=0)
+    assert {sampler.suggest()["order"] for _ in range(30)} == {"one-two", "two-one"}

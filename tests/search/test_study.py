@@ -49,6 +49,23 @@ def test_what_was_asked_and_told_is_there_when_it_is_opened_again(make_config, f
     assert read_trials(folder) == Study(config, folder).trials
 
 
+def test_orders_are_kept(make_config, folder, play) -> None:
+    space = {"order": ["distil-prune-quantize", "prune-distil-quantize"], "pruning": {"method": "channel"}}
+    config = make_config(space=space)
+    study = Study(config, folder)
+    play(study, 30)
+    again = Study(config, folder)
+    assert [(t.recipe, t.params, t.label) for t in again.trials] == [
+        (t.recipe, t.params, t.label) for t in study.trials
+    ]
+    first = {trial.recipe.steps[0].name for trial in study.trials[1:]}
+    assert first == {"distil", "prune"}
+    for trial in study.trials[1:]:
+        assert trial.params["order"].startswith(trial.recipe.steps[0].name)
+        assert config.space.recipe(trial.params) == trial.recipe
+    assert not any(trial.label.startswith("ch") and "(α" not in trial.label for trial in study.trials)  # ruled out
+
+
 def test_telling_twice_is_an_error(config, folder, play) -> None:
     study = Study(config, folder)
     play(study, 3)

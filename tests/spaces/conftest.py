@@ -47,6 +47,7 @@ def specs() -> Sequence[StepSpec]:
                 ),
             ),
             label=lambda p: str(p["scheme"]),
+            gives="file",
         ),
     )
 

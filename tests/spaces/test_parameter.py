@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from spaces import Interval, Only, Options, Parameter, When
+from spaces import Interval, Options, Parameter, When
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,3 @@ def test_all_conditions_must_hold() -> None:
 def test_a_name_is_a_group_and_a_key() -> None:
     parameter = Parameter("quantization.calibrator", Options(("minmax",)))
     assert (parameter.group, parameter.key) == ("quantization", "calibrator")
-
-
-def test_a_restriction_holds_beside_its_conditions_only() -> None:
-    scale = Only((When("cutting.unit", ("weight",)), When("cutting.scope", ("local",))), ("l2", "taylor"))
-    measure = Parameter("cutting.measure", Options(("l2", "taylor", "scale")), default="l2", only=(scale,))
-    assert measure.problem("scale", {"cutting.unit": "weight", "cutting.scope": "global"}) is None
-    assert measure.problem("scale", {"cutting.scope": "local"}) is None
-    beside = {"cutting.unit": "weight", "cutting.scope": "local"}
-    assert measure.problem("l2", beside) is None
-    message = "'scale' cannot be beside cutting.unit weight, cutting.scope local; legal: l2, taylor"
-    assert measure.problem("scale", beside) == message
-    assert measure.problem("l3", beside) == measure.domain.problem("l3")

@@ -1,10 +1,12 @@
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from spaces import InputError, Interval, Only, Options, Parameter, Recipe, Step, StepSpec, When
+from spaces import InputError, Interval, Options, Parameter, Recipe, Rule, Step, StepSpec, When
 
+TURNED = "cut-shrink-round"
 FORM = "a recipe is a list of steps such as '- quantize: {scheme: static-int8}'"
 
 
@@ -55,6 +57,47 @@ def test_equal_beginnings_have_equal_prefix_digests(specs: Sequence[StepSpec], r
     assert recipe.prefix_digests()[3] == recipe.digest
 
 
+def test_the_order_of_steps_is_part_of_a_recipe(specs: Sequence[StepSpec]) -> None:
+    on = {"student.depth": 2, "teaching.alpha": 0, "cutting.method": "block", "rounding.scheme": "none"}
+    plain = Recipe.from_params(on, specs)
+    same, other = (Recipe.from_params({**on, "order": order}, specs) for order in ("shrink-cut-round", TURNED))
+    assert plain == same
+    assert [step.name for step in other.steps] == ["cut", "shrink"]
+    assert other.digest != plain.digest
+    assert other.label(specs) == "block·d2"
+    assert Recipe.from_list(other.to_list(), specs) == other
+
+
+def test_an_order_that_changes_nothing_drops_out(specs: Sequence[StepSpec]) -> None:
+    on = {"student.depth": "none", "cutting.method": "block", "rounding.scheme": "dynamic"}
+    assert len({Recipe.from_params({**on, "order": order}, specs) for order in ("shrink-cut-round", TURNED)}) == 1
+
+
+def test_a_step_that_is_off_may_be_written_anywhere(specs: Sequence[StepSpec]) -> None:
+    data = [{"round": {"scheme": "none"}}, {"cut": {"method": "block"}}, {"shrink": {"depth": "none"}}]
+    assert Recipe.from_list(data, specs) == Recipe.from_list([data[1]], specs)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ([{"shrink": {"depth": 1}}, {"cut": {"method": "block"}}], ""),
+        ([{"cut": {"ratio": 0.5}}, {"shrink": {"depth": 1}}], ""),
+        ([{"cut": {"method": "block"}}, {"shrink": {"depth": 1}}], "cut → shrink, cutting.method block: too late"),
+    ],
+    ids=["other order", "other method", "both"],
+)
+def test_a_recipe_that_is_ruled_out_is_refused_with_the_reason(
+    specs: Sequence[StepSpec], data: list, told: str
+) -> None:
+    rule = Rule("too late", when=(When("cutting.method", ("block",)),), sequence=("cut", "shrink"))
+    ruled = [replace(specs[0], rules=(rule,)), *specs[1:]]
+    if told:
+        with pytest.raises(InputError, match=re.escape(f"recipe: is ruled out: {told}")):
+            Recipe.from_list(data, ruled)
+    assert Recipe.from_list(data, ruled, recorded=True) == Recipe.from_list(data, specs)
+
+
 def test_labels_are_for_people(specs: Sequence[StepSpec], recipe: Recipe) -> None:
     assert recipe.label(specs) == "d2·channel0.25·static"
     assert Recipe().label(specs) == "teacher"
@@ -97,11 +140,11 @@ def test_a_step_that_is_switched_off_needs_none_of_its_values() -> None:
         ([{"cutt": {}}], ["recipe[0]: 'cutt' is not known (did you mean 'cut'?); legal: shrink, cut, round"]),
         (
             [{"round": {"scheme": "dynamic"}}, {"cut": {"ratio": 0.5}}],
-            ["recipe[1]: cut comes too late; the order is shrink, cut, round"],
+            ["recipe[1]: cut needs a network, and round before it leaves a file; put cut before round"],
         ),
         (
             [{"cut": {"ratio": 0.5}}, {"cut": {"ratio": 0.5}}],
-            ["recipe[1]: cut comes too late; the order is shrink, cut, round"],
+            ["recipe[1]: cut comes twice; a recipe takes each step once"],
         ),
         ([{"cut": 0.5}], ["recipe[0].cut: 0.5 is not a mapping of parameters"]),
         (
@@ -137,18 +180,3 @@ def test_every_error_of_a_written_recipe_is_told(specs: Sequence[StepSpec], data
     with pytest.raises(InputError) as caught:
         Recipe.from_list(data, specs)
     assert str(caught.value).splitlines() == messages
-
-
-def test_a_value_that_cannot_be_beside_another_is_told() -> None:
-    only = Only((When("cutting.unit", ("weight",)),), ("l2",))
-    measure = Parameter("cutting.measure", Options(("l2", "scale")), default="l2", only=(only,))
-    spec = StepSpec(
-        "cut", (Parameter("cutting.unit", Options(("none", "channel", "weight"))), measure), lambda p: "cut"
-    )
-    assert (
-        Recipe.from_list([{"cut": {"unit": "channel", "measure": "scale"}}], [spec]).steps[0].params["measure"]
-        == "scale"
-    )
-    message = "recipe[0].cut.measure: 'scale' cannot be beside cutting.unit weight; legal: l2"
-    with pytest.raises(InputError, match=re.escape(message)):
-        Recipe.from_list([{"cut": {"unit": "weight", "measure": "scale"}}], [spec])

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from spaces import Interval, Only, Options, Parameter, StepSpec, When
+from spaces import Interval, Options, Parameter, StepSpec, When
 
 SWITCH = Parameter("cutting.method", Options(("none", "channel")))
 RATIO = Parameter("cutting.ratio", Interval(0, 1), when=(When("cutting.method", ("channel",)),))
@@ -16,13 +16,6 @@ def test_conditions_name_parameters_declared_before() -> None:
     message = "cutting.ratio depends on cutting.method, which is not declared before it"
     with pytest.raises(ValueError, match=re.escape(message)):
         StepSpec("cut", (RATIO, SWITCH), label)
-
-
-def test_restrictions_name_parameters_declared_before() -> None:
-    measure = Parameter("cutting.measure", Interval(0), only=(Only((When("cutting.scope", ("local",)),), (1,)),))
-    message = "cutting.measure depends on cutting.scope, which is not declared before it"
-    with pytest.raises(ValueError, match=re.escape(message)):
-        StepSpec("cut", (SWITCH, measure), label)
 
 
 def test_keys_are_unique_within_a_step() -> None:

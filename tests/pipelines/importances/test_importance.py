@@ -8,9 +8,10 @@ import torch
 import torch_pruning as tp
 from torch import nn
 
+from pipelines import STEPS
 from pipelines.errors import TrialFailed
-from pipelines.importances import IMPORTANCES, Importance, importance_of
-from spaces import Only, Options, When
+from pipelines.importances import GLOBAL_ONLY, IMPORTANCES, Importance, importance_of
+from spaces import InputError, Options, Recipe
 
 
 @pytest.fixture(params=IMPORTANCES.values(), ids=IMPORTANCES.keys())
@@ -121,7 +122,14 @@ def test_what_cannot_be_ranked_is_told_beforehand(fresh_cnn: Callable[..., nn.Mo
         IMPORTANCES["taylor"].of_weights(torch.ones(2), None)
 
 
-def test_lamp_is_an_option_only_of_a_global_ranking() -> None:
-    within_layers = When("pruning.scope", ("global",), negated=True)
-    assert importance_of("weight").only == (Only((within_layers,), ("l2", "l1", "taylor", "random")),)
+def test_lamp_is_ruled_out_unless_all_layers_are_ranked_together() -> None:
+    for scope, refused in (("local", True), ("sensitivity", True), ("global", False)):
+        assert GLOBAL_ONLY.broken_by({"pruning.scope": scope, "pruning.importance": "lamp"}, ["prune"]) == refused
+    assert not GLOBAL_ONLY.broken_by({"pruning.scope": "local", "pruning.importance": "l2"}, ["prune"])
     assert importance_of("weight", scopes=("local",)).domain == Options(("l2", "l1", "taylor", "random"))
+
+
+def test_a_pruner_is_refused_an_importance_that_cannot_rank_its_units() -> None:
+    steps = [{"prune": {"method": "unstructured", "ratio": 0.5, "importance": "bn-scale"}}]
+    with pytest.raises(InputError, match=r"pruning\.importance bn-scale: legal there: l2, l1, taylor, lamp, random"):
+        Recipe.from_list(steps, STEPS)

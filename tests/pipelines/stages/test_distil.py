@@ -1,24 +1,39 @@
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from pipelines import STEPS
 from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
-from pipelines.stages import DISTIL, Distil, TrainTeacher
+from pipelines.distillers import FEATURES
+from pipelines.errors import TrialFailed
+from pipelines.stages import DISTIL, Distil, Prune, TrainTeacher
+from pipelines.tasks.digits import Digits
+from spaces import InputError, Recipe, SearchSpace
+
+PLAIN = {"depth": 1, "width": 1.0, "init": "random", "alpha": 0.5, "temperature": 4.0, "feature": "none"}
+WAYS = {
+    "labels": {"alpha": 0},
+    "response": {},
+    **{name: {"alpha": 0, "feature": name, "beta": 1} for name in FEATURES},
+    "inherited": {"alpha": 0, "init": "teacher"},
+}
 
 
-def distilled(context: Context, folder: Path, alpha: float) -> Checkpoint:
+def distilled(context: Context, folder: Path, **params: object) -> Checkpoint:
     folder.mkdir()
     torch.manual_seed(1)
-    Distil().run((folder.parent,), folder, {"depth": 1, "alpha": alpha, "temperature": 4.0}, context)
+    Distil().run((folder.parent,), folder, {**PLAIN, **params}, context)
     return Checkpoint.load(folder, context.task)
 
 
 def test_a_student_is_shallower_than_its_teacher(context: Context, tmp_path: Path) -> None:
     TrainTeacher().run((), tmp_path, {}, context)
-    student = distilled(context, tmp_path / "student", alpha=0.5)
-    assert student.structure == [{"network": "student", "depth": 1}]
+    student = distilled(context, tmp_path / "student")
+    assert student.structure == [{"network": "student", "depth": 1, "width": 1.0}]
     assert len(student.model) < len(Checkpoint.load(tmp_path, context.task).model)
 
 
@@ -30,10 +45,79 @@ def test_taught_by_the_teacher_alone_it_answers_like_the_teacher(context: Contex
         assert torch.equal(student(images).argmax(1), teacher(images).argmax(1))
 
 
-def test_without_weight_no_teacher_is_asked(context: Context, tmp_path: Path) -> None:
-    distilled(context, tmp_path / "student", alpha=0.0)  # there is no teacher in the parent's folder
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "labels"])
+def test_the_teacher_is_asked_only_by_those_who_listen(context: Context, tmp_path: Path, way: str) -> None:
+    distilled(context, tmp_path / "student", **WAYS["labels"])  # there is no teacher in the parent's folder
     with pytest.raises(FileNotFoundError):
-        distilled(context, tmp_path / "other", alpha=0.5)
+        distilled(context, tmp_path / "other", **WAYS[way])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_seed_gives_one_student_which_comes_back_bit_by_bit(context: Context, tmp_path: Path, way: str) -> None:
+    TrainTeacher().run((), tmp_path, {}, context)
+    one, other = (distilled(context, tmp_path / name, **WAYS[way]).model for name in ("one", "other"))
+    fresh = context.task.student(1)
+    assert one.state_dict().keys() == fresh.state_dict().keys()
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+    images, _ = next(iter(context.task.batches("validation")))
+    assert torch.equal(one(images), other(images))
+
+
+def test_a_pruned_network_teaches_if_it_comes_right_before(context: Context, tmp_path: Path) -> None:
+    """With nothing but the direct parent in sight, and a teacher of another width than the task's own."""
+    teacher, pruned = tmp_path / "teacher", tmp_path / "pruned"
+    teacher.mkdir()
+    pruned.mkdir()
+    TrainTeacher().run((), teacher, {}, context)
+    Prune().run((teacher,), pruned, {"method": "channel", "ratio": 0.5, "importance": "l2"}, context)
+    shown = Checkpoint.load(pruned, context.task).model
+    assert shown[0].weight.shape[0] == 8
+    for feature in FEATURES:
+        student = tmp_path / feature
+        student.mkdir()
+        torch.manual_seed(0)
+        params = {**PLAIN, "alpha": 1.0, "feature": feature, "beta": 0.1}
+        Distil().run((tmp_path / "absent", pruned), student, params, context)
+        model = Checkpoint.load(student, context.task).model
+        images, _ = next(iter(context.task.batches("validation")))
+        assert (model(images).argmax(1) == shown(images).argmax(1)).float().mean() > 0.9
+
+
+def test_an_inherited_student_begins_with_its_teachers_answers(context: Context, tmp_path: Path) -> None:
+    """A student of the teacher's depth has every layer of it; with no epochs it is the teacher."""
+
+    class Deep(type(context.task)):
+        def student(self, depth: int) -> torch.nn.Module:
+            return self.teacher()
+
+    still = replace(context, task=Deep(), training=context.training.model_copy(update={"student_epochs": 0}))
+    TrainTeacher().run((), tmp_path, {}, still)
+    teacher = Checkpoint.load(tmp_path, still.task).model
+    student = distilled(still, tmp_path / "student", init="teacher").model
+    images, _ = next(iter(context.task.batches("validation")))
+    assert torch.equal(student(images), teacher(images))
+
+
+def test_a_student_that_can_inherit_nothing_fails_with_the_reason(context: Context, tmp_path: Path) -> None:
+    class Other(type(context.task)):
+        def student(self, depth: int) -> torch.nn.Module:
+            return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3), torch.nn.Linear(3, 2))
+
+    other = replace(context, task=Other())
+    TrainTeacher().run((), tmp_path, {}, other)
+    reason = (
+        "no layer of the teacher has the name and shape of one of the student's, so that the student cannot begin with "
+        "it; the student has 0, 1, 2, the teacher 0, 1, 2, 3, 4, 5, 6, 7, 8; use student.init: random"
+    )
+    with pytest.raises(TrialFailed, match=re.escape(reason)):
+        distilled(other, tmp_path / "student", init="teacher")
+
+
+def test_a_narrow_student_is_narrow_when_it_comes_back(context: Context, tmp_path: Path) -> None:
+    digits = replace(context, task=Digits(), training=context.training.model_copy(update={"student_epochs": 0}))
+    student = distilled(digits, tmp_path / "student", depth=2, width=0.5, alpha=0)
+    assert student.model[0].weight.shape[0] == 16
+    assert student.structure == [{"network": "student", "depth": 2, "width": 0.5}]
 
 
 def test_a_depth_that_does_not_exist_is_the_tasks_to_refuse(context: Context, tmp_path: Path) -> None:
@@ -41,13 +125,26 @@ def test_a_depth_that_does_not_exist_is_the_tasks_to_refuse(context: Context, tm
         Distil().run((tmp_path,), tmp_path, {"depth": 7, "alpha": 0}, context)
 
 
+def test_feature_points_are_part_of_the_key_of_who_listens_there(context: Context) -> None:
+    settings = Distil().settings({**PLAIN, "depth": 2, "feature": "hint"}, replace(context, task=Digits()))
+    assert settings["points"] == [("4", "4"), ("7", "5")]
+    assert Distil().settings({**PLAIN, "feature": "hint"}, context)["points"] is None
+    assert "points" not in Distil().settings(PLAIN, context)
+
+
 @pytest.mark.parametrize(
     ("params", "label"),
-    [({"depth": 2, "alpha": 0}, "d2"), ({"depth": 3, "alpha": 0.5, "temperature": 4}, "d3(α0.5,T4)")],
-    ids=["labels alone", "with a teacher"],
+    [
+        ({"alpha": 0}, "d1"),
+        ({}, "d1(α0.5,T4)"),
+        ({"width": 0.5, "alpha": 0}, "d1w0.5"),
+        ({"width": 0.5, "feature": "hint", "beta": 1}, "d1w0.5(α0.5,T4)·hint"),
+        ({"alpha": 0, "feature": "attention", "beta": 0.1, "init": "teacher"}, "d1·attention(β0.1)·copied"),
+    ],
+    ids=["labels alone", "with a teacher", "narrow", "with hints", "all else"],
 )
-def test_its_label_names_depth_and_teaching(params: dict, label: str) -> None:
-    assert DISTIL.label(params) == label
+def test_its_label_names_the_student_and_the_teaching(params: dict, label: str) -> None:
+    assert DISTIL.label({**PLAIN, **params}) == label
 
 
 @pytest.mark.parametrize(
@@ -62,3 +159,75 @@ def test_its_label_names_depth_and_teaching(params: dict, label: str) -> None:
 )
 def test_a_depth_is_a_whole_number_or_none(value: object, message: str | None) -> None:
     assert DISTIL.switch.domain.problem(value) == message
+
+
+PRUNED = {"prune": {"ratio": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        (
+            [{"distil": {"depth": 2, "width": 0.5, "init": "teacher"}}],
+            "student.init teacher, student.width other than 1: a narrower student has no layer of the teacher's shape "
+            "that it could begin with",
+        ),
+        (
+            [PRUNED, {"distil": {"depth": 2, "init": "teacher"}}],
+            "prune → distil, student.init teacher, pruning.method other than unstructured or n:m: the student cannot "
+            "begin with layers whose shapes pruning has changed",
+        ),
+        (
+            [PRUNED, {"distil": {"depth": 2, "alpha": 0}}],
+            "prune → distil, distillation.alpha 0, distillation.feature none, student.init random: the pruned teacher "
+            "is thrown away: the student neither listens to it nor begins with its layers",
+        ),
+    ],
+    ids=["narrow and inherited", "pruned and inherited", "pruned for nothing"],
+)
+def test_what_makes_no_sense_is_refused_with_the_reason(steps: list, told: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Recipe.from_list(steps, STEPS)
+    assert str(caught.value) == f"recipe: is ruled out: {told}"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [{"distil": {"depth": 2, "init": "teacher"}}, PRUNED],
+        [{"distil": {"depth": 2, "alpha": 0, "width": 0.5}}, PRUNED],
+        [PRUNED, {"distil": {"depth": 2, "alpha": 0, "feature": "hint"}}, {"quantize": {"scheme": "static-int8"}}],
+        [PRUNED, {"distil": {"depth": 2, "width": 0.5}}],
+    ],
+    ids=["inherited, then pruned", "alone, then pruned", "pruned for its features", "pruned and narrow"],
+)
+def test_what_makes_sense_is_not(steps: list) -> None:
+    assert Recipe.from_list(steps, STEPS).to_list()[0].keys() == steps[0].keys()
+
+
+def test_old_recipes_are_read_as_they_were_meant() -> None:
+    old = Recipe.from_list([{"distil": {"alpha": 0.5, "depth": 2, "temperature": 4}}], STEPS)
+    assert old.steps[0].params == {**PLAIN, "depth": 2}
+    assert old.label(STEPS) == "d2(α0.5,T4)"
+
+
+def test_a_whole_space_of_students_is_counted_without_what_is_ruled_out() -> None:
+    section = {
+        "student": {"depth": ["none", 1, 2], "width": [0.5, 1.0], "init": ["random", "teacher"]},
+        "distillation": {
+            "alpha": [0, 0.5, 0.9],
+            "temperature": [2, 4],
+            "feature": ["none", *FEATURES],
+            "beta": [1, 10],
+        },
+        "pruning": {"method": ["none", "channel"], "ratio": [0.25, 0.5]},
+        "quantization": {"scheme": ["none", "static-int8"]},
+        "order": ["distil-prune-quantize", "prune-distil-quantize"],
+    }
+    space = SearchSpace.parse(section, STEPS)
+    teachings = (1 + 2 * 2) * (1 + 3 * 2)
+    first = 2 * 3 * teachings  # depths × (wide at random, narrow at random, wide and inherited) × teachings
+    # After pruning nobody inherits, and one of the teachings is not listening: 2 depths × 2 widths × teachings.
+    after = 2 * 2 * (teachings - 1)
+    assert space.size() == 2 * (1 + 2 + first + 2 * first + 2 * after)
+    assert sum(1 for _ in space.points()) == space.size()

@@ -1,10 +1,11 @@
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from pipelines.stages.technique import switched
-from spaces import Interval, Only, Options, Parameter, When
+from pipelines import METRICS, STEPS
+from pipelines.stages.technique import gains_of, rules_of, switched
+from spaces import Gain, Interval, Options, Parameter, Rule, StepSpec, When
 
 
 @dataclass
@@ -37,24 +38,43 @@ def test_one_parameter_cannot_be_declared_in_two_ways() -> None:
 
 
 def test_techniques_may_differ_in_options_and_each_keeps_its_own() -> None:
-    scope = Parameter("pruning.scope", Options(("local", "global")), default="local")
-    local = Only((When("pruning.scope", ("local",)),), ("l2",))
     wide = Parameter("pruning.measure", Options(("l2", "lamp", "scale")), default="l2")
-    narrow = Parameter("pruning.measure", Options(("l2", "lamp")), default="l2", only=(local,))
-    _, _, measure = switched("pruning.method", {"a": Fake((scope, wide)), "b": Fake((scope, narrow))})
+    narrow = Parameter("pruning.measure", Options(("l2", "lamp")), default="l2")
+    techniques = {"a": Fake((wide,)), "b": Fake((narrow,)), "c": Fake((narrow,)), "d": Fake()}
+    _, measure = switched("pruning.method", techniques)
     assert measure.domain == Options(("l2", "lamp", "scale"))
-    table = {
-        (method, scope): [
-            name
-            for name in ("l2", "lamp", "scale")
-            if measure.problem(name, {"pruning.method": method, "pruning.scope": scope}) is None
-        ]
-        for method in ("a", "b")
-        for scope in ("local", "global")
-    }
-    assert table == {
-        ("a", "local"): ["l2", "lamp", "scale"],
-        ("a", "global"): ["l2", "lamp", "scale"],
-        ("b", "local"): ["l2"],
-        ("b", "global"): ["l2", "lamp"],
-    }
+    assert rules_of("pruning.method", techniques) == (
+        Rule(
+            "legal there: l2, lamp",
+            when=(When("pruning.method", ("b", "c")), When("pruning.measure", ("scale",))),
+        ),
+    )
+
+
+@dataclass
+class Ruled(Fake):
+    rules: tuple[Rule, ...] = ()
+    improves: tuple[str, ...] = field(default=("size_zstd_mb",))
+
+
+ODD = Rule("odd", when=(When("pruning.ratio", (0.3,)),), sequence=("prune", "quantize"))
+BAD = Rule("bad", when=(When("quantization.scheme", ("int8",)),))
+
+
+def test_a_techniques_rules_are_about_the_technique() -> None:
+    techniques = {"a": Ruled(rules=(ODD, BAD)), "b": Ruled(rules=(ODD,)), "c": Fake()}
+    assert rules_of("pruning.method", techniques) == (
+        Rule("odd", when=(When("pruning.method", ("a", "b")), *ODD.when), sequence=("prune", "quantize")),
+        Rule("bad", when=(When("pruning.method", ("a",)), *BAD.when)),
+    )
+
+
+def test_a_technique_that_says_nothing_may_improve_anything() -> None:
+    gains = gains_of("pruning.method", {"a": Ruled(), "c": Fake()})
+    assert gains == (Gain(When("pruning.method", ("a",)), ("size_zstd_mb",)),)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_what_a_technique_improves_is_measured(step: StepSpec) -> None:
+    assert {metric for gain in step.gains for metric in gain.metrics} <= METRICS.keys()
+    assert {gain.when.name for gain in step.gains} <= {parameter.name for parameter in step.parameters}

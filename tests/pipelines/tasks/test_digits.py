@@ -8,6 +8,7 @@ import torch
 from pipelines import Training
 from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
+from pipelines.distillers import Listener, Point
 from pipelines.stages import TrainTeacher
 from pipelines.task import top1
 from pipelines.tasks.digits import Digits
@@ -75,6 +76,33 @@ def test_networks_give_ten_logits_and_grow_with_depth(digits: Digits) -> None:
 def test_a_depth_that_does_not_exist_is_refused(digits: Digits, depth: int) -> None:
     with pytest.raises(ValueError, match=re.escape(f"a digits student has 1 to 3 blocks, not {depth}")):
         digits.student(depth)
+
+
+@pytest.mark.parametrize(("width", "channels"), [(1, 32), (0.75, 24), (0.5, 16), (0.3, 8), (0.01, 8)])
+def test_a_width_is_a_share_of_the_channels_in_multiples_of_8(digits: Digits, width: float, channels: int) -> None:
+    student = digits.student(2, width)
+    assert student[0].weight.shape[0] == channels
+    assert student.eval()(digits.example_input()).shape == (1, 10)
+
+
+@pytest.mark.parametrize("width", [0, -1, 1.5])
+def test_a_width_that_does_not_exist_is_refused(digits: Digits, width: float) -> None:
+    with pytest.raises(ValueError, match=f"a digits student is as wide as its teacher or less, not {width} times"):
+        digits.student(2, width)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_feature_points_are_maps_of_4_by_4(digits: Digits, depth: int) -> None:
+    student, teacher = digits.student(depth).eval(), digits.teacher().eval()
+    pairs = digits.feature_points(depth)
+    assert len(pairs) == min(depth, 2)
+    for model, names in ((teacher, [pair[0] for pair in pairs]), (student, [pair[1] for pair in pairs])):
+        with Listener(model, [Point(name) for name in names]) as listener:
+            model(digits.example_input())
+            assert [feature.shape for feature in listener.features] == [(1, 32, 4, 4)] * len(pairs)
+    # The last pair is what the pooling sees.
+    assert isinstance(teacher[int(pairs[-1][0]) + 1], torch.nn.AdaptiveAvgPool2d)
+    assert isinstance(student[int(pairs[-1][1]) + 1], torch.nn.AdaptiveAvgPool2d)
 
 
 def test_the_batch_size_is_the_persons() -> None:

@@ -3,8 +3,10 @@ import json
 import pytest
 from mlflow.tracking import MlflowClient
 
+from pipelines import STEPS
 from pipelines.stages import AnalyseSensitivity
 from search.commands import sensitivity as command
+from spaces import Recipe
 
 QUICK = ("-o", "training.teacher_epochs=1", "-o", "training.student_epochs=1")
 
@@ -84,4 +86,4 @@ def test_a_student_that_does_not_exist_is_wrong_input(cli_run, sweep_file, works
 def test_the_student_is_distilled_as_the_sweeps_first_would_be(make_config) -> None:
     config = make_config(space={"distillation": {"alpha": [0.5, 0.0], "temperature": [3]}})
     recipe = command._network(config, type("Any", (), {"student": lambda self, depth: None})(), 2)
-    assert recipe.to_list() == [{"distil": {"alpha": 0.5, "depth": 2, "temperature": 3}}]
+    assert recipe == Recipe.from_list([{"distil": {"alpha": 0.5, "depth": 2, "temperature": 3}}], STEPS)

@@ -1,0 +1,23 @@
+"""Ways to learn from a teacher. A new one is a file here with a `Distiller`, and its line in `DISTILLERS`."""
+
+from collections.abc import Mapping
+
+from pipelines.distillers.attention import Attention
+from pipelines.distillers.distiller import Distiller, FeatureDistiller
+from pipelines.distillers.hint import Hint
+from pipelines.distillers.listener import Listener
+from pipelines.distillers.point import Point
+from pipelines.distillers.relational import Relational
+from pipelines.distillers.response import Response
+from pipelines.distillers.signals import Signals
+
+RESPONSE = Response()
+
+FEATURES: Mapping[str, FeatureDistiller] = {
+    distiller.name: distiller for distiller in (Hint(), Attention(), Relational())
+}
+"""What ``distillation.feature`` may name."""
+
+DISTILLERS: Mapping[str, Distiller] = {RESPONSE.name: RESPONSE, **FEATURES}
+
+__all__ = ["DISTILLERS", "FEATURES", "RESPONSE", "Distiller", "FeatureDistiller", "Listener", "Point", "Signals"]

@@ -1,0 +1,51 @@
+"""What every way to distil offers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import nn
+
+from pipelines.distillers.point import Point
+from pipelines.distillers.signals import Signals
+from pipelines.task import Inputs
+from spaces import Parameter, Params
+
+
+class Distiller(Protocol):
+    """One thing that a student can learn from its teacher.
+
+    Attributes:
+        name: The value of ``distillation.feature`` that selects it; ``response`` is always there.
+        parameters: What it can be told; the same parameter may serve several distillers.
+        weight: The key of the parameter that its loss is multiplied by.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    weight: str
+
+    def problem(self, student: Signals, teacher: Signals) -> str | None:
+        """Why nothing can be learned so, given both networks' signals for one example; None if it can."""
+
+    def lesson(self, student: Signals, teacher: Signals, params: Params) -> nn.Module:
+        """What is compared: a module that takes the student's and the teacher's signals and gives a scalar, 0 at least.
+
+        Its parameters, if it has any, are trained together with the student and thrown away after that.
+
+        Args:
+            student: The student's signals for one example.
+            teacher: The teacher's signals for the same example.
+            params: The step's parameters by key.
+        """
+
+
+class FeatureDistiller(Distiller, Protocol):
+    """One that compares features, heard at points within the networks."""
+
+    def point(self, model: nn.Module, example: Inputs) -> Point:
+        """Where in `model` it listens when the task names no points.
+
+        Raises:
+            TrialFailed: there is no such place.
+        """

@@ -1,0 +1,60 @@
+"""Response: the student answers like the teacher, softened."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipelines.distillers.signals import Signals
+from spaces import Interval, Parameter, Params, When
+
+
+class Response:
+    """``T² · KL(teacher at T ‖ student at T)``, the mean over the batch.
+
+    Source: G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2; the factor
+    T² keeps the gradients of labels and teacher of the same size.
+    """
+
+    name = "response"
+    parameters: tuple[Parameter, ...] = (
+        Parameter(
+            "distillation.alpha",
+            Interval(0, 1),
+            default=0.5,
+            help="weight of the teacher's outputs in the loss; the labels have the rest",
+        ),
+        Parameter(
+            "distillation.temperature",
+            Interval(0, open_low=True),
+            default=4,
+            when=(When("distillation.alpha", (0,), negated=True),),
+            help="how much the teacher's outputs are softened",
+        ),
+    )
+    weight = "alpha"
+
+    def problem(self, student: Signals, teacher: Signals) -> str | None:
+        """See `Distiller.problem`."""
+        if student.outputs.shape == teacher.outputs.shape:
+            return None
+        return f"the student gives {tuple(student.outputs.shape)}, but the teacher {tuple(teacher.outputs.shape)}"
+
+    def lesson(self, student: Signals, teacher: Signals, params: Params) -> nn.Module:
+        """See `Distiller.lesson`."""
+        return _Lesson(float(params["temperature"]))
+
+
+class _Lesson(nn.Module):
+    def __init__(self, temperature: float) -> None:
+        super().__init__()
+        self._temperature = temperature
+
+    def forward(self, student: Signals, teacher: Signals) -> Tensor:
+        soft = functional.kl_div(
+            functional.log_softmax(student.outputs / self._temperature, dim=-1),
+            functional.log_softmax(teacher.outputs / self._temperature, dim=-1),
+            reduction="batchmean",
+            log_target=True,
+        )
+        return self._temperature**2 * soft
