@@ -44,7 +44,7 @@ def accuracy(session: Session, task: Task, split: Split) -> float:
     score = score_of(task)
     total, count = 0.0, 0
     for inputs, targets in task.batches(split):
-        outputs = session.run(to_feed(inputs))
+        outputs = torch.from_numpy(session.run(to_feed(inputs)))
         if not torch.isfinite(outputs).all():
             raise TrialFailed(f"the exported file gives outputs that are not finite on the {split} split")
         scores = score(outputs, targets)
