@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
+from pipelines.lease import Lease
 from pipelines.settings import Training
 from pipelines.task import Task
 
@@ -20,6 +21,7 @@ class Context:
         training: How networks are trained.
         seed: The sweep's seed; part of every key.
         device: Where networks are trained.
+        lease: Of the device that files are measured on: work on this machine shares it.
     """
 
     task: Task
@@ -27,3 +29,4 @@ class Context:
     training: Training
     seed: int
     device: torch.device
+    lease: Lease = field(default_factory=Lease, compare=False)

@@ -39,6 +39,7 @@ class Quantize:
 
         def calibration() -> Iterator[Feed]:
             for inputs, _ in context.task.batches("calibration"):
+                context.lease.give_way()
                 yield to_feed(inputs)
 
         prepared = out / "prepared.onnx"
