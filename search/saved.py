@@ -51,4 +51,5 @@ def sweep_evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
         seed=config.search.seed,
         store=workspace.store,
         device=None if config.cluster.gpus_per_trial else "cpu",
+        required=config.optional_metrics,
     )
