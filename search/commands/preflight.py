@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pipelines import Task, load_task
+from pipelines import METRICS, Task, load_task
 from pipelines.task import as_tuple
 from search.config import SweepConfig
 from spaces import NONE, InputError, Problem
@@ -36,6 +36,16 @@ def preflight(config: SweepConfig) -> Task:
     if problems:
         raise InputError(problems)
     return task
+
+
+def absences(config: SweepConfig) -> list[str]:
+    """What this machine cannot measure of what the sweep needs: warnings only, as others may run the trials."""
+    found = []
+    for name in config.optional_metrics:
+        absence = METRICS[name].absence
+        if absence and (reason := absence()):
+            found.append(f"{name} is not available here: {reason}; trials that run here will fail")
+    return found
 
 
 def _shape(problems: list[Problem], where: str, call: str, task: Task, make: object) -> tuple[int, ...] | None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from search.commands.output import err, out, print_json
-from search.commands.preflight import preflight
+from search.commands.preflight import absences, preflight
 from search.config import load_config
 from search.errors import SweepError
 from search.progress import LiveProgress
@@ -24,6 +24,8 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
     config = load_config(path, overrides)
     preflight(config)
     console = err()
+    for warning in absences(config):
+        console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     with ExitStack() as stack:
 
         def observers(study: Study) -> list[LiveProgress]:

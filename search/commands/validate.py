@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from search.commands.output import out, print_json
-from search.commands.preflight import preflight
+from search.commands.output import err, out, print_json
+from search.commands.preflight import absences, preflight
 from search.config import load_config
 
 
@@ -15,10 +15,12 @@ def validate(path: Path, overrides: Sequence[str], as_json: bool) -> None:
     config = load_config(path, overrides)
     preflight(config)
     size, trials = config.space.size(), config.search.trials
+    warnings = absences(config)
     chosen = [axis for axis in config.space.axes if len(axis.values) > 1]
     if as_json:
         axes = {axis.name: list(axis.values) for axis in chosen}
-        print_json({"sweep": config.sweep, "valid": True, "recipes": size, "trials": trials, "axes": axes})
+        found = {"sweep": config.sweep, "valid": True, "recipes": size, "trials": trials, "axes": axes}
+        print_json({**found, "warnings": warnings})
         return
     console = out()
     console.print(f"{path} is valid: sweep [bold]{config.sweep}[/bold], task {config.task.use}")
@@ -31,3 +33,5 @@ def validate(path: Path, overrides: Sequence[str], as_json: bool) -> None:
         console.print(f"  {objective.direction} {objective.name}")
     for constraint in config.constraints:
         console.print(f"  keep {constraint}")
+    for warning in warnings:
+        err().print(f"warning: {warning}", markup=False, soft_wrap=True)
