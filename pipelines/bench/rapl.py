@@ -8,7 +8,7 @@ from pathlib import Path
 
 POWERCAP = Path("/sys/class/powercap")
 
-BLOCK_S = 0.3
+BLOCK_S = 0.1
 """How long calls are repeated between two readings: counters move about a thousand times a second."""
 
 

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from search.objective import Constraint, Objective
@@ -60,3 +62,11 @@ def test_whether_and_by_how_much_a_bound_is_missed(constraint, value, holds, vio
 def test_less_loss_is_better_both_ways() -> None:
     assert Objective("accuracy", "maximize").loss({"accuracy": 0.9}) == -0.9
     assert Objective("size_mb", "minimize").loss({"size_mb": 0.9}) == 0.9
+
+
+def test_what_was_not_measured_keeps_no_bound_and_is_worst() -> None:
+    constraint = Constraint("energy_mj", "<=", 3)
+    assert not constraint.holds({"accuracy": 1.0})
+    assert constraint.violation({"accuracy": 1.0}) == math.inf
+    assert Objective("energy_mj", "minimize").loss({}) == math.inf
+    assert Objective("energy_mj", "maximize").loss({}) == math.inf

@@ -1,8 +1,10 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from search.report import note
 from search.standing import Standing
 from search.table import front_table, number
 
@@ -42,3 +44,16 @@ def test_without_a_baseline_there_are_no_ratios(config, make_trial, shown) -> No
     text = shown(Standing.of([make_trial(0, reason="bad"), make_trial(1, (0.8, 1.0, 1.5))], config), config.objectives)
     assert "×" not in text
     assert "baseline" not in text
+
+
+def test_what_was_not_measured_is_no_zero(config, make_trial, shown) -> None:
+    def without(trial):
+        metrics = {name: value for name, value in trial.metrics.items() if name != "size_mb"}
+        return trial.finish(replace(trial.result, metrics=metrics))
+
+    standing = Standing.of([make_trial(0, (0.9, 4, 2.0)), make_trial(1, (0.95, 2, 1.0))], config)
+    members = tuple(without(trial) for trial in standing.front.members)
+    standing = replace(standing, front=replace(standing.front, members=members))
+    assert members
+    assert "not available" in shown(standing, config.objectives)
+    assert "| not available |" in note(config, standing)
