@@ -21,6 +21,9 @@ ROUNDS = 25
 MORE = 10
 """Rounds that are added at a time."""
 
+AGAIN = 2
+"""Where there are not enough undisturbed rounds among this many times as many, there will be none: others wait."""
+
 TIE = 0.03
 """Latencies within this share of each other are a tie: intervals need not be narrower."""
 
@@ -56,7 +59,7 @@ def take(
 ) -> tuple[Taken, Estimate]:
     """Warm up and time rounds until the interval is no wider than a tie, or the budget is spent.
 
-    Rounds that other work has cut into do not count: they are taken again.
+    Rounds that other work has cut into do not count: they are taken again, unless that goes on and on.
     """
     load, hot = Load.now(), throttled()
     warm = rounds.warm_up()
@@ -83,7 +86,7 @@ def kept(times: Sequence[np.ndarray], threads: int) -> list[np.ndarray]:
 
 
 def _enough(times: Sequence[np.ndarray], threads: int) -> bool:
-    if quiet(times, threads).sum() < ROUNDS:
+    if quiet(times, threads).sum() < ROUNDS and len(times[0]) < AGAIN * ROUNDS:
         return False
     return estimate(kept(times, threads), clock_of(threads), SKETCH).half_width <= TIE
 

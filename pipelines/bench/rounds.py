@@ -18,7 +18,7 @@ VISIT_MS = 2.0
 CALLS = 20
 """Timed calls of a visit at most: more of them say little that is new, and others wait meanwhile."""
 
-BLOCK = 5
+BLOCK = 3
 """Calls of each session in one block of the warm-up."""
 
 DRIFT = 0.02
