@@ -1,14 +1,50 @@
-"""How one recipe becomes a measured file."""
+"""How one recipe becomes a measured file.
 
-from pipelines.errors import TrialFailed
-from pipelines.evaluator import Evaluator, Outcome
-from pipelines.meters import METRICS
-from pipelines.pipeline import Built, StageRun, run_recipe
-from pipelines.runtimes import RUNTIMES
-from pipelines.settings import Section, Target, Training
-from pipelines.stages import STEPS
-from pipelines.store import Store
-from pipelines.task import BUILT_IN, Batch, Inputs, Split, Task, load_task
+The names below are loaded when they are first asked for: the meter's own process imports parts of this package, and
+torch must not come with them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.errors import TrialFailed
+    from pipelines.evaluator import Evaluator, Outcome
+    from pipelines.meters import METRICS
+    from pipelines.pipeline import Built, StageRun, run_recipe
+    from pipelines.runtimes import RUNTIMES
+    from pipelines.settings import Section, Target, Training
+    from pipelines.stages import STEPS
+    from pipelines.store import Store
+    from pipelines.task import BUILT_IN, Batch, Inputs, Split, Task, load_task
+
+_MODULES = {
+    "errors": ("TrialFailed",),
+    "evaluator": ("Evaluator", "Outcome"),
+    "meters": ("METRICS",),
+    "pipeline": ("Built", "StageRun", "run_recipe"),
+    "runtimes": ("RUNTIMES",),
+    "settings": ("Section", "Target", "Training"),
+    "stages": ("STEPS",),
+    "store": ("Store",),
+    "task": ("BUILT_IN", "Batch", "Inputs", "Split", "Task", "load_task"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
+
 
 __all__ = [
     "BUILT_IN",

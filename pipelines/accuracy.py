@@ -20,6 +20,7 @@ def network_accuracy(model: nn.Module, context: Context, split: Split = "validat
     model.to(device).eval()
     with torch.no_grad():
         for inputs, targets in context.task.batches(split):
+            context.lease.give_way()
             outputs = model(*move(inputs, device))
             if not torch.isfinite(outputs).all():
                 raise TrialFailed("the network gives outputs that are not finite")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
+from pipelines.lease import Lease
 from pipelines.settings import Training
 from pipelines.task import Task
 
@@ -22,6 +23,7 @@ class Context:
         device: Where networks are trained.
         accuracy_floor: The sweep's lower bound on accuracy, if it has one; where it is met, optional training may be
             left out.
+        lease: Of the device that files are measured on: work on this machine shares it.
     """
 
     task: Task
@@ -30,3 +32,4 @@ class Context:
     seed: int
     device: torch.device
     accuracy_floor: float | None = None
+    lease: Lease = field(default_factory=Lease, compare=False)

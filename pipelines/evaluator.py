@@ -12,6 +12,8 @@ import torch
 
 from pipelines.context import Context
 from pipelines.diagnosis import diagnose
+from pipelines.errors import TrialFailed
+from pipelines.lease import Lease
 from pipelines.meters import Measurement, Subject, measure
 from pipelines.pipeline import Built, StageRun, run_recipe
 from pipelines.runtimes import RUNTIMES
@@ -29,11 +31,14 @@ class Outcome:
         measurement: What every meter found out about the file.
         stages: What each stage cost.
         model: The key of the exported file in the store.
+        seconds: What measuring cost others: ``measuring`` is how long this trial had the device alone, ``waiting`` how
+            long it waited for that, and ``yielding`` how long its own work stood still while others measured.
     """
 
     measurement: Measurement
     stages: tuple[StageRun, ...]
     model: str
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Evaluator:
         store: The folder of the store.
         device: Where to train; cuda if this process sees a GPU, when None.
         accuracy_floor: The sweep's lower bound on accuracy, if it has one.
+        required: Optional metrics without which a trial is of no use to the sweep.
     """
 
     use: str
@@ -59,6 +65,7 @@ class Evaluator:
     args: Mapping[str, Any] = field(default_factory=dict)
     device: str | None = None
     accuracy_floor: float | None = None
+    required: tuple[str, ...] = ()
 
     def __call__(self, recipe: Recipe) -> Outcome:
         """Build `recipe` and measure the file.
@@ -66,12 +73,20 @@ class Evaluator:
         Raises:
             TrialFailed: the recipe cannot become a measured file.
         """
+        lease = self.context.lease
+        before = spent(lease)
         built, parent, reference = self.build(recipe), self.build(recipe.parent()), self.build(Recipe())
         runtime = RUNTIMES[self.target.runtime]
-        subject = Subject(built.file, reference.file, parent.file, self.task, self.target, runtime)
-        measured = measure(subject)
-        facts = diagnose(subject, measured, recipe.steps[-1].name) if recipe.steps else {}
-        return Outcome(measured | Measurement({}, facts=facts), built.stages, built.stages[-1].key)
+        subject = Subject(built.file, reference.file, parent.file, self.task, self.target, runtime, lease)
+        found = measure(subject)
+        for name in self.required:
+            if name not in found.metrics:
+                reason = found.facts.get(name, "not available")
+                advice = "take it out of objectives and constraints, or run the sweep on a machine that can measure it"
+                raise TrialFailed(f"{name} is {reason}; {advice}")
+        seconds = {name: after - before[name] for name, after in spent(lease).items()}
+        facts = diagnose(subject, found, recipe.steps[-1].name) if recipe.steps else {}
+        return Outcome(found | Measurement({}, facts=facts), built.stages, built.stages[-1].key, seconds)
 
     def __getstate__(self) -> dict[str, Any]:
         # Whoever gets a copy loads task and data itself: they may be large, and need not be picklable.
@@ -97,4 +112,10 @@ class Evaluator:
             self.seed,
             torch.device(device),
             self.accuracy_floor,
+            Lease(self.target.device),
         )
+
+
+def spent(lease: Lease) -> dict[str, float]:
+    """The seconds that `lease` has counted, by the names that they have in `Outcome.seconds`."""
+    return {"measuring": lease.alone_s, "waiting": lease.alone_wait_s, "yielding": lease.shared_wait_s}

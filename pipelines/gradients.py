@@ -30,6 +30,7 @@ def sum_gradients(model: nn.Module, context: Context) -> None:
     seen = 0
     with torch.enable_grad():
         for inputs, targets in islice(context.task.batches("train"), BATCHES):
+            context.lease.give_way()
             loss(model(*move(inputs, device)), targets.to(device)).backward()  # type: ignore[no-untyped-call]
             seen += 1
     model.cpu()

@@ -74,8 +74,9 @@ def run_stages(
         begin(stage)
 
         def make(out: Path, stage: Stage = stage, params: Params = params, key: str = key) -> None:
-            seed_everything(key)
-            stage.run(tuple(folders), out, params, context)
+            with context.lease.shared():
+                seed_everything(key)
+                stage.run(tuple(folders), out, params, context)
 
         entry = store.compute(key, make, about={"stage": stage.name, "params": dict(params)})
         folders.append(entry.folder)

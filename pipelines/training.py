@@ -26,6 +26,8 @@ def train(
 ) -> nn.Module:
     """Train `model` in place with AdamW and a cosine schedule; returns it in evaluation mode, on the CPU.
 
+    Between two steps it gives way to those who wait to measure on this machine; see `pipelines.lease`.
+
     Args:
         model: What to train.
         context: The task, whose ``train`` split is used, how to train and on which device.
@@ -51,6 +53,7 @@ def train(
             value.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             after_step()
+            context.lease.give_way(lambda: _settle(device))
             total, seen = total + value.detach(), seen + 1
         if not seen:
             raise TrialFailed("the train split has no batches")
@@ -66,3 +69,9 @@ def task_loss(context: Context) -> StepLoss:
     """The task's own loss, as `train` takes it."""
     loss = loss_of(context.task)
     return lambda inputs, outputs, targets: loss(outputs, targets)
+
+
+def _settle(device: torch.device) -> None:
+    """Wait until `device` has done what it was given: a GPU works on after the call that starts it has returned."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -115,6 +115,12 @@ class SweepConfig:
     tracking: TrackingSection
 
     @property
+    def optional_metrics(self) -> tuple[str, ...]:
+        """Optimised or constrained metrics that not every machine can measure."""
+        names = dict.fromkeys([o.name for o in self.objectives] + [c.name for c in self.constraints])
+        return tuple(name for name in names if METRICS[name].optional)
+
+    @property
     def experiment(self) -> str:
         """The name of the MLflow experiment."""
         return self.tracking.experiment or self.sweep
@@ -206,10 +212,12 @@ def _objectives(given: object, problems: list[Problem]) -> tuple[Objective, ...]
     if not isinstance(given, Mapping) or not given:
         problems.append(Problem("objectives", f"{given!r} is not a mapping such as {{accuracy: maximize}}"))
         return ()
-    found = []
+    found, legal = [], [name for name, metric in METRICS.items() if metric.objective]
     for name, direction in given.items():
         if name not in METRICS:
-            problems.append(Problem(f"objectives.{name}", illegal(name, list(METRICS))))
+            problems.append(Problem(f"objectives.{name}", illegal(name, legal)))
+        elif not METRICS[name].objective:
+            problems.append(Problem(f"objectives.{name}", f"is only shown; legal objectives: {', '.join(legal)}"))
         elif direction not in get_args(Direction):
             problems.append(Problem(f"objectives.{name}", illegal(direction, get_args(Direction))))
         else:

@@ -32,8 +32,9 @@ class Objective:
     direction: Direction
 
     def loss(self, metrics: Metrics) -> float:
-        """The metric with the sign that makes less better."""
-        return -metrics[self.name] if self.direction == "maximize" else metrics[self.name]
+        """The metric with the sign that makes less better; infinite where it was not measured."""
+        value = metrics.get(self.name, -math.inf if self.direction == "maximize" else math.inf)
+        return -value if self.direction == "maximize" else value
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,13 @@ class Constraint:
         return cls(name, compare, float(bound))
 
     def holds(self, metrics: Metrics) -> bool:
-        """Whether `metrics` keeps the bound."""
-        return _COMPARE[self.compare](metrics[self.name], self.bound)
+        """Whether `metrics` keeps the bound; what was not measured keeps none."""
+        return self.name in metrics and _COMPARE[self.compare](metrics[self.name], self.bound)
 
     def violation(self, metrics: Metrics) -> float:
         """By how much the bound is missed, in the metric's unit; 0 or less if it is kept (Optuna's convention)."""
+        if self.name not in metrics:
+            return math.inf
         miss = metrics[self.name] - self.bound
         return miss if self.compare.startswith("<") else -miss
 

@@ -47,10 +47,12 @@ def pick(front: ParetoFront, constraints: Sequence[Constraint] = (), best: Objec
         among += f" with {' and '.join(map(str, constraints))}"
     if best is None:
         return Pick(able[knee(losses(able, front.objectives))], f"the knee of {among}")
+    if not any(best.name in trial.metrics for trial in able):
+        raise SweepError(f"no member of the front has {best.name}: {_absence(able[0], best.name)}")
     ranked = sorted(able, key=lambda trial: (best.loss(trial.metrics), trial.number))
     chosen = ranked[0]
     reason = f"the {'least' if best.direction == 'minimize' else 'largest'} {best.name} of {among}"
-    if len(ranked) > 1:
+    if len(ranked) > 1 and best.name in ranked[1].metrics:
         second = ranked[1]
         reason += f"; next comes trial {second.number} with {best.name} {second.metrics[best.name]:.4g}"
     return Pick(chosen, reason)
@@ -77,6 +79,13 @@ def _nothing_feasible(front: ParetoFront, constraints: Sequence[Constraint]) -> 
     for constraint in constraints:
         able = sum(constraint.holds(trial.metrics) for trial in front.members)
         nearest = min(front.members, key=lambda trial: constraint.violation(trial.metrics))
+        if constraint.name not in nearest.metrics:
+            parts.append(f"{constraint} is kept by none: {_absence(nearest, constraint.name)}")
+            continue
         value = nearest.metrics[constraint.name]
         parts.append(f"{constraint} is kept by {able} (nearest: {value:.4g}, trial {nearest.number})")
     return f"no member of the front keeps every constraint; of {len(front.members)} members, " + "; ".join(parts)
+
+
+def _absence(trial: Trial, name: str) -> str:
+    return (trial.result.facts.get(name) if trial.result else None) or "it was not measured"

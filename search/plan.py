@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from search.blind_spots import blind_spots
 from search.config import SweepConfig
 from search.sharing import Share, shares
+from search.warnings import warnings
 from spaces import Rule, SearchSpace
 
 
@@ -45,7 +45,7 @@ class Plan:
             orders=_orders(space),
             trials=min(config.search.trials, space.size() + (not _has_teacher(space))),
             shares=None if shared is None else tuple(shared),
-            warnings=tuple(blind_spots(config)),
+            warnings=tuple(warnings(config)),
         )
 
     def to_json(self) -> dict[str, Any]:

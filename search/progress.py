@@ -62,7 +62,7 @@ class LiveProgress:
         count = f"[{self._standing.finished}/{self._config.search.trials}]"
         if trial.result and trial.result.reason:
             return f"{count} trial {trial.number} {trial.label}: failed: {trial.result.reason.splitlines()[0]}"
-        values = "  ".join(f"{o.name} {number(trial.metrics[o.name])}" for o in self._config.objectives)
+        values = "  ".join(f"{o.name} {number(trial.metrics.get(o.name))}" for o in self._config.objectives)
         star = " *" if trial.number in self._standing.front else ""
         return f"{count} trial {trial.number} {trial.label}: {values}{star}"
 
@@ -74,7 +74,7 @@ class LiveProgress:
         facts.add_row("front", f"{len(standing.front.members)} configurations, hypervolume {standing.hypervolume:.4f}")
         for objective in self._config.objectives if standing.front.members else ():
             best = min(standing.front.members, key=lambda trial: objective.loss(trial.metrics))
-            facts.add_row(f"best {objective.name}", f"{number(best.metrics[objective.name])}  {best.label}")
+            facts.add_row(f"best {objective.name}", f"{number(best.metrics.get(objective.name))}  {best.label}")
         if self._running:
             facts.add_row("running", ", ".join(f"{n} {label}" for n, label in sorted(self._running.items())[:4]))
         return Group(self._bar, facts)

@@ -51,7 +51,7 @@ def register(
     if not runs:
         raise SweepError(f"trial {trial.number} is not in MLflow; run the sweep again to bring MLflow up to date")
     feed = to_feed(evaluator.task.example_input())
-    output = RUNTIMES[config.target.runtime].load(file, config.target.threads).run(feed).numpy()
+    output = RUNTIMES[config.target.runtime].load(file, config.target.threads).run(feed)
     with mlflow.start_run(run_id=runs[0].info.run_id, log_system_metrics=False):
         model = mlflow.onnx.log_model(
             onnx.load(file), name="model", signature=infer_signature(feed, output), input_example=feed

@@ -13,6 +13,7 @@ import pandas as pd
 from search.config import SweepConfig
 from search.front import ParetoFront
 from search.standing import Standing
+from search.table import number as formatted
 from search.trial import Trial
 
 
@@ -103,5 +104,7 @@ def note(config: SweepConfig, standing: Standing) -> str:
     rows = [("baseline", standing.baseline)] if standing.baseline else []
     rows += [(str(trial.number), trial) for trial in standing.front.members]
     for number, trial in rows:
-        lines.append(f"| {number} | {trial.label} | {' | '.join(f'{trial.metrics[name]:.4g}' for name in names)} |")
+        lines.append(
+            f"| {number} | {trial.label} | {' | '.join(formatted(trial.metrics.get(name)) for name in names)} |"
+        )
     return "\n".join(lines)

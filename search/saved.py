@@ -53,4 +53,5 @@ def sweep_evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
         store=workspace.store,
         device=None if config.cluster.gpus_per_trial else "cpu",
         accuracy_floor=lower_bound(config.constraints, "accuracy"),
+        required=config.optional_metrics,
     )

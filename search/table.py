@@ -16,8 +16,10 @@ MARK = "†"
 """Stands beside members of a front of which there is something to say."""
 
 
-def number(value: float) -> str:
-    """`value` with four significant digits."""
+def number(value: float | None) -> str:
+    """`value` with four significant digits, or that there is none."""
+    if value is None:
+        return "not available"
     return f"{value:.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
@@ -33,7 +35,7 @@ def front_table(standing: Standing, objectives: Sequence[Objective]) -> Table:
         table.add_column(objective.name, justify="right")
     baseline = standing.baseline
     if baseline:
-        values = [number(baseline.metrics[objective.name]) for objective in objectives]
+        values = [number(baseline.metrics.get(objective.name)) for objective in objectives]
         table.add_row("baseline", baseline.label, *values, style="dim", end_section=True)
     footnotes = []
     for trial in standing.front.members:
@@ -49,7 +51,7 @@ def front_table(standing: Standing, objectives: Sequence[Objective]) -> Table:
 
 def _cell(trial: Trial, baseline: Trial | None, objective: Objective) -> str:
     """The value; for a minimised objective with its ratio to the baseline's."""
-    value = trial.metrics[objective.name]
-    if baseline is None or objective.direction == "maximize" or not baseline.metrics[objective.name]:
+    value, base = trial.metrics.get(objective.name), baseline.metrics.get(objective.name) if baseline else None
+    if value is None or not base or objective.direction == "maximize":
         return number(value)
-    return f"{number(value)} [dim]({value / baseline.metrics[objective.name]:.2f}×)[/dim]"
+    return f"{number(value)} [dim]({value / base:.2f}×)[/dim]"

@@ -233,6 +233,7 @@ class _Projection:
             for end, x in zip(ENDS, ends, strict=True)
         }
         values |= {f"seconds/{stage.name}": stage.seconds for stage in result.stages}
+        values |= {f"seconds/{name}": seconds for name, seconds in result.seconds.items()}
         values["seconds/trial"] = result.finished - result.started
         reused = ",".join(stage.name for stage in result.stages if stage.reused)
         tags = {"model.key": result.model, "stages.reused": reused, **result.facts}

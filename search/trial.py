@@ -32,6 +32,7 @@ class Result:
         details: The traceback of an unexpected failure.
         stages: What each stage cost.
         model: The key of the exported file in the store.
+        seconds: What measuring cost others; see `pipelines.Outcome`.
         started: Seconds since the epoch.
         finished: Seconds since the epoch.
     """
@@ -46,6 +47,7 @@ class Result:
     details: str = ""
     stages: tuple[StageRun, ...] = ()
     model: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
@@ -137,4 +139,5 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate) -> Result:
         facts=dict(found.facts),
         stages=outcome.stages,
         model=outcome.model,
+        seconds=dict(outcome.seconds),
     )

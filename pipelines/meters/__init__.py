@@ -5,13 +5,16 @@ from functools import reduce
 from operator import or_
 
 from pipelines.errors import TrialFailed
-from pipelines.meters.accuracy import Accuracy, accuracy
+from pipelines.meters.accuracy import Accuracy, accuracy, mean_interval, scores
+from pipelines.meters.energy import Energy
 from pipelines.meters.latency import Latency
 from pipelines.meters.measurement import Interval, Measurement
+from pipelines.meters.memory import Memory
 from pipelines.meters.meter import Direction, Meter, Metric, Subject
 from pipelines.meters.size import Size
+from pipelines.meters.work import Work
 
-METERS: tuple[Meter, ...] = (Accuracy(), Latency(), Size())
+METERS: tuple[Meter, ...] = (Accuracy(), Latency(), Memory(), Energy(), Size(), Work())
 
 METRICS: dict[str, Metric] = {metric.name: metric for meter in METERS for metric in meter.metrics}
 """Everything that a trial measures, by name: the legal objectives and constraints."""
@@ -21,12 +24,14 @@ def measure(subject: Subject) -> Measurement:
     """What every meter finds out.
 
     Raises:
-        TrialFailed: a meter cannot measure, or a number is missing or not finite; nothing is told by halves.
+        TrialFailed: a meter cannot measure, or a number is missing that is not optional, or it is not finite; nothing
+            is told by halves.
     """
     measurement = reduce(or_, (meter.measure(subject) for meter in METERS))
-    for name in METRICS:
-        if not math.isfinite(measurement.metrics.get(name, math.nan)):
-            raise TrialFailed(f"{name} was measured as {measurement.metrics.get(name)}")
+    for name, metric in METRICS.items():
+        value = measurement.metrics.get(name)
+        if not (metric.optional if value is None else math.isfinite(value)):
+            raise TrialFailed(f"{name} was measured as {value}")
     return measurement
 
 
@@ -35,13 +40,18 @@ __all__ = [
     "METRICS",
     "Accuracy",
     "Direction",
+    "Energy",
     "Interval",
     "Latency",
     "Measurement",
+    "Memory",
     "Meter",
     "Metric",
     "Size",
     "Subject",
+    "Work",
     "accuracy",
+    "mean_interval",
     "measure",
+    "scores",
 ]

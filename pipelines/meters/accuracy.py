@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
+from scipy import stats
 
 from pipelines.errors import TrialFailed
-from pipelines.meters.measurement import Measurement
+from pipelines.meters.measurement import Interval, Measurement
 from pipelines.meters.meter import Metric, Subject
 from pipelines.runtimes import Session, to_feed
 from pipelines.task import Split, Task, score_of
@@ -26,13 +29,18 @@ class Accuracy:
 
     def measure(self, subject: Subject) -> Measurement:
         """See `Meter.measure`."""
-        own = self._accuracy_of(subject.file, subject)
-        if subject.reference not in self._references:
-            self._references[subject.reference] = self._accuracy_of(subject.reference, subject)
-        return Measurement({"accuracy": own, "accuracy_drop": self._references[subject.reference] - own})
+        with subject.lease.shared():
+            found = self._scores_of(subject.file, subject)
+            own = float(found.mean())
+            if subject.reference not in self._references:
+                self._references[subject.reference] = float(self._scores_of(subject.reference, subject).mean())
+        drop = self._references[subject.reference] - own
+        interval = mean_interval(found)
+        return Measurement({"accuracy": own, "accuracy_drop": drop}, {"accuracy": interval} if interval else {})
 
-    def _accuracy_of(self, file: Path, subject: Subject) -> float:
-        return accuracy(subject.runtime.load(file, subject.target.threads), subject.task, "validation")
+    def _scores_of(self, file: Path, subject: Subject) -> np.ndarray:
+        session = subject.runtime.load(file, subject.target.threads)
+        return scores(session, subject.task, "validation", between=subject.lease.give_way)
 
 
 def accuracy(session: Session, task: Task, split: Split) -> float:
@@ -41,14 +49,39 @@ def accuracy(session: Session, task: Task, split: Split) -> float:
     Raises:
         TrialFailed: an output is not finite, or the split is empty.
     """
-    score = score_of(task)
-    total, count = 0.0, 0
+    return float(scores(session, task, split).mean())
+
+
+def scores(session: Session, task: Task, split: Split, between: Callable[[], None] = lambda: None) -> np.ndarray:
+    """The task's score of every example of `split`, shape (examples,); `between` is called after each batch.
+
+    Raises:
+        TrialFailed: an output is not finite, or the split is empty.
+    """
+    score, found = score_of(task), []
     for inputs, targets in task.batches(split):
-        outputs = session.run(to_feed(inputs))
+        outputs = torch.from_numpy(session.run(to_feed(inputs)))
         if not torch.isfinite(outputs).all():
             raise TrialFailed(f"the exported file gives outputs that are not finite on the {split} split")
-        scores = score(outputs, targets)
-        total, count = total + float(scores.sum()), count + scores.numel()
-    if not count:
+        found.append(score(outputs, targets).double().flatten().numpy())
+        between()
+    if not sum(map(len, found)):
         raise TrialFailed(f"the {split} split has no batches")
-    return total / count
+    return np.concatenate(found)
+
+
+def mean_interval(scores: np.ndarray) -> Interval | None:
+    """The 95 % confidence interval of the mean of `scores`, shape (examples,); None if they cannot tell.
+
+    Wilson's interval if they are all 0 or 1: it holds for few examples and near the ends, too. Otherwise Student's,
+    which stands on the central limit theorem. Source: L. D. Brown, T. T. Cai, A. DasGupta, "Interval Estimation for a
+    Binomial Proportion", 2001.
+    """
+    count, mean = len(scores), float(scores.mean())
+    if np.isin(scores, (0, 1)).all():
+        wilson = stats.binomtest(int(scores.sum()), count).proportion_ci(0.95, method="wilson")
+        return float(wilson.low), float(wilson.high)
+    if count < 2:  # one score says nothing of how scores differ
+        return None
+    half = float(stats.t.ppf(0.975, count - 1) * scores.std(ddof=1) / np.sqrt(count))
+    return mean - half, mean + half

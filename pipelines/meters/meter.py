@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
+from pipelines.bench.job import Job, Report
+from pipelines.lease import Lease
 from pipelines.meters.measurement import Measurement
-from pipelines.runtimes import Runtime
+from pipelines.meters.running import run_bench
+from pipelines.runtimes import Runtime, to_feed
 from pipelines.settings import Target
-from pipelines.task import Task
+from pipelines.task import Task, to_batch
 
 Direction = Literal["maximize", "minimize"]
 
@@ -22,11 +27,20 @@ class Metric:
         name: Its name, unit included.
         direction: Which way is better.
         help: What it is, in one line.
+        objective: Whether it may be optimised; some numbers mislead by themselves and are only shown.
+        absence: For a number that not every machine can measure: says why this one cannot, empty if it can.
     """
 
     name: str
     direction: Direction
     help: str
+    objective: bool = True
+    absence: Callable[[], str] | None = None
+
+    @property
+    def optional(self) -> bool:
+        """Whether a measurement is whole without it."""
+        return self.absence is not None
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,7 @@ class Subject:
         task: Gives the validation data.
         target: What the file has to run on.
         runtime: Executes it.
+        lease: Of the device that is measured on.
     """
 
     file: Path
@@ -49,10 +64,34 @@ class Subject:
     task: Task
     target: Target
     runtime: Runtime
+    lease: Lease = field(default_factory=Lease, compare=False)
+
+    def running(self, metrics: Iterable[Metric], facts: str = "") -> Measurement:
+        """What the running file shows of `metrics`, with the facts whose names begin with `facts`, if any.
+
+        All that is measured while the file runs is measured at once, when it is asked for the first time.
+
+        Raises:
+            TrialFailed: the file does not run.
+        """
+        names = {metric.name for metric in metrics}
+        return Measurement(
+            {name: value for name, value in self._report.metrics.items() if name in names},
+            {name: ends for name, ends in self._report.intervals.items() if name in names},
+            {name: words for name, words in self._report.facts.items() if facts and name.startswith(facts)},
+        )
+
+    @cached_property
+    def _report(self) -> Report:
+        target = self.target
+        job = Job(self.file, self.reference, self.parent, Path(), self.runtime.name, target.threads, target.batch)
+        return run_bench(job, to_feed(to_batch(self.task.example_input(), target.batch)), self.lease)
 
 
 class Meter(Protocol):
     """Takes some numbers from an exported file.
+
+    What takes more than a moment is done with a share of ``subject.lease``, so that nobody measures meanwhile.
 
     Attributes:
         metrics: What it measures.
@@ -62,6 +101,8 @@ class Meter(Protocol):
 
     def measure(self, subject: Subject) -> Measurement:
         """A number for each of `metrics`, and what goes with it.
+
+        An optional number that this machine cannot measure is left out, and a fact of the metric's name says why.
 
         Raises:
             TrialFailed: the file does not run, or gives no usable number.

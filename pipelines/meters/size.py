@@ -32,9 +32,10 @@ class Size:
 
     def measure(self, subject: Subject) -> Measurement:
         """See `Meter.measure`."""
-        size_bytes, packed_bytes = subject.file.stat().st_size, packed_size(subject.file)
-        if subject.reference not in self._references:
-            self._references[subject.reference] = packed_size(subject.reference)
+        with subject.lease.shared():
+            size_bytes, packed_bytes = subject.file.stat().st_size, packed_size(subject.file)
+            if subject.reference not in self._references:
+                self._references[subject.reference] = packed_size(subject.reference)
         return Measurement(
             {
                 "size_mb": size_bytes / 1e6,

@@ -31,10 +31,16 @@ class Calibration:
     _found: dict[Hashable, object] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def of(cls, task: Task, params: Params) -> Calibration:
-        """The examples of `task` that `params` (``calibration_size``) ask for."""
+    def of(cls, task: Task, params: Params, before_batch: Callable[[], None] = lambda: None) -> Calibration:
+        """The examples of `task` that `params` (``calibration_size``) ask for; `before_batch` is called before each."""
         size = params.get("calibration_size", ALL)
-        return cls(lambda: (inputs for inputs, _ in task.batches("calibration")), None if size == ALL else int(size))
+
+        def batches() -> Iterator[Inputs]:
+            for inputs, _ in task.batches("calibration"):
+                before_batch()
+                yield inputs
+
+        return cls(batches, None if size == ALL else int(size))
 
     def first(self, size: int) -> Calibration:
         """At most `size` of these examples."""

@@ -1,14 +1,17 @@
-"""What every runtime offers: it executes an exported file."""
+"""What every runtime offers: it executes an exported file.
+
+Nothing in this package imports torch: the meter loads runtimes in a process without it.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from torch import Tensor
 
-from pipelines.task import Inputs, as_tuple
+if TYPE_CHECKING:
+    from pipelines.task import Inputs
 
 Feed = dict[str, np.ndarray]
 """One batch as an exported file takes it: input name → array."""
@@ -24,25 +27,30 @@ def input_names(count: int) -> list[str]:
 
 def to_feed(inputs: Inputs) -> Feed:
     """`inputs` as the exported file takes them."""
-    tensors = as_tuple(inputs)
+    tensors = inputs if isinstance(inputs, tuple) else (inputs,)
     return {name: x.detach().cpu().numpy() for name, x in zip(input_names(len(tensors)), tensors, strict=True)}
 
 
 class Session(Protocol):
     """An exported file, loaded and ready."""
 
-    def run(self, feed: Feed) -> Tensor:
-        """The file's output for one batch, on the CPU."""
+    def run(self, feed: Feed) -> np.ndarray:
+        """The file's output for one batch, batch first."""
 
 
 class Runtime(Protocol):
     """A program that executes exported files.
 
+    Its file imports neither torch nor anything that does: the meter loads it by name in a process of its own. What is
+    an optional extra is imported in `load`, which says what to install.
+
     Attributes:
         name: The value of ``target.runtime`` that selects it.
+        libraries: The distributions whose versions go with whatever is measured in it.
     """
 
     name: str
+    libraries: tuple[str, ...]
 
     def load(self, file: Path, threads: int) -> Session:
         """Load `file` into a fresh session that uses `threads` threads for one call.

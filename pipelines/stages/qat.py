@@ -49,7 +49,7 @@ class QuantizationAwareTraining:
     def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
         parent = Checkpoint.load(parents[-1], context.task)
-        model, calibration = parent.model, Calibration.of(context.task, params)
+        model, calibration = parent.model, Calibration.of(context.task, params, context.lease.give_way)
         example, per_channel = as_tuple(context.task.example_input()), params["granularity"] == "channel"
         report = {"floating": network_accuracy(model, context)}
         with FakeQuantization(model, example, per_channel=per_channel) as rounding:

@@ -38,5 +38,6 @@ class QuantizationSensitivity:
         """See `Stage.run`."""
         prepare(parents[-1] / MODEL, out / MODEL)
         quantizer = QUANTIZERS[str(params["scheme"])]
-        losses = layer_sensitivity(out / MODEL, quantizer, Calibration.of(context.task, params), params)
+        calibration = Calibration.of(context.task, params, context.lease.give_way)
+        losses = layer_sensitivity(out / MODEL, quantizer, calibration, params)
         (out / SENSITIVITY).write_text(json.dumps(losses, indent=1), encoding="utf-8")

@@ -49,7 +49,8 @@ class Quantize:
         prepared = out / "prepared.onnx"
         prepare(parents[-1] / MODEL, prepared)
         quantizer = QUANTIZERS[str(params["scheme"])]
-        quantizer.quantize(prepared, out / MODEL, Calibration.of(context.task, params), params, keep)
+        calibration = Calibration.of(context.task, params, context.lease.give_way)
+        quantizer.quantize(prepared, out / MODEL, calibration, params, keep)
         prepared.unlink()
 
 

@@ -60,7 +60,7 @@ def pick(
     console.print(f"[bold]trial {chosen.trial.number}[/bold]  {chosen.trial.label}")
     console.print(f"  why: {chosen.reason}")
     for objective in sweep.config.objectives:
-        console.print(f"  {objective.name}: {number(chosen.trial.metrics[objective.name])}")
+        console.print(f"  {objective.name}: {number(chosen.trial.metrics.get(objective.name))}")
     console.print(f"  held-out test accuracy: {number(held_out.test)} (validation: {number(held_out.validation)})")
     for key in ("exported", "registered"):
         if key in data:

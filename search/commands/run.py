@@ -16,6 +16,7 @@ from search.saved import Sweep
 from search.study import Study
 from search.sweep import run_sweep
 from search.table import front_table
+from search.warnings import warnings
 from search.workspace import Workspace
 
 
@@ -24,6 +25,8 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
     config = load_config(path, overrides)
     preflight(config)
     console = err()
+    for warning in warnings(config):
+        console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     with ExitStack() as stack:
 
         def observers(study: Study) -> list[LiveProgress]:

@@ -34,6 +34,7 @@ def status(name: str | None, as_json: bool) -> None:
         "hypervolume",
         "stages reused",
         "time saved",
+        "measuring",
     ):
         table.add_column(column, justify="left" if column in ("sweep", "state") else "right")
     for row in facts:
@@ -48,6 +49,7 @@ def status(name: str | None, as_json: bool) -> None:
             f"{row['hypervolume']:.4f}",
             f"{stages['reused']}/{stages['reused'] + stages['computed']}",
             f"{stages['seconds_saved']:.0f} s",
+            f"{row['measuring']['share']:.1%}",
         )
     console.print(table)
     for row in facts:
@@ -75,9 +77,22 @@ def _facts(sweep: Sweep, running: bool) -> dict[str, Any]:
             "seconds_spent": sum(stage.seconds for stage in stages if not stage.reused),
             "seconds_saved": sum(stage.seconds for stage in stages if stage.reused),
         },
+        "measuring": _measuring(sweep),
         "failures": [
             {"trial": trial.number, "label": trial.label, "reason": trial.result.reason}
             for trial in sweep.trials
             if trial.result and trial.result.reason
         ],
     }
+
+
+def _measuring(sweep: Sweep) -> dict[str, float]:
+    """Seconds that trials spent measuring, waiting to measure and waiting for others who measured, and their share.
+
+    The share is of the time of all trials together, so that it is also the share of what the sweep's workers could
+    have done in that time.
+    """
+    results = [trial.result for trial in sweep.trials if trial.result]
+    spent = {name: sum(r.seconds.get(name, 0.0) for r in results) for name in ("measuring", "waiting", "yielding")}
+    total = sum(result.finished - result.started for result in results)
+    return {**spent, "share": sum(spent.values()) / total if total else 0.0}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from search.blind_spots import blind_spots
-from search.commands.output import out, print_json
+from search.commands.output import err, out, print_json
 from search.commands.preflight import preflight
 from search.config import load_config
 from search.plan import rules_json
+from search.warnings import warnings
 
 
 def validate(path: Path, overrides: Sequence[str], as_json: bool) -> None:
@@ -18,11 +18,11 @@ def validate(path: Path, overrides: Sequence[str], as_json: bool) -> None:
     preflight(config)
     size, trials, rules = config.space.size(), config.search.trials, config.space.ruled_out()
     chosen = [axis for axis in config.space.axes if len(axis.values) > 1]
-    warnings = blind_spots(config)
+    found = warnings(config)
     if as_json:
         axes = {axis.name: list(axis.values) for axis in chosen}
         data = {"sweep": config.sweep, "valid": True, "recipes": size, "trials": trials, "axes": axes}
-        print_json({**data, "rules": rules_json(rules), "warnings": warnings})
+        print_json({**data, "rules": rules_json(rules), "warnings": found})
         return
     console = out()
     console.print(f"{path} is valid: sweep [bold]{config.sweep}[/bold], task {config.task.use}")
@@ -37,5 +37,5 @@ def validate(path: Path, overrides: Sequence[str], as_json: bool) -> None:
         console.print(f"  {objective.direction} {objective.name}")
     for constraint in config.constraints:
         console.print(f"  keep {constraint}")
-    for warning in warnings:
-        console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+    for warning in found:
+        err().print(f"warning: {warning}", markup=False, soft_wrap=True)

@@ -147,7 +147,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Callable[[nn.Module, Ten
 
     def make(model: nn.Module, example: Tensor) -> Path:
         folder = tmp_path_factory.mktemp("export")
-        task = SimpleNamespace(teacher=lambda: model, example_input=lambda: example)
+        task = SimpleNamespace(teacher=lambda: model, example_input=lambda: example, batches=lambda split: [])
         Checkpoint(model, [{"network": "teacher"}]).save(folder)
         Export().run((folder,), folder, {}, Context(task, "any", Training(), 0, torch.device("cpu")))
         prepare(folder / MODEL, folder / "prepared.onnx")

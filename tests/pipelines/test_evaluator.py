@@ -20,13 +20,35 @@ WHOLE = recipe(
 
 def test_a_recipe_becomes_numbers(evaluator: Evaluator) -> None:
     outcome = evaluator(WHOLE)
-    assert set(outcome.measurement.metrics) == set(METRICS)
+    needed = {name for name, metric in METRICS.items() if not metric.optional}
+    assert needed <= set(outcome.measurement.metrics) <= set(METRICS)
     assert all(math.isfinite(value) for value in outcome.measurement.metrics.values())
     assert outcome.measurement.metrics["accuracy"] == 1.0
     assert outcome.measurement.metrics["accuracy_drop"] == 0.0
     assert outcome.measurement.metrics["size_ratio"] < 1
     assert [run.name for run in outcome.stages] == ["teacher", "distil", "prune", "export", "quantize"]
     assert outcome.model == outcome.stages[-1].key
+    assert set(outcome.seconds) == {"measuring", "waiting", "yielding"}
+    assert outcome.seconds["measuring"] > 0
+
+
+def test_what_measuring_cost_is_told_for_each_trial_by_itself(evaluator: Evaluator) -> None:
+    evaluator.context.lease.alone_s = 1000.0
+    assert evaluator(Recipe()).seconds["measuring"] < 500
+
+
+def test_a_trial_without_a_number_that_the_sweep_needs_fails(
+    evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Measurement({"accuracy": 1.0}, facts={"energy_mj": "not available: no counters"})
+    monkeypatch.setattr("pipelines.evaluator.measure", lambda subject: found)
+    reason = (
+        "energy_mj is not available: no counters; take it out of objectives and constraints, "
+        "or run the sweep on a machine that can measure it"
+    )
+    with pytest.raises(TrialFailed, match=reason):
+        replace(evaluator, required=("energy_mj",))(Recipe())
+    assert evaluator(Recipe()).measurement == found
 
 
 def test_a_search_never_sees_the_test_split(evaluator: Evaluator) -> None:

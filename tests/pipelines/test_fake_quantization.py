@@ -135,6 +135,6 @@ def test_its_steps_are_those_of_static_int8(export: Callable, tmp_path: Path) ->
     expected = rounded(model, x)
     file, calibration = tmp_path / "model.onnx", Calibration(lambda: [x])
     QatInt8().quantize(export(model, x[:1]), file, calibration, {"granularity": "channel"})
-    outputs = OnnxRuntime().load(file, threads=1).run(to_feed(x))
+    outputs = torch.from_numpy(OnnxRuntime().load(file, threads=1).run(to_feed(x)))
     noise = [(values - expected).square().mean() / expected.square().mean() for values in (outputs, model(x))]
     assert noise[0] < 0.1 * noise[1]

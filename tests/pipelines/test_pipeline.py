@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,6 +8,7 @@ import torch
 
 from pipelines import STEPS, run_recipe
 from pipelines.context import Context
+from pipelines.lease import Lease
 from pipelines.pipeline import nodes
 from pipelines.store import Store
 from spaces import Recipe
@@ -118,3 +121,21 @@ def test_a_key_changes_with_the_parameters_of_its_step_and_those_before(
 def test_a_key_does_not_depend_on_the_place_of_training(context: Context) -> None:
     elsewhere = replace(context, device=torch.device("meta"))
     assert keys(recipe(PRUNE), context) == keys(recipe(PRUNE), elsewhere)
+
+
+def test_every_stage_has_a_share_of_the_device_while_it_works(context: Context, store: Store, tmp_path: Path) -> None:
+    lease = Counting(folder=tmp_path)
+    run_recipe(recipe(PRUNE, STATIC), replace(context, lease=lease), store)
+    assert lease.taken == len(ALL) - 1
+    run_recipe(recipe(PRUNE, STATIC), replace(context, lease=lease), store)
+    assert lease.taken == len(ALL) - 1, "what is in the store needs no device"
+
+
+class Counting(Lease):
+    taken = 0
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        self.taken += 1
+        with super().shared():
+            yield

@@ -1,6 +1,7 @@
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from pipelines import Training
 from pipelines.context import Context
 from pipelines.errors import TrialFailed
+from pipelines.lease import Lease
 from pipelines.task import Batch, Split
 from pipelines.training import train
 
@@ -99,3 +101,16 @@ def test_what_has_to_hold_of_the_weights_is_seen_to_after_each_step() -> None:
     train(model, context(SEPARABLE), epochs=3, after_step=keep_a_zero)
     assert model.weight[0, 0] == 0
     assert model.weight[1, 1] != 0
+
+
+def test_it_gives_way_after_every_step_to_those_who_wait_to_measure(tmp_path: Path) -> None:
+    class Noting(Lease):
+        asked = 0
+
+        def give_way(self, settle: Callable[[], None] = lambda: None) -> None:
+            self.asked += 1
+            settle()
+
+    lease = Noting(folder=tmp_path)
+    train(nn.Linear(2, 2), replace(context(SEPARABLE, SEPARABLE), lease=lease), epochs=3)
+    assert lease.asked == 6

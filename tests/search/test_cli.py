@@ -1,9 +1,12 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from pipelines import METRICS
 
 COMMANDS = ["validate", "plan", "run", "status", "front", "pick", "trial", "sensitivity", "ui"]
 HEAVY = ["torch", "ray", "optuna", "mlflow", "onnxruntime", "pandas", "matplotlib"]
@@ -130,6 +133,29 @@ def test_validate_says_what_would_run(cli_run, write_yaml, make_raw, workspace) 
     assert json.loads(out)["recipes"] == 72
     assert json.loads(out)["axes"]["student.depth"] == [1, 2, 3]
     assert not workspace.root.exists()
+
+
+def test_validate_and_run_warn_of_what_this_machine_cannot_measure(
+    cli_run, write_yaml, make_raw, workspace, monkeypatch
+) -> None:
+    energy = replace(METRICS["energy_mj"], absence=lambda: "no counters")
+    monkeypatch.setitem(METRICS, "energy_mj", energy)
+    path = write_yaml(make_raw(objectives={"energy_mj": "minimize"}))
+    warning = "energy_mj is not available here: no counters; trials that run here will fail"
+    code, _, err = cli_run("validate", path)
+    assert (code, err) == (0, f"warning: {warning}\n")
+    assert json.loads(cli_run("validate", path, "--json")[1])["warnings"] == [warning]
+
+
+def test_status_says_what_measuring_cost(cli_run, config, run_inline, analytic) -> None:
+    def evaluate(recipe):
+        return replace(analytic(recipe), seconds={"measuring": 0.25, "waiting": 0.5, "yielding": 0.25})
+
+    run_inline(config, evaluate)
+    measuring = json.loads(cli_run("status", "small", "--json")[1])["measuring"]
+    assert (measuring["measuring"], measuring["waiting"], measuring["yielding"]) == (3.0, 6.0, 3.0)
+    assert measuring["share"] > 0
+    assert "measuring" in cli_run("status")[1]
 
 
 def test_status_of_no_sweep(cli_run, workspace) -> None:

@@ -1,4 +1,5 @@
 import datetime
+from pathlib import Path
 
 import pytest
 import yaml
@@ -6,6 +7,7 @@ import yaml
 from search.config import load_config, parse_config, read_yaml
 from search.objective import Constraint, Objective
 from search.saved import sweep_evaluator
+from search.workspace import Workspace
 from spaces import InputError
 
 
@@ -198,3 +200,19 @@ def test_the_digest_says_whether_files_are_the_same(make_config) -> None:
 def test_a_value_that_only_yaml_knows_is_no_crash(make_raw) -> None:
     raw = make_raw(search={"trials": datetime.date(2026, 1, 1)})
     assert "is not a whole number" in problems_of(lambda: parse_config(raw))["search.trials"]
+
+
+def test_what_is_only_shown_is_no_objective(make_raw) -> None:
+    problems = problems_of(lambda: parse_config(make_raw() | {"objectives": {"macs": "minimize"}}))
+    assert problems["objectives.macs"].startswith(
+        "is only shown; legal objectives: accuracy, accuracy_drop, latency_ms"
+    )
+    assert "macs" not in problems["objectives.macs"].partition(":")[2]
+    assert parse_config(make_raw(constraints={"macs": "<= 1e6"})).constraints[0].name == "macs"
+
+
+def test_numbers_that_not_every_machine_has_may_be_optimised_and_are_known(make_raw) -> None:
+    config = parse_config(make_raw(objectives={"energy_mj": "minimize"}, constraints={"energy_mj": "<= 5"}))
+    assert config.optional_metrics == ("energy_mj",)
+    assert sweep_evaluator(config, Workspace(Path("home"))).required == ("energy_mj",)
+    assert parse_config(make_raw()).optional_metrics == ()

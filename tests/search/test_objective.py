@@ -77,3 +77,11 @@ def test_less_loss_is_better_both_ways() -> None:
 )
 def test_the_lower_bound_is_the_least_value_that_keeps_all(constraints, expected) -> None:
     assert lower_bound(constraints, "accuracy") == expected
+
+
+def test_what_was_not_measured_keeps_no_bound_and_is_worst() -> None:
+    constraint = Constraint("energy_mj", "<=", 3)
+    assert not constraint.holds({"accuracy": 1.0})
+    assert constraint.violation({"accuracy": 1.0}) == math.inf
+    assert Objective("energy_mj", "minimize").loss({}) == math.inf
+    assert Objective("energy_mj", "maximize").loss({}) == math.inf

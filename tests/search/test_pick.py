@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,3 +65,31 @@ def test_nothing_feasible_says_how_far_each_constraint_is(front) -> None:
 def test_an_empty_front_says_so(make_trial) -> None:
     with pytest.raises(SweepError, match="the front is empty"):
         pick(pareto_front([make_trial(0)], OBJECTIVES))
+
+
+@pytest.fixture
+def without_energy(make_trial):
+    trial = make_trial(0, (0.9, 1, 1))
+    facts = {"energy_mj": "not available: this machine shows no energy counters"}
+    return pareto_front([replace(trial, result=replace(trial.result, facts=facts))], OBJECTIVES)
+
+
+def test_a_number_that_was_not_measured_cannot_decide(without_energy) -> None:
+    message = "no member of the front has energy_mj: not available: this machine shows no energy counters"
+    with pytest.raises(SweepError, match=message):
+        pick(without_energy, best=Objective("energy_mj", "minimize"))
+
+
+def test_a_number_that_was_not_measured_keeps_no_constraint(without_energy) -> None:
+    message = "energy_mj <= 3 is kept by none: not available: this machine shows no energy counters"
+    with pytest.raises(SweepError, match=message):
+        pick(without_energy, [Constraint("energy_mj", "<=", 3)])
+
+
+def test_who_was_not_measured_comes_last(make_trial) -> None:
+    with_energy = make_trial(1, (0.8, 0.5, 1))
+    metrics = {**with_energy.metrics, "energy_mj": 2.0}
+    trials = [make_trial(0, (0.9, 1, 1)), replace(with_energy, result=replace(with_energy.result, metrics=metrics))]
+    choice = pick(pareto_front(trials, OBJECTIVES), best=Objective("energy_mj", "minimize"))
+    assert choice.trial.number == 1
+    assert choice.reason == "the least energy_mj of 2 of 2 front members"

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from search.report import note
 from search.standing import Standing
 from search.table import front_table, number
 
@@ -55,3 +56,16 @@ def test_a_member_whose_last_step_did_not_help_is_marked_and_explained(config, m
     assert sum("†" in line for line in lines) == 2
     below = " ".join(lines[next(index for index, line in enumerate(lines) if line.startswith("†")) :]).strip()
     assert below == "† 1: slower than without quantize: 1.31× (1 of 3 [sic])"
+
+
+def test_what_was_not_measured_is_no_zero(config, make_trial, shown) -> None:
+    def without(trial):
+        metrics = {name: value for name, value in trial.metrics.items() if name != "size_mb"}
+        return trial.finish(replace(trial.result, metrics=metrics))
+
+    standing = Standing.of([make_trial(0, (0.9, 4, 2.0)), make_trial(1, (0.95, 2, 1.0))], config)
+    members = tuple(without(trial) for trial in standing.front.members)
+    standing = replace(standing, front=replace(standing.front, members=members))
+    assert members
+    assert "not available" in shown(standing, config.objectives)
+    assert "| not available |" in note(config, standing)

@@ -1,17 +1,18 @@
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from pipelines.errors import TrialFailed
-from pipelines.meters import accuracy
+from pipelines.meters import accuracy, mean_interval, scores
 from pipelines.runtimes import Feed
 
 
 class Echo:
     """A session whose output is its input."""
 
-    def run(self, feed: Feed) -> Tensor:
-        return torch.from_numpy(feed["input"])
+    def run(self, feed: Feed) -> np.ndarray:
+        return feed["input"]
 
 
 class Listed:
@@ -53,3 +54,33 @@ def test_a_task_may_have_its_own_score() -> None:
 def test_what_has_no_accuracy_fails_the_trial(task: Listed, split: str, reason: str) -> None:
     with pytest.raises(TrialFailed, match=reason):
         accuracy(Echo(), task, split)
+
+
+def test_scores_are_those_of_every_example_in_order() -> None:
+    task, seen = Listed(([LEFT, RIGHT, LEFT], [0, 1, 1]), ([LEFT], [1])), []
+    assert scores(Echo(), task, "validation", between=lambda: seen.append(1)).tolist() == [1, 1, 0, 0]
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("right", "count", "low", "high"),
+    [
+        # Counted by hand from Wilson's formula, z = 1.959964.
+        (9, 10, 0.59585, 0.98212),
+        (10, 10, 0.72247, 1.0),
+        (0, 10, 0.0, 0.27753),
+        (970, 1000, 0.95751, 0.97890),
+    ],
+)
+def test_the_interval_of_a_share_is_wilsons(right: int, count: int, low: float, high: float) -> None:
+    found = mean_interval(np.array([1.0] * right + [0.0] * (count - right)))
+    assert found == pytest.approx((low, high), abs=2e-5)
+
+
+def test_the_interval_of_other_scores_is_students() -> None:
+    # Mean 2, standard deviation 1, three scores: t(0.975, 2) = 4.30265 times 1/√3.
+    assert mean_interval(np.array([1.0, 2.0, 3.0])) == pytest.approx((2 - 2.48414, 2 + 2.48414), abs=1e-4)
+
+
+def test_one_score_that_is_no_share_has_no_interval() -> None:
+    assert mean_interval(np.array([0.3])) is None

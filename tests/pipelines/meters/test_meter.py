@@ -3,12 +3,13 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from torch import Tensor
 
 from pipelines import Target
 from pipelines.errors import TrialFailed
-from pipelines.meters import METERS, METRICS, Meter, Subject, measure
+from pipelines.lease import Lease
+from pipelines.meters import METERS, METRICS, Measurement, Meter, Metric, Subject, measure
 from pipelines.runtimes import Feed, OnnxRuntime
 
 
@@ -25,14 +26,38 @@ class Broken:
     def load(self, file: object, threads: int) -> "Broken":
         return self
 
-    def run(self, feed: Feed) -> Tensor:
-        return Tensor([[math.nan, 0.0]])
+    def run(self, feed: Feed) -> np.ndarray:
+        return np.array([[math.nan, 0.0]], np.float32)
+
+
+@pytest.mark.parametrize("meter", METERS, ids=lambda meter: type(meter).__name__)
+def test_an_optional_number_that_is_not_there_has_its_reason(meter: Meter, subject: Subject) -> None:
+    measured = meter.measure(subject)
+    for metric in meter.metrics:
+        if metric.absence and metric.absence():
+            assert metric.name not in measured.metrics
+            assert measured.facts[metric.name] == f"not available: {metric.absence()}"
+
+
+@pytest.mark.parametrize("meter", METERS, ids=lambda meter: type(meter).__name__)
+def test_intervals_are_of_its_metrics_and_around_their_values(meter: Meter, subject: Subject) -> None:
+    measured = meter.measure(subject)
+    assert set(measured.intervals) <= set(measured.metrics)
+    assert all(low <= measured.metrics[name] <= high for name, (low, high) in measured.intervals.items())
+
+
+@pytest.mark.parametrize("meter", METERS, ids=lambda meter: type(meter).__name__)
+def test_it_leaves_the_device_to_others(meter: Meter, subject: Subject) -> None:
+    meter.measure(subject)
+    with Lease().alone():
+        pass
 
 
 @pytest.mark.parametrize("meter", METERS, ids=lambda meter: type(meter).__name__)
 def test_it_measures_what_it_promises(meter: Meter, subject: Subject) -> None:
     measured = meter.measure(subject).metrics
-    assert set(measured) == {metric.name for metric in meter.metrics}
+    assert set(measured) <= {metric.name for metric in meter.metrics}
+    assert set(measured) >= {metric.name for metric in meter.metrics if not metric.optional}
     assert all(isinstance(value, float) and math.isfinite(value) for value in measured.values())
 
 
@@ -43,13 +68,54 @@ def test_every_metric_has_one_meter_a_direction_and_a_help() -> None:
 
 
 def test_all_numbers_are_measured_together(subject: Subject) -> None:
-    assert set(measure(subject).metrics) == set(METRICS)
+    here = {name for name, metric in METRICS.items() if not (metric.absence and metric.absence())}
+    assert set(measure(subject).metrics) == here
 
 
 def test_the_reference_measured_against_itself_is_neutral(subject: Subject) -> None:
     measured = measure(subject).metrics
     assert measured["accuracy_drop"] == 0
     assert measured["size_ratio"] == 1
+    assert measured["latency_ratio"] == measured["latency_vs_parent"] == 1
+
+
+class Half:
+    """A meter with a number that has to be there and one that may be."""
+
+    metrics = (
+        Metric("needed", "minimize", "a number"),
+        Metric("extra", "minimize", "another", absence=lambda: "no counter"),
+    )
+
+    def __init__(self, **numbers: float) -> None:
+        self._numbers = numbers
+
+    def measure(self, subject: Subject) -> Measurement:
+        return Measurement(self._numbers)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ({"needed": 1.0}, None),
+        ({"needed": 1.0, "extra": 2.0}, None),
+        ({"extra": 2.0}, "needed was measured as None"),
+        ({"needed": math.inf}, "needed was measured as inf"),
+        ({"needed": 1.0, "extra": math.nan}, "extra was measured as nan"),
+    ],
+    ids=lambda value: str(value),
+)
+def test_only_optional_numbers_may_be_absent(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, numbers: dict[str, float], reason: str | None
+) -> None:
+    meter = Half(**numbers)
+    monkeypatch.setattr("pipelines.meters.METERS", (meter,))
+    monkeypatch.setattr("pipelines.meters.METRICS", {metric.name: metric for metric in meter.metrics})
+    if reason:
+        with pytest.raises(TrialFailed, match=reason):
+            measure(subject)
+    else:
+        assert measure(subject).metrics == numbers
 
 
 def test_a_number_that_is_not_finite_fails_the_trial(subject: Subject) -> None:

@@ -40,11 +40,13 @@ def noise(example: torch.Tensor, count: int = 5) -> torch.Tensor:
 
 def importance_names(pruner: Pruner, scope: str) -> list[str]:
     """The importances that a recipe may name beside this pruner and scope; l2 alone if it ranks by its own measure."""
-    (parameter,) = (parameter for parameter in PRUNE.parameters if parameter.name == "pruning.importance")
+    options = [p.domain.values for p in pruner.parameters if p.name == "pruning.importance"]
     beside = {"pruning.method": pruner.name, "pruning.scope": scope}
-    if not parameter.applies(beside):
-        return ["l2"]
-    return [name for name in IMPORTANCES if parameter.problem(name, beside) is None]
+
+    def is_legal(name: str) -> bool:
+        return not any(rule.broken_by({**beside, "pruning.importance": name}, ["prune"]) for rule in PRUNE.rules)
+
+    return [name for name in options[0] if is_legal(name)] if options else ["l2"]
 
 
 COMBINATIONS = [
@@ -232,6 +234,9 @@ class Fresh:
 
     def example_input(self) -> torch.Tensor:
         return self.example
+
+    def batches(self, split: str) -> list:
+        return []
 
 
 def test_its_label_is_short_and_differs(pruner: Pruner, some_params: Callable) -> None:

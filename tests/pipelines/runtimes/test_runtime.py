@@ -1,7 +1,11 @@
 """The contract of every registered runtime."""
 
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -23,7 +27,18 @@ def test_it_is_registered_under_its_own_name(runtime: Runtime) -> None:
 def test_it_gives_the_networks_own_outputs(runtime: Runtime, exported, size: int, threads: int) -> None:
     images = torch.rand(size, 1, 8, 8)
     outputs = runtime.load(exported.file, threads).run(to_feed(images))
-    torch.testing.assert_close(outputs, exported.model(images).detach(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(outputs, exported.model(images).detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_its_versions_can_be_named(runtime: Runtime) -> None:
+    assert runtime.libraries
+    assert all(version(library) for library in runtime.libraries)
+
+
+def test_runtimes_load_where_there_is_no_torch() -> None:
+    code = "import sys; from pipelines.runtimes import RUNTIMES; print(len(RUNTIMES), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(len(RUNTIMES)), "False"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a network"], ids=["no file", "empty", "garbage"])

@@ -46,7 +46,7 @@ def test_the_file_has_the_accuracy_that_the_training_promised(
     report = json.loads((qat / REPORT).read_text())
     assert set(report) == {"floating", "rounded_before", "rounded_after"}
     session = OnnxRuntime().load(quantized / MODEL, threads=1)
-    right = [session.run(to_feed(x)).argmax(1) == y for x, y in context.task.batches("validation")]
+    right = [torch.from_numpy(session.run(to_feed(x))).argmax(1) == y for x, y in context.task.batches("validation")]
     assert torch.cat(right).float().mean().item() == report["rounded_after"] == 1
     assert (int8_coverage(quantized / MODEL).int8, int8_coverage(quantized / MODEL).floating) == (3, 0)
 

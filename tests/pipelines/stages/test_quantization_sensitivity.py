@@ -1,6 +1,8 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 from pipelines.context import Context
 from pipelines.runtimes import OnnxRuntime, to_feed
 from pipelines.stages import MODEL, QuantizationSensitivity
@@ -16,4 +18,4 @@ def test_it_writes_the_ranking_and_hands_the_file_on(exported, context: Context,
     assert list(losses.values()) == sorted(losses.values(), reverse=True)
     (images, _), *_ = context.task.batches("validation")
     sessions = [OnnxRuntime().load(file, threads=1) for file in (exported.file, tmp_path / MODEL)]
-    assert sessions[0].run(to_feed(images)).allclose(sessions[1].run(to_feed(images)), atol=1e-5)
+    assert np.allclose(sessions[0].run(to_feed(images)), sessions[1].run(to_feed(images)), atol=1e-5)

@@ -1,13 +1,14 @@
-"""What a sweep tries in vain: legal, but nothing can come of it."""
+"""What is legal in a sweep, and yet most likely not meant."""
 
 from __future__ import annotations
 
+from pipelines import METRICS
 from search.config import SweepConfig
 
 
-def blind_spots(config: SweepConfig) -> list[str]:
-    """In words, the techniques whose benefit no objective sees, and the values that no recipe has."""
-    return [*_unseen(config), *_unused(config)]
+def warnings(config: SweepConfig) -> list[str]:
+    """In words: techniques whose benefit no objective sees, values that no recipe has, what cannot be measured here."""
+    return [*_unseen(config), *_unused(config), *_absent(config)]
 
 
 def _unseen(config: SweepConfig) -> list[str]:
@@ -33,4 +34,14 @@ def _unused(config: SweepConfig) -> list[str]:
         unused = [str(value) for value in axis.values if value not in used]
         if unused and len(axis.values) > 1:
             found.append(f"space.{axis.name}: no recipe has {', '.join(unused)}: it does not apply or is ruled out")
+    return found
+
+
+def _absent(config: SweepConfig) -> list[str]:
+    """What this machine cannot measure of what the sweep needs; others may run the trials."""
+    found = []
+    for name in config.optional_metrics:
+        absence = METRICS[name].absence
+        if absence and (reason := absence()):
+            found.append(f"{name} is not available here: {reason}; trials that run here will fail")
     return found

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from search.blind_spots import blind_spots
+from search.warnings import warnings
 from spaces import Gain, When
 
 
@@ -20,7 +20,7 @@ def packed(make_config):
 
 
 def test_a_technique_that_no_objective_sees_is_told(packed) -> None:
-    assert blind_spots(packed()) == [
+    assert warnings(packed()) == [
         "space.pruning.method: channel can improve only size_zstd_mb, size_zstd_ratio, and no objective or constraint "
         "looks at that; add objectives.size_zstd_mb, or take it out of the axis"
     ]
@@ -36,7 +36,7 @@ def test_a_technique_that_no_objective_sees_is_told(packed) -> None:
     ids=["an objective", "a constraint", "not in the space"],
 )
 def test_a_technique_that_is_seen_is_not(packed, changes) -> None:
-    assert blind_spots(packed(**changes)) == []
+    assert warnings(packed(**changes)) == []
 
 
 def test_single_weights_show_in_the_file_itself_if_it_keeps_palettes(make_config) -> None:
@@ -44,8 +44,8 @@ def test_single_weights_show_in_the_file_itself_if_it_keeps_palettes(make_config
     plain, clustered = (
         make_config(space={"pruning": pruning, "quantization": {"scheme": scheme}}) for scheme in ("none", "cluster")
     )
-    assert any("unstructured can improve only size_zstd_mb" in warning for warning in blind_spots(plain))
-    assert blind_spots(clustered) == []
+    assert any("unstructured can improve only size_zstd_mb" in warning for warning in warnings(plain))
+    assert warnings(clustered) == []
 
 
 def test_values_that_no_recipe_has_are_told(make_config) -> None:
@@ -54,7 +54,7 @@ def test_values_that_no_recipe_has_are_told(make_config) -> None:
         "distillation": {"alpha": 0, "temperature": [2, 4]},
         "order": ["distil-prune-quantize", "prune-distil-quantize"],
     }
-    assert blind_spots(make_config(space=space)) == [
+    assert warnings(make_config(space=space)) == [
         "space.student.width: no recipe has 0.5: it does not apply or is ruled out",
         "space.distillation.temperature: no recipe has 2, 4: it does not apply or is ruled out",
         "space.order: no recipe has prune-distil-quantize: it does not apply or is ruled out",
@@ -62,4 +62,4 @@ def test_values_that_no_recipe_has_are_told(make_config) -> None:
 
 
 def test_a_plain_sweep_has_none(config) -> None:
-    assert blind_spots(config) == []
+    assert warnings(config) == []

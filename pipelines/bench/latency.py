@@ -1,0 +1,142 @@
+"""Latency from paired rounds: as many as its interval needs, as few as others' waiting allows."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.bench.conditions import throttled
+from pipelines.bench.estimate import OWN, WALL, Estimate, contention, estimate, quiet
+from pipelines.bench.job import Job, Report
+from pipelines.bench.load import Load
+from pipelines.bench.rounds import Rounds
+
+ROUNDS = 25
+"""Fewer rounds leave a low quantile unsteady."""
+
+MORE = 10
+"""Rounds that are added at a time."""
+
+AGAIN = 2
+"""Where there are not enough undisturbed rounds among this many times as many, there will be none: others wait."""
+
+TIE = 0.03
+"""Latencies within this share of each other are a tie: intervals need not be narrower."""
+
+LIMIT_S = 60.0
+"""After this not even the first rounds are finished: others wait."""
+
+BUSY, BUSY_SHARE = 0.5, 0.1
+"""Processors kept busy by others, and their share of all, from which on it is told as noise."""
+
+SKETCH = 200
+"""Resamples, while it is only asked whether more rounds are needed."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Times, and what the machine did while they were taken.
+
+    Attributes:
+        times: For each session milliseconds, shape (rounds, calls, 2).
+        warm: Whether the warm-up's drift stopped.
+        others: How many processors others kept busy; None where that is not told.
+        throttled: How often processors were slowed down for heat; None where that is not told.
+    """
+
+    times: Sequence[np.ndarray]
+    warm: bool
+    others: float | None
+    throttled: int | None
+
+
+def take(
+    rounds: Rounds, threads: int, budget_s: float, clock: Callable[[], float] = time.perf_counter
+) -> tuple[Taken, Estimate]:
+    """Warm up and time rounds until the interval is no wider than a tie, or the budget is spent.
+
+    Rounds that other work has cut into do not count: they are taken again, unless that goes on and on.
+    """
+    load, hot = Load.now(), throttled()
+    warm = rounds.warm_up()
+    began = clock()
+    rounds.add(ROUNDS, until=lambda: clock() - began > LIMIT_S)
+    ends = min(max(clock(), began) + budget_s, began + LIMIT_S)
+    while not _enough(rounds.times, threads) and clock() < ends:
+        rounds.add(MORE, until=lambda: clock() > ends)
+    later_hot = throttled()
+    heat = None if hot is None or later_hot is None else later_hot - hot
+    taken = Taken(rounds.times, warm, Load.now().others_since(load), heat)
+    return taken, estimate(kept(taken.times, threads), clock_of(threads))
+
+
+def clock_of(threads: int) -> int:
+    """The clock that counts: of one thread its own, which other processes do not lengthen; of several the wall's."""
+    return OWN if threads == 1 else WALL
+
+
+def kept(times: Sequence[np.ndarray], threads: int) -> list[np.ndarray]:
+    """The rounds that count: those that nobody cut into if there are enough of them, all otherwise."""
+    mask = quiet(times, threads)
+    return [runs[mask] for runs in times] if mask.sum() >= ROUNDS else list(times)
+
+
+def _enough(times: Sequence[np.ndarray], threads: int) -> bool:
+    if quiet(times, threads).sum() < ROUNDS and len(times[0]) < AGAIN * ROUNDS:
+        return False
+    return estimate(kept(times, threads), clock_of(threads), SKETCH).half_width <= TIE
+
+
+def report(taken: Taken, found: Estimate, job: Job, conditions: str) -> Report:
+    """The numbers of `taken` and what is to be said of them."""
+    wall = kept(taken.times, job.threads)[0][:, :, WALL]
+    value = {file: index for index, file in enumerate(job.files)}
+    metrics = {
+        "latency_ms": float(found.values[0]),
+        "latency_wall_p50_ms": float(np.quantile(wall, 0.5)),
+        "latency_wall_p90_ms": float(np.quantile(wall, 0.9)),
+    }
+    intervals = {"latency_ms": _ends(found.intervals[0])}
+    for name, file in (("latency_ratio", job.reference), ("latency_vs_parent", job.parent)):
+        # A file beside itself is 1 without a doubt.
+        metrics[name] = float(found.values[value[file]]) if value[file] else 1.0
+        intervals[name] = _ends(found.intervals[value[file]]) if value[file] else (1.0, 1.0)
+    count, again = len(taken.times[0]), int((~quiet(taken.times, job.threads)).sum())
+    facts = {"latency.conditions": conditions, "latency.load": _load(taken, job.threads)}
+    facts["latency.rounds"] = f"{count} of {', '.join(str(runs.shape[1]) for runs in taken.times)} calls" + (
+        f"; other work cut into {again}" if again else ""
+    )
+    if noise := _noise(taken, found, job.threads):
+        facts["latency.noise"] = noise
+    return Report(metrics, intervals, facts)
+
+
+def _ends(interval: np.ndarray) -> tuple[float, float]:
+    return float(interval[0]), float(interval[1])
+
+
+def _load(taken: Taken, threads: int) -> str:
+    words = "others' work unknown" if taken.others is None else f"others kept {taken.others:.2f} processors busy"
+    return words + (f", wall/CPU {np.median(contention(taken.times)):.2f}" if threads == 1 else "")
+
+
+def _noise(taken: Taken, found: Estimate, threads: int) -> str:
+    """What could not be overcome; empty if there is nothing to say."""
+    words = []
+    if found.half_width > TIE:
+        words.append(f"interval ±{found.half_width:.1%}, wanted ±{TIE:.0%}")
+    if quiet(taken.times, threads).sum() < min(ROUNDS, len(taken.times[0])):
+        words.append(f"wall/CPU {np.median(contention(taken.times)):.2f}: other work was running")
+    if taken.others is not None and taken.others >= max(BUSY, BUSY_SHARE * (os.cpu_count() or 1)):
+        words.append(f"others kept {taken.others:.1f} processors busy")
+    if len(taken.times[0]) < ROUNDS:
+        words.append(f"only {len(taken.times[0])} rounds fit into {LIMIT_S:.0f} s, wanted {ROUNDS}")
+    if not taken.warm:
+        words.append("durations still drifted after the warm-up")
+    if taken.throttled:
+        words.append(f"processors were throttled {taken.throttled} times")
+    return "; ".join(words)

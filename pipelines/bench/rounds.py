@@ -1,0 +1,114 @@
+"""Rounds: several sessions are called in turn, so that whatever disturbs the machine disturbs all alike."""
+
+from __future__ import annotations
+
+import gc
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from pipelines.runtimes import Feed, Session
+
+VISIT_MS = 2.0
+"""How long one visit lasts at most for a fast network; a slow one is run twice."""
+
+CALLS = 20
+"""Timed calls of a visit at most: more of them say little that is new, and others wait meanwhile."""
+
+BLOCK = 3
+"""Calls of each session in one block of the warm-up."""
+
+DRIFT = 0.02
+"""A session is warm when its fastest call of a block is within this share of the block before, twice in a row."""
+
+WARM_S = 1.0
+"""The longest warm-up."""
+
+Clock = Callable[[], int]
+"""Nanoseconds."""
+
+
+class Rounds:
+    """Times calls of several sessions in rounds: each is visited once a round, in random order.
+
+    The first call of a visit is dropped: it finds the caches full of another's data.
+
+    Args:
+        sessions: What to time.
+        feed: What each is called with.
+        cpu: The process' own time, which other processes do not lengthen.
+        wall: The wall clock.
+        seed: Of the order.
+    """
+
+    def __init__(
+        self,
+        sessions: Sequence[Session],
+        feed: Feed,
+        cpu: Clock = time.process_time_ns,
+        wall: Clock = time.perf_counter_ns,
+        seed: int = 0,
+    ) -> None:
+        self._sessions, self._feed, self._cpu, self._wall = tuple(sessions), feed, cpu, wall
+        self._order = random.Random(seed)
+        self._calls = [1 for _ in sessions]
+        self._times: list[list[np.ndarray]] = [[] for _ in sessions]
+
+    def warm_up(self) -> bool:
+        """Call every session until its duration no longer drifts, at most for `WARM_S`; decides how long visits are.
+
+        Returns:
+            Whether the drift stopped.
+        """
+        began, still = self._wall(), 0
+        with _no_collection():
+            best = self._block()
+            while still < 2 and self._wall() - began < WARM_S * 1e9:
+                latest = self._block()
+                drifts = [abs(new - old) > DRIFT * old for new, old in zip(latest, best, strict=True)]
+                still = 0 if any(drifts) else still + 1
+                best = latest
+        self._calls = [max(1, min(CALLS, int(VISIT_MS / ms) - 1)) if ms > 0 else CALLS for ms in best]
+        return still == 2
+
+    def add(self, count: int, until: Callable[[], bool] = lambda: False) -> None:
+        """Time `count` more rounds, or fewer if `until` says so between two of them."""
+        with _no_collection():
+            for _ in range(count):
+                for index in self._order.sample(range(len(self._sessions)), len(self._sessions)):
+                    session = self._sessions[index]
+                    session.run(self._feed)
+                    self._times[index].append(np.array([self._call(session) for _ in range(self._calls[index])]))
+                if until():
+                    return
+
+    @property
+    def times(self) -> list[np.ndarray]:
+        """For each session the milliseconds of its calls, shape (rounds, calls, 2): on the own and the wall clock.
+
+        There has to be a round.
+        """
+        return [np.array(visits).reshape(len(visits), -1, 2) for visits in self._times]
+
+    def _block(self) -> list[float]:
+        return [min(self._call(session)[0] for _ in range(BLOCK)) for session in self._sessions]
+
+    def _call(self, session: Session) -> tuple[float, float]:
+        cpu, wall = self._cpu(), self._wall()  # the wall clock is the cheaper one to read: it goes within
+        session.run(self._feed)
+        wall_stop, cpu_stop = self._wall(), self._cpu()
+        return (cpu_stop - cpu) / 1e6, (wall_stop - wall) / 1e6
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()

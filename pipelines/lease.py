@@ -1,0 +1,161 @@
+"""A lease on a device: all work of sweeps shares it, and who measures has it alone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.errors import TrialFailed
+
+_OPEN: weakref.WeakSet[Lease] = weakref.WeakSet()
+
+
+class Lease:
+    """A read/write lock per device, machine and user, which lets a waiting writer go first.
+
+    Two files carry it. ``room`` is locked by whoever is at work: shared by workers, alone by the meter. ``gate`` is
+    locked by the meter from the moment it wants in; workers pass it on their way into the room, so that none can slip
+    in past a meter that waits. Source: the "writers-preference" solution of P. J. Courtois, F. Heymans, D. L. Parnas,
+    "Concurrent Control with Readers and Writers", 1971. The locks are the kernel's (``flock``): waiting costs nothing,
+    and the death of a holder, whatever its cause, frees what it held. The files lie in the machine's temporary folder,
+    not in the workspace, which machines of a cluster share.
+
+    One object serves one thread. `filelock.ReadWriteLock` prefers writers too, but a worker cannot ask it whether one
+    waits, which is what has to be cheap between two steps of a training.
+
+    Args:
+        device: What is leased.
+        folder: Where the files are; a folder of the user's in the temporary folder, when None.
+
+    Attributes:
+        shared_wait_s: Seconds spent waiting for a share of the device while others measured.
+        alone_wait_s: Seconds spent waiting to have it alone.
+        alone_s: Seconds for which it was had alone.
+    """
+
+    def __init__(self, device: str = "cpu", folder: Path | None = None) -> None:
+        self._device, self._folder = device, folder
+        self._files: tuple[int, int] | None = None
+        self._shares = 0
+        self.shared_wait_s = self.alone_wait_s = self.alone_s = 0.0
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Work on the device beside others, as soon as nobody measures on it; may be nested.
+
+        Raises:
+            TrialFailed: the lock cannot be had on this machine.
+        """
+        if not self._shares:
+            self._enter()
+        self._shares += 1
+        try:
+            yield
+        finally:
+            self._shares = max(0, self._shares - 1)  # a forked process leaves what it never entered
+            if not self._shares:
+                self._leave()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have the device without anyone else, as soon as those who work on it have given way.
+
+        Raises:
+            RuntimeError: this very object shares it: it would wait for itself.
+            TrialFailed: the lock cannot be had on this machine.
+        """
+        if self._shares:
+            raise RuntimeError("whoever measures has to give up its own share of the device first")
+        gate, room = self._open()
+        asked = time.perf_counter()
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(room, fcntl.LOCK_EX)
+            got = time.perf_counter()
+            self.alone_wait_s += got - asked
+            try:
+                yield
+            finally:
+                self._leave()
+                self.alone_s += time.perf_counter() - got
+        finally:
+            fcntl.flock(gate, fcntl.LOCK_UN)
+
+    def wanted(self) -> bool:
+        """Whether this object has a share and someone waits to have the device alone; takes microseconds."""
+        if not self._shares:
+            return False
+        gate, _ = self._open()
+        try:
+            fcntl.flock(gate, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        return False
+
+    def give_way(self, settle: Callable[[], None] = lambda: None) -> None:
+        """Let those go first who wait to measure: called between steps by whoever has a share.
+
+        Args:
+            settle: Called before the device is given up, if it is: brings what was started on it to an end.
+        """
+        if self.wanted():
+            settle()
+            self._leave()
+            self._enter()
+
+    def _enter(self) -> None:
+        gate, room = self._open()
+        asked = time.perf_counter()
+        fcntl.flock(gate, fcntl.LOCK_SH)
+        try:
+            fcntl.flock(room, fcntl.LOCK_SH)
+        finally:
+            fcntl.flock(gate, fcntl.LOCK_UN)
+        self.shared_wait_s += time.perf_counter() - asked
+
+    def _leave(self) -> None:
+        fcntl.flock(self._open()[1], fcntl.LOCK_UN)
+
+    def _open(self) -> tuple[int, int]:
+        if self._files is None:
+            folder = self._folder or Path(tempfile.gettempdir()) / f"paredown-{os.getuid()}"
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                gate, room = (
+                    os.open(folder / f"{self._device}.{name}", os.O_RDWR | os.O_CREAT, 0o600)
+                    for name in ("gate", "room")
+                )
+            except OSError as error:
+                raise TrialFailed(
+                    f"no lock for measuring in {folder}: {error.strerror}; set TMPDIR to a folder of this machine, "
+                    "the same one for all its sweeps"
+                ) from error
+            self._files = gate, room
+            _OPEN.add(self)
+        return self._files
+
+    def close(self) -> None:
+        """Give everything up; a later use starts anew."""
+        files, self._files, self._shares = self._files, None, 0
+        for file in files or ():
+            os.close(file)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _forget() -> None:
+    # A lock belongs to the open file, which a forked process shares: a data loader's workers must not keep the device
+    # when the training that forked them is killed.
+    for lease in list(_OPEN):
+        lease.close()
+
+
+os.register_at_fork(after_in_child=_forget)

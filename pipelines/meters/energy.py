@@ -1,0 +1,27 @@
+"""Energy of one call of the exported file, where the machine counts it."""
+
+from __future__ import annotations
+
+from pipelines.bench.rapl import Counters
+from pipelines.meters.measurement import Measurement
+from pipelines.meters.meter import Metric, Subject
+
+
+def absence() -> str:
+    """Why this machine cannot measure energy; empty if it can."""
+    return Counters().absence()
+
+
+class Energy:
+    """Millijoules of all processor packages over many calls in a row, by their own counters; at rest included.
+
+    Without counters there is no number, and the fact ``energy_mj`` says why.
+    """
+
+    metrics: tuple[Metric, ...] = (
+        Metric("energy_mj", "minimize", "millijoules of the processors for one call", absence=absence),
+    )
+
+    def measure(self, subject: Subject) -> Measurement:
+        """See `Meter.measure`."""
+        return subject.running(self.metrics, "energy_mj")
