@@ -8,6 +8,7 @@ from pipelines.runtimes import RUNTIMES
 from pipelines.settings import Section, Target, Training
 from pipelines.stages import STEPS
 from pipelines.store import Store
+from pipelines.suitability import runtime_problem, scheme_problem
 from pipelines.task import BUILT_IN, Batch, Inputs, Split, Task, load_task
 
 __all__ = [
@@ -30,4 +31,6 @@ __all__ = [
     "TrialFailed",
     "load_task",
     "run_recipe",
+    "runtime_problem",
+    "scheme_problem",
 ]

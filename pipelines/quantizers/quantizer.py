@@ -16,6 +16,10 @@ class Quantizer(Protocol):
     Attributes:
         name: The value of ``quantization.scheme`` that selects it.
         parameters: What it can be told, beyond the scheme; the same parameter may serve several schemes.
+
+    Optional attributes, see `pipelines.suitability`:
+        ``runtimes``: the names of the only runtimes that its files are for; any, when absent.
+        ``packages``: the optional packages that it needs, whose versions change its result.
     """
 
     name: str

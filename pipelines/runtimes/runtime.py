@@ -40,9 +40,11 @@ class Runtime(Protocol):
 
     Attributes:
         name: The value of ``target.runtime`` that selects it.
+        packages: The distributions that it needs; their versions go with what is measured in it.
     """
 
     name: str
+    packages: tuple[str, ...]
 
     def load(self, file: Path, threads: int) -> Session:
         """Load `file` into a fresh session that uses `threads` threads for one call.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from pipelines.context import Context
+from pipelines.extra import missing
 from pipelines.quantizers import QUANTIZERS
 from pipelines.runtimes import Feed, to_feed
 from pipelines.stages.stage import MODEL, Form
@@ -32,7 +34,8 @@ class Quantize:
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        return {}
+        packages = getattr(QUANTIZERS.get(str(params.get("scheme"))), "packages", ())
+        return {name: version(name) for name in packages if missing([name]) is None}
 
     def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""

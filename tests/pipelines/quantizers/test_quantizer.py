@@ -8,7 +8,7 @@ import torch
 
 from pipelines.context import Context
 from pipelines.quantizers import QUANTIZERS, Quantizer
-from pipelines.runtimes import Feed, OnnxRuntime, to_feed
+from pipelines.runtimes import RUNTIMES, Feed, Session, to_feed
 from pipelines.stages import MODEL, Quantize
 
 
@@ -32,17 +32,25 @@ def test_the_file_gets_smaller(quantized: Path, exported) -> None:
     assert quantized.stat().st_size < 0.6 * exported.file.stat().st_size
 
 
-def test_outputs_stay_close_in_onnx_runtime(quantized: Path, exported, context: Context) -> None:
-    session = OnnxRuntime().load(quantized, threads=1)
+@pytest.fixture
+def sessions(quantizer: Quantizer, quantized: Path) -> list[Session]:
+    """The file in every runtime that the scheme is for."""
+    names = getattr(quantizer, "runtimes", RUNTIMES)
+    assert names
+    return [RUNTIMES[name].load(quantized, threads=1) for name in names]
+
+
+def test_outputs_stay_close_in_every_runtime_that_it_is_for(sessions: list[Session], exported, context) -> None:
     for images, _ in context.task.batches("validation"):
         expected = exported.model(images)
-        error = (session.run(to_feed(images)) - expected).abs().max()
-        assert error < 0.05 * expected.abs().max()
+        for session in sessions:
+            error = (session.run(to_feed(images)) - expected).abs().max()
+            assert error < 0.05 * expected.abs().max()
 
 
-def test_any_batch_size_runs(quantized: Path) -> None:
-    session = OnnxRuntime().load(quantized, threads=1)
-    assert [len(session.run(to_feed(torch.zeros(size, 1, 8, 8)))) for size in (1, 7)] == [1, 7]
+def test_any_batch_size_runs(sessions: list[Session]) -> None:
+    for session in sessions:
+        assert [len(session.run(to_feed(torch.zeros(size, 1, 8, 8)))) for size in (1, 7)] == [1, 7]
 
 
 def test_the_same_input_gives_the_same_bytes(
