@@ -5,10 +5,11 @@ from functools import reduce
 from operator import or_
 
 from pipelines.errors import TrialFailed
-from pipelines.meters.accuracy import Accuracy, accuracy
+from pipelines.meters.accuracy import Accuracy, accuracy, wilson
 from pipelines.meters.latency import Latency
 from pipelines.meters.measurement import Interval, Measurement
 from pipelines.meters.meter import Direction, Meter, Metric, Subject
+from pipelines.meters.score import Score, score_split
 from pipelines.meters.size import Size
 
 METERS: tuple[Meter, ...] = (Accuracy(), Latency(), Size())
@@ -40,8 +41,11 @@ __all__ = [
     "Measurement",
     "Meter",
     "Metric",
+    "Score",
     "Size",
     "Subject",
     "accuracy",
     "measure",
+    "score_split",
+    "wilson",
 ]

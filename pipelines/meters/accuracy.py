@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -52,3 +53,15 @@ def accuracy(session: Session, task: Task, split: Split) -> float:
     if not count:
         raise TrialFailed(f"the {split} split has no batches")
     return total / count
+
+
+def wilson(successes: float, n: int) -> tuple[float, float]:
+    """The 95 % confidence interval of a share of which `successes` of `n` were seen.
+
+    Source: E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
+    """
+    z = 1.959964
+    share = successes / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
