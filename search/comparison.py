@@ -120,9 +120,11 @@ def comparison_annotation(sweep: Sweep, comparison: Comparison) -> Annotation:
     target = campaign.target
     own = target == sweep.config.target
     where = "" if own else f"{target.runtime}-{target.device}-b{target.batch}-t{target.threads}/"
+    names = [objective.name for objective in comparison.objectives]  # the files have the others
     metrics = {
-        trial.number: {f"remeasured/{where}{name}": value for name, value in trial.metrics.items()}
+        trial.number: {f"remeasured/{where}{name}": trial.metrics[name] for name in names}
         for trial in comparison.now
+        if trial.metrics
     }
     data = json.dumps(comparison_json(comparison), indent=1, ensure_ascii=False)
     files = {

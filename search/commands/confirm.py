@@ -122,4 +122,4 @@ def _cell(found: Confirmation, trial: Trial, name: str) -> str:
     mean, spread = found.mean(trial.number, name), found.spread(trial.number, name)
     if mean is None:
         return f"{number(trial.metrics[name])} → ?"
-    return f"{number(trial.metrics[name])} → {number(mean)}" + (f" ± {number(spread)}" if spread is not None else "")
+    return f"{number(trial.metrics[name])} → {number(mean)}" + (f" ± {spread:.2g}" if spread is not None else "")

@@ -1,4 +1,5 @@
 import copy
+import io
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from mlflow.tracking import MlflowClient
+from rich.console import Console
 
 from pipelines import STEPS, Outcome, StageRun, TrialFailed
 from pipelines.meters import Measurement
@@ -199,3 +201,9 @@ def cli_run(
 
     yield run
     signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def console() -> Console:
+    """A console whose text can be read: ``console.file.getvalue()``."""
+    return Console(file=io.StringIO(), width=200)
