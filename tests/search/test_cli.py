@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["validate", "run", "status", "front", "pick", "trial", "ui"]
+COMMANDS = ["validate", "run", "status", "front", "measure", "confirm", "pick", "trial", "ui"]
 HEAVY = ["torch", "ray", "optuna", "mlflow", "onnxruntime", "pandas", "matplotlib"]
 HELP = """
 import sys
@@ -98,6 +98,11 @@ def test_a_task_that_cannot_work_is_told_before_anything_starts(
         ["pick", "nothing", "--minimize", "size_mb", "--knee"],
         ["pick", "nothing", "--register", "name"],
         ["front", "nothing", "--colour"],
+        ["measure", "nothing"],
+        ["measure", "nothing", "--batch", "0"],
+        ["confirm", "nothing"],
+        ["confirm", "nothing", "--seeds", "0"],
+        ["confirm", "nothing", "--trials", "first"],
         ["ui", "--port", "0"],
     ],
 )

@@ -16,52 +16,6 @@ from search.saved import stored_evaluator
 from search.sweep import run_sweep
 from search.table import score_cells
 
-GUARDED = """
-import torch
-from torch import nn
-
-OPENED = []
-
-
-class Guarded:
-    def __init__(self, may_open=False):
-        self.may_open = may_open
-
-    def teacher(self):
-        return nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
-
-    def student(self, depth):
-        return nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
-
-    def batches(self, split):
-        OPENED.append(split)
-        if split == "test" and not self.may_open:
-            raise LookupError("a search never sees the test split")
-        inputs = torch.linspace(-1, 1, 64).reshape(16, 4)
-        return [(inputs, (inputs.sum(dim=1) > 0).long())]
-
-    def example_input(self):
-        return torch.zeros(1, 4)
-"""
-
-
-@pytest.fixture
-def guarded(tmp_path, monkeypatch, make_config):
-    """A sweep of a task that may or may not be asked for its test split."""
-    (tmp_path / "guarded_task.py").write_text(GUARDED, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    return lambda may_open=False: make_config(
-        task={"use": "guarded_task:Guarded", "args": {"may_open": may_open}},
-        training={"teacher_epochs": 1, "student_epochs": 1, "finetune_epochs": 0},
-        space={
-            "student": {"depth": ["none", 1]},
-            "distillation": {"alpha": [0.0]},
-            "pruning": {"method": ["none"]},
-            "quantization": {"scheme": ["none"]},
-        },
-        search={"trials": 2},
-    )
-
 
 def test_no_code_path_lets_the_search_see_the_test_split(guarded, with_mlflow, console) -> None:
     """Searching, measuring again and confirming work where the test split raises; only `hold_out` meets the guard."""
