@@ -9,7 +9,7 @@ from search.annotation import Annotation, annotate
 from search.campaign import Campaign
 from search.comparison import compare, comparison_annotation
 from search.evidence import Evidence
-from search.remeasurement import Told, remeasure, subjects
+from search.remeasurement import Told, affordable_passes, remeasure, subjects
 from search.saved import Sweep, stored_evaluator
 from search.trial import Evaluate, Trial
 from search.workspace import Workspace
@@ -26,7 +26,8 @@ def settle(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Evalu
     if sweep.config.search.remeasure and not _is_settled(sweep, evidence.campaign):
         trials = subjects(sweep, evidence.near)
         console.print(f"measuring {len(trials)} files of the front, near it and the baseline again, side by side")
-        campaign = remeasure(trials, evaluate or stored_evaluator(sweep, workspace), sweep.config.target)
+        work, passes = evaluate or stored_evaluator(sweep, workspace), affordable_passes(trials, sweep)
+        campaign = remeasure(trials, work, sweep.config.target, passes=passes)
         campaign.write(folder.measurements)
         evidence = Evidence.of(sweep, folder)
         added = comparison_annotation(sweep, compare(sweep, campaign))

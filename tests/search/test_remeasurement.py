@@ -1,10 +1,11 @@
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from pipelines import Outcome, StageRun, Target, TrialFailed
 from pipelines.meters import Measurement
-from search.remeasurement import PASSES, combine, remeasure, subjects
+from search.remeasurement import PASSES, affordable_passes, combine, remeasure, subjects
 from search.saved import Sweep
 from search.standing import Standing
 from search.trial import Result
@@ -88,3 +89,26 @@ def test_the_front_what_is_near_it_and_the_baseline_are_measured(config, make_tr
     assert [trial.number for trial in sweep.standing.front.members] == [1, 4]
     assert [trial.number for trial in subjects(sweep, [trials[2]])] == [0, 1, 2, 4]
     assert [trial.number for trial in subjects(sweep, [], everything=True)] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("measuring_s", "building_s", "passes"),
+    [(1.0, 10.0, PASSES), (1000.0, 10.0, 1), (1000.0, 90_000.0, PASSES)],
+    ids=["seconds", "long", "long, but little beside the search"],
+)
+def test_what_takes_long_is_measured_once(config, make_trial, measuring_s, building_s, passes) -> None:
+    trials = []
+    for number in range(3):
+        stages = (StageRun("teacher", "t", 5.0, True), StageRun("distil", "d", building_s, False))
+        trial = make_trial(number, (0.9, 4.0, 2.0))
+        finished = trial.result.started + measuring_s + building_s
+        trials.append(trial.finish(replace(trial.result, finished=finished, stages=stages)))
+    sweep = Sweep(config, tuple(trials), Standing.of(trials, config))
+    assert affordable_passes(trials, sweep) == passes
+    assert affordable_passes([], sweep) == PASSES
+
+
+def test_the_number_of_passes_can_be_told(trials) -> None:
+    seen = []
+    remeasure(trials, lambda recipe: Outcome(Measurement({}), (seen.append(recipe),), "m"), Target(), passes=1)
+    assert len(seen) == 3
