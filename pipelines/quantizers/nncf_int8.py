@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import onnx
 
 from pipelines.errors import TrialFailed
-from pipelines.extra import missing
+from pipelines.extra import missing, without_telemetry
 from pipelines.runtimes import Feed
 from spaces import Parameter, Params
 
@@ -35,8 +34,7 @@ class NncfInt8:
         batches = list(calibration())
         if not batches:
             raise TrialFailed("the calibration split has no batches")
-        # NNCF reports its use over the network, unless this tells it that no person is there.
-        os.environ.setdefault("NNCF_CI", "1")
+        without_telemetry()
         with redirect_stdout(io.StringIO()):  # where its progress and remarks go
             import nncf
 

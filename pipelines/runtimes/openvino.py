@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipelines.errors import TrialFailed
-from pipelines.extra import missing
+from pipelines.extra import missing, without_telemetry
 from pipelines.runtimes.runtime import OUTPUT, Feed
 
 OPTIONS = {
@@ -33,6 +33,7 @@ class OpenVino:
         """See `Runtime.load`."""
         if problem := missing(self.packages):
             raise TrialFailed(problem)
+        without_telemetry()
         import openvino
 
         core = openvino.Core()
