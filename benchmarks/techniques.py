@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines import RUNTIMES, STEPS, Evaluator, Target, Training, TrialFailed
-from pipelines.meters import accuracy
+from pipelines.meters import score_split
 from spaces import Recipe
 
 ANCHORS = {"Deep Compression: 39×, error ≤ 0.80 %": (39, 0.0080), "soft weight sharing: 162×, ≤ 1.00 %": (162, 0.0100)}
@@ -132,7 +132,7 @@ def measure(name: str, evaluator: Evaluator) -> Row:
     try:
         outcome = evaluator(recipe)
         session = RUNTIMES["onnxruntime"].load(evaluator.build(recipe).file, 1)
-        test = accuracy(session, evaluator.task, "test")
+        test = score_split(session, evaluator.task, "test").accuracy
     except TrialFailed as failed:
         return Row(name, evaluator.seed, {}, 0.0, failed.reason)
     seconds = sum(stage.seconds for stage in outcome.stages if not stage.reused)

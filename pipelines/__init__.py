@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Section, Target, Training
     from pipelines.stages import STEPS
     from pipelines.store import Store
+    from pipelines.suitability import runtime_problem, scheme_problem
     from pipelines.task import BUILT_IN, Batch, Inputs, Split, Task, load_task
 
 _MODULES = {
@@ -29,6 +30,7 @@ _MODULES = {
     "settings": ("Section", "Target", "Training"),
     "stages": ("STEPS",),
     "store": ("Store",),
+    "suitability": ("runtime_problem", "scheme_problem"),
     "task": ("BUILT_IN", "Batch", "Inputs", "Split", "Task", "load_task"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
@@ -66,4 +68,6 @@ __all__ = [
     "TrialFailed",
     "load_task",
     "run_recipe",
+    "runtime_problem",
+    "scheme_problem",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pipelines.meters import Measurement, Subject, measure
 from pipelines.pipeline import Built, StageRun, run_recipe
 from pipelines.runtimes import RUNTIMES
 from pipelines.settings import Target, Training
+from pipelines.stages import MODEL
 from pipelines.store import Store
 from pipelines.task import Task, fingerprint, load_task
 from spaces import Recipe
@@ -55,6 +56,8 @@ class Evaluator:
         device: Where to train; cuda if this process sees a GPU, when None.
         accuracy_floor: The sweep's lower bound on accuracy, if it has one.
         required: Optional metrics without which a trial is of no use to the sweep.
+        stored: The stages of recipes whose files exist, by the recipe's digest: such a file is taken as it is, also
+            where other versions of the libraries would now give it another key, and built again only if it is lost.
     """
 
     use: str
@@ -66,6 +69,7 @@ class Evaluator:
     device: str | None = None
     accuracy_floor: float | None = None
     required: tuple[str, ...] = ()
+    stored: Mapping[str, tuple[StageRun, ...]] = field(default_factory=dict)
 
     def __call__(self, recipe: Recipe) -> Outcome:
         """Build `recipe` and measure the file.
@@ -94,7 +98,10 @@ class Evaluator:
 
     def build(self, recipe: Recipe) -> Built:
         """The file that `recipe` describes, from the store where it can be."""
-        return run_recipe(recipe, self.context, Store(self.store))
+        stages, store = self.stored.get(recipe.digest), Store(self.store)
+        if stages and (folder := store.get(stages[-1].key)):
+            return Built(folder / MODEL, tuple(replace(stage, reused=True) for stage in stages))
+        return run_recipe(recipe, self.context, store)
 
     @cached_property
     def task(self) -> Task:

@@ -106,6 +106,40 @@ def front(
     command(sweep, json, csv, plot)
 
 
+@app.command(epilog="Example: paredown measure digits --runtime openvino --batch 8")
+def measure(
+    sweep: Name,
+    all: Annotated[
+        bool, typer.Option("--all", help="Every complete trial, not only the front and what is near.")
+    ] = False,
+    runtime: Annotated[str | None, typer.Option(metavar="NAME", help="Another runtime.", show_default=False)] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Another batch size.", show_default=False)] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Other threads per call.", show_default=False)] = None,
+    test: Annotated[bool, typer.Option("--test", help="Open the test split for every member of the front.")] = False,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as CSV.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure the front's files again, side by side, here and now, for this target or another; nothing is trained."""
+    from search.commands.measure import measure as command
+
+    command(sweep, all, runtime, batch, threads, test, json, csv)
+
+
+@app.command(epilog="Example: paredown confirm digits --seeds 3 --trials 12 --trials 17")
+def confirm(
+    sweep: Name,
+    seeds: Annotated[int, typer.Option(min=1, help="With how many other seeds.")] = 3,
+    trials: Annotated[
+        list[int] | None, typer.Option(metavar="N", help="Which trials, may be repeated; the front's, when absent.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make the front's members again from the beginning with other seeds, and show which are more than luck."""
+    from search.commands.confirm import confirm as command
+
+    command(sweep, seeds, trials or [], json)
+
+
 @app.command(epilog='Example: paredown pick digits --where "accuracy>=0.97" --minimize latency_ms --export out/')
 def pick(
     sweep: Name,

@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from pipelines import METRICS, RUNTIMES, STEPS, Section, Target, Training
+from pipelines import METRICS, STEPS, Section, Target, Training, runtime_problem, scheme_problem
 from pipelines.meters import Direction
 from search.objective import Constraint, Objective, lower_bound
 from spaces import InputError, Problem, SearchSpace, digest, illegal
@@ -37,11 +37,13 @@ class SearchSection(Section):
         sampler: Who suggests; see `search.sampler`.
         trials: How many recipes are tried in all, the uncompressed teacher included.
         seed: Of the sampler and of every training.
+        remeasure: Whether the front is measured again when the search has ended; see `search.remeasurement`.
     """
 
     sampler: Literal["tpe", "nsga2", "random"] = "tpe"
     trials: Annotated[int, Field(ge=1)] = 40
     seed: Annotated[int, Field(ge=0)] = 0
+    remeasure: bool = True
 
 
 class ClusterSection(Section):
@@ -177,14 +179,15 @@ def parse_config(raw: Mapping[str, Any]) -> SweepConfig:
     if isinstance(name, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         problems.append(Problem("sweep", f"{name!r} is not a name; use letters, digits, '.', '_' and '-'"))
     runtime = target.get("runtime", "onnxruntime") if isinstance(target, Mapping) else "onnxruntime"
-    if isinstance(runtime, str) and runtime not in RUNTIMES:
-        problems.append(Problem("target.runtime", illegal(runtime, list(RUNTIMES))))
+    if isinstance(runtime, str) and (message := runtime_problem(runtime)):
+        problems.append(Problem("target.runtime", message))
     objectives = _objectives(raw.get("objectives"), problems)
     constraints = _constraints(raw.get("constraints"), problems)
     space = None
     if "space" in raw:
         try:
             space = SearchSpace.parse(raw["space"], STEPS)
+            problems += _unsuited(space, str(runtime))
         except InputError as error:
             problems += error.problems
     if space and "if-needed" in space.axis("pruning.finetune").values and lower_bound(constraints, "accuracy") is None:
@@ -205,6 +208,15 @@ def parse_config(raw: Mapping[str, Any]) -> SweepConfig:
         file.cluster,
         file.tracking,
     )
+
+
+def _unsuited(space: SearchSpace, runtime: str) -> list[Problem]:
+    """The quantization schemes that the target cannot use."""
+    if runtime_problem(runtime):
+        return []
+    name = "quantization.scheme"
+    found = (scheme_problem(str(scheme), runtime) for scheme in space.axis(name).values)
+    return [Problem(f"space.{name}", message) for message in found if message]
 
 
 def _objectives(given: object, problems: list[Problem]) -> tuple[Objective, ...]:
@@ -321,6 +333,8 @@ def _problem(detail: ErrorDetails) -> Problem:
             return Problem(where, f"{value!r} is not a whole number")
         case "float_type":
             return Problem(where, f"{value!r} is not a number")
+        case "bool_type":
+            return Problem(where, f"{value!r} is neither true nor false")
         case "string_type":
             return Problem(where, f"{value!r} is not text")
         case "model_type" | "dict_type":

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from search.source import TrialSource
+from search.source import Source
 from search.trial import Evaluate, run_trial
 
 
 class Executor(Protocol):
     """Takes trials from a source until it has no more."""
 
-    def run(self, source: TrialSource, evaluate: Evaluate, results: Path) -> None:
+    def run(self, source: Source, evaluate: Evaluate, results: Path) -> None:
         """Run every trial that `source` gives.
 
         Args:
@@ -28,7 +28,7 @@ class Executor(Protocol):
 class InlineExecutor:
     """Runs trials one after the other in this process: for tests and for debugging."""
 
-    def run(self, source: TrialSource, evaluate: Evaluate, results: Path) -> None:
+    def run(self, source: Source, evaluate: Evaluate, results: Path) -> None:
         """See `Executor.run`."""
         while trial := source.next():
             result = run_trial(trial.number, trial.recipe, evaluate)

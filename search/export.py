@@ -5,59 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from pipelines import RUNTIMES, Evaluator
-from pipelines.meters import accuracy
+from pipelines import RUNTIMES
 from search.config import SweepConfig
 from search.errors import SweepError
+from search.held_out import HeldOut
 from search.trial import Trial
 from spaces import InputError
 
 LIBRARIES = ("torch", "onnx", "onnxruntime", "torch-pruning", "paredown")
-
-TOLERANCE = 1e-6
-"""How far the accuracy of the reloaded file may be from the measured one: it is the same file, data and runtime."""
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """A file's accuracy, reloaded.
-
-    Attributes:
-        validation: On the split that the search saw.
-        test: On the split that nothing has seen.
-    """
-
-    validation: float
-    test: float
-
-
-def hold_out(config: SweepConfig, trial: Trial, evaluator: Evaluator) -> tuple[Path, HeldOut]:
-    """Open the test split for the one trial that was picked.
-
-    Returns:
-        The trial's file, rebuilt if the store has lost it, and its accuracies when reloaded in a fresh session.
-
-    Raises:
-        SweepError: the reloaded file does not score what the sweep measured.
-    """
-    file = evaluator.build(trial.recipe).file
-    session = RUNTIMES[config.target.runtime].load(file, config.target.threads)
-    result = HeldOut(accuracy(session, evaluator.task, "validation"), accuracy(session, evaluator.task, "test"))
-    measured = trial.metrics["accuracy"]
-    if abs(result.validation - measured) > TOLERANCE:
-        raise SweepError(
-            f"the reloaded file has a validation accuracy of {result.validation:.6f}, but the sweep measured "
-            f"{measured:.6f}: the data, the library versions or the machine have changed since; "
-            f"measure again with: paredown run CONFIG --fresh"
-        )
-    return file, result
 
 
 def export(config: SweepConfig, trial: Trial, reason: str, file: Path, held_out: HeldOut, folder: Path) -> None:
@@ -97,7 +60,12 @@ def _manifest(
         "seed": config.search.seed,
         "target": config.target.model_dump(),
         "metrics": dict(trial.metrics),
-        "validation_accuracy": held_out.validation,
-        "test_accuracy": held_out.test,
-        "versions": {name: version(name) for name in LIBRARIES},
+        "validation_accuracy": held_out.validation.accuracy,
+        "test_accuracy": held_out.test.accuracy,
+        "held_out": {
+            "validation": asdict(held_out.validation),
+            "test": asdict(held_out.test),
+            "opened": datetime.fromtimestamp(held_out.opened, UTC).isoformat(timespec="seconds"),
+        },
+        "versions": {name: version(name) for name in (*LIBRARIES, *RUNTIMES[config.target.runtime].packages)},
     }

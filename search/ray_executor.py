@@ -26,7 +26,7 @@ from ray.tune.search import Searcher
 
 from search.config import ClusterSection
 from search.errors import SweepError
-from search.source import TrialSource
+from search.source import Source
 from search.trial import Evaluate, Result, Trial, run_trial
 
 DIED = (
@@ -46,7 +46,7 @@ class RayExecutor:
     def __init__(self, cluster: ClusterSection, scratch: Path) -> None:
         self._cluster, self._scratch = cluster, scratch
 
-    def run(self, source: TrialSource, evaluate: Evaluate, results: Path) -> None:
+    def run(self, source: Source, evaluate: Evaluate, results: Path) -> None:
         """See `Executor.run`.
 
         Raises:
@@ -154,14 +154,14 @@ class Worker(tune.Trainable):  # type: ignore[misc]
 
 
 class StudySearcher(Searcher):  # type: ignore[misc]
-    """Ray Tune's view of a `TrialSource`. Nothing is kept here: results are read from what workers wrote down.
+    """Ray Tune's view of a `Source`. Nothing is kept here: results are read from what workers wrote down.
 
     Args:
         source: Gives trials and takes results.
         results: Where workers write.
     """
 
-    def __init__(self, source: TrialSource, results: Path) -> None:
+    def __init__(self, source: Source, results: Path) -> None:
         super().__init__(metric="number", mode="min")
         self._source, self._results = source, results
         self._by_tune_id: dict[str, Trial] = {}

@@ -11,7 +11,9 @@ from typing import Any
 import pandas as pd
 
 from search.config import SweepConfig
+from search.evidence import Evidence
 from search.front import ParetoFront
+from search.held_out import fronts_on_test, on_test
 from search.standing import Standing
 from search.table import number as formatted
 from search.trial import Trial
@@ -38,19 +40,22 @@ def front_csv(front: ParetoFront, path: Path) -> None:
     table(front.members).to_csv(path, index=False)
 
 
-def front_json(config: SweepConfig, standing: Standing) -> dict[str, Any]:
+def front_json(config: SweepConfig, standing: Standing, evidence: Evidence | None = None) -> dict[str, Any]:
     """The front as plain data, for ``paredown front --json`` and notebooks."""
-    return {
+    data = {
         "sweep": config.sweep,
         "objectives": {objective.name: objective.direction for objective in config.objectives},
         "constraints": [str(constraint) for constraint in config.constraints],
         "hypervolume": standing.hypervolume,
-        "baseline": trial_json(standing.baseline) if standing.baseline else None,
-        "front": [trial_json(trial) for trial in standing.front.members],
+        "baseline": trial_json(standing.baseline, evidence) if standing.baseline else None,
+        "front": [trial_json(trial, evidence) for trial in standing.front.members],
     }
+    if evidence:
+        data["near"] = [trial_json(trial, evidence) for trial in evidence.near]
+    return data
 
 
-def trial_json(trial: Trial) -> dict[str, Any]:
+def trial_json(trial: Trial, evidence: Evidence | None = None) -> dict[str, Any]:
     """A trial as plain data."""
     return {
         "trial": trial.number,
@@ -61,30 +66,71 @@ def trial_json(trial: Trial) -> dict[str, Any]:
         "metrics": dict(trial.metrics),
         **({"intervals": dict(trial.result.intervals), "facts": dict(trial.result.facts)} if trial.result else {}),
         **({"reason": trial.result.reason} if trial.result and trial.result.reason else {}),
+        **(_known(trial, evidence) if evidence else {}),
     }
 
 
-def front_page(config: SweepConfig, standing: Standing, trials: Sequence[Trial]) -> str:
+def _known(trial: Trial, evidence: Evidence) -> dict[str, Any]:
+    """What the evidence says of a trial, as plain data."""
+    known: dict[str, Any] = {"p_front": evidence.membership[trial.number]}
+    if again := evidence.remeasured(trial.number):
+        known["remeasured"] = {"metrics": dict(again.metrics), "intervals": dict(again.intervals)}
+    if found := evidence.held_out.get(trial.number):
+        known["held_out"] = found.to_json()
+    return known
+
+
+def front_page(
+    config: SweepConfig, standing: Standing, trials: Sequence[Trial], evidence: Evidence | None = None
+) -> str:
     """The front as an interactive page: one file of some kilobytes that needs no network."""
-    members = {trial.number for trial in standing.front.members}
     data = {
         "sweep": config.sweep,
         "objectives": [{"name": o.name, "direction": o.direction} for o in config.objectives],
         "hypervolume": standing.hypervolume,
         "trials": [
-            {
-                "number": trial.number,
-                "label": trial.label,
-                "front": trial.number in members,
-                "metrics": {name: float(f"{value:.6g}") for name, value in trial.metrics.items()},
-            }
+            {"front": trial.number in standing.front, **_mark(trial, evidence)}
             for trial in trials
             if trial.state == "complete"
         ],
+        **_test_fronts(config, standing, evidence),
     }
     template = resources.files("search").joinpath("page.html").read_text(encoding="utf-8")
     # Within a script element, "</script" would end it and "<!--" begin a comment.
     return template.replace("/*DATA*/null", json.dumps(data).replace("<", "\\u003c"))
+
+
+def _mark(trial: Trial, evidence: Evidence | None) -> dict[str, Any]:
+    """A trial as the page draws it; what is not known is left out."""
+    again = evidence.remeasured(trial.number) if evidence else None
+    measured = again or trial.result
+    mark: dict[str, Any] = {
+        "number": trial.number,
+        "label": trial.label,
+        "metrics": {name: _short(value) for name, value in trial.metrics.items()},
+    }
+    if measured and measured.intervals:
+        mark["intervals"] = {name: [_short(end) for end in ends] for name, ends in measured.intervals.items()}
+    if again:
+        mark["again"] = {name: _short(value) for name, value in again.metrics.items()}
+    if evidence and (chance := evidence.membership[trial.number]):
+        mark["p"] = chance
+    if evidence and (found := evidence.held_out.get(trial.number)):
+        mark["test"] = {"accuracy": _short(found.test.accuracy), "interval": found.test.interval}
+    return mark
+
+
+def _test_fronts(config: SweepConfig, standing: Standing, evidence: Evidence | None) -> dict[str, Any]:
+    """The optimistic and the pessimistic front on the test split, if that was opened for every member."""
+    opened, members = (evidence.held_out if evidence else {}), standing.front.members
+    if not members or "accuracy" not in members[0].metrics or any(trial.number not in opened for trial in members):
+        return {}
+    best, worst = fronts_on_test([on_test(trial, opened[trial.number]) for trial in members], config.objectives)
+    return {"optimistic": best, "pessimistic": worst}
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")
 
 
 def note(config: SweepConfig, standing: Standing) -> str:

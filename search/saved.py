@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
-from pipelines import Evaluator
+from pipelines import Evaluator, StageRun
+from pipelines.stages import STAGES
 from search.config import SweepConfig, load_config
 from search.objective import lower_bound
 from search.standing import Standing
@@ -55,3 +57,20 @@ def sweep_evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
         accuracy_floor=lower_bound(config.constraints, "accuracy"),
         required=config.optional_metrics,
     )
+
+
+def stored_evaluator(sweep: Sweep, workspace: Workspace) -> Evaluator:
+    """The same for after the search: the files of `sweep` are taken from the store as they are, not built again."""
+    return replace(sweep_evaluator(sweep.config, workspace), stored=_stored(sweep.trials))
+
+
+def _stored(trials: Iterable[Trial]) -> Mapping[str, tuple[StageRun, ...]]:
+    """The stages of each recipe whose file was made, by the recipe's digest."""
+    made = {trial.recipe.digest: (trial, trial.result.stages) for trial in trials if trial.result and trial.metrics}
+    stored = {digest: stages for digest, (_, stages) in made.items()}
+    for trial, stages in made.values():
+        # A last step that is one stage of a file has its parent's file right before it.
+        work = STAGES[trial.recipe.steps[-1].name](trial.recipe.steps[-1].params) if trial.recipe.steps else ()
+        if len(work) == 1 and work[0][0].form == "file" and len(stages) > 1:
+            stored.setdefault(trial.recipe.parent().digest, stages[:-1])
+    return stored

@@ -24,6 +24,27 @@ class Observer(Protocol):
         """`trial` has ended."""
 
 
+class Source(Protocol):
+    """What an executor takes trials from and gives results to."""
+
+    def next(self) -> Trial | None:
+        """The next trial to run, or None if there is none to give out."""
+
+    def finish(self, result: Result) -> None:
+        """Take a result from a worker."""
+
+    def lose(self, trial: Trial, reason: str, now: float) -> None:
+        """A worker died over `trial`: it will be given out once more, then it has failed with `reason`."""
+
+    @property
+    def out(self) -> tuple[Trial, ...]:
+        """The trials that were given out and have not come back."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether everything that was asked for has finished, or nothing is left to try."""
+
+
 class TrialSource:
     """Gives out trials until as many have finished as were asked for.
 

@@ -193,7 +193,7 @@ class _Projection:
     def open(cls, client: MlflowClient, config: SweepConfig, workspace: Workspace, study_id: str) -> _Projection:
         """Find the runs of the study, or make the parent."""
         experiment = experiment_id(client, config, workspace)
-        runs = _search(client, experiment, f"tags.`{STUDY}` = '{study_id}'")
+        runs = find_runs(client, experiment, f"tags.`{STUDY}` = '{study_id}'")
         parent = next((run for run in runs if PARENT not in run.data.tags), None)
         if parent is None:
             tags = {STUDY: study_id, "mlflow.runName": config.sweep, "paredown.sweep": config.sweep}
@@ -305,7 +305,8 @@ class _Projection:
         self._client.set_terminated(self._parent.info.run_id, status)
 
 
-def _search(client: MlflowClient, experiment: str, condition: str) -> list[Run]:
+def find_runs(client: MlflowClient, experiment: str, condition: str) -> list[Run]:
+    """Every run of the experiment that meets the condition."""
     runs: list[Run] = []
     token: str | None = None
     while True:

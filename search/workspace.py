@@ -105,6 +105,21 @@ class SweepFolder:
         """What Ray Tune writes; nothing in it is ever read back."""
         return self.path / "ray"
 
+    @property
+    def measurements(self) -> Path:
+        """What was measured after the search, one file for each campaign."""
+        return self.path / "measurements"
+
+    @property
+    def held_out(self) -> Path:
+        """What the test split said, one file for each trial for which it was opened."""
+        return self.path / "test"
+
+    @property
+    def confirm(self) -> Path:
+        """What came of trials that were run again with other seeds: a folder for each seed."""
+        return self.path / "confirm"
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the sweep: one driver at a time. The lock goes with the process, however that ends.

@@ -8,7 +8,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-REQUIREMENTS = [Requirement(line) for line in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"])]
+EXTRAS = PROJECT["optional-dependencies"]
+REQUIREMENTS = [Requirement(line) for lines in (PROJECT["dependencies"], *EXTRAS.values()) for line in lines]
 LINES = [line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
 PINS = {canonicalize_name(pin.name): pin for pin in map(Requirement, LINES)}
 
@@ -28,3 +29,8 @@ def test_every_line_is_one_exact_pin_of_a_public_version() -> None:
 
 def test_torch_is_pinned_without_a_build() -> None:
     assert str(PINS["torch"].specifier) == "==2.13.0"
+
+
+def test_every_extra_is_installed_by_make_so_that_its_tests_run() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.findall(r"-e '\.\[(.*)\]'", makefile) == [",".join(sorted(EXTRAS))]

@@ -5,12 +5,13 @@ from functools import reduce
 from operator import or_
 
 from pipelines.errors import TrialFailed
-from pipelines.meters.accuracy import Accuracy, accuracy, mean_interval, scores
+from pipelines.meters.accuracy import Accuracy, mean_interval, scores
 from pipelines.meters.energy import Energy
 from pipelines.meters.latency import Latency
 from pipelines.meters.measurement import Interval, Measurement
 from pipelines.meters.memory import Memory
 from pipelines.meters.meter import Direction, Meter, Metric, Subject
+from pipelines.meters.score import Score, score_split
 from pipelines.meters.size import Size
 from pipelines.meters.work import Work
 
@@ -47,11 +48,12 @@ __all__ = [
     "Memory",
     "Meter",
     "Metric",
+    "Score",
     "Size",
     "Subject",
     "Work",
-    "accuracy",
     "mean_interval",
     "measure",
+    "score_split",
     "scores",
 ]

@@ -43,15 +43,6 @@ class Accuracy:
         return scores(session, subject.task, "validation", between=subject.lease.give_way)
 
 
-def accuracy(session: Session, task: Task, split: Split) -> float:
-    """The mean of the task's score over `split`.
-
-    Raises:
-        TrialFailed: an output is not finite, or the split is empty.
-    """
-    return float(scores(session, task, split).mean())
-
-
 def scores(session: Session, task: Task, split: Split, between: Callable[[], None] = lambda: None) -> np.ndarray:
     """The task's score of every example of `split`, shape (examples,); `between` is called after each batch.
 

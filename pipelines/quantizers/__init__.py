@@ -4,6 +4,7 @@ from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.cluster import Cluster
 from pipelines.quantizers.dynamic_int8 import DynamicInt8
 from pipelines.quantizers.fp16 import Fp16
+from pipelines.quantizers.nncf_int8 import NncfInt8
 from pipelines.quantizers.qat_int8 import QatInt8
 from pipelines.quantizers.quantizer import Quantizer
 from pipelines.quantizers.static_int8 import StaticInt8
@@ -12,7 +13,16 @@ from pipelines.quantizers.weight_int8 import WeightInt8
 
 QUANTIZERS: dict[str, Quantizer] = {
     quantizer.name: quantizer
-    for quantizer in (Fp16(), DynamicInt8(), StaticInt8(), QatInt8(), WeightInt8(), WeightInt4(), Cluster())
+    for quantizer in (
+        Fp16(),
+        DynamicInt8(),
+        StaticInt8(),
+        QatInt8(),
+        WeightInt8(),
+        WeightInt4(),
+        Cluster(),
+        NncfInt8(),
+    )
 }
 
 __all__ = [
@@ -21,6 +31,7 @@ __all__ = [
     "Cluster",
     "DynamicInt8",
     "Fp16",
+    "NncfInt8",
     "QatInt8",
     "Quantizer",
     "StaticInt8",

@@ -38,6 +38,7 @@ class Cluster:
     name = "cluster"
     parameters: tuple[Parameter, ...] = (BITS, KEEP_FLOAT)
     aware = False
+    runtimes: tuple[str, ...] = ("onnxruntime",)  # which alone unpacks the functions in the file
 
     def problem(self, model: nn.Module) -> str | None:
         """See `Quantizer.problem`."""

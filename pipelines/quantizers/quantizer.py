@@ -19,6 +19,10 @@ class Quantizer(Protocol):
         name: The value of ``quantization.scheme`` that selects it.
         parameters: What it can be told, beyond the scheme; the same parameter may serve several schemes.
         aware: Whether the network is trained, before its export, with the rounding that this scheme will apply.
+
+    Optional attributes, see `pipelines.suitability`:
+        ``runtimes``: the names of the only runtimes that its files are for; any, when absent.
+        ``packages``: the optional packages that it needs, whose versions change its result.
     """
 
     name: str

@@ -1,8 +1,9 @@
 """Runtimes that execute an exported file. A new one is a file here with a `Runtime`, and its line in `RUNTIMES`."""
 
 from pipelines.runtimes.onnx_runtime import OnnxRuntime
+from pipelines.runtimes.openvino import OpenVino
 from pipelines.runtimes.runtime import OUTPUT, Feed, Runtime, Session, input_names, to_feed
 
-RUNTIMES: dict[str, Runtime] = {runtime.name: runtime for runtime in (OnnxRuntime(),)}
+RUNTIMES: dict[str, Runtime] = {runtime.name: runtime for runtime in (OnnxRuntime(), OpenVino())}
 
-__all__ = ["OUTPUT", "RUNTIMES", "Feed", "OnnxRuntime", "Runtime", "Session", "input_names", "to_feed"]
+__all__ = ["OUTPUT", "RUNTIMES", "Feed", "OnnxRuntime", "OpenVino", "Runtime", "Session", "input_names", "to_feed"]

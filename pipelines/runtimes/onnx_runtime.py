@@ -15,7 +15,7 @@ class OnnxRuntime:
     """Executes ONNX files with all graph optimisations on: below that, CNNs run at half the speed."""
 
     name = "onnxruntime"
-    libraries: tuple[str, ...] = ("onnxruntime",)
+    packages: tuple[str, ...] = ("onnxruntime",)
 
     def load(self, file: Path, threads: int) -> OnnxSession:
         """See `Runtime.load`."""

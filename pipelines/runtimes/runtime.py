@@ -46,11 +46,11 @@ class Runtime(Protocol):
 
     Attributes:
         name: The value of ``target.runtime`` that selects it.
-        libraries: The distributions whose versions go with whatever is measured in it.
+        packages: The distributions that it needs; their versions go with what is measured in it.
     """
 
     name: str
-    libraries: tuple[str, ...]
+    packages: tuple[str, ...]
 
     def load(self, file: Path, threads: int) -> Session:
         """Load `file` into a fresh session that uses `threads` threads for one call.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pipelines.context import Context
+from pipelines.extra import missing
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.quantizers.parameters import KEEP_FLOAT
 from pipelines.quantizers.preparation import prepare
@@ -38,7 +40,8 @@ class Quantize:
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        return {}
+        packages = getattr(QUANTIZERS.get(str(params.get("scheme"))), "packages", ())
+        return {name: version(name) for name in packages if missing([name]) is None}
 
     def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""

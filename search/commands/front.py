@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from search.commands.output import err, out, print_json
+from search.evidence import Evidence
 from search.plot import plot_front
 from search.report import front_csv, front_json
 from search.saved import load_sweep
 from search.table import front_table
+from search.workspace import Workspace
 from spaces import InputError
 
 
@@ -28,7 +30,9 @@ def front(name: str, as_json: bool, csv: Path | None, plot: Path | None) -> None
         except ValueError as error:
             raise InputError.at("--plot", str(error)) from error
         err().print(f"wrote {plot}")
-    if as_json:
-        print_json(front_json(sweep.config, sweep.standing))
-    elif not csv and not plot:
-        out().print(front_table(sweep.standing, sweep.config.objectives))
+    if as_json or not (csv or plot):
+        evidence = Evidence.of(sweep, Workspace.default().sweep(name))
+        if as_json:
+            print_json(front_json(sweep.config, sweep.standing, evidence))
+        else:
+            out().print(front_table(sweep.standing, sweep.config.objectives, evidence))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from search.commands.output import err, out, print_json
 from search.commands.preflight import preflight
+from search.commands.settle import settle
 from search.config import load_config
 from search.errors import SweepError
 from search.progress import LiveProgress
@@ -41,10 +42,11 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
         console.print(f"MLflow is not up to date ({sweep.tracking_problem}); {advice}", markup=False, soft_wrap=True)
     if not sweep.standing.complete:
         raise SweepError(f"all {sweep.standing.failed} trials failed:\n{_reasons(sweep)}")
+    evidence = settle(sweep, Workspace.default(), console)
     if as_json:
-        print_json(front_json(config, sweep.standing))
+        print_json(front_json(config, sweep.standing, evidence))
         return
-    out().print(front_table(sweep.standing, config.objectives))
+    out().print(front_table(sweep.standing, config.objectives, evidence))
     if sweep.standing.finished < config.search.trials:
         console.print(f"the space has no more recipes: {sweep.standing.finished} trials are all there are")
     if sweep.standing.failed:

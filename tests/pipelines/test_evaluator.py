@@ -103,3 +103,23 @@ def test_it_travels_without_what_it_loaded(evaluator: Evaluator) -> None:
     copy = pickle.loads(fresh)
     assert copy == evaluator
     assert copy.task is not evaluator.task
+
+
+def test_a_stored_file_is_taken_even_where_its_key_would_now_be_another(evaluator: Evaluator) -> None:
+    stages = evaluator(WHOLE).stages
+    other = replace(evaluator, seed=evaluator.seed + 1, stored={WHOLE.digest: stages})
+    built = other.build(WHOLE)
+    assert built.file == evaluator.build(WHOLE).file
+    assert [run.key for run in built.stages] == [run.key for run in stages]
+    assert all(run.reused for run in built.stages)
+    assert replace(other, stored={}).build(Recipe()).stages[0].reused is False
+
+
+def test_a_stored_file_that_is_lost_is_built_again(evaluator: Evaluator) -> None:
+    outcome = evaluator(WHOLE)
+    file = evaluator.build(WHOLE).file
+    before = file.read_bytes()
+    file.unlink()
+    again = replace(evaluator, stored={WHOLE.digest: outcome.stages}).build(WHOLE)
+    assert again.file.read_bytes() == before
+    assert [run.reused for run in again.stages] == [True, True, True, True, False]

@@ -1,6 +1,8 @@
 import copy
+import io
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from mlflow.tracking import MlflowClient
+from rich.console import Console
 
 from pipelines import STEPS, Outcome, StageRun, TrialFailed
 from pipelines.meters import Measurement
@@ -35,6 +38,34 @@ SMALL: Merge = {
     "objectives": {"accuracy": "maximize", "latency_ms": "minimize", "size_mb": "minimize"},
     "search": {"sampler": "random", "trials": 12, "seed": 0},
 }
+
+GUARDED = """
+import torch
+from torch import nn
+
+OPENED = []
+
+
+class Guarded:
+    def __init__(self, may_open=False):
+        self.may_open = may_open
+
+    def teacher(self):
+        return nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+
+    def student(self, depth):
+        return nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+
+    def batches(self, split):
+        OPENED.append(split)
+        if split == "test" and not self.may_open:
+            raise LookupError("a search never sees the test split")
+        inputs = torch.linspace(-1, 1, 64).reshape(16, 4)
+        return [(inputs, (inputs.sum(dim=1) > 0).long())]
+
+    def example_input(self):
+        return torch.zeros(1, 4)
+"""
 
 
 def merge(base: Merge, changes: Merge) -> dict[str, Any]:
@@ -214,3 +245,29 @@ def cli_run(
 
     yield run
     signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def console() -> Console:
+    """A console whose text can be read: ``console.file.getvalue()``."""
+    return Console(file=io.StringIO(), width=200)
+
+
+@pytest.fixture
+def guarded(tmp_path, monkeypatch, make_config):
+    """A sweep of a task that may or may not be asked for its test split; both of its trials are on the front."""
+    (tmp_path / "guarded_task.py").write_text(GUARDED, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("guarded_task", None)
+    return lambda may_open=False: make_config(
+        task={"use": "guarded_task:Guarded", "args": {"may_open": may_open}},
+        training={"teacher_epochs": 1, "student_epochs": 1, "finetune_epochs": 0},
+        space={
+            "student": {"depth": ["none", 1]},
+            "distillation": {"alpha": [0.0]},
+            "pruning": {"method": ["none"]},
+            "quantization": {"scheme": ["none"]},
+        },
+        objectives={"accuracy": "maximize", "size_mb": "minimize", "size_zstd_mb": "maximize"},
+        search={"trials": 2},
+    )

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines import METRICS
 
-COMMANDS = ["validate", "plan", "run", "status", "front", "pick", "trial", "sensitivity", "ui"]
+COMMANDS = ["validate", "plan", "run", "status", "front", "measure", "confirm", "pick", "trial", "sensitivity", "ui"]
 HEAVY = ["torch", "ray", "optuna", "mlflow", "onnxruntime", "pandas", "matplotlib"]
 HELP = """
 import sys
@@ -101,6 +101,11 @@ def test_a_task_that_cannot_work_is_told_before_anything_starts(
         ["pick", "nothing", "--minimize", "size_mb", "--knee"],
         ["pick", "nothing", "--register", "name"],
         ["front", "nothing", "--colour"],
+        ["measure", "nothing"],
+        ["measure", "nothing", "--batch", "0"],
+        ["confirm", "nothing"],
+        ["confirm", "nothing", "--seeds", "0"],
+        ["confirm", "nothing", "--trials", "first"],
         ["ui", "--port", "0"],
     ],
 )

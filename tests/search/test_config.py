@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines import extra
 from search.config import load_config, parse_config, read_yaml
 from search.objective import Constraint, Objective
 from search.saved import sweep_evaluator
@@ -43,7 +44,7 @@ def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_r
         constraints={"latency": "<= 3", "accuracy": 0.9},
         training={"student_epochs": -1, "learning_rate": 0, "teacher_epochs": 1.5},
         target={"runtime": "onnxrt", "device": "tpu", "threads": "two"},
-        search={"sampler": "tpee", "trails": 7, "trials": 0},
+        search={"sampler": "tpee", "trails": 7, "trials": 0, "remeasure": "often"},
         cluster={"cpus_per_trial": True, "gpus_per_trial": "all"},
         tracking=["mlflow"],
         notes="hello",
@@ -68,6 +69,7 @@ def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_r
         "search.sampler": ["'tpee'", "did you mean 'tpe'", "legal: tpe, nsga2, random"],
         "search.trails": ["did you mean 'trials'", "legal: sampler, trials, seed"],
         "search.trials": ["0 is out of range", ">= 1"],
+        "search.remeasure": ["'often' is neither true nor false"],
         "cluster.cpus_per_trial": ["True is not a whole number"],
         "cluster.gpus_per_trial": ["'all' is not a number"],
         "tracking": ["['mlflow'] is not a mapping", "legal keys: experiment, uri"],
@@ -176,7 +178,7 @@ def test_wrong_overrides_are_told_beside_the_other_problems(write_yaml, make_raw
     ("changes", "expected"),
     [
         ({}, []),
-        ({"search": {"trials": 99, "sampler": "tpe"}}, []),
+        ({"search": {"trials": 99, "sampler": "tpe", "remeasure": False}}, []),
         ({"cluster": {"cpus_per_trial": 2}, "tracking": {"experiment": "x"}}, []),
         ({"sweep": "other"}, []),
         ({"target": {"threads": 1}}, []),
@@ -216,3 +218,23 @@ def test_numbers_that_not_every_machine_has_may_be_optimised_and_are_known(make_
     assert config.optional_metrics == ("energy_mj",)
     assert sweep_evaluator(config, Workspace(Path("home"))).required == ("energy_mj",)
     assert parse_config(make_raw()).optional_metrics == ()
+
+
+def test_a_scheme_for_another_runtime_is_ruled_out_before_the_search(make_raw, make_config) -> None:
+    changes = {"space": {"quantization": {"scheme": ["none", "nncf-int8", "static-int8"]}}}
+    problem = problems_of(lambda: parse_config(make_raw(**changes)))["space.quantization.scheme"]
+    assert problem.startswith(
+        "'nncf-int8' is for openvino, not for onnxruntime; legal: none, fp16, dynamic-int8, static-int8, "
+    )
+    assert make_config(**changes, target={"runtime": "openvino"}).target.runtime == "openvino"
+
+
+def test_a_runtime_that_is_not_installed_is_told_with_how_to_install_it(make_raw, monkeypatch) -> None:
+    def absent(name: str) -> str:
+        raise extra.PackageNotFoundError(name)
+
+    monkeypatch.setattr(extra, "version", absent)
+    problem = problems_of(lambda: parse_config(make_raw(target={"runtime": "openvino"})))["target.runtime"]
+    assert problem == (
+        "'openvino' needs the package openvino, which is not installed; install it: pip install -e '.[openvino]'"
+    )

@@ -263,3 +263,50 @@ def test_a_cluster_that_is_not_there_is_told(sweeps) -> None:
     code, out, err = sweeps("run", sweeps.write(), "-o", "cluster.cpus_per_trial=4096")
     assert (code, out) == (1, "")
     assert "no trial fits: one needs 4096 CPU" in err
+
+
+def test_the_front_is_measured_again_after_the_search_and_for_another_runtime_without_training(finished) -> None:
+    sweeps, _, err = finished
+    assert "side by side" in err
+    front = sweeps.json("front", "tiny")["front"]
+    assert all("remeasured" in trial and 0 <= trial["p_front"] <= 1 for trial in front)
+    entries = {path.name: path.stat().st_mtime_ns for path in sweeps.workspace.store.glob("entries/*/*")}
+    data = sweeps.json("measure", "tiny", "--runtime", "openvino", "--batch", "8")
+    assert {path.name: path.stat().st_mtime_ns for path in sweeps.workspace.store.glob("entries/*/*")} == entries
+    assert {trial["trial"] for trial in front} <= {trial["trial"] for trial in data["trials"]}
+    for trial in data["trials"]:
+        assert trial["after"]["size_mb"] == trial["before"]["size_mb"]
+        assert trial["after"]["accuracy"] == pytest.approx(trial["before"]["accuracy"], abs=0.03)
+        assert trial["front"] in ("stays", "leaves", "joins", "off")
+    _, children = sweeps.runs()
+    shown = {int(run.data.tags[NUMBER]): run.data.metrics for run in children}
+    for trial in front:
+        assert shown[trial["trial"]]["p_front"] == pytest.approx(trial["p_front"])
+        assert "remeasured/latency_ms" in shown[trial["trial"]]
+        assert "remeasured/openvino-cpu-b8-t1/latency_ms" in shown[trial["trial"]]
+
+
+def test_confirming_goes_on_where_it_was_killed(finished) -> None:
+    sweeps, _, _ = finished
+    folder = sweeps.workspace.sweep("tiny").confirm
+    command = ("confirm", "tiny", "--seeds", "2", "--trials", "0", "--trials", "1")
+    driver = sweeps.start(*command)
+    deadline = time.monotonic() + 300
+    while not list(folder.glob("*/*.json")):
+        assert driver.poll() is None, driver.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    driver.kill()
+    driver.communicate()
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.json")}
+    assert 1 <= len(before) < 4
+    data = sweeps.json(*command)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert len(list(folder.glob("*/*.json"))) == 4
+    assert data["seeds"] == [1, 2]
+    for trial in data["trials"]:
+        assert set(trial["repeats"]) == {"1", "2"}
+        assert trial["mean"]["accuracy"] == pytest.approx(
+            np.mean([repeat["metrics"]["accuracy"] for repeat in trial["repeats"].values()])
+        )
+    check_complete(sweeps, 6)

@@ -1,9 +1,16 @@
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from pipelines import Target
+from pipelines.meters import Score
+from search.campaign import Campaign
+from search.evidence import Evidence
+from search.held_out import HeldOut
+from search.membership import Membership
 from search.report import front_csv, front_json, front_page, note, table
 from search.standing import Standing
 
@@ -44,8 +51,6 @@ def test_the_page_carries_its_data_and_needs_no_network(config, standing, trials
 
 @pytest.mark.parametrize("label", ["</script><script>alert(1)</script>", "<!--<script>", "a & b \"c\" 'd' \\ é·\u2028"])
 def test_no_label_can_break_out_of_the_pages_script(config, make_trial, label) -> None:
-    from dataclasses import replace
-
     trial = replace(make_trial(0, (0.9, 4.0, 2.0)), label=label)
     page = front_page(config, Standing.of([trial], config), [trial])
     assert page.count("</script") == 1
@@ -91,3 +96,47 @@ def test_nothing_finished_is_no_error(config, make_trial, tmp_path) -> None:
     assert note(config, standing).startswith("**0 configurations")
     assert front_json(config, standing)["baseline"] is None
     front_csv(standing.front, tmp_path / "front.csv")
+
+
+@pytest.fixture
+def evidence(trials):
+    """Trial 1 was measured again, 2 is near the front, and the test split is open for both members."""
+    again = replace(
+        trials[1].result, metrics={**trials[1].metrics, "latency_ms": 2.5}, intervals={"latency_ms": (2, 3)}
+    )
+    campaign = Campaign.here(Target(), [again], 10.0, 11.0)
+    opened = {
+        n: HeldOut(n, Score(0.9, None, 50), Score(score, (score - 0.1, score + 0.1), 50), 5.0)
+        for n, score in ((0, 0.75), (1, 0.85))
+    }
+    return Evidence(Membership({0: 1.0, 1: 0.6, 2: 0.4}), (trials[2],), campaign, opened)
+
+
+def test_the_page_draws_what_is_known_besides(config, standing, trials, evidence) -> None:
+    data = embedded(front_page(config, standing, trials, evidence))
+    first, second, third = data["trials"]
+    assert [trial["p"] for trial in data["trials"]] == [1.0, 0.6, 0.4]
+    assert (second["metrics"]["latency_ms"], second["again"]["latency_ms"]) == (2.0, 2.5)
+    assert second["intervals"] == {"latency_ms": [2, 3]}
+    assert first["test"] == {"accuracy": 0.75, "interval": [0.65, 0.85]}
+    assert "again" not in first
+    assert "test" not in third
+    assert (data["optimistic"], data["pessimistic"]) == ([1], [0])  # on test, 1 dominates 0
+
+
+def test_the_test_fronts_are_drawn_only_if_every_member_was_opened(config, standing, trials, evidence) -> None:
+    partly = replace(evidence, held_out={1: evidence.held_out[1]})
+    data = embedded(front_page(config, standing, trials, partly))
+    assert "optimistic" not in data
+    assert [("test" in trial) for trial in data["trials"]] == [False, True, False]
+    plain = embedded(front_page(config, standing, trials))
+    assert not {"optimistic", "pessimistic"} & set(plain)
+    assert not {"p", "again", "test"} & {key for trial in plain["trials"] for key in trial}
+
+
+def test_the_json_says_how_sure_the_front_is_and_what_is_near(config, standing, evidence) -> None:
+    data = json.loads(json.dumps(front_json(config, standing, evidence)))
+    assert [trial["p_front"] for trial in data["front"]] == [1.0, 0.6]
+    assert [trial["trial"] for trial in data["near"]] == [2]
+    assert data["front"][1]["remeasured"]["metrics"]["latency_ms"] == 2.5
+    assert data["front"][0]["held_out"]["test"]["accuracy"] == 0.75

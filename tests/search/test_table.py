@@ -4,6 +4,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from search.evidence import Evidence
+from search.membership import Membership
 from search.report import note
 from search.standing import Standing
 from search.table import front_table, number
@@ -19,9 +21,9 @@ def test_numbers_have_four_digits(value, text) -> None:
 
 @pytest.fixture
 def shown():
-    def show(standing, objectives) -> str:
+    def show(standing, objectives, evidence=None) -> str:
         stream = io.StringIO()
-        Console(file=stream, width=120).print(front_table(standing, objectives))
+        Console(file=stream, width=120).print(front_table(standing, objectives, evidence))
         return stream.getvalue()
 
     return show
@@ -69,3 +71,14 @@ def test_what_was_not_measured_is_no_zero(config, make_trial, shown) -> None:
     assert members
     assert "not available" in shown(standing, config.objectives)
     assert "| not available |" in note(config, standing)
+
+
+def test_evidence_adds_how_likely_each_is_and_what_is_near(config, make_trial, shown) -> None:
+    trials = [make_trial(0, (0.9, 4.0, 2.0)), make_trial(1, (0.8, 1.0, 1.5)), make_trial(2, (0.8, 1.01, 1.5))]
+    evidence = Evidence(Membership({0: 1.0, 1: 0.625, 2: 0.375}), (trials[2],))
+    lines = shown(Standing.of(trials, config), config.objectives, evidence).splitlines()
+    assert "p(front)" in lines[2]
+    assert [line.split("│")[-2].strip() for line in lines if "│" in line] == ["1.00", "1.00", "0.62", "0.38"]
+    assert "near 2" in lines[-2]
+    assert "2 configurations" in lines[0]
+    assert "p(front)" not in shown(Standing.of(trials, config), config.objectives)

@@ -12,7 +12,7 @@ from torch import nn
 from pipelines.context import Context
 from pipelines.errors import TrialFailed
 from pipelines.quantizers import QUANTIZERS, Calibration, Quantizer
-from pipelines.runtimes import OnnxRuntime, to_feed
+from pipelines.runtimes import RUNTIMES, OnnxRuntime, to_feed
 from pipelines.stages import MODEL, Quantize
 from pipelines.task import as_tuple
 
@@ -63,6 +63,21 @@ def test_each_network_runs_in_onnx_runtime_or_is_refused(
         assert noise < 0.03
         one = tuple(x[:1] for x in as_tuple(inputs))
         assert session.run(to_feed(one)).shape == (1, 4)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_outputs_are_those_of_onnx_runtime_in_every_runtime_that_it_is_for(
+    quantizer: Quantizer, network: str, prepared: Callable, some_params: Callable, tmp_path: Path
+) -> None:
+    given, target = prepared(network), tmp_path / MODEL
+    if quantizer.problem(given.model):
+        return
+    quantizer.quantize(given.file, target, given.calibration, some_params(quantizer))
+    (inputs, _), *_ = given.task.batches("validation")
+    expected = OnnxRuntime().load(target, threads=1).run(to_feed(inputs))
+    for name in getattr(quantizer, "runtimes", RUNTIMES):
+        outputs = RUNTIMES[name].load(target, threads=1).run(to_feed(inputs))
+        assert np.square(outputs - expected).mean() < 0.01 * np.square(expected).mean(), name
 
 
 def test_the_file_shrinks_as_promised(

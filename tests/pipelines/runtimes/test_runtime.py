@@ -31,8 +31,8 @@ def test_it_gives_the_networks_own_outputs(runtime: Runtime, exported, size: int
 
 
 def test_its_versions_can_be_named(runtime: Runtime) -> None:
-    assert runtime.libraries
-    assert all(version(library) for library in runtime.libraries)
+    assert runtime.packages
+    assert all(version(library) for library in runtime.packages)
 
 
 def test_runtimes_load_where_there_is_no_torch() -> None:

@@ -1,0 +1,31 @@
+"""What is installed only where it was asked for: the packages of optional extras."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+EXTRAS = {"openvino": "openvino", "nncf": "openvino"}
+"""The extra of Paredown with which each optional package is installed."""
+
+
+def missing(packages: Sequence[str]) -> str | None:
+    """What to do about the first of `packages` that is not installed, or None if all are."""
+    for package in packages:
+        try:
+            version(package)
+        except PackageNotFoundError:
+            extra = EXTRAS.get(package)
+            command = f"-e '.[{extra}]'" if extra else package
+            return f"needs the package {package}, which is not installed; install it: pip install {command}"
+    return None
+
+
+def without_telemetry() -> None:
+    """Keep OpenVINO and NNCF, before they are imported, from reporting their use over the network.
+
+    Both do it unless asked not to, the first at its import. They have stand-ins for when the package that reports is
+    not installed, and an entry of None makes its import fail as if it were not.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

@@ -1,0 +1,35 @@
+"""The accuracy of a file on one split, with how sure it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.meters.accuracy import mean_interval, scores
+from pipelines.meters.measurement import Interval
+from pipelines.runtimes import Session
+from pipelines.task import Split, Task
+
+
+@dataclass(frozen=True)
+class Score:
+    """An accuracy.
+
+    Attributes:
+        accuracy: The mean of the task's score.
+        interval: Its 95 % confidence interval; None if the scores cannot tell, see `mean_interval`.
+        examples: Of how many it is the mean.
+    """
+
+    accuracy: float
+    interval: Interval | None
+    examples: int
+
+
+def score_split(session: Session, task: Task, split: Split) -> Score:
+    """How well `session` does on `split`.
+
+    Raises:
+        TrialFailed: an output is not finite, or the split is empty.
+    """
+    found = scores(session, task, split)
+    return Score(float(found.mean()), mean_interval(found), len(found))

@@ -1,0 +1,62 @@
+"""NNCF's post-training int8, for OpenVINO; comes with the extra `openvino`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import onnx
+from torch import nn
+
+from pipelines.errors import TrialFailed
+from pipelines.extra import missing, without_telemetry
+from pipelines.quantizers.calibration import Calibration
+from pipelines.quantizers.layers import no_weights
+from pipelines.quantizers.parameters import CALIBRATION_SIZE, KEEP_FLOAT, refined
+from pipelines.quantizers.preparation import ship
+from spaces import Parameter, Params
+
+
+class NncfInt8:
+    """8-bit weights per channel and activations, placed where OpenVINO has integer kernels, with biases corrected.
+
+    The result is an ONNX file in QDQ form. Source: A. Kozlov et al., "Neural Network Compression Framework for fast
+    model inference", 2020, and the documentation of NNCF, "Post-training quantization".
+    """
+
+    name = "nncf-int8"
+    parameters: tuple[Parameter, ...] = (CALIBRATION_SIZE, KEEP_FLOAT)
+    aware = False
+    runtimes: tuple[str, ...] = ("openvino",)
+    packages: tuple[str, ...] = ("nncf",)
+
+    def problem(self, model: nn.Module) -> str | None:
+        """See `Quantizer.problem`."""
+        return no_weights(model)
+
+    def quantize(
+        self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()
+    ) -> None:
+        """See `Quantizer.quantize`."""
+        if problem := missing(self.packages):
+            raise TrialFailed(f"{self.name} {problem}")
+        batches = list(calibration.feeds())
+        without_telemetry()
+        with redirect_stdout(io.StringIO()):  # where its progress and remarks go
+            import nncf
+
+            # A sample is a batch, of whatever size.
+            options = {"subset_size": len(batches), "target_device": nncf.TargetDevice.CPU}
+            if keep:
+                options["ignored_scope"] = nncf.IgnoredScope(names=list(keep))
+            try:
+                model = nncf.quantize(onnx.load(source), nncf.Dataset(batches), **options)
+            except (nncf.UnsupportedModelError, nncf.ValidationError, nncf.InternalError) as error:
+                raise TrialFailed(f"NNCF cannot quantize the file: {error}") from error
+        ship(model, target)
+
+    def label(self, params: Params) -> str:
+        """See `Quantizer.label`."""
+        return refined(self.name, params, self.parameters)

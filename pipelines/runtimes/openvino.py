@@ -1,0 +1,56 @@
+"""OpenVINO on the CPU; comes with the extra `openvino`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.errors import TrialFailed
+from pipelines.extra import missing, without_telemetry
+from pipelines.runtimes.runtime import OUTPUT, Feed
+
+OPTIONS = {
+    # Left to itself OpenVINO computes in bf16 where the processor can, and says nothing: other outputs, other times.
+    "INFERENCE_PRECISION_HINT": "f32",
+    "PERFORMANCE_HINT": "LATENCY",
+    "NUM_STREAMS": 1,
+    # Pinned threads of several trials would all sit on the same cores.
+    "ENABLE_CPU_PINNING": False,
+}
+"""Source: OpenVINO documentation, "CPU Device" and "High-level Performance Hints"."""
+
+
+class OpenVino:
+    """Executes ONNX files with OpenVINO's CPU plugin, in single precision unless the file says 8 bits."""
+
+    name = "openvino"
+    packages: tuple[str, ...] = ("openvino",)
+
+    def load(self, file: Path, threads: int) -> OpenVinoSession:
+        """See `Runtime.load`."""
+        if problem := missing(self.packages):
+            raise TrialFailed(problem)
+        without_telemetry()
+        import openvino
+
+        core = openvino.Core()
+        try:
+            model = core.compile_model(core.read_model(str(file)), "CPU", {**OPTIONS, "INFERENCE_NUM_THREADS": threads})
+        except Exception as error:  # OpenVINO raises RuntimeError and, for what its frontends say, others
+            raise TrialFailed(f"OpenVINO cannot load the file: {error}") from error
+        return OpenVinoSession(model.create_infer_request())
+
+
+class OpenVinoSession:
+    """See `Session`."""
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+
+    def run(self, feed: Feed) -> np.ndarray:
+        """See `Session.run`."""
+        # Inputs need no copy, for the call ends before they can change; the next call writes over a shared output.
+        outputs: np.ndarray = self._request.infer(feed, share_inputs=True)[OUTPUT]
+        return outputs

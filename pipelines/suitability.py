@@ -1,0 +1,27 @@
+"""What goes with which target: found out before anything is built."""
+
+from __future__ import annotations
+
+from pipelines.extra import missing
+from pipelines.quantizers import QUANTIZERS
+from pipelines.runtimes import RUNTIMES
+from spaces import illegal
+
+
+def runtime_problem(runtime: str) -> str | None:
+    """Why nothing can be measured in the runtime called `runtime` here, or None."""
+    if runtime not in RUNTIMES:
+        return illegal(runtime, list(RUNTIMES))
+    problem = missing(RUNTIMES[runtime].packages)
+    return f"{runtime!r} {problem}" if problem else None
+
+
+def scheme_problem(scheme: str, runtime: str) -> str | None:
+    """Why the quantization `scheme` makes nothing for the runtime called `runtime` here, or None."""
+    quantizer = QUANTIZERS.get(scheme)
+    suited = getattr(quantizer, "runtimes", tuple(RUNTIMES))
+    if runtime not in suited:
+        schemes = [name for name, each in QUANTIZERS.items() if runtime in getattr(each, "runtimes", tuple(RUNTIMES))]
+        return f"{scheme!r} is for {', '.join(suited)}, not for {runtime}; legal: none, {', '.join(schemes)}"
+    problem = missing(getattr(quantizer, "packages", ()))
+    return f"{scheme!r} {problem}" if problem else None

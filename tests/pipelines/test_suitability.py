@@ -1,0 +1,38 @@
+import pytest
+
+from pipelines import extra, runtime_problem, scheme_problem
+from pipelines.quantizers import QUANTIZERS
+from pipelines.runtimes import RUNTIMES
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_runtime_can_be_used_here_and_has_a_scheme(runtime: str) -> None:
+    assert runtime_problem(runtime) is None
+    assert scheme_problem("none", runtime) is None
+    assert [scheme for scheme in QUANTIZERS if scheme_problem(scheme, runtime) is None]
+
+
+def test_a_scheme_names_runtimes_that_exist() -> None:
+    for quantizer in QUANTIZERS.values():
+        assert set(getattr(quantizer, "runtimes", RUNTIMES)) <= set(RUNTIMES)
+
+
+def test_a_runtime_that_is_not_known_is_told() -> None:
+    assert "did you mean 'openvino'" in runtime_problem("openvin")
+
+
+def test_a_scheme_for_another_runtime_is_ruled_out() -> None:
+    problem = scheme_problem("nncf-int8", "onnxruntime")
+    assert problem.startswith("'nncf-int8' is for openvino, not for onnxruntime; legal: none, ")
+    assert "static-int8" in problem
+    assert scheme_problem("nncf-int8", "openvino") is None
+
+
+def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise extra.PackageNotFoundError(name)
+
+    monkeypatch.setattr(extra, "version", absent)
+    install = "install it: pip install -e '.[openvino]'"
+    assert runtime_problem("openvino") == f"'openvino' needs the package openvino, which is not installed; {install}"
+    assert scheme_problem("nncf-int8", "openvino").endswith(install)
