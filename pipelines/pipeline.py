@@ -1,4 +1,4 @@
-"""From a recipe to the file that would ship: teacher → student → pruned → exported → quantized."""
+"""From a recipe to the file that would ship: teacher → student → pruned → exported → quantized → packed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from pipelines.context import Context
-from pipelines.stages import MODEL, STAGES, Export, Stage, TrainTeacher
+from pipelines.stages import MODEL, STAGES, Export, Pack, Stage, TrainTeacher
 from pipelines.store import Store
 from spaces import Params, Recipe, digest
 
@@ -90,6 +90,7 @@ def _stages(recipe: Recipe) -> Iterator[tuple[Stage, Params]]:
     yield from ((stage, params) for stage, params in work if stage.form == "network")
     yield Export(), {}
     yield from ((stage, params) for stage, params in work if stage.form == "file")
+    yield Pack(), {}
 
 
 def seed_everything(key: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pipelines.stages.distil import DISTIL, Distil
 from pipelines.stages.export import Export
+from pipelines.stages.pack import Pack
 from pipelines.stages.prune import PRUNE, Prune
 from pipelines.stages.quantize import QUANTIZE, Quantize
 from pipelines.stages.stage import MODEL, Form, Stage
@@ -23,4 +24,4 @@ STAGES: Mapping[str, Callable[[Params], Sequence[Work]]] = {
 }
 """The work of each step, in order, given the step's parameters by key."""
 
-__all__ = ["MODEL", "STAGES", "STEPS", "Distil", "Export", "Form", "Prune", "Quantize", "Stage", "TrainTeacher"]
+__all__ = ["MODEL", "STAGES", "STEPS", "Distil", "Export", "Form", "Pack", "Prune", "Quantize", "Stage", "TrainTeacher"]

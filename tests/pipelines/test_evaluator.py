@@ -24,7 +24,7 @@ def test_a_recipe_becomes_numbers(evaluator: Evaluator) -> None:
     assert outcome.measurement.metrics["accuracy"] == 1.0
     assert outcome.measurement.metrics["accuracy_drop"] == 0.0
     assert outcome.measurement.metrics["size_ratio"] < 1
-    assert [run.name for run in outcome.stages] == ["teacher", "distil", "prune", "export", "quantize"]
+    assert [run.name for run in outcome.stages] == ["teacher", "distil", "prune", "export", "quantize", "pack"]
     assert outcome.model == outcome.stages[-1].key
 
 
@@ -37,7 +37,7 @@ def test_a_search_never_sees_the_test_split(evaluator: Evaluator) -> None:
 def test_the_teacher_is_its_own_reference(evaluator: Evaluator) -> None:
     outcome = evaluator(Recipe())
     assert (outcome.measurement.metrics["accuracy_drop"], outcome.measurement.metrics["size_ratio"]) == (0, 1)
-    assert [run.name for run in outcome.stages] == ["teacher", "export"]
+    assert [run.name for run in outcome.stages] == ["teacher", "export", "pack"]
 
 
 def test_what_was_built_before_is_measured_again_and_not_built(evaluator: Evaluator) -> None:
