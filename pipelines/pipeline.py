@@ -1,4 +1,4 @@
-"""From a recipe to the file that would ship: teacher → student → pruned → exported → quantized."""
+"""From a recipe to the file that would ship: teacher → student → pruned → exported → quantized → packed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from pipelines.context import Context
-from pipelines.stages import MODEL, STAGES, Export, Stage, TrainTeacher, Work
+from pipelines.stages import MODEL, STAGES, Export, Pack, Stage, TrainTeacher, Work
 from pipelines.store import Store
 from spaces import Params, Recipe, digest
 
@@ -116,6 +116,7 @@ def _stages(recipe: Recipe) -> Iterator[Work]:
     yield from ((stage, params) for stage, params in work if stage.form == "network")
     yield Export(), {}
     yield from ((stage, params) for stage, params in work if stage.form == "file")
+    yield Pack(), {}
 
 
 def seed_everything(key: str) -> None:

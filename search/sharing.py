@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from pipelines.stages import STAGES, Export, TrainTeacher
+from pipelines.stages import STAGES, Export, Pack, TrainTeacher
 from spaces import NONE, SearchSpace, StepSpec, Value
 
 Entry = tuple[str, tuple[tuple[str, Value], ...]]
@@ -64,6 +64,7 @@ def shares(space: SearchSpace) -> list[Share] | None:
             names = (entry[0] for way in work.ways[step.name] for entry in getattr(way, f"{form}s"))
             for name in dict.fromkeys(names):
                 found.append(Share(name, work.recipes(step.name, name), work.of_stage(step.name, name, form)))
+    found.append(Share(Pack.name, space.size(), work.distinct(None, _everything, _everything, _everything)))
     return found
 
 

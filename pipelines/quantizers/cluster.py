@@ -14,7 +14,6 @@ from pipelines.quantizers.layers import no_weights, replaceable
 from pipelines.quantizers.packing import DOMAIN, dense, functions, sparse
 from pipelines.quantizers.palette import Palette
 from pipelines.quantizers.parameters import KEEP_FLOAT, refined
-from pipelines.quantizers.preparation import ship
 from spaces import Options, Parameter, Params
 
 BITS = Parameter(
@@ -67,7 +66,7 @@ class Cluster:
         if calls:
             model.functions.extend(functions(call.op_type for call in calls))
             model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
-        ship(model, target)
+        onnx.save(model, target)
 
     def label(self, params: Params) -> str:
         """Such as ``cluster4``, with the bits of a code."""

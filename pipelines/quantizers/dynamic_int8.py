@@ -13,7 +13,6 @@ from torch import nn
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.layers import no_weights
 from pipelines.quantizers.parameters import KEEP_FLOAT, refined
-from pipelines.quantizers.preparation import ship
 from spaces import Parameter, Params
 
 
@@ -42,7 +41,7 @@ class DynamicInt8:
             quantize_dynamic(
                 onnx.load(source), raw, weight_type=QuantType.QUInt8, nodes_to_exclude=also_as_products(keep)
             )
-            ship(onnx.load(raw), target)
+            onnx.save(onnx.load(raw), target)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

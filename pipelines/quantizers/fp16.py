@@ -14,7 +14,6 @@ from torch import nn
 
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.layers import no_weights
-from pipelines.quantizers.preparation import ship
 from spaces import Parameter, Params
 
 
@@ -52,9 +51,8 @@ class Fp16:
     ) -> None:
         """See `Quantizer.quantize`."""
         converted = convert_float_to_float16(onnx.load(source), keep_io_types=True, node_block_list=list(keep))
-        # Shapes stay: ONNX Runtime 1.32 crashes on half-precision transformers that do not tell them (in its blocked
-        # layout for convolutions, which meets casts that it has put in itself).
-        ship(onnx.shape_inference.infer_shapes(converted), target, shapes=True)
+        # Their shapes are what `pipelines.stages.pack` leaves in half-precision files.
+        onnx.save(onnx.shape_inference.infer_shapes(converted), target)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

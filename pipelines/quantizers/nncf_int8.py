@@ -15,7 +15,6 @@ from pipelines.extra import missing, without_telemetry
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.layers import no_weights
 from pipelines.quantizers.parameters import CALIBRATION_SIZE, KEEP_FLOAT, refined
-from pipelines.quantizers.preparation import ship
 from spaces import Parameter, Params
 
 
@@ -55,7 +54,7 @@ class NncfInt8:
                 model = nncf.quantize(onnx.load(source), nncf.Dataset(batches), **options)
             except (nncf.UnsupportedModelError, nncf.ValidationError, nncf.InternalError) as error:
                 raise TrialFailed(f"NNCF cannot quantize the file: {error}") from error
-        ship(model, target)
+        onnx.save(model, target)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

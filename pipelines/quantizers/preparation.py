@@ -1,9 +1,7 @@
-"""Before and after a quantizer: the file made ready for it, and its result made ready to ship."""
+"""Before a quantizer: the file made ready for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,51 +21,6 @@ def prepare(source: Path, target: Path) -> None:
         node.name = node.name or f"{node.op_type}_{index}"
     _rectify_before_pooling(model.graph)
     onnx.save(onnx.shape_inference.infer_shapes(model), target)
-
-
-def ship(model: Any, target: Path, *, shapes: bool = False) -> None:
-    """Write `model` to `target` without what only tools need: notes, unused imports, and unless `shapes`, shapes.
-
-    Tensors inside the network get short names, and conversions to and from 8 bits none: of a small quantized network
-    their names were a third. Inputs, outputs and layers keep theirs.
-    """
-    graph = model.graph
-    _shorten(graph)
-    if not shapes:
-        del graph.value_info[:]
-    model.doc_string = graph.doc_string = ""
-    del model.metadata_props[:]
-    used = {"", *_domains(graph)}
-    imports = [imported for imported in model.opset_import if imported.domain in used]
-    del model.opset_import[:]
-    model.opset_import.extend(imports)
-    onnx.save(model, target)
-
-
-def _shorten(graph: Any) -> None:
-    if any(attribute.HasField("g") or attribute.graphs for node in graph.node for attribute in node.attribute):
-        return  # the bodies of loops and branches see these names too
-    outside = {value.name for value in (*graph.input, *graph.output)} | {""}
-    inside = [i.name for i in graph.initializer] + [name for node in graph.node for name in node.output]
-    short = (name for index in count() if (name := f"{index:x}") not in outside)
-    names = {name: name for name in outside} | dict(
-        zip((name for name in dict.fromkeys(inside) if name not in outside), short, strict=False)
-    )
-    for node in graph.node:
-        node.input[:] = [names.get(name, name) for name in node.input]
-        node.output[:] = [names[name] for name in node.output]
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
-            node.name = ""
-    for named in (*graph.initializer, *graph.value_info):
-        named.name = names.get(named.name, named.name)
-
-
-def _domains(graph: Any) -> Iterator[str]:
-    for node in graph.node:
-        yield node.domain
-        for attribute in node.attribute:
-            for body in (attribute.g, *attribute.graphs):
-                yield from _domains(body)
 
 
 def _rectify_before_pooling(graph: Any) -> None:

@@ -25,7 +25,6 @@ from torch import nn
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.layers import no_weights
 from pipelines.quantizers.parameters import CALIBRATION_SIZE, CALIBRATOR, GRANULARITY, KEEP_FLOAT, refined
-from pipelines.quantizers.preparation import ship
 from pipelines.runtimes import Feed
 from spaces import Parameter, Params
 
@@ -78,7 +77,7 @@ class StaticInt8:
         quantizer.quantize_model()
         quantizer.model.topological_sort()
         _leave_outputs_whole(quantizer.model.model.graph)
-        ship(quantizer.model.model, target)
+        onnx.save(quantizer.model.model, target)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

@@ -17,7 +17,6 @@ from pipelines.errors import TrialFailed
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.dynamic_int8 import also_as_products
 from pipelines.quantizers.parameters import KEEP_FLOAT, refined
-from pipelines.quantizers.preparation import ship
 from spaces import Parameter, Params
 
 BLOCK = 32
@@ -62,7 +61,7 @@ class WeightInt4:
         model.clean_initializers()
         model.set_opset_import(DOMAIN, 1)
         model.model.ir_version = max(model.model.ir_version, IR_VERSION)
-        ship(model.model, target)
+        onnx.save(model.model, target)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

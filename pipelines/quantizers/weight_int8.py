@@ -13,7 +13,6 @@ from torch import nn
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.layers import no_weights, replaceable
 from pipelines.quantizers.parameters import KEEP_FLOAT, refined
-from pipelines.quantizers.preparation import ship
 from spaces import Parameter, Params
 
 
@@ -51,7 +50,7 @@ class WeightInt8:
             nodes.append(helper.make_node("Mul", [f"{name}_whole", f"{name}_scale"], [name]))
         for node in reversed(nodes):
             graph.node.insert(0, node)
-        ship(model, target)
+        onnx.save(model, target)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

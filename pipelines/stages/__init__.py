@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pipelines.stages.distil import DISTIL, Distil
 from pipelines.stages.export import Export
+from pipelines.stages.pack import Pack
 from pipelines.stages.prune import PRUNE, Prune
 from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import QuantizationSensitivity
@@ -34,6 +35,7 @@ __all__ = [
     "Distil",
     "Export",
     "Form",
+    "Pack",
     "Prune",
     "QuantizationAwareTraining",
     "QuantizationSensitivity",

@@ -26,7 +26,7 @@ def test_a_recipe_becomes_numbers(evaluator: Evaluator) -> None:
     assert outcome.measurement.metrics["accuracy"] == 1.0
     assert outcome.measurement.metrics["accuracy_drop"] == 0.0
     assert outcome.measurement.metrics["size_ratio"] < 1
-    assert [run.name for run in outcome.stages] == ["teacher", "distil", "prune", "export", "quantize"]
+    assert [run.name for run in outcome.stages] == ["teacher", "distil", "prune", "export", "quantize", "pack"]
     assert outcome.model == outcome.stages[-1].key
     assert set(outcome.seconds) == {"measuring", "waiting", "yielding"}
     assert outcome.seconds["measuring"] > 0
@@ -60,7 +60,7 @@ def test_a_search_never_sees_the_test_split(evaluator: Evaluator) -> None:
 def test_the_teacher_is_its_own_reference(evaluator: Evaluator) -> None:
     outcome = evaluator(Recipe())
     assert (outcome.measurement.metrics["accuracy_drop"], outcome.measurement.metrics["size_ratio"]) == (0, 1)
-    assert [run.name for run in outcome.stages] == ["teacher", "export"]
+    assert [run.name for run in outcome.stages] == ["teacher", "export", "pack"]
 
 
 @pytest.mark.parametrize(("steps", "told"), [([], None), ([{"quantize": {"scheme": "dynamic-int8"}}], "quantize")])
@@ -122,4 +122,4 @@ def test_a_stored_file_that_is_lost_is_built_again(evaluator: Evaluator) -> None
     file.unlink()
     again = replace(evaluator, stored={WHOLE.digest: outcome.stages}).build(WHOLE)
     assert again.file.read_bytes() == before
-    assert [run.reused for run in again.stages] == [True, True, True, True, False]
+    assert [run.reused for run in again.stages] == [True, True, True, True, True, False]

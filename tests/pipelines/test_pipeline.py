@@ -34,10 +34,10 @@ def changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
 @pytest.mark.parametrize(
     ("steps", "stages"),
     [
-        ([], ["teacher", "export"]),
-        ([PRUNE], ["teacher", "prune", "export"]),
-        ([STATIC], ["teacher", "export", "quantize"]),
-        ([DISTIL, PRUNE, STATIC], ["teacher", "distil", "prune", "export", "quantize"]),
+        ([], ["teacher", "export", "pack"]),
+        ([PRUNE], ["teacher", "prune", "export", "pack"]),
+        ([STATIC], ["teacher", "export", "quantize", "pack"]),
+        ([DISTIL, PRUNE, STATIC], ["teacher", "distil", "prune", "export", "quantize", "pack"]),
     ],
     ids=["teacher", "pruned", "quantized", "all"],
 )
@@ -49,15 +49,16 @@ def test_recipes_share_the_work_of_their_common_beginning(context: Context, stor
     first = run_recipe(recipe(DISTIL, PRUNE, STATIC), context, store)
     second = run_recipe(recipe(DISTIL, PRUNE, DYNAMIC), context, store)
     third = run_recipe(recipe(DISTIL, STATIC), context, store)
-    assert [run.reused for run in first.stages] == [False] * 5
+    assert [run.reused for run in first.stages] == [False] * 6
     assert [(run.name, run.reused) for run in second.stages] == [
         ("teacher", True),
         ("distil", True),
         ("prune", True),
         ("export", True),
         ("quantize", False),
+        ("pack", False),
     ]
-    assert [run.reused for run in third.stages] == [True, True, False, False]
+    assert [run.reused for run in third.stages] == [True, True, False, False, False]
     assert second.stages[0].seconds == first.stages[0].seconds
     assert len({built.file.read_bytes() for built in (first, second, third)}) == 3
 
@@ -73,11 +74,11 @@ def test_a_recipe_gives_the_same_bytes_wherever_and_after_whatever_it_is_made(
     second = run_recipe(recipe(DISTIL, PRUNE, quantization), context, stores[1])
     assert [run.key for run in first.stages] == [run.key for run in second.stages]
     assert first.file.read_bytes() == second.file.read_bytes()
-    export = [store.get(run.stages[-2].key) for store, run in zip(stores, (first, second), strict=True)]
+    export = [store.get(run.stages[-3].key) for store, run in zip(stores, (first, second), strict=True)]
     assert len({(folder / "model.onnx").read_bytes() for folder in export if folder}) == 1
 
 
-ALL = ["teacher", "distil", "prune", "export", "quantize"]
+ALL = ["teacher", "distil", "prune", "export", "quantize", "pack"]
 
 
 @pytest.mark.parametrize(

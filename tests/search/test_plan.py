@@ -21,6 +21,7 @@ def test_a_sweep_in_two_orders_by_hand(make_config) -> None:
         "prune": 9 * 3 + 3,
         "export": 9 + 9 * 3 + 3 * 6,
         "quantize": 9 + 9 * 3 + 3 * 6,
+        "pack": 2 * (9 + 9 * 3 + 3 * 6),
     }
 
 

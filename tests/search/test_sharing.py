@@ -112,6 +112,7 @@ def test_a_small_space_by_hand() -> None:
         Share("prune", 8, 4),
         Share("export", 12, 6),
         Share("quantize", 6, 6),
+        Share("pack", 12, 12),
     ]
 
 

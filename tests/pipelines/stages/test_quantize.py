@@ -74,14 +74,14 @@ def stages(context: Context, **params: object) -> dict[str, str]:
 
 
 def test_a_scheme_that_trains_does_so_before_the_export(context: Context) -> None:
-    assert list(stages(context, scheme="qat-int8")) == ["teacher", "qat", "export", "quantize"]
-    assert list(stages(context, scheme="static-int8")) == ["teacher", "export", "quantize"]
+    assert list(stages(context, scheme="qat-int8")) == ["teacher", "qat", "export", "quantize", "pack"]
+    assert list(stages(context, scheme="static-int8")) == ["teacher", "export", "quantize", "pack"]
 
 
 def test_every_share_of_layers_to_keep_comes_from_one_ranking(context: Context) -> None:
     some, more = (stages(context, scheme="static-int8", keep_float=share) for share in (0.2, 0.4))
-    assert list(some) == ["teacher", "export", "quantization-sensitivity", "quantize"]
-    assert [name for name in some if some[name] != more[name]] == ["quantize"]
+    assert list(some) == ["teacher", "export", "quantization-sensitivity", "quantize", "pack"]
+    assert [name for name in some if some[name] != more[name]] == ["quantize", "pack"]
     other = stages(context, scheme="static-int8", keep_float=0.2, granularity="tensor")
     assert other["quantization-sensitivity"] != some["quantization-sensitivity"]
 

@@ -52,9 +52,9 @@ def test_all_ratios_of_a_recipe_share_the_analysis(context: Context, store: Stor
     first = run_recipe(pruning(ratio=0.25), context, store)
     second = run_recipe(pruning(ratio=0.5), context, store)
     assert [(run.name, run.reused) for run in first.stages] == [
-        (name, False) for name in ("teacher", "sensitivity", "prune", "export")
+        (name, False) for name in ("teacher", "sensitivity", "prune", "export", "pack")
     ]
-    assert [run.reused for run in second.stages] == [True, True, False, False]
+    assert [run.reused for run in second.stages] == [True, True, False, False, False]
 
 
 @pytest.mark.parametrize(("ratio", "removed"), [(0.25, 8), (0.5, 16)])

@@ -46,7 +46,7 @@ def test_as_json(cli_run, write_yaml, make_raw, workspace) -> None:
     data = json.loads(out)
     assert code == 0
     assert (data["sweep"], data["recipes"], data["excluded"], data["trials"]) == ("small", 108, 18, 12)
-    assert [stage["stage"] for stage in data["stages"]] == ["teacher", "distil", "prune", "export", "quantize"]
+    assert [stage["stage"] for stage in data["stages"]] == ["teacher", "distil", "prune", "export", "quantize", "pack"]
 
 
 def test_wrong_input_is_told(cli_run, write_yaml, make_raw, workspace) -> None:
