@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 import time
@@ -140,13 +141,17 @@ def measure(name: str, evaluator: Evaluator) -> Row:
     return Row(name, evaluator.seed, metrics, seconds, facts=dict(outcome.measurement.facts))
 
 
-def run_seed(seed: int, names: Sequence[str], data: Path, training: Training, shift: int, store: Path) -> list[Row]:
-    """Every recipe with one seed, one after the other."""
+def run_seed(
+    seed: int, names: Sequence[str], data: Path, training: Training, shift: int, store: Path, until: float
+) -> list[Row]:
+    """Every recipe with one seed, one after the other; none is begun after `until`, in seconds since the epoch."""
     torch.set_num_threads(1)
     use, args = "benchmarks.mnist:Mnist", {"path": str(data), "shift": shift}
     evaluator = Evaluator(use, training, Target(), seed=seed, store=store, args=args)
     rows = []
     for name in names:
+        if time.time() > until:
+            break
         rows.append(measure(name, evaluator))
         print(f"seed {seed}: {name}: {rows[-1].reason or 'done'}", file=sys.stderr, flush=True)
     return rows
@@ -213,6 +218,7 @@ def main() -> int:
     parser.add_argument("--finetune", type=int, default=8, help="passes after pruning (default: 8)")
     parser.add_argument("--qat", type=int, default=4, help="passes of quantization-aware training (default: 4)")
     parser.add_argument("--shift", type=int, default=2, help="pixels by which training images move (default: 2)")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no recipe later than this")
     parser.add_argument("--only", nargs="*", help="names of recipes; all, when absent")
     parser.add_argument("--processes", type=int, default=1, help="seeds at once (default: 1)")
     parser.add_argument("--store", type=Path, help="keep stages in this folder, to go on after an interruption")
@@ -235,7 +241,10 @@ def main() -> int:
         ProcessPoolExecutor(args.processes, mp_context=get_context("spawn")) as pool,
     ):
         store, data = args.store or Path(scratch), args.data.resolve()
-        jobs = [pool.submit(run_seed, seed, names, data, training, args.shift, store) for seed in range(args.seeds)]
+        until = time.time() + 60 * args.minutes
+        jobs = [
+            pool.submit(run_seed, seed, names, data, training, args.shift, store, until) for seed in range(args.seeds)
+        ]
         for job in as_completed(jobs):
             rows += job.result()
     figures = report(rows, console)
