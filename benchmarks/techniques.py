@@ -10,7 +10,8 @@ teacher's in fp32. Each seed trains everything anew; the table has the mean over
 Last come two anchors from the literature, both for LeNet-5 on MNIST and both counting the weights alone: Deep
 Compression (S. Han et al., 2016), 39 times smaller at 0.74 % error, and soft weight sharing (K. Ullrich et al., 2017),
 162 times smaller at 0.97 %. Here the whole file counts, graph included, and it has to load and run. For each anchor the
-smallest file is taken whose error on the **validation** split is within the bound; its test error is reported.
+smallest file is taken whose error on the **validation** split is within the bound even at the upper end of its 95 %
+interval, so that not the luckiest of many is chosen; its test error is reported.
 """
 
 from __future__ import annotations
@@ -102,6 +103,8 @@ RECIPES: Mapping[str, Steps] = {
     "student, weights int8": [SMALL, quantize("weight-int8")],
     "half the student, static int8": [distil(4, width=0.25, alpha=0.9), quantize("static-int8")],
     "half the student, QAT int8": [distil(4, width=0.25, alpha=0.9), quantize("qat-int8")],
+    "student, clustered 5 bits": [SMALL, quantize("cluster", bits=5)],
+    "wider student, clustered 5 bits": [distil(4, width=0.65, alpha=0.5), quantize("cluster", bits=5)],
     "shallow student, QAT int8": [distil(3, width=0.5, alpha=0.9), quantize("qat-int8")],
 }
 
@@ -113,7 +116,8 @@ class Row:
     Attributes:
         name: The recipe in words.
         seed: Of all training.
-        metrics: What Paredown measured, and ``test_accuracy``; empty if it failed.
+        metrics: What Paredown measured, the lower end of the accuracy's interval as ``accuracy_low``, and
+            ``test_accuracy``; empty if it failed.
         seconds: Time to build what no other recipe had built.
         reason: Why it failed.
         facts: What Paredown says of it.
@@ -137,8 +141,9 @@ def measure(name: str, evaluator: Evaluator) -> Row:
     except TrialFailed as failed:
         return Row(name, evaluator.seed, {}, 0.0, failed.reason)
     seconds = sum(stage.seconds for stage in outcome.stages if not stage.reused)
-    metrics = {**outcome.measurement.metrics, "test_accuracy": test}
-    return Row(name, evaluator.seed, metrics, seconds, facts=dict(outcome.measurement.facts))
+    found = outcome.measurement
+    metrics = {**found.metrics, "accuracy_low": found.intervals["accuracy"][0], "test_accuracy": test}
+    return Row(name, evaluator.seed, metrics, seconds, facts=dict(found.facts))
 
 
 def run_seed(
@@ -188,12 +193,13 @@ def report(rows: Sequence[Row], console: Console) -> dict[str, Any]:
 
 
 def anchors(rows: Sequence[Row], console: Console) -> dict[str, Any]:
-    """For each seed and anchor, the smallest file within the bound on the validation split."""
+    """For each seed and anchor, the smallest file that is surely within the bound on the validation split."""
     table = Table("anchor", "seed", "recipe", "bytes", "× smaller", "validation error", "test error")
     found: dict[str, Any] = {}
     for title, (times, bound) in ANCHORS.items():
         for seed in sorted({row.seed for row in rows}):
-            able = [row for row in rows if row.seed == seed and row.metrics and 1 - row.metrics["accuracy"] <= bound]
+            own = [row for row in rows if row.seed == seed and row.metrics]
+            able = [row for row in own if 1 - row.metrics["accuracy_low"] <= bound]
             if not able:
                 table.add_row(title, str(seed), "no recipe is within the bound")
                 continue
