@@ -26,7 +26,7 @@ NOT_RUN = {
 """What is only read, with the reason: lines that begin so, or have that in them."""
 
 SHORT = ["search.trials=3"] + [f"training.{name}_epochs={n}" for name, n in (("teacher", 8), ("student", 1))]
-SHORT += ["training.finetune_epochs=1"]
+SHORT += ["training.finetune_epochs=1", "search.remeasure=false"]
 OVERRIDES = [word for override in SHORT for word in ("-o", override)]
 ADDED = {"run": OVERRIDES, "trial": OVERRIDES, "sensitivity": OVERRIDES, "confirm": ["--seeds", "1"]}
 """What makes a command quick."""
