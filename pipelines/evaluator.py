@@ -15,10 +15,9 @@ from pipelines.diagnosis import diagnose
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
 from pipelines.meters import Measurement, Subject, measure
-from pipelines.pipeline import Built, StageRun, run_recipe
+from pipelines.pipeline import Built, StageRun, run_recipe, shipped
 from pipelines.runtimes import RUNTIMES
 from pipelines.settings import Target, Training
-from pipelines.stages import MODEL
 from pipelines.store import Store
 from pipelines.task import Task, fingerprint, load_task
 from spaces import Recipe
@@ -57,7 +56,8 @@ class Evaluator:
         accuracy_floor: The sweep's lower bound on accuracy, if it has one.
         required: Optional metrics without which a trial is of no use to the sweep.
         stored: The stages of recipes whose files exist, by the recipe's digest: such a file is taken as it is, also
-            where other versions of the libraries would now give it another key, and built again only if it is lost.
+            where other versions of the libraries would now give it another key, and built again only if it is lost. One
+            that is not packed yet, as its stages do not end with that, is packed.
     """
 
     use: str
@@ -100,7 +100,7 @@ class Evaluator:
         """The file that `recipe` describes, from the store where it can be."""
         stages, store = self.stored.get(recipe.digest), Store(self.store)
         if stages and (folder := store.get(stages[-1].key)):
-            return Built(folder / MODEL, tuple(replace(stage, reused=True) for stage in stages))
+            return shipped(tuple(replace(stage, reused=True) for stage in stages), folder, self.context, store)
         return run_recipe(recipe, self.context, store)
 
     @cached_property

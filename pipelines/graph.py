@@ -10,8 +10,10 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-PASSED_THROUGH = frozenset({"Cast", "DequantizeLinear", "Identity", "QuantizeLinear", "Transpose"})
-"""Operators that may stand between a stored weight and the layer that it belongs to."""
+from pipelines.quantizers.packing import DOMAIN, shape_of
+
+PASSED_THROUGH = frozenset({"Cast", "DequantizeLinear", "Identity", "Mul", "QuantizeLinear", "Transpose"})
+"""Operators that may stand between a stored weight, their first input, and the layer that it belongs to."""
 
 ACTIVATIONS_IN_INTEGERS = frozenset({"QuantizeLinear", "DynamicQuantizeLinear"})
 
@@ -93,10 +95,14 @@ def _layer(
     while name not in stored and name in made and made[name].op_type in PASSED_THROUGH:
         turned ^= made[name].op_type == "Transpose"
         name = made[name].input[0]
+    dims = None
+    if name in made and made[name].domain == DOMAIN:  # codes of a palette
+        dims = numpy_helper.to_array(stored[shape_of(made[name])]).tolist()
+        name = made[name].input[0]
     if name not in stored:  # a product of two activations, or a weight that is computed
         return None
     tensor = stored[name]
-    shape = list(tensor.dims)[::-1] if turned else list(tensor.dims)
+    shape = (dims or list(tensor.dims))[:: -1 if turned else 1]
     kind = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
     kind = {"float": "float32", "double": "float64"}.get(kind, kind)
     zeros = int(np.count_nonzero(numpy_helper.to_array(tensor) == 0)) if "float" in kind else 0

@@ -57,10 +57,36 @@ def run_recipe(recipe: Recipe, context: Context, store: Store) -> Built:
     return Built(folder / MODEL, runs)
 
 
+def shipped(stages: tuple[StageRun, ...], folder: Path, context: Context, store: Store) -> Built:
+    """The file that ships of `stages` whose results exist: that of the last one, packed if it is not yet.
+
+    Args:
+        stages: All stages, or those up to one that leaves a file.
+        folder: The result of the last one.
+        context: What stages share.
+        store: Where results are kept.
+    """
+    if stages[-1].name == Pack.name:
+        return Built(folder / MODEL, stages)
+    folder, runs = run_stages([(Pack(), {})], context, store, after=(stages[-1].key, folder))
+    return Built(folder / MODEL, (*stages, *runs))
+
+
 def run_stages(
-    work: Iterable[Work], context: Context, store: Store, begin: Callable[[Stage], None] = lambda stage: None
+    work: Iterable[Work],
+    context: Context,
+    store: Store,
+    begin: Callable[[Stage], None] = lambda stage: None,
+    after: tuple[str, Path] | None = None,
 ) -> tuple[Path, tuple[StageRun, ...]]:
     """Do `work` in order, taking from `store` whatever was computed before; `begin` is told of each stage.
+
+    Args:
+        work: Stages, each with its parameters.
+        context: What they share.
+        store: Where results are kept.
+        begin: Told of each stage.
+        after: Key and folder of the stage that `work` follows; nothing comes before it, when None.
 
     Returns:
         The folder of the last stage, and what each stage cost.
@@ -68,9 +94,9 @@ def run_stages(
     Raises:
         TrialFailed: a stage cannot do its work.
     """
-    folders: list[Path] = []
+    first, folders = (after[0], [after[1]]) if after else ("", list[Path]())
     runs: list[StageRun] = []
-    for stage, params, key in _keyed(work, context):
+    for stage, params, key in _keyed(work, context, first):
         begin(stage)
 
         def make(out: Path, stage: Stage = stage, params: Params = params, key: str = key) -> None:
@@ -94,8 +120,9 @@ def network_stages(recipe: Recipe) -> list[Work]:
     return [(stage, params) for stage, params in _stages(recipe) if stage.form == "network"]
 
 
-def _keyed(work: Iterable[Work], context: Context) -> Iterator[tuple[Stage, Params, str]]:
-    key = digest({"task": context.fingerprint, "seed": context.seed})
+def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tuple[Stage, Params, str]]:
+    """`work` with its keys, which follow from that of the stage before it; from task and seed if there is none."""
+    key = key or digest({"task": context.fingerprint, "seed": context.seed})
     for stage, params in work:
         key = digest(
             {

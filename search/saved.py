@@ -69,8 +69,8 @@ def _stored(trials: Iterable[Trial]) -> Mapping[str, tuple[StageRun, ...]]:
     made = {trial.recipe.digest: (trial, trial.result.stages) for trial in trials if trial.result and trial.metrics}
     stored = {digest: stages for digest, (_, stages) in made.items()}
     for trial, stages in made.values():
-        # A last step that is one stage of a file has its parent's file right before it.
+        # A last step that is one stage of a file has its parent's file right before it: not packed, as that comes last.
         work = STAGES[trial.recipe.steps[-1].name](trial.recipe.steps[-1].params) if trial.recipe.steps else ()
-        if len(work) == 1 and work[0][0].form == "file" and len(stages) > 1:
-            stored.setdefault(trial.recipe.parent().digest, stages[:-1])
+        if len(work) == 1 and work[0][0].form == "file" and len(stages) > 2:
+            stored.setdefault(trial.recipe.parent().digest, stages[:-2])
     return stored

@@ -77,6 +77,11 @@ def _with_gaps(flat: np.ndarray, places: np.ndarray, gap_bits: int) -> tuple[np.
     return kept, gaps, gap_bits
 
 
+def shape_of(call: Any) -> str:
+    """The name of the input that has the weight's shape, in a call of one of the functions."""
+    return str(call.input[2 if call.op_type.startswith("Palette") else 3])
+
+
 def functions(names: Iterable[str]) -> list[Any]:
     """The ONNX functions called `names`, as `Packed.function` has them, and those that they call themselves."""
     made = [_sparse(name) if name.startswith("Sparse") else _palette(name) for name in sorted(set(names))]

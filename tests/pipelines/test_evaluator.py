@@ -115,6 +115,16 @@ def test_a_stored_file_is_taken_even_where_its_key_would_now_be_another(evaluato
     assert replace(other, stored={}).build(Recipe()).stages[0].reused is False
 
 
+def test_a_stored_file_that_is_not_packed_is_packed(evaluator: Evaluator) -> None:
+    stages = evaluator(WHOLE).stages
+    expected = evaluator.build(WHOLE.parent())
+    other = replace(evaluator, seed=evaluator.seed + 1, stored={WHOLE.parent().digest: stages[:-2]})
+    built = other.build(WHOLE.parent())
+    assert built == expected
+    assert [run.name for run in built.stages] == ["teacher", "distil", "prune", "export", "pack"]
+    assert all(run.reused for run in built.stages)
+
+
 def test_a_stored_file_that_is_lost_is_built_again(evaluator: Evaluator) -> None:
     outcome = evaluator(WHOLE)
     file = evaluator.build(WHOLE).file

@@ -6,6 +6,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pipelines.graph import Graph, Layer
+from pipelines.quantizers import QUANTIZERS, Calibration
+from pipelines.stages.pack import packed
 
 
 def write(path: Path, nodes: list, weights: dict[str, np.ndarray], inputs: tuple[str, ...] = ("x",)) -> Path:
@@ -66,6 +68,21 @@ def test_a_layer_has_its_width_and_how_its_weight_is_stored(tmp_path, nodes, wei
     assert found.layers == (layer,)
     assert (found.integers, found.stored) == (False, {layer.stored})
     assert found.sparsity == pytest.approx(layer.zeros / layer.size)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "params", "stored"), [("weight-int8", {}, "int8"), ("cluster", {"bits": 4}, "uint8")]
+)
+@pytest.mark.parametrize("sparse", [False, True])
+def test_weights_that_are_unpacked_when_the_file_is_loaded_are_seen(tmp_path, scheme, params, stored, sparse) -> None:
+    weight = np.random.default_rng(0).normal(size=(64, 40)).astype(np.float32)
+    weight[np.abs(weight) < 2] *= not sparse
+    file = write(tmp_path / "a.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"], name="layer")], {"w": weight})
+    QUANTIZERS[scheme].quantize(file, tmp_path / "b.onnx", Calibration(list), params)
+    onnx.save(packed(onnx.load(tmp_path / "b.onnx")), tmp_path / "c.onnx")
+    found = Graph.read(tmp_path / "c.onnx")
+    assert found.layers == (Layer("MatMul", stored, 40, 64 * 40, 0),)
+    assert not found.integers
 
 
 def test_products_of_activations_are_no_layers(tmp_path) -> None:
