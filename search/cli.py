@@ -147,14 +147,20 @@ def pick(
     minimize: Metric = None,
     maximize: Metric = None,
     knee: Annotated[bool, typer.Option("--knee", help="Decide by the knee of the front (the default).")] = False,
-    export: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the file and its manifest there.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="METRIC=NUMBER,…", help="Decide by weights, such as accuracy=2,latency_ms=1."),
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the file and all that goes with it there.")
+    ] = None,
     register: Annotated[str | None, typer.Option(metavar="NAME@ALIAS", help="Put it in MLflow's registry.")] = None,
     json: Json = False,
 ) -> None:
     """Pick one configuration of the front, say why that one, and test it on held-out data."""
     from search.commands.pick import pick as command
 
-    command(sweep, where or [], minimize, maximize, knee, export, register, json)
+    command(sweep, where or [], minimize, maximize, knee, weights, export, register, json)
 
 
 @app.command(epilog="Example: paredown trial configs/digits.yaml out/recipe.yaml")
