@@ -60,11 +60,21 @@ def export(shipment: Shipment, folder: Path) -> None:
             draft = Path(aside) / "new"
             draft.mkdir()
             _write(shipment, draft)
-            if folder.exists():
-                os.replace(folder, Path(aside) / "old")
-            os.replace(draft, folder)
+            _swap(draft, folder, Path(aside) / "old")
     except OSError as error:
         raise SweepError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
+def _swap(draft: Path, folder: Path, old: Path) -> None:
+    """Put `draft` in the place of `folder`, which becomes `old`; it comes back if that fails."""
+    if folder.exists():
+        os.replace(folder, old)
+    try:
+        os.replace(draft, folder)
+    except OSError:
+        if old.exists():
+            os.replace(old, folder)
+        raise
 
 
 def _write(shipment: Shipment, folder: Path) -> None:
