@@ -95,12 +95,19 @@ def status(
 
 @app.command(epilog="Example: paredown front digits --plot front.png")
 def front(
-    sweep: Name,
+    sweep: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SWEEP…",
+            help="The sweep's name; several are compared. SWEEP@openvino-b8: as measured again for that target.",
+            show_default=False,
+        ),
+    ],
     json: Json = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as CSV.")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it (.png, .svg, .pdf).")] = None,
 ) -> None:
-    """Show the Pareto front, with the uncompressed teacher beside it."""
+    """Show the Pareto front, with the uncompressed teacher beside it; or several side by side."""
     from search.commands.front import front as command
 
     command(sweep, json, csv, plot)

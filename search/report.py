@@ -20,7 +20,10 @@ from search.trial import Trial
 
 
 def table(trials: Iterable[Trial]) -> pd.DataFrame:
-    """One row per trial: number, label, digest, every parameter that was chosen, every metric."""
+    """One row per trial: number, label, digest, every parameter that was chosen, every metric with its interval's ends.
+
+    The ends stand in columns of their own, such as ``latency_ms.low`` and ``latency_ms.high``, after all metrics.
+    """
     return pd.DataFrame(
         [
             {
@@ -29,10 +32,20 @@ def table(trials: Iterable[Trial]) -> pd.DataFrame:
                 "recipe": trial.recipe.digest,
                 **{f"{step.name}.{key}": value for step in trial.recipe.steps for key, value in step.items},
                 **trial.metrics,
+                **_ends(trial),
             }
             for trial in trials
         ]
     )
+
+
+def _ends(trial: Trial) -> dict[str, float]:
+    intervals = trial.result.intervals if trial.result else {}
+    return {
+        f"{name}.{end}": value
+        for name, ends in intervals.items()
+        for end, value in zip(("low", "high"), ends, strict=True)
+    }
 
 
 def front_csv(front: ParetoFront, path: Path) -> None:
