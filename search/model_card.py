@@ -43,8 +43,10 @@ def model_card(shipment: Shipment, recipe: str, sha256: str) -> str:
 def _details(shipment: Shipment, recipe: str, sha256: str) -> str:
     config, trial, file = shipment.config, shipment.trial, shipment.file
     return f"""\
-`{file.name}` ({file.stat().st_size:,} bytes, ONNX, SHA-256 `{sha256}`) is trial {trial.number} of the Paredown sweep
-`{config.sweep}`, chosen as {shipment.choice.reason}.
+`{file.name}` (ONNX, {file.stat().st_size:,} bytes) is trial {trial.number} of the Paredown sweep `{config.sweep}`.
+It was chosen as {shipment.choice.reason}.
+
+SHA-256: `{sha256}`
 
 How it was made, from the teacher of the task `{config.task.use}`, with seed {config.search.seed}:
 
@@ -58,9 +60,10 @@ To make it again, where the task can be imported, and print where it is: `paredo
 
 def _use(shipment: Shipment) -> str:
     target, runtime = shipment.config.target, RUNTIMES[shipment.config.target.runtime]
+    inputs = f"{target.batch} input{'s' if target.batch > 1 else ''} per call"
+    threads = f"{target.threads} thread{'s' if target.threads > 1 else ''}"
     return f"""\
-Inference in {runtime.name} on {target.device}, with {target.threads} thread{"s" if target.threads > 1 else ""} for one
-call and {target.batch} input{"s" if target.batch > 1 else ""} per call: that is what it was chosen for. Other batch
+Inference in {runtime.name} on {target.device} with {threads} and {inputs}: that is what it was chosen for. Other batch
 sizes run too. To run it: `python run.py`, which needs {" and ".join([*runtime.packages, "numpy"])} only.
 
 {UNKNOWN}"""
@@ -75,8 +78,8 @@ def _evaluation(shipment: Shipment) -> str:
     found = shipment.held_out
     opened = datetime.fromtimestamp(found.opened, UTC).strftime("%Y-%m-%d")
     return f"""\
-The task's validation split, by which the search chose, and its test split, which nothing had seen until this
-configuration was chosen ({opened}). The file was reloaded for both.
+The task's validation split, by which the search chose, and its test split, which the search never saw; it was opened
+for this file on {opened}. The file was reloaded for both.
 
 | split | accuracy | 95 % interval | examples |
 |---|---|---|---|
@@ -92,9 +95,9 @@ def _score(score: Score) -> str:
 def _training(shipment: Shipment) -> str:
     task = type(shipment.evaluator.task)
     said = (inspect.getdoc(task) or "").split("\n\n")[0].replace("\n", " ")
-    about = f', which says of itself: "{said}"' if said else ""
+    about = f", which says of itself: “{said}”" if said else "."
     epochs = ", ".join(f"{key} {value:g}" for key, value in shipment.config.training.model_dump().items())
-    return f"The train split of the task `{shipment.config.task.use}`{about}.\n\nTraining: {epochs}."
+    return f"The train split of the task `{shipment.config.task.use}`{about}\n\nTraining: {epochs}."
 
 
 def _figures(shipment: Shipment) -> str:
@@ -102,21 +105,21 @@ def _figures(shipment: Shipment) -> str:
     baseline = shipment.sweep.standing.baseline
     base, base_intervals = shipment.figures(baseline) if baseline else ({}, {})
     lines = [
-        "On the validation split and the target above, with 95 % intervals where they are known:",
+        "On the validation split and for the target above; what has no interval is exact or its interval not known.",
         "",
         "| metric | this file | 95 % interval | uncompressed teacher | 95 % interval |",
         "|---|---|---|---|---|",
     ]
     for name, value in metrics.items():
         own, theirs = (
-            f"{number(ends[name][0])} to {number(ends[name][1])}" if name in ends else "not known"
+            f"{number(ends[name][0])} to {number(ends[name][1])}" if name in ends else ""
             for ends in (intervals, base_intervals)
         )
         lines.append(f"| {name} | {number(value)} | {own} | {number(base.get(name))} | {theirs} |")
     again = shipment.evidence.remeasured(shipment.trial.number)
     latest = again or shipment.trial.result
     if again:
-        lines += ["", "Latency and size were measured again after the search, side by side with the rest of the front."]
+        lines += ["", "These were measured again after the search, side by side with the rest of the front."]
     facts = [f"- {name}: {words}" for name, words in (latest.facts if latest else {}).items()]
     return "\n".join([*lines, *(["", *facts] if facts else [])])
 

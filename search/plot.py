@@ -77,12 +77,19 @@ def _lengths(trial: Trial, objective: Objective) -> list[list[float]] | None:
 
 
 def frame(axes: Axes, x: Objective, y: Objective, shown: Sequence[Trial]) -> None:
-    """Name the axes, and fit them to `shown`: a few hopeless trials must not squeeze the front into a corner."""
+    """Name the axes, and fit them to `shown`: a few hopeless trials must not squeeze the front into a corner.
+
+    Whiskers fit in too, as far as they reach no further beyond the points than these lie apart.
+    """
     if shown:
         for objective, limit in ((x, axes.set_xlim), (y, axes.set_ylim)):
             values = [trial.metrics[objective.name] for trial in shown]
-            pad = (max(values) - min(values) or abs(max(values)) or 1) * 0.12
-            limit(min(values) - pad, max(values) + pad)
+            ends = [end for t in shown if t.result for end in t.result.intervals.get(objective.name, ())]
+            low, high = min(values), max(values)
+            span = high - low or abs(high) or 1
+            low, high = max(min([low, *ends]), low - span), min(max([high, *ends]), high + span)
+            limit(low - span * 0.12, high + span * 0.12)
+    axes.locator_params(nbins=6)
     axes.set_xlabel(f"{x.name} ({'more' if x.direction == 'maximize' else 'less'} is better)")
     axes.set_ylabel(f"{y.name} ({'more' if y.direction == 'maximize' else 'less'} is better)")
     axes.grid(color="#eaeef2", zorder=0)

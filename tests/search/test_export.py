@@ -97,12 +97,13 @@ def test_the_card_says_what_is_known_and_what_is_not(shipped, tmp_path) -> None:
         "Caveats and recommendations",
     ]
     assert sha256(shipped.file) in card
-    assert "chosen as the least size_mb of 2 of 2 front members" in card
+    assert "It was chosen as the least size_mb of 2 of 2 front members" in card
     assert "- distil:\n    alpha: 0.0\n" in card
     assert "| test | " in card
     assert "Paredown knows nothing of intended users" in card
-    assert f"| size_mb | {shipped.trial.metrics['size_mb']:.4g} | not known | " in card
+    assert f"| size_mb | {shipped.trial.metrics['size_mb']:.4g} |  | " in card
     assert "- latency.conditions: " in card
+    assert "says of itself: “Table in, two classes out.”" in card
     assert "another version" not in card
     for row in (line for line in card.splitlines() if line.startswith("| latency_ms")):
         assert row.count(" to ") == 2

@@ -4,7 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from search.objective import Objective
-from search.plot import plot_front, whiskers
+from search.plot import frame, plot_front, whiskers
 from search.standing import Standing
 
 
@@ -43,3 +43,14 @@ def test_whiskers_reach_from_end_to_end_where_intervals_are_known(make_trial) ->
     segments = [segment for bars in axes.collections for segment in bars.get_segments()]
     drawn = sorted(sorted(map(tuple, segment.round(6).tolist())) for segment in segments)
     assert drawn == [[(1.5, 0.8), (2.25, 0.8)], [(2.0, 0.7), (2.0, 0.85)]]
+
+
+@pytest.mark.parametrize(("high", "expected"), [(2.5, (0.88, 2.62)), (1e9, (0.88, 3.12)), (1.9, (0.88, 2.12))])
+def test_the_axes_leave_room_for_whiskers_but_not_for_any(make_trial, high, expected) -> None:
+    """The points lie 1 apart: 12 % of that is left at the ends, and for whiskers no more than 1."""
+    accuracy, latency = Objective("accuracy", "maximize"), Objective("latency_ms", "minimize")
+    first, second = make_trial(0, (0.9, 1.0, 1)), make_trial(1, (0.8, 2.0, 1))
+    first = replace(first, result=replace(first.result, intervals={"latency_ms": (1.0, high)}))
+    axes = Figure().add_subplot()
+    frame(axes, latency, accuracy, [first, second])
+    assert axes.get_xlim() == pytest.approx(expected)
