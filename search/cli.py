@@ -98,8 +98,8 @@ def front(
     sweep: Annotated[
         list[str],
         typer.Argument(
-            metavar="SWEEP…",
-            help="The sweep's name; several are compared. SWEEP@openvino-b8: as measured again for that target.",
+            metavar="SWEEP",
+            help="The sweep's name; several are compared. NAME@openvino-b8: as measured again for that target.",
             show_default=False,
         ),
     ],
@@ -153,10 +153,15 @@ def pick(
     where: Where = None,
     minimize: Metric = None,
     maximize: Metric = None,
-    knee: Annotated[bool, typer.Option("--knee", help="Decide by the knee of the front (the default).")] = False,
+    knee: Annotated[
+        bool, typer.Option("--knee", help="Decide by the knee: the member nearest to the ideal (the default).")
+    ] = False,
     weights: Annotated[
         str | None,
-        typer.Option(metavar="METRIC=NUMBER,…", help="Decide by weights, such as accuracy=2,latency_ms=1."),
+        typer.Option(
+            metavar="METRIC=NUMBER,…",
+            help="Decide by weights over the front's range (weighted Chebyshev), such as accuracy=2,latency_ms=1.",
+        ),
     ] = None,
     export: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the file and all that goes with it there.")

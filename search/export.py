@@ -29,6 +29,8 @@ def check_folder(folder: Path) -> None:
     Raises:
         InputError: it holds something else, or cannot be made.
     """
+    if folder.resolve() == Path.cwd():
+        raise InputError.at("--export", f"{folder} is the current folder, which cannot give way; name another")
     if folder.is_dir():
         found = {path.name for path in folder.iterdir()}
         strange = sorted(found - {MODEL, MANIFEST, CARD, RECIPE, SWEEP, SCRIPT, "__pycache__"})

@@ -24,19 +24,14 @@ def table(trials: Iterable[Trial]) -> pd.DataFrame:
 
     The ends stand in columns of their own, such as ``latency_ms.low`` and ``latency_ms.high``, after all metrics.
     """
-    return pd.DataFrame(
-        [
-            {
-                "trial": trial.number,
-                "label": trial.label,
-                "recipe": trial.recipe.digest,
-                **{f"{step.name}.{key}": value for step in trial.recipe.steps for key, value in step.items},
-                **trial.metrics,
-                **_ends(trial),
-            }
-            for trial in trials
-        ]
+    trials = list(trials)
+    parts = (
+        [{"trial": t.number, "label": t.label, "recipe": t.recipe.digest} for t in trials],
+        [{f"{step.name}.{key}": value for step in t.recipe.steps for key, value in step.items} for t in trials],
+        [dict(t.metrics) for t in trials],
+        [_ends(t) for t in trials],
     )
+    return pd.concat([pd.DataFrame(part) for part in parts], axis=1)
 
 
 def _ends(trial: Trial) -> dict[str, float]:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -167,6 +168,12 @@ def test_a_folder_with_something_else_is_left_alone(shipped, tmp_path, names, to
     with pytest.raises(InputError, match=told):
         export(shipped, tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == set(names)
+
+
+def test_the_current_folder_cannot_give_way(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is the current folder"):
+        check_folder(Path())
 
 
 def test_a_file_is_no_folder(tmp_path) -> None:

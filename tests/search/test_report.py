@@ -148,3 +148,6 @@ def test_the_table_has_the_ends_of_known_intervals(trials, tmp_path) -> None:
     assert frame["latency_ms.low"].tolist()[1:] == [1.5]
     assert frame["latency_ms.high"].isna().tolist() == [True, False]
     assert "accuracy.low" not in frame
+    columns = frame.columns.tolist()
+    assert columns[:3] == ["trial", "label", "recipe"]
+    assert columns[-5:] == ["accuracy", "latency_ms", "size_mb", "latency_ms.low", "latency_ms.high"]
