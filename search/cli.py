@@ -95,12 +95,19 @@ def status(
 
 @app.command(epilog="Example: paredown front digits --plot front.png")
 def front(
-    sweep: Name,
+    sweep: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SWEEP",
+            help="The sweep's name; several are compared. NAME@openvino-b8: as measured again for that target.",
+            show_default=False,
+        ),
+    ],
     json: Json = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as CSV.")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it (.png, .svg, .pdf).")] = None,
 ) -> None:
-    """Show the Pareto front, with the uncompressed teacher beside it."""
+    """Show the Pareto front, with the uncompressed teacher beside it; or several side by side."""
     from search.commands.front import front as command
 
     command(sweep, json, csv, plot)
@@ -146,15 +153,26 @@ def pick(
     where: Where = None,
     minimize: Metric = None,
     maximize: Metric = None,
-    knee: Annotated[bool, typer.Option("--knee", help="Decide by the knee of the front (the default).")] = False,
-    export: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the file and its manifest there.")] = None,
+    knee: Annotated[
+        bool, typer.Option("--knee", help="Decide by the knee: the member nearest to the ideal (the default).")
+    ] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC=NUMBER,…",
+            help="Decide by weights over the front's range (weighted Chebyshev), such as accuracy=2,latency_ms=1.",
+        ),
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the file and all that goes with it there.")
+    ] = None,
     register: Annotated[str | None, typer.Option(metavar="NAME@ALIAS", help="Put it in MLflow's registry.")] = None,
     json: Json = False,
 ) -> None:
     """Pick one configuration of the front, say why that one, and test it on held-out data."""
     from search.commands.pick import pick as command
 
-    command(sweep, where or [], minimize, maximize, knee, export, register, json)
+    command(sweep, where or [], minimize, maximize, knee, weights, export, register, json)
 
 
 @app.command(epilog="Example: paredown trial configs/digits.yaml out/recipe.yaml")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import moocore
@@ -42,9 +42,15 @@ class ParetoFront:
         """
         if baseline is None or not baseline.metrics or not self.members:
             return 0.0
-        scale = np.array([abs(baseline.metrics[o.name]) or 1.0 for o in self.objectives])
+        return self.dominated_share({o.name: abs(baseline.metrics[o.name]) for o in self.objectives})
+
+    def dominated_share(self, scale: Mapping[str, float]) -> float:
+        """The hypervolume when each objective is divided by its value in `scale` instead of by the baseline's."""
+        if not self.members:
+            return 0.0
+        divisor = np.array([scale[o.name] or 1.0 for o in self.objectives])
         reference = np.array([REFERENCE_MARGIN if o.direction == "minimize" else 0.0 for o in self.objectives])
-        volume = moocore.hypervolume(losses(self.members, self.objectives) / scale, ref=reference)
+        volume = moocore.hypervolume(losses(self.members, self.objectives) / divisor, ref=reference)
         return float(volume) / REFERENCE_MARGIN ** sum(o.direction == "minimize" for o in self.objectives)
 
 

@@ -20,19 +20,27 @@ from search.trial import Trial
 
 
 def table(trials: Iterable[Trial]) -> pd.DataFrame:
-    """One row per trial: number, label, digest, every parameter that was chosen, every metric."""
-    return pd.DataFrame(
-        [
-            {
-                "trial": trial.number,
-                "label": trial.label,
-                "recipe": trial.recipe.digest,
-                **{f"{step.name}.{key}": value for step in trial.recipe.steps for key, value in step.items},
-                **trial.metrics,
-            }
-            for trial in trials
-        ]
+    """One row per trial: number, label, digest, every parameter that was chosen, every metric with its interval's ends.
+
+    The ends stand in columns of their own, such as ``latency_ms.low`` and ``latency_ms.high``, after all metrics.
+    """
+    trials = list(trials)
+    parts = (
+        [{"trial": t.number, "label": t.label, "recipe": t.recipe.digest} for t in trials],
+        [{f"{step.name}.{key}": value for step in t.recipe.steps for key, value in step.items} for t in trials],
+        [dict(t.metrics) for t in trials],
+        [_ends(t) for t in trials],
     )
+    return pd.concat([pd.DataFrame(part) for part in parts], axis=1)
+
+
+def _ends(trial: Trial) -> dict[str, float]:
+    intervals = trial.result.intervals if trial.result else {}
+    return {
+        f"{name}.{end}": value
+        for name, ends in intervals.items()
+        for end, value in zip(("low", "high"), ends, strict=True)
+    }
 
 
 def front_csv(front: ParetoFront, path: Path) -> None:

@@ -111,6 +111,10 @@ class Trial:
         """Every number, by name; empty unless complete."""
         return self.result.metrics if self.result else {}
 
+    def absence(self, name: str) -> str:
+        """Why the metric called `name` is not among its metrics, in words."""
+        return (self.result.facts.get(name) if self.result else None) or "it was not measured"
+
     def finish(self, result: Result) -> Trial:
         """This trial with its result."""
         return replace(self, result=result)

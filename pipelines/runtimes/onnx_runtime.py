@@ -10,6 +10,21 @@ import onnxruntime as ort
 from pipelines.errors import TrialFailed
 from pipelines.runtimes.runtime import OUTPUT, Feed
 
+SCRIPT = """\
+# Runs {file} with ONNX Runtime alone: pip install onnxruntime numpy
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = {threads}
+file = Path(__file__).with_name("{file}")
+session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+feed = {feed}  # zeros: put your inputs here
+print(session.run(None, feed)[0])
+"""
+
 
 class OnnxRuntime:
     """Executes ONNX files with all graph optimisations on: below that, CNNs run at half the speed."""
@@ -29,6 +44,10 @@ class OnnxRuntime:
         except Exception as error:  # ONNX Runtime's errors have no common base below Exception
             raise TrialFailed(f"ONNX Runtime cannot load the file: {error}") from error
         return OnnxSession(session)
+
+    def script(self, file: str, feed: str, threads: int) -> str:
+        """See `Runtime.script`."""
+        return SCRIPT.format(file=file, feed=feed, threads=threads)
 
 
 class OnnxSession:

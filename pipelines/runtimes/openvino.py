@@ -21,6 +21,21 @@ OPTIONS = {
 }
 """Source: OpenVINO documentation, "CPU Device" and "High-level Performance Hints"."""
 
+SCRIPT = """\
+# Runs {file} with OpenVINO alone: pip install openvino numpy
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.modules["openvino_telemetry"] = None  # or OpenVINO reports its use over the network
+import openvino
+options = {options}
+model = openvino.Core().compile_model(str(Path(__file__).with_name("{file}")), "CPU", options)
+feed = {feed}  # zeros: put your inputs here
+print(model(feed)[0])
+"""
+
 
 class OpenVino:
     """Executes ONNX files with OpenVINO's CPU plugin, in single precision unless the file says 8 bits."""
@@ -41,6 +56,10 @@ class OpenVino:
         except Exception as error:  # OpenVINO raises RuntimeError and, for what its frontends say, others
             raise TrialFailed(f"OpenVINO cannot load the file: {error}") from error
         return OpenVinoSession(model.create_infer_request())
+
+    def script(self, file: str, feed: str, threads: int) -> str:
+        """See `Runtime.script`."""
+        return SCRIPT.format(file=file, feed=feed, options={**OPTIONS, "INFERENCE_NUM_THREADS": threads})
 
 
 class OpenVinoSession:

@@ -58,3 +58,12 @@ class Runtime(Protocol):
         Raises:
             TrialFailed: the runtime refuses the file.
         """
+
+    def script(self, file: str, feed: str, threads: int) -> str:
+        """A Python program of 12 lines that runs `file`, which lies beside it, with the runtime and NumPy alone.
+
+        Args:
+            file: The file's name.
+            feed: Python code that makes the inputs, with NumPy as ``np``: a dict of arrays by name.
+            threads: For one call.
+        """

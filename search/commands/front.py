@@ -2,37 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from search.commands.output import err, out, print_json
+from search.contest import contest_frame, contest_json, load_contest
+from search.contest_plot import plot_contest
+from search.contest_table import members_table, reference_words, summary_table
 from search.evidence import Evidence
 from search.plot import plot_front
 from search.report import front_csv, front_json
 from search.saved import load_sweep
 from search.table import front_table
 from search.workspace import Workspace
-from spaces import InputError
+from spaces import InputError, Problem
 
 
-def front(name: str, as_json: bool, csv: Path | None, plot: Path | None) -> None:
+def front(names: Sequence[str], as_json: bool, csv: Path | None, plot: Path | None) -> None:
     """See `search.cli.front`."""
+    if len(names) == 1 and "@" not in names[0]:
+        _one(names[0], as_json, csv, plot)
+    else:
+        _several(names, as_json, csv, plot)
+
+
+def _one(name: str, as_json: bool, csv: Path | None, plot: Path | None) -> None:
     sweep = load_sweep(name)
-    for option, path in (("--csv", csv), ("--plot", plot)):
-        if path and not path.parent.is_dir():
-            raise InputError.at(option, f"folder {path.parent} does not exist")
+    _check(csv, plot)
     if csv:
         front_csv(sweep.standing.front, csv)
         err().print(f"wrote {csv}")
     if plot:
         title = f"{name}: {len(sweep.standing.front.members)} of {sweep.standing.complete} trials on the front"
-        try:
-            plot_front(title, sweep.standing, sweep.trials, plot)
-        except ValueError as error:
-            raise InputError.at("--plot", str(error)) from error
-        err().print(f"wrote {plot}")
+        _draw(lambda path: plot_front(title, sweep.standing, sweep.trials, path), plot)
     if as_json or not (csv or plot):
         evidence = Evidence.of(sweep, Workspace.default().sweep(name))
         if as_json:
             print_json(front_json(sweep.config, sweep.standing, evidence))
         else:
             out().print(front_table(sweep.standing, sweep.config.objectives, evidence))
+
+
+def _several(names: Sequence[str], as_json: bool, csv: Path | None, plot: Path | None) -> None:
+    contest = load_contest(names, Workspace.default())
+    _check(csv, plot)
+    for remark in contest.remarks:
+        err().print(remark, markup=False, soft_wrap=True)
+    if csv:
+        contest_frame(contest).to_csv(csv, index=False)
+        err().print(f"wrote {csv}")
+    if plot:
+        _draw(lambda path: plot_contest(contest, path), plot)
+    if as_json:
+        print_json(contest_json(contest))
+    elif not (csv or plot):
+        out().print(members_table(contest))
+        out().print(summary_table(contest))
+        out().print(reference_words(contest), soft_wrap=True)
+
+
+def _check(csv: Path | None, plot: Path | None) -> None:
+    """See whether both can be written.
+
+    Raises:
+        InputError: folders that do not exist.
+    """
+    given = (("--csv", csv), ("--plot", plot))
+    lost = [(option, path.parent) for option, path in given if path and not path.parent.is_dir()]
+    if lost:
+        raise InputError(Problem(option, f"folder {folder} does not exist") for option, folder in lost)
+
+
+def _draw(draw: Callable[[Path], None], path: Path) -> None:
+    try:
+        draw(path)
+    except ValueError as error:
+        raise InputError.at("--plot", str(error)) from error
+    err().print(f"wrote {path}")

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 from rich.table import Table
 
 from pipelines import METRICS
+from search.choice import Choice
+from search.choice import pick as choose
 from search.commands.output import err, out, print_json
 from search.evidence import Evidence
+from search.export import check_folder
 from search.export import export as write_export
 from search.held_out import HeldOut, held_out, hold_out
 from search.objective import Constraint, Objective
-from search.pick import pick as choose
+from search.preference import Best, Knee, Preference, Weights
 from search.report import trial_json
 from search.saved import load_sweep, stored_evaluator
+from search.shipment import Shipment
 from search.table import number, score_cells
 from search.workspace import Workspace
-from spaces import InputError, illegal
+from spaces import InputError, Problem, illegal
+
+T = TypeVar("T")
 
 
 def pick(
@@ -28,35 +35,33 @@ def pick(
     minimize: str | None,
     maximize: str | None,
     knee: bool,
+    weights: str | None,
     export: Path | None,
     register: str | None,
     as_json: bool,
 ) -> None:
     """See `search.cli.pick`."""
-    best = _best(minimize, maximize, knee)
-    constraints = [Constraint.parse(text) for text in where]
-    if register:
-        from search.registry import parse_name
-
-        parse_name(register)
     workspace = Workspace.default()
+    constraints, prefer = read_options(where, minimize, maximize, knee, weights, _outside(name, export, register))
     sweep, folder = load_sweep(name, workspace), workspace.sweep(name)
-    chosen = choose(sweep.standing.front, constraints, best)
+    chosen = choose(sweep.standing.front, constraints, prefer)
     build = stored_evaluator(sweep, workspace)
     opened = held_out(folder.held_out)
     file, found = hold_out(chosen.trial, build, sweep.config.target, folder.held_out)
     if others := sorted(opened.keys() - {chosen.trial.number}):
         err().print(_opened_before(others), soft_wrap=True)
+    evidence = Evidence.of(sweep, folder)
     data = {
-        **trial_json(chosen.trial, Evidence.of(sweep, folder)),
-        "reason": chosen.reason,
+        **trial_json(chosen.trial, evidence),
+        **choice_json(chosen),
         "validation_accuracy": found.validation.accuracy,
         "test_accuracy": found.test.accuracy,
     }
     if export:
-        write_export(sweep.config, chosen.trial, chosen.reason, file, found, export)
+        write_export(Shipment(sweep, chosen, file, found, evidence, build), export)
         data["exported"] = str(export)
     if register:
+        from search.registry import parse_name
         from search.registry import register as write_registry
 
         version = write_registry(sweep.config, workspace, chosen.trial, file, build, *parse_name(register))
@@ -66,13 +71,88 @@ def pick(
         return
     console = out()
     console.print(f"[bold]trial {chosen.trial.number}[/bold]  {chosen.trial.label}")
-    console.print(f"  why: {chosen.reason}")
+    console.print(f"  why: {chosen.reason}", soft_wrap=True)
     for objective in sweep.config.objectives:
         console.print(f"  {objective.name}: {number(chosen.trial.metrics.get(objective.name))}")
     console.print(_side_by_side(found, again=chosen.trial.number in opened))
     for key in ("exported", "registered"):
         if key in data:
             console.print(f"  {key}: {data[key]}")
+
+
+def choice_json(chosen: Choice) -> dict[str, Any]:
+    """Why, and what the runner-up is, as plain data."""
+    second = chosen.runner_up
+    return {
+        "reason": chosen.reason,
+        "feasible": chosen.feasible,
+        "members": chosen.members,
+        "runner_up": second and {"trial": second.number, "label": second.label, "costs": dict(chosen.costs)},
+    }
+
+
+def read_options(
+    where: Sequence[str],
+    minimize: str | None,
+    maximize: str | None,
+    knee: bool,
+    weights: str | None,
+    checks: Sequence[Callable[[], object]] = (),
+) -> tuple[list[Constraint], Preference]:
+    """What the options ask for.
+
+    Args:
+        where: Bounds.
+        minimize: A metric.
+        maximize: A metric.
+        knee: Whether the knee was asked for; it also decides when nothing was.
+        weights: See `Weights.parse`.
+        checks: What else is to be tried, for the sake of its `InputError`.
+
+    Raises:
+        InputError: everything that is wrong with them.
+    """
+    problems: list[Problem] = []
+    constraints = [_try(problems, lambda text=text: Constraint.parse(text)) for text in where]  # type: ignore[misc]
+    asked = [minimize is not None, maximize is not None, knee, weights is not None]
+    if sum(asked) > 1:
+        options = ("--minimize", "--maximize", "--knee", "--weights")
+        given = [option for option, is_there in zip(options, asked, strict=True) if is_there]
+        problems.append(Problem(", ".join(given), "each decides by itself; give one of them"))
+    prefer: Preference = Knee()
+    for option, name in (("--minimize", minimize), ("--maximize", maximize)):
+        if name is not None and name not in METRICS:
+            problems.append(Problem(option, illegal(name, list(METRICS))))
+        elif name is not None:
+            prefer = Best(Objective(name, "minimize" if option == "--minimize" else "maximize"))
+    if weights is not None:
+        prefer = _try(problems, lambda: Weights.parse(weights)) or prefer
+    for check in checks:
+        _try(problems, check)
+    if problems:
+        raise InputError(problems)
+    return [constraint for constraint in constraints if constraint], prefer
+
+
+def _outside(name: str, export: Path | None, register: str | None) -> list[Callable[[], object]]:
+    """What raises `InputError` where a name or a folder is of no use."""
+    checks: list[Callable[[], object]] = [lambda: Workspace.default().existing(name)]
+    if export:
+        checks.append(lambda: check_folder(export))
+    if register:
+        from search.registry import parse_name
+
+        checks.append(lambda: parse_name(register))
+    return checks
+
+
+def _try(problems: list[Problem], read: Callable[[], T]) -> T | None:
+    """What `read` gives; if it finds wrong input, that is added to `problems`."""
+    try:
+        return read()
+    except InputError as error:
+        problems += error.problems
+        return None
 
 
 def _side_by_side(found: HeldOut, *, again: bool) -> Table:
@@ -92,14 +172,3 @@ def _opened_before(others: Sequence[int]) -> str:
         f"the test split was opened before, for trial {listed}: a choice between them by their test scores would make "
         "the chosen one's too good"
     )
-
-
-def _best(minimize: str | None, maximize: str | None, knee: bool) -> Objective | None:
-    if sum((minimize is not None, maximize is not None, knee)) > 1:
-        raise InputError.at("--minimize, --maximize, --knee", "give one of them")
-    for option, name in (("--minimize", minimize), ("--maximize", maximize)):
-        if name is not None and name not in METRICS:
-            raise InputError.at(option, illegal(name, list(METRICS)))
-    if minimize:
-        return Objective(minimize, "minimize")
-    return Objective(maximize, "maximize") if maximize else None

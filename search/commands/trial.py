@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def trial(path: Path, recipe_path: Path, overrides: Sequence[str], as_json: bool
     evaluate = sweep_evaluator(config, Workspace.default())
     outcome = evaluate(recipe)
     file = evaluate.build(recipe).file
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     if as_json:
         stages = [{"name": s.name, "seconds": s.seconds, "reused": s.reused} for s in outcome.stages]
         print_json(
@@ -38,11 +40,13 @@ def trial(path: Path, recipe_path: Path, overrides: Sequence[str], as_json: bool
                 "seconds": dict(outcome.seconds),
                 "stages": stages,
                 "file": str(file),
+                "sha256": sha256,
             }
         )
         return
     console = out()
     console.print(f"[bold]{recipe.label(STEPS)}[/bold]  {file}")
+    console.print(f"  sha256: {sha256}")
     for name, value in outcome.measurement.metrics.items():
         ends = outcome.measurement.intervals.get(name)
         console.print(f"  {name}: {number(value)}" + (f" ({number(ends[0])} to {number(ends[1])})" if ends else ""))

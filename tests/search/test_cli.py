@@ -100,6 +100,7 @@ def test_a_task_that_cannot_work_is_told_before_anything_starts(
         ["pick", "nothing", "--minimize", "speed"],
         ["pick", "nothing", "--minimize", "size_mb", "--knee"],
         ["pick", "nothing", "--register", "name"],
+        ["pick", "nothing", "--weights", "speed=1"],
         ["front", "nothing", "--colour"],
         ["measure", "nothing"],
         ["measure", "nothing", "--batch", "0"],
@@ -223,7 +224,7 @@ def test_pick_says_what_is_not_feasible(cli_run, make_config, run_inline) -> Non
     code, out, err = cli_run("pick", "small", "--where", "accuracy>=2")
     assert (code, out) == (1, "")
     assert "no member of the front keeps every constraint" in err
-    assert "nearest: 0.99" in err
+    assert "accuracy >= 2 alone excludes all (nearest: trial 0 with accuracy 0.99, 1.01 too little)" in err
 
 
 def test_a_name_that_is_a_file_is_told_so(cli_run, make_config, run_inline) -> None:

@@ -1,6 +1,10 @@
-import pytest
+from dataclasses import replace
 
-from search.plot import plot_front
+import pytest
+from matplotlib.figure import Figure
+
+from search.objective import Objective
+from search.plot import frame, plot_front, whiskers
 from search.standing import Standing
 
 
@@ -27,3 +31,26 @@ def test_the_ending_gives_the_format(config, make_trial, tmp_path) -> None:
         with pytest.raises(ValueError, match="format"):
             plot_front("title", Standing.of(trials, config), trials, tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["front.svg"]
+
+
+def test_whiskers_reach_from_end_to_end_where_intervals_are_known(make_trial) -> None:
+    accuracy, latency = Objective("accuracy", "maximize"), Objective("latency_ms", "minimize")
+    sure, unsure = make_trial(0, (0.9, 4.0, 2.0)), make_trial(1, (0.8, 2.0, 1.0))
+    intervals = {"latency_ms": (1.5, 2.25), "accuracy": (0.7, 0.85)}
+    unsure = replace(unsure, result=replace(unsure.result, intervals=intervals))
+    axes = Figure().add_subplot()
+    whiskers(axes, latency, accuracy, [sure, unsure], "#000000")
+    segments = [segment for bars in axes.collections for segment in bars.get_segments()]
+    drawn = sorted(sorted(map(tuple, segment.round(6).tolist())) for segment in segments)
+    assert drawn == [[(1.5, 0.8), (2.25, 0.8)], [(2.0, 0.7), (2.0, 0.85)]]
+
+
+@pytest.mark.parametrize(("high", "expected"), [(2.5, (0.88, 2.62)), (1e9, (0.88, 3.12)), (1.9, (0.88, 2.12))])
+def test_the_axes_leave_room_for_whiskers_but_not_for_any(make_trial, high, expected) -> None:
+    """The points lie 1 apart: 12 % of that is left at the ends, and for whiskers no more than 1."""
+    accuracy, latency = Objective("accuracy", "maximize"), Objective("latency_ms", "minimize")
+    first, second = make_trial(0, (0.9, 1.0, 1)), make_trial(1, (0.8, 2.0, 1))
+    first = replace(first, result=replace(first.result, intervals={"latency_ms": (1.0, high)}))
+    axes = Figure().add_subplot()
+    frame(axes, latency, accuracy, [first, second])
+    assert axes.get_xlim() == pytest.approx(expected)

@@ -140,3 +140,14 @@ def test_the_json_says_how_sure_the_front_is_and_what_is_near(config, standing, 
     assert [trial["trial"] for trial in data["near"]] == [2]
     assert data["front"][1]["remeasured"]["metrics"]["latency_ms"] == 2.5
     assert data["front"][0]["held_out"]["test"]["accuracy"] == 0.75
+
+
+def test_the_table_has_the_ends_of_known_intervals(trials, tmp_path) -> None:
+    unsure = replace(trials[1], result=replace(trials[1].result, intervals={"latency_ms": (1.5, 2.5)}))
+    frame = table([trials[0], unsure])
+    assert frame["latency_ms.low"].tolist()[1:] == [1.5]
+    assert frame["latency_ms.high"].isna().tolist() == [True, False]
+    assert "accuracy.low" not in frame
+    columns = frame.columns.tolist()
+    assert columns[:3] == ["trial", "label", "recipe"]
+    assert columns[-5:] == ["accuracy", "latency_ms", "size_mb", "latency_ms.low", "latency_ms.high"]

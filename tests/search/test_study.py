@@ -1,3 +1,7 @@
+import json
+import subprocess
+import sys
+
 import optuna
 import pytest
 from optuna.storages.journal import JournalFileBackend, JournalStorage
@@ -149,6 +153,46 @@ def test_optuna_can_load_it_plainly(make_config, folder, play) -> None:
             assert theirs.values == [ours.metrics[name] for name in plain.metric_names]
     numbers = {trial.number for trial in plain.best_trials}
     assert numbers == {trial.number for trial in study.standing.front.members}
+
+
+PLAIN = """
+import json, sys
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+storage = JournalStorage(JournalFileBackend(sys.argv[1]))
+(summary,) = optuna.get_all_study_summaries(storage)
+study = optuna.load_study(study_name=summary.study_name, storage=storage)
+print(json.dumps({
+    "name": study.study_name,
+    "metrics": study.metric_names,
+    "directions": [direction.name for direction in study.directions],
+    "trials": [[trial.state.name, trial.values, trial.params, trial.user_attrs] for trial in study.trials],
+    "ours": sorted(name for name in sys.modules if name in ("search", "pipelines", "spaces")),
+}))
+"""
+
+
+def test_a_process_that_knows_optuna_alone_reads_the_journal_while_the_sweep_is_held(config, folder, play) -> None:
+    """What a dashboard does with the file: it sees everything and leaves the file as it was."""
+    study = Study(config, folder)
+    play(study, 4)
+    running = study.ask()
+    before = folder.journal.read_bytes()
+    with folder.lock():
+        command = [sys.executable, "-I", "-c", PLAIN, str(folder.journal)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    data = json.loads(done.stdout)
+    assert (data["name"], data["metrics"]) == ("small", ["accuracy", "latency_ms", "size_mb"])
+    assert data["directions"] == ["MAXIMIZE", "MINIMIZE", "MINIMIZE"]
+    assert [state for state, *_ in data["trials"]] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE", "RUNNING"]
+    assert data["trials"][1][1] == [study.trials[1].metrics[name] for name in data["metrics"]]
+    assert data["trials"][4][2]["student.depth"] == running.params["student.depth"]
+    assert data["trials"][2][3]["result"]["reason"] == "bad"
+    assert data["ours"] == []
+    assert folder.journal.read_bytes() == before
+    assert [path.name for path in folder.path.glob("journal.log*")] == ["journal.log"]
 
 
 def test_reading_before_anything_was_asked(config, folder) -> None:

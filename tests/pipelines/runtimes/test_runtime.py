@@ -1,5 +1,6 @@
 """The contract of every registered runtime."""
 
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from pipelines.errors import TrialFailed
+from pipelines.example_feed import example_feed
 from pipelines.runtimes import RUNTIMES, Runtime, input_names, to_feed
 
 
@@ -55,3 +57,18 @@ def test_inputs_are_named_by_their_position() -> None:
     assert input_names(3) == ["input_0", "input_1", "input_2"]
     feed = to_feed((torch.zeros(2, 3), torch.ones(2)))
     assert {name: array.shape for name, array in feed.items()} == {"input_0": (2, 3), "input_1": (2,)}
+
+
+def test_its_script_runs_a_file_without_torch(runtime: Runtime, exported, tmp_path: Path) -> None:
+    shutil.copyfile(exported.file, tmp_path / "model.onnx")
+    script = runtime.script("model.onnx", example_feed(exported.file, 2), threads=1)
+    assert len(script.splitlines()) == 12
+    (tmp_path / "run.py").write_text(script, encoding="utf-8")
+    code = "import runpy, sys; sys.modules['torch'] = None; print(runpy.run_path(sys.argv[1])['feed']['input'].shape)"
+    command = [sys.executable, "-c", code, str(tmp_path / "run.py")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=True)
+    *printed, shape = done.stdout.splitlines()
+    assert shape == "(2, 1, 8, 8)"
+    outputs = np.array("".join(printed).translate(str.maketrans("", "", "[]")).split(), dtype=np.float32)
+    expected = exported.model(torch.zeros(2, 1, 8, 8)).detach().numpy().ravel()
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,184 @@
+"""The Python interface for notebooks and scripts: run a sweep, load its front, pick one configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from search.choice import Choice
+from search.choice import pick as choose
+from search.commands.output import err
+from search.commands.pick import read_options
+from search.commands.preflight import preflight
+from search.commands.settle import settle
+from search.config import SweepConfig, load_config
+from search.evidence import Evidence
+from search.executor import InlineExecutor
+from search.plot import plot_front
+from search.report import front_json, table
+from search.saved import Sweep, load_sweep
+from search.sweep import run_sweep as run
+from search.trial import Trial
+from search.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Front:
+    """A sweep's Pareto front, as it stood when it was loaded.
+
+    Attributes:
+        sweep: The sweep: its configuration, and every trial with its metrics.
+        evidence: What is known besides: how likely each trial is on the front, what was measured again, the test split.
+    """
+
+    sweep: Sweep
+    evidence: Evidence
+
+    @property
+    def members(self) -> tuple[Trial, ...]:
+        """The trials on the front, best in the first objective first."""
+        return self.sweep.standing.front.members
+
+    @property
+    def baseline(self) -> Trial | None:
+        """The uncompressed teacher, or None while it is not measured."""
+        return self.sweep.standing.baseline
+
+    @property
+    def hypervolume(self) -> float:
+        """What the front is worth; see `search.front.ParetoFront.hypervolume`."""
+        return self.sweep.standing.hypervolume
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per member: what ``front --csv`` writes, and the probability ``p_front`` of being on the front."""
+        return self._table(self.members)
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """The same of every trial that is complete, on the front or not, in their order."""
+        return self._table(trial for trial in self.sweep.trials if trial.state == "complete")
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``front --json`` prints."""
+        return front_json(self.sweep.config, self.sweep.standing, self.evidence)
+
+    def plot(self, path: Path | str) -> Path:
+        """Draw the front, with 95 % intervals as whiskers, into a file whose ending gives the format.
+
+        Raises:
+            ValueError: the format is not known.
+        """
+        standing = self.sweep.standing
+        title = f"{self.sweep.config.sweep}: {len(self.members)} of {standing.complete} trials on the front"
+        plot_front(title, standing, self.sweep.trials, Path(path))
+        return Path(path)
+
+    def _table(self, trials: Iterable[Trial]) -> pd.DataFrame:
+        frame = table(trials)
+        if not frame.empty:
+            frame["p_front"] = [self.evidence.membership[number] for number in frame["trial"]]
+        return frame
+
+
+def run_sweep(
+    config: Path | str,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    fresh: bool = False,
+    in_process: bool = False,
+    workspace: Path | str | None = None,
+) -> Front:
+    """Run the sweep of a YAML file, or go on where it stopped, as ``paredown run`` does.
+
+    When the search has ended the front is measured again, unless the file says ``search: {remeasure: false}``.
+
+    Args:
+        config: The file.
+        overrides: Values that replace or add to the file's, by key path: ``{"search.trials": 20}``.
+        fresh: Put an earlier sweep of this name aside and start anew.
+        in_process: Run the trials one after the other in this process instead of with Ray Tune: for small sweeps, and
+            to debug a task.
+        workspace: Where state is kept; ``PAREDOWN_HOME`` or ``.paredown`` in the current folder, when None.
+
+    Returns:
+        The front of all trials so far.
+
+    Raises:
+        InputError: everything that is wrong with the file or the task, or a sweep of this name asked for something
+            else.
+        SweepError: the sweep is running already, or trials cannot be run at all.
+    """
+    asked = load_config(Path(config), [f"{key}={json.dumps(value)}" for key, value in (overrides or {}).items()])
+    preflight(asked)
+    home = _workspace(workspace)
+    sweep = _run_here(asked, home, fresh) if in_process else run(asked, home, fresh=fresh)
+    if not sweep.standing.complete:
+        return Front(sweep, Evidence.of(sweep, home.sweep(asked.sweep)))
+    return Front(sweep, settle(sweep, home, err()))
+
+
+def load_front(name: str, *, workspace: Path | str | None = None) -> Front:
+    """The front of the sweep called `name` as it stands now; a driver may be at work on it.
+
+    Args:
+        name: The sweep's name.
+        workspace: Where state is kept; see `run_sweep`.
+
+    Raises:
+        InputError: there is no such sweep.
+    """
+    home = _workspace(workspace)
+    sweep = load_sweep(name, home)
+    return Front(sweep, Evidence.of(sweep, home.sweep(name)))
+
+
+def pick(
+    front: Front,
+    *,
+    where: str | Sequence[str] = (),
+    minimize: str | None = None,
+    maximize: str | None = None,
+    weights: Mapping[str, float] | None = None,
+) -> Choice:
+    """One member of `front`, and why that one; the options are those of ``paredown pick``.
+
+    The test split stays closed: it is opened by ``paredown pick``, which also exports.
+
+    Args:
+        front: What may be chosen.
+        where: Bounds to keep, such as ``"latency_ratio<=0.5"``.
+        minimize: Take the member with the least of this metric.
+        maximize: Take the member with the most of this metric.
+        weights: Take the best by these weights; see `search.preference.Weights`.
+
+    Without any of the last three the knee decides; see `search.preference.Knee`.
+
+    Raises:
+        InputError: everything that is wrong with the options; places are those of the command line.
+        SweepError: no member keeps all bounds, with the bounds that exclude all.
+    """
+    bounds = [where] if isinstance(where, str) else where
+    weighed = ",".join(f"{name}={value!r}" for name, value in weights.items()) if weights is not None else None
+    constraints, prefer = read_options(bounds, minimize, maximize, False, weighed)
+    return choose(front.sweep.standing.front, constraints, prefer)
+
+
+def _run_here(config: SweepConfig, workspace: Workspace, fresh: bool) -> Sweep:
+    """Run `config` in this process with as many threads as a worker would have."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(config.cluster.cpus_per_trial)
+    try:
+        return run(config, workspace, fresh=fresh, executor=InlineExecutor())
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _workspace(path: Path | str | None) -> Workspace:
+    return Workspace(Path(path).resolve()) if path is not None else Workspace.default()
