@@ -1,4 +1,4 @@
-"""A sweep as files and text: the front's table, its page, the note on the parent run."""
+"""A sweep as files and data: the front's table, its page."""
 
 from __future__ import annotations
 
@@ -84,24 +84,3 @@ def front_page(config: SweepConfig, standing: Standing, trials: Sequence[Trial])
     template = resources.files("search").joinpath("page.html").read_text(encoding="utf-8")
     # Within a script element, "</script" would end it and "<!--" begin a comment.
     return template.replace("/*DATA*/null", json.dumps(data).replace("<", "\\u003c"))
-
-
-def note(config: SweepConfig, standing: Standing) -> str:
-    """What a person sees first when they open the sweep in MLflow, as Markdown."""
-    done = f"{standing.complete} of {config.search.trials} trials measured"
-    failed = f", {standing.failed} failed" if standing.failed else ""
-    names = [objective.name for objective in config.objectives]
-    lines = [
-        f"**{len(standing.front.members)} configurations on the Pareto front**; {done}{failed}; "
-        f"hypervolume {standing.hypervolume:.4f}.",
-        f"Pick one: `paredown pick {config.sweep} --knee --export out/`. "
-        "The front: artifacts `pareto.html`, `front.csv`; its members: child runs with the tag `pareto = true`.",
-        "",
-        f"| trial | recipe | {' | '.join(names)} |",
-        f"|---|---|{'---|' * len(names)}",
-    ]
-    rows = [("baseline", standing.baseline)] if standing.baseline else []
-    rows += [(str(trial.number), trial) for trial in standing.front.members]
-    for number, trial in rows:
-        lines.append(f"| {number} | {trial.label} | {' | '.join(f'{trial.metrics[name]:.4g}' for name in names)} |")
-    return "\n".join(lines)

@@ -9,11 +9,11 @@ import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 
-from search import tracker
+from search import child, tracking
 from search.config import parse_config
 from search.executor import InlineExecutor
 from search.sweep import run_sweep
-from search.tracker import NUMBER, PARENT, PARETO
+from search.tracking import NUMBER, PARENT, PARETO
 from search.workspace import Workspace
 
 
@@ -62,8 +62,8 @@ def check_mirror(sweep, parents, children) -> None:
         assert run.info.run_name == trial.label
         assert run.data.tags["recipe.digest"] == trial.recipe.digest
         assert run.data.tags[PARETO] == ("true" if trial.number in members else "false")
-        assert run.data.params == {f"{s.name}.{key}": str(value) for s in trial.recipe.steps for key, value in s.items}
-        assert {name: run.data.metrics[name] for name in trial.metrics} == pytest.approx(dict(trial.metrics))
+        assert run.data.params == child.params(trial, sweep.config)
+        assert run.data.metrics == pytest.approx(child.metrics(trial, sweep.config))
         if trial.state == "failed":
             assert run.data.tags["failure"] == trial.result.reason
             assert trial.result.reason in run.data.tags["mlflow.note.content"]
@@ -82,11 +82,16 @@ def test_what_a_person_sees_in_mlflow(make_config, run_inline, picky, runs_of, a
     assert parent.info.status == "FINISHED"
     assert parent.info.run_name == "small"
     assert parent.data.tags["objective.accuracy"] == "maximize"
+    assert parent.data.tags["version.optuna"].startswith("5.")
     assert set(children[0].data.metrics) == {
         *("accuracy", "latency_ms", "size_mb"),
         *("seconds/teacher", "seconds/export", "seconds/trial"),
     }
-    assert children[0].data.params == {}
+    assert children[0].data.params == {
+        "student.depth": "none",
+        "pruning.method": "none",
+        "quantization.scheme": "none",
+    }
     assert children[0].data.tags["model.key"] == "e" * 32
     reused = next(run for run in children.values() if run.data.params and run.info.status == "FINISHED")
     assert reused.data.tags["stages.reused"] == "teacher"
@@ -101,9 +106,12 @@ def test_what_a_person_sees_in_mlflow(make_config, run_inline, picky, runs_of, a
     assert [int(row["trial"]) for row in rows] == [trial.number for trial in sweep.standing.front.members]
     data = json.loads(re.search(r"const data = (\{.*\});", artifact(parent, "pareto.html"))[1])
     assert len(data["trials"]) == sweep.standing.complete
-    note = parent.data.tags["mlflow.note.content"]
-    assert note.startswith(f"**{len(sweep.standing.front.members)} configurations on the Pareto front**")
-    assert "paredown pick small" in note.splitlines()[1]
+    note = parent.data.tags["mlflow.note.content"].splitlines()
+    assert note[0].startswith(f"**{len(sweep.standing.front.members)} configurations on the Pareto front** · 20 of 20")
+    assert "`paredown pick small --knee --export out/`" in note[1]
+    member = sweep.standing.front.members[0].number
+    place = f"#/experiments/{parent.info.experiment_id}/runs/{children[member].info.run_id}"
+    assert any(line.startswith(f"| [{member}]({place}) |") for line in note)
 
 
 def test_going_on_continues_the_same_runs(make_config, run_inline, runs_of) -> None:
@@ -223,7 +231,7 @@ class Flaky(MlflowClient):
 
 
 def test_answers_that_are_lost_double_no_run(make_config, run_inline, runs_of, monkeypatch, workspace) -> None:
-    monkeypatch.setattr(tracker, "MlflowClient", Flaky)
+    monkeypatch.setattr(tracking, "MlflowClient", Flaky)
     config = make_config(search={"trials": 5})
     run_inline(config)
     assert Flaky.calls > 5

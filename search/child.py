@@ -1,0 +1,62 @@
+"""What the run of a trial holds in MLflow, made from the trial alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from search.config import SweepConfig
+from search.tracking import MAX_TAG, NOTE
+from search.trial import Trial
+from spaces import NONE, Recipe
+
+RESULT = "paredown.result"
+"""The tag with the digest of the result that the run shows: a run without it is not finished."""
+
+
+def params(trial: Trial, config: SweepConfig) -> dict[str, str]:
+    """The parameters by the names that they have in the sweep's file, without those that do not apply.
+
+    The switches of all steps that the sweep varies are always among them, so that runs can be compared by them; the
+    uncompressed teacher has ``none`` for each.
+    """
+    switches = {step.switch.name: NONE for step in config.space.steps}
+    never = {axis.name for axis in config.space.axes if axis.values == (NONE,)}
+    chosen = {**switches, **trial.params}
+    return {name: str(value) for name, value in chosen.items() if name not in never}
+
+
+def metrics(trial: Trial, config: SweepConfig) -> dict[str, float]:
+    """Every number of a finished trial: bare if the sweep's file names it, else as ``group/name``."""
+    result = trial.result
+    if result is None:
+        return {}
+    asked = {*(o.name for o in config.objectives), *(c.name for c in config.constraints)}
+    found = {name if name in asked else f"measured/{name}": value for name, value in result.metrics.items()}
+    for name, (low, high) in result.intervals.items():
+        found |= {f"interval/{name}_low": low, f"interval/{name}_high": high}
+    found |= {f"seconds/{stage.name}": stage.seconds for stage in result.stages}
+    return {**found, "seconds/trial": result.finished - result.started}
+
+
+def tags(trial: Trial) -> dict[str, str]:
+    """What is to be said in words of a finished trial; values are cut to what MLflow takes."""
+    result = trial.result
+    if result is None:
+        return {}
+    reused = ",".join(stage.name for stage in result.stages if stage.reused)
+    found = {**result.facts, "model.key": result.model, "stages.reused": reused, RESULT: result_digest(trial)}
+    if result.reason:
+        found |= {"failure": result.reason, NOTE: f"Failed: {result.reason}"}
+    return {name: value[:MAX_TAG] for name, value in found.items()}
+
+
+def first_tags(recipe: Recipe) -> dict[str, str]:
+    """What is known of a trial before it runs."""
+    return {"recipe.digest": recipe.digest, "recipe": json.dumps(recipe.to_list())}
+
+
+def result_digest(trial: Trial) -> str:
+    """A digest of everything that a finished trial says; empty while it runs."""
+    text = json.dumps(trial.result.to_json(), sort_keys=True) if trial.result else ""
+    return hashlib.sha256(text.encode()).hexdigest()[:32] if text else ""
