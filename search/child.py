@@ -6,9 +6,10 @@ import hashlib
 import json
 
 from search.config import SweepConfig
-from search.tracking import MAX_TAG, NOTE
+from search.plot import BASELINE, DOMINATED, FRONT
+from search.tracking import COLOR, MAX_TAG, NOTE, PARETO
 from search.trial import Trial
-from spaces import NONE, Recipe
+from spaces import NONE
 
 RESULT = "paredown.result"
 """The tag with the digest of the result that the run shows: a run without it is not finished."""
@@ -51,9 +52,16 @@ def tags(trial: Trial) -> dict[str, str]:
     return {name: value[:MAX_TAG] for name, value in found.items()}
 
 
-def first_tags(recipe: Recipe) -> dict[str, str]:
+def first_tags(trial: Trial) -> dict[str, str]:
     """What is known of a trial before it runs."""
-    return {"recipe.digest": recipe.digest, "recipe": json.dumps(recipe.to_list())}
+    recipe = {"recipe.digest": trial.recipe.digest, "recipe": json.dumps(trial.recipe.to_list())}
+    return recipe | standing_tags(trial.number, False)
+
+
+def standing_tags(number: int, on_front: bool) -> dict[str, str]:
+    """Whether a trial is on the front, and the colour that it has in the UI's charts for that."""
+    color = BASELINE if number == 0 else FRONT if on_front else DOMINATED
+    return {PARETO: "true" if on_front else "false", COLOR: color}
 
 
 def result_digest(trial: Trial) -> str:

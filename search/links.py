@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from search.config import SweepConfig
+from search.study import read_study_id
+from search.tracking import SWEEP, connect, study_runs
+from search.views import TAG, view_id
+from search.workspace import Workspace
+
+TRAINING = "workflowType=machine_learning"
+"""Else the UI shows what it has for language models' developers."""
+
 
 @dataclass(frozen=True)
 class Links:
@@ -28,7 +37,7 @@ class Links:
 
     def artifact(self, path: str) -> str:
         """An artifact of the sweep's run, shown."""
-        return f"{self._run(self.parent)}/artifacts/{path}"
+        return self._run(self.parent, f"/artifacts/{path}")
 
     def trial(self, number: int) -> str | None:
         """The run of a trial, or None if it has none yet."""
@@ -39,8 +48,25 @@ class Links:
         if self.view is None:
             return None
         # Any search facet in the address, such as an order, would keep the UI from applying the view.
-        options = f"workflowType=machine_learning&viewStateShareKey={self.view}&compareRunsMode=CHART"
+        options = f"{TRAINING}&viewStateShareKey={self.view}&compareRunsMode=CHART"
         return f"#/experiments/{self.experiment}/runs?{options}"
 
-    def _run(self, run_id: str) -> str:
-        return f"#/experiments/{self.experiment}/runs/{run_id}"
+    def _run(self, run_id: str, rest: str = "") -> str:
+        return f"#/experiments/{self.experiment}/runs/{run_id}{rest}?{TRAINING}"
+
+
+def find_links(config: SweepConfig, workspace: Workspace) -> Links | None:
+    """Where a sweep that was run is found, its trials left out; None if MLflow does not have it.
+
+    Raises:
+        MlflowException: the server does not answer.
+    """
+    client = connect(config, workspace)
+    study_id = read_study_id(workspace.sweep(config.sweep))
+    experiment = client.get_experiment_by_name(config.experiment)
+    if study_id is None or experiment is None:
+        return None
+    parents = study_runs(client, experiment.experiment_id, study_id, f"tags.`{SWEEP}` = '{config.sweep}'")
+    view = view_id(study_id)
+    known = view if TAG + view in experiment.tags else None
+    return Links(experiment.experiment_id, parents[0].info.run_id, view=known) if parents else None

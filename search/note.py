@@ -17,9 +17,14 @@ from spaces import NONE, Axis
 ARTIFACTS = {
     "pareto.html": "interactive front",
     "front.csv": "front as a table",
-    "importance.json": "importances",
+    "importance.png": "importances",
+    "parallel.png": "parallel coordinates",
     "config.yaml": "sweep file",
 }
+
+
+GAP = "\N{NO-BREAK SPACE}" * 2
+"""Between columns: the UI sets tables without any space, and cuts off ordinary blanks."""
 
 
 def note(config: SweepConfig, standing: Standing, links: Links | None = None) -> str:
@@ -135,7 +140,7 @@ def _trial(trial: Trial, links: Links | None) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(cell + GAP for cell in cells)} |"
 
 
 def _rule(columns: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from matplotlib.figure import Figure
 
 from search.config import SweepConfig
 from search.importance import Importance
+from search.objective import Objective
 from search.plot import BASELINE, DOMINATED, FRONT
 from search.standing import Standing
 from search.table import number
 from search.trial import Trial
-from spaces import NONE, Value
+from spaces import NONE, Axis, Value
 
+MAX_TICKS = 9
 ABSENT = "–"
 """Where a trial's line passes through a parameter that does not apply to it."""
 
@@ -25,72 +28,58 @@ ABSENT = "–"
 def plot_parallel(config: SweepConfig, standing: Standing, trials: Sequence[Trial], path: Path) -> None:
     """Draw each measured trial as a line through its parameters and objectives; better objectives are higher."""
     measured = [trial for trial in trials if trial.state == "complete"]
-    params = [axis for axis in config.space.axes if len(axis.values) > 1]
     switches = {step.switch.name for step in config.space.steps}
-    columns = [
-        _choices(axis.name, axis.values, axis.name not in switches, [_chosen(t, axis.name, switches) for t in measured])
-        for axis in params
-    ] + [
-        _scaled(o.name, [-o.loss(t.metrics) for t in measured], [t.metrics[o.name] for t in measured])
-        for o in config.objectives
-    ]
-    figure = Figure(figsize=(1.55 * len(columns) + 1.2, 4.6))
-    axes = figure.add_axes((0.05, 0.2, 0.9, 0.68))
+    columns = [_choices(axis, axis.name in switches, measured) for axis in config.space.axes if len(axis.values) > 1]
+    columns += [_scaled(objective, measured) for objective in config.objectives]
+    figure = Figure(figsize=(1.55 * len(columns) + 1.2, 4.2))
+    axes = figure.add_axes((0.04, 0.14, 0.93, 0.76))
     axes.set_title(f"{config.sweep}: {len(measured)} trials, from their parameters to their objectives", fontsize=11)
-    heights = np.array([column.heights for column in columns]).T.reshape(len(measured), len(columns))
-    _lines(axes, heights, measured, standing)
+    _lines(axes, np.array([column.heights for column in columns]).T.reshape(-1, len(columns)), measured, standing)
     _ticks(axes, columns)
     figure.savefig(path, dpi=110)
 
 
+@dataclass(frozen=True)
 class _Column:
     """One upright axis: its name, the height of each trial's line in it, and its ticks (height, text)."""
 
-    def __init__(self, name: str, heights: Sequence[float], ticks: Sequence[tuple[float, str]]) -> None:
-        self.name, self.heights, self.ticks = name, heights, ticks
+    name: str
+    heights: Sequence[float]
+    ticks: Sequence[tuple[float, str]]
 
 
-def _choices(name: str, values: Sequence[Value], conditional: bool, chosen: Sequence[Value | None]) -> _Column:
+def _choices(axis: Axis, is_switch: bool, trials: Sequence[Trial]) -> _Column:
     """A parameter: its values evenly spaced, below them a place for trials to which it does not apply."""
-    places: list[Value | None] = [None, *values] if conditional else list(values)
+    chosen = [trial.params.get(axis.name, NONE if is_switch else None) for trial in trials]
+    places: list[Value | None] = list(axis.values) if is_switch else [None, *axis.values]
     places += [value for value in dict.fromkeys(chosen) if value not in places]
-    step = 1 / max(1, len(places) - 1)
-    every = -(-len(places) // 9)
-    ticks = [(i * step, ABSENT if value is None else str(value)) for i, value in enumerate(places) if i % every == 0]
-    return _Column(name, [places.index(value) * step for value in chosen], ticks)
+    height = {value: index / max(1, len(places) - 1) for index, value in enumerate(places)}
+    every = -(-len(places) // MAX_TICKS)
+    ticks = [(height[value], ABSENT if value is None else str(value)) for value in places[::every]]
+    return _Column(axis.name, [height[value] for value in chosen], ticks)
 
 
-def _scaled(name: str, gains: Sequence[float], values: Sequence[float]) -> _Column:
+def _scaled(objective: Objective, trials: Sequence[Trial]) -> _Column:
     """An objective: the best trial at the top, the worst at the bottom."""
-    if not gains:
-        return _Column(name, [], [])
-    low, high = min(gains), max(gains)
-    span = (high - low) or 1.0
-    worst, best = values[int(np.argmin(gains))], values[int(np.argmax(gains))]
-    return _Column(name, [(gain - low) / span for gain in gains], [(0.0, number(worst)), (1.0, number(best))])
-
-
-def _chosen(trial: Trial, name: str, switches: set[str]) -> Value | None:
-    return trial.params.get(name, NONE if name in switches else None)
+    ranked = sorted(trials, key=lambda trial: objective.loss(trial.metrics))
+    if not ranked:
+        return _Column(objective.name, [], [])
+    best, worst = (objective.loss(trial.metrics) for trial in (ranked[0], ranked[-1]))
+    heights = [(worst - objective.loss(trial.metrics)) / ((worst - best) or 1.0) for trial in trials]
+    ends = [(0.0, ranked[-1]), (1.0, ranked[0])]
+    return _Column(objective.name, heights, [(at, number(trial.metrics[objective.name])) for at, trial in ends])
 
 
 def _lines(axes: Axes, heights: np.ndarray, trials: Sequence[Trial], standing: Standing) -> None:
     """The lines, spread a little where they would lie on each other; the front's on top."""
-    random = np.random.default_rng(0)
-    spread = heights + random.uniform(-0.012, 0.012, heights.shape)
+    spread = heights + np.random.default_rng(0).uniform(-0.012, 0.012, heights.shape)
+    groups: dict[str, list[np.ndarray]] = {DOMINATED: [], FRONT: [], BASELINE: []}
     front = {trial.number for trial in standing.front.members}
-    for number_of, color, width, alpha, order in (
-        ("dominated", DOMINATED, 0.8, 0.7, 1),
-        ("front", FRONT, 1.5, 0.9, 2),
-        ("baseline", BASELINE, 1.8, 1.0, 3),
-    ):
-        chosen = [
-            index
-            for index, trial in enumerate(trials)
-            if ("baseline" if trial.number == 0 else "front" if trial.number in front else "dominated") == number_of
-        ]
-        lines = [np.column_stack([np.arange(heights.shape[1]), spread[index]]) for index in chosen]
-        axes.add_collection(LineCollection(lines, colors=color, linewidths=width, alpha=alpha, zorder=order))
+    for trial, line in zip(trials, spread, strict=True):
+        color = BASELINE if trial.number == 0 else FRONT if trial.number in front else DOMINATED
+        groups[color].append(np.column_stack([np.arange(len(line)), line]))
+    for order, (color, lines) in enumerate(groups.items()):
+        axes.add_collection(LineCollection(lines, colors=color, linewidths=0.8 + 0.5 * order, zorder=1 + order))
 
 
 def _ticks(axes: Axes, columns: Sequence[_Column]) -> None:
@@ -126,6 +115,7 @@ def plot_importances(found: Sequence[Importance], path: Path) -> None:
         panel.set_xlim(0, 1.15)
         panel.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"], fontsize=8)
         panel.tick_params(axis="y", labelsize=8)
-        panel.grid(axis="x", color="#eaeef2", zorder=0)
+        panel.grid(axis="x", color="#eaeef2")
+        panel.set_axisbelow(True)
     figure.suptitle("What decides each objective (PED-ANOVA)", fontsize=11)
     figure.savefig(path, dpi=110)

@@ -134,8 +134,7 @@ class Projection:
             PARENT: self._parent.info.run_id,
             STUDY: self._parent.data.tags[STUDY],
             NUMBER: str(trial.number),
-            PARETO: "false",
-            **child.first_tags(trial.recipe),
+            **child.first_tags(trial),
         }
         start_ms = int(trial.started * 1000)
         run = self._client.create_run(self._experiment, start_time=start_ms, tags=tags, run_name=trial.label)
@@ -144,11 +143,12 @@ class Projection:
             self._client.log_inputs(run.info.run_id, [self._data])
 
     def put_pareto(self, standing: Standing) -> None:
-        """Tag the front's members."""
+        """Tag and colour the front's members."""
         members = {trial.number for trial in standing.front.members}
         for number in sorted(members ^ self._pareto):
             if number in self._runs:
-                self._client.set_tag(self._runs[number], PARETO, "true" if number in members else "false")
+                tags = child.standing_tags(number, number in members)
+                self._client.log_batch(self._runs[number], tags=[RunTag(*item) for item in tags.items()])
                 self._pareto ^= {number}
 
     def put_progress(self, moments: Mapping[int, Moment]) -> None:

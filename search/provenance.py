@@ -7,6 +7,7 @@ import platform
 from importlib.metadata import version
 
 from search.config import SweepConfig
+from search.tracking import SWEEP
 
 LIBRARIES = ("paredown", "torch", "torch-pruning", "onnx", "onnxruntime", "optuna", "ray", "mlflow")
 
@@ -21,7 +22,7 @@ def provenance(config: SweepConfig) -> dict[str, str]:
         "version.python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "task": config.task.use,
-        "paredown.sweep": config.sweep,
+        SWEEP: config.sweep,
         "mlflow.source.name": "paredown run",
         "mlflow.source.type": "LOCAL",
         "mlflow.user": _user(),

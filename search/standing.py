@@ -80,6 +80,4 @@ def progress_text(standing: Standing, planned: int) -> str:
     parts = [f"{standing.finished} of {planned} trials finished"]
     parts += [f"{standing.failed} failed"] if standing.failed else []
     parts += [f"{standing.running} running"] if standing.running else []
-    members = len(standing.front.members)
-    parts.append(f"front of {members}" + (f", hypervolume {standing.hypervolume:.4f}" if members else ""))
-    return " · ".join(parts)
+    return " · ".join([*parts, f"hypervolume {standing.hypervolume:.4f}"])

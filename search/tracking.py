@@ -18,7 +18,9 @@ from search.config import SweepConfig
 from search.workspace import Workspace
 
 PARENT, NUMBER, STUDY, PARETO = "mlflow.parentRunId", "paredown.trial", "paredown.study", "pareto"
-NOTE = "mlflow.note.content"
+SWEEP = "paredown.sweep"
+"""Tagged on the sweep's own run only."""
+NOTE, COLOR = "mlflow.note.content", "mlflow.runColor"
 
 MAX_TAG = 8000
 """The longest value of a run's tag that MLflow takes, in characters."""
@@ -46,7 +48,8 @@ def experiment_id(client: MlflowClient, config: SweepConfig, workspace: Workspac
             client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
     location = None if config.tracking.uri else (workspace.artifacts / config.experiment).as_uri()
-    return str(client.create_experiment(config.experiment, artifact_location=location))
+    tags = {"mlflow.experimentKind": "custom_model_development"}  # or the UI would take it for a language model's
+    return str(client.create_experiment(config.experiment, artifact_location=location, tags=tags))
 
 
 def study_runs(client: MlflowClient, experiment: str, study_id: str, condition: str = "") -> list[Run]:

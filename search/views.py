@@ -11,8 +11,6 @@ import base64
 import json
 import logging
 import zlib
-from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import mlflow
@@ -90,14 +88,14 @@ def view_state(config: SweepConfig, study_id: str) -> dict[str, Any]:
 
 def _charts(config: SweepConfig) -> list[dict[str, Any]]:
     names = [objective.name for objective in config.objectives]
-    charts = [_chart("SCATTER", f"{y} against {x}", xaxis=_axis(x), yaxis=_axis(y)) for y, x in _pairs(names)]
+    # The first objective against each other one: all pairs would be more than a first look takes in.
+    charts = [_chart("SCATTER", name, xaxis=_axis(name), yaxis=_axis(names[0])) for name in names[1:]]
     if len(names) >= 3:
-        title = f"{names[0]} over {names[1]} and {names[2]}"
         axes = {"xaxis": _axis(names[1]), "yaxis": _axis(names[2]), "zaxis": _axis(names[0])}
-        charts.append(_chart("CONTOUR", title, **axes))
+        charts.append(_chart("CONTOUR", "objectives", **axes))
     if len(names) + len(comparable(config)) >= 2:
         options = {"selectedParams": comparable(config), "selectedMetrics": names, "showAllRuns": True}
-        charts.append(_chart("PARALLEL", "Parallel coordinates", **options))
+        charts.append(_chart("PARALLEL", "all", **options))
     return charts
 
 
@@ -112,21 +110,14 @@ def comparable(config: SweepConfig) -> list[str]:
     return [axis.name for axis in axes if len({isinstance(value, str) for value in axis.values}) == 1]
 
 
-def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
-    """The first objective against each other one; all pairs would be more than a first look takes in."""
-    return [pair for pair in combinations(names, 2) if pair[0] == names[0]]
-
-
-def _chart(kind: str, title: str, **options: Any) -> dict[str, Any]:
-    name = f"{SECTION}-{kind.lower()}-{title.replace(' ', '-')}"
+def _chart(kind: str, name: str, **options: Any) -> dict[str, Any]:
     return {
-        "uuid": name,
+        "uuid": f"{SECTION}-{kind.lower()}-{name}",
         "type": kind,
         "runsCountToCompare": 100,
         "metricSectionId": SECTION,
         "deleted": False,
         "isGenerated": False,
-        "displayName": title,
         **options,
     }
 

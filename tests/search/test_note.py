@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from search.links import Links
-from search.note import note
+from search.note import GAP, note
 from search.standing import Standing
 from search.tracking import MAX_TAG
 
@@ -22,7 +22,7 @@ def trials(make_trial):
 def rows(text: str, heading: str) -> list[str]:
     """The lines of the table under a heading."""
     part = text.split(f"### {heading}\n")[1].split("\n###")[0]
-    return [line for line in part.splitlines() if line.startswith("|")]
+    return [line.replace(GAP, "") for line in part.splitlines() if line.startswith("|")]
 
 
 def test_the_first_two_lines_say_what_came_out_and_what_to_do_next(config, trials) -> None:
@@ -53,8 +53,11 @@ def test_it_links_into_the_ui(config, trials) -> None:
     text = note(config, Standing.of(trials, config), Links("7", "abc", {1: "def"}, "view"))
     charts = "#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey=view&compareRunsMode=CHART"
     assert f"[**charts of all trials**]({charts})" in text
-    assert "[interactive front](#/experiments/7/runs/abc/artifacts/pareto.html)" in text
-    assert any(row.startswith("| [1](#/experiments/7/runs/def) |") for row in rows(text, "The front"))
+    assert "[interactive front](#/experiments/7/runs/abc/artifacts/pareto.html?workflowType=machine_learning)" in text
+    assert any(
+        row.startswith("| [1](#/experiments/7/runs/def?workflowType=machine_learning) |")
+        for row in rows(text, "The front")
+    )
     assert any(row.startswith("| 0 |") for row in rows(text, "The front"))
     assert "viewStateShareKey" not in note(config, Standing.of(trials, config), Links("7", "abc"))
 

@@ -111,7 +111,7 @@ def test_what_a_person_sees_in_mlflow(make_config, run_inline, picky, runs_of, a
     assert "`paredown pick small --knee --export out/`" in note[1]
     member = sweep.standing.front.members[0].number
     place = f"#/experiments/{parent.info.experiment_id}/runs/{children[member].info.run_id}"
-    assert any(line.startswith(f"| [{member}]({place}) |") for line in note)
+    assert any(line.startswith(f"| [{member}]({place}?") for line in note)
 
 
 def test_going_on_continues_the_same_runs(make_config, run_inline, runs_of) -> None:
