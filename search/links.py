@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from search.config import SweepConfig
@@ -23,20 +23,24 @@ class Links:
         experiment: The id of the experiment.
         parent: The id of the sweep's run.
         trials: The ids of the trials' runs, by number.
+        artifacts: The files that the sweep's run has.
         view: The id of the preset view of charts, or None if there is none.
     """
 
     experiment: str
     parent: str
     trials: Mapping[int, str] = field(default_factory=dict)
+    artifacts: Collection[str] = ()
     view: str | None = None
 
     def sweep(self) -> str:
         """The sweep's run."""
         return self._run(self.parent)
 
-    def artifact(self, path: str) -> str:
-        """An artifact of the sweep's run, shown."""
+    def artifact(self, path: str) -> str | None:
+        """A file of the sweep's run, shown; None if there is no such file yet."""
+        if path not in self.artifacts:
+            return None
         return self._run(self.parent, f"/artifacts/{path}")
 
     def trial(self, number: int) -> str | None:

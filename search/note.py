@@ -70,8 +70,8 @@ def _links(links: Links | None) -> list[str]:
     if links is None:
         return []
     shown = [f"[**charts of all trials**]({charts})"] if (charts := links.charts()) else []
-    shown += [f"[{text}]({links.artifact(name)})" for name, text in ARTIFACTS.items()]
-    return [" · ".join(shown), ""]
+    shown += [f"[{text}]({place})" for name, text in ARTIFACTS.items() if (place := links.artifact(name))]
+    return [" · ".join(shown), ""] if shown else []
 
 
 def _picks(config: SweepConfig, standing: Standing, picks: Sequence[ReadyPick], links: Links | None) -> list[str]:

@@ -66,6 +66,7 @@ class Projection:
                 self._written[number] = run.data.tags.get(child.RESULT, "")
             if run.info.status == "KILLED":
                 self._killed.add(number)
+        self._artifacts = {entry.path for entry in client.list_artifacts(parent.info.run_id)}
         self._steps = {m.step for m in client.get_metric_history(parent.info.run_id, "trials_finished")}
         self._pictured: tuple[int, Sequence[Trial]] = (0, ())
         self._view = put_view(client, config, self._experiment, parent.data.tags[STUDY], int(time.time() * 1000))
@@ -104,7 +105,7 @@ class Projection:
     @property
     def links(self) -> Links:
         """Where the sweep is found in the UI."""
-        return Links(self._experiment, self._parent.info.run_id, self._runs, self._view)
+        return Links(self._experiment, self._parent.info.run_id, self._runs, self._artifacts, self._view)
 
     def put_trial(self, trial: Trial) -> None:
         """Make the trial's run say what the trial says."""
@@ -178,7 +179,7 @@ class Projection:
         every = max(1, self._config.search.trials // PICTURES)
         with tempfile.TemporaryDirectory() as folder:
             write_front(Path(folder), self._config, standing, trials)
-            self._client.log_artifacts(run_id, folder)
+            self._log(folder)
         members, (since, shown) = standing.front.members, self._pictured
         if members != shown and (last or standing.finished - since >= every):
             with tempfile.TemporaryDirectory() as folder:
@@ -191,7 +192,12 @@ class Projection:
         """Write the pictures of all trials on the parent run."""
         with tempfile.TemporaryDirectory() as folder:
             write_overview(Path(folder), self._config, standing, trials)
-            self._client.log_artifacts(self._parent.info.run_id, folder)
+            self._log(folder)
+
+    def _log(self, folder: str) -> None:
+        """Make the files of `folder` the sweep's."""
+        self._client.log_artifacts(self._parent.info.run_id, folder)
+        self._artifacts |= {path.name for path in Path(folder).iterdir()}
 
     def put_models(self, standing: Standing, workspace: Workspace, task: Task) -> None:
         """Log the files of the front's members as models on their runs, those that are not yet."""

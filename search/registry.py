@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import mlflow
 
 from pipelines import Evaluator
 from search.config import SweepConfig
@@ -12,7 +16,7 @@ from search.lineage import lineage
 from search.models import log_model, model_of
 from search.study import read_study_id
 from search.table import number
-from search.tracking import NUMBER, connect, experiment_id, study_runs
+from search.tracking import NUMBER, connect, experiment_id, study_runs, tracking_uri
 from search.trial import Trial
 from search.workspace import Workspace
 from spaces import InputError
@@ -68,16 +72,28 @@ def register(
     model = model_of(client, runs[0]) or log_model(client, runs[0], file, evaluator.task, config.target, about)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
-    version = client.create_model_version(
-        name,
-        source=f"models:/{model.model_id}",
-        run_id=runs[0].info.run_id,
-        tags=about | _numbers(trial, test_accuracy),
-        description=_describe(config, trial, test_accuracy),
-        model_id=model.model_id,
-    )
+    with _tracked_at(tracking_uri(config, workspace)):
+        version = client.create_model_version(
+            name,
+            source=f"models:/{model.model_id}",
+            run_id=runs[0].info.run_id,
+            tags=about | _numbers(trial, test_accuracy),
+            description=_describe(config, trial, test_accuracy),
+            model_id=model.model_id,
+        )
     client.set_registered_model_alias(name, alias, version.version)
     return int(version.version)
+
+
+@contextmanager
+def _tracked_at(uri: str) -> Iterator[None]:
+    """`uri` as MLflow's global address for a while: the embedded registry looks models up there."""
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)
 
 
 def _numbers(trial: Trial, test_accuracy: float | None) -> dict[str, str]:

@@ -119,12 +119,12 @@ class Tracker:
         self._projection.put_pareto(self._standing)
         self._projection.put_progress(self._history.moments)
         now, trials = time.monotonic(), [self._trials[number] for number in sorted(self._trials)]
-        if ending or now - self._front_at > FRONT_EVERY_S:
-            self._projection.put_front(self._standing, trials, last=ending is not None)
-            self._front_at = now
         if ending or now - self._overview_at > OVERVIEW_EVERY_S:
             self._projection.put_overview(self._standing, trials)
             self._overview_at = now
+        if ending or now - self._front_at > FRONT_EVERY_S:
+            self._projection.put_front(self._standing, trials, last=ending is not None)
+            self._front_at = now
         if ending:
             try:
                 if ending == "FINISHED" and self._task:

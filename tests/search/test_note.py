@@ -50,7 +50,7 @@ def test_the_front_is_a_table_with_ratios_to_the_baseline_and_intervals(config, 
 
 
 def test_it_links_into_the_ui(config, trials) -> None:
-    text = note(config, Standing.of(trials, config), Links("7", "abc", {1: "def"}, "view"))
+    text = note(config, Standing.of(trials, config), Links("7", "abc", {1: "def"}, ["pareto.html"], "view"))
     charts = "#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey=view&compareRunsMode=CHART"
     assert f"[**charts of all trials**]({charts})" in text
     assert "[interactive front](#/experiments/7/runs/abc/artifacts/pareto.html?workflowType=machine_learning)" in text
@@ -58,6 +58,7 @@ def test_it_links_into_the_ui(config, trials) -> None:
         row.startswith("| [1](#/experiments/7/runs/def?workflowType=machine_learning) |")
         for row in rows(text, "The front")
     )
+    assert "front.csv](" not in text  # it is not there yet
     assert any(row.startswith("| 0 |") for row in rows(text, "The front"))
     assert "viewStateShareKey" not in note(config, Standing.of(trials, config), Links("7", "abc"))
 
@@ -76,7 +77,11 @@ def test_it_says_what_was_asked(make_config, trials) -> None:
 
 def test_a_long_front_is_cut_to_what_a_tag_holds(config, make_trial) -> None:
     many = [make_trial(n, (0.5 + n / 1000, 1.0 + n / 100, 2.0)) for n in range(300)]
-    text = note(config, Standing.of(many, config), Links("7", "a" * 32, dict.fromkeys(range(300), "b" * 32), "view"))
+    text = note(
+        config,
+        Standing.of(many, config),
+        Links("7", "a" * 32, dict.fromkeys(range(300), "b" * 32), ["pareto.html"], "view"),
+    )
     assert len(text) <= MAX_TAG
     shown = len(rows(text, "The front")) - 3
     assert f"… and {300 - shown} more in `front.csv`" in text
