@@ -39,7 +39,7 @@ def note(config: SweepConfig, standing: Standing, links: Links | None = None) ->
         Markdown that fits into a tag of MLflow; a front that is too long for that is cut, and the note says so.
     """
     picks = ready_picks(config, standing)
-    head = [*_answer(config, standing, picks), "", *_links(links), *_picks(config, standing, picks, links)]
+    head = [*_answer(config, standing, picks, links), "", *_links(links), *_picks(config, standing, picks, links)]
     foot = ["", *_asked(config)]
     rows = _front(config, standing, links)
     room = MAX_TAG - len("\n".join([*head, *foot])) - 200
@@ -52,25 +52,26 @@ def note(config: SweepConfig, standing: Standing, links: Links | None = None) ->
     return "\n".join([*head, *kept, *foot])[:MAX_TAG]
 
 
-def _answer(config: SweepConfig, standing: Standing, picks: Sequence[ReadyPick]) -> list[str]:
+def _answer(config: SweepConfig, standing: Standing, picks: Sequence[ReadyPick], links: Links | None) -> list[str]:
     """The two lines that the UI shows before anything is opened."""
     found = f"**{len(standing.front.members)} configurations on the Pareto front**"
     if not standing.front.members:
         found = "**No configuration is on the Pareto front yet**"
-    first = f"{found} · {progress_text(standing, config.search.trials)}"
+    charts = links.charts() if links else None
+    look = f"[**look at the charts of all trials**]({charts})" if charts else ""
     if standing.finished < config.search.trials and standing.running:
-        return [f"{first}  ", f"Running. Watch it: `paredown status {config.sweep}`"]
-    if not picks:
-        return [f"{first}  ", f"Nothing can be picked. See why: `paredown status {config.sweep}`"]
-    knee = picks[0].trial
-    return [f"{first}  ", f"Next, ship one: `{picks[0].command}` takes the knee, {knee.label}"]
+        following = f"watch it: `paredown status {config.sweep}`"
+    elif picks:
+        following = f"ship one: `{picks[0].command}`"
+    else:
+        following = f"see why there is none: `paredown status {config.sweep}`"
+    first = f"{found} · {progress_text(standing, config.search.trials)}"
+    return [f"{first}  ", f"Next: {', '.join(filter(None, (look, following)))}"]
 
 
 def _links(links: Links | None) -> list[str]:
-    if links is None:
-        return []
-    shown = [f"[**charts of all trials**]({charts})"] if (charts := links.charts()) else []
-    shown += [f"[{text}]({place})" for name, text in ARTIFACTS.items() if (place := links.artifact(name))]
+    places = {text: links.artifact(name) for name, text in ARTIFACTS.items()} if links else {}
+    shown = [f"[{text}]({place})" for text, place in places.items() if place]
     return [" · ".join(shown), ""] if shown else []
 
 

@@ -29,13 +29,13 @@ def test_the_first_two_lines_say_what_came_out_and_what_to_do_next(config, trial
     done = [trial for trial in trials if trial.state != "running"]
     lines = note(config, Standing.of(done, config)).splitlines()
     assert lines[0].startswith("**2 configurations on the Pareto front** · 4 of 12 trials finished · 1 failed")
-    assert lines[1].startswith("Next, ship one: `paredown pick small --knee --export out/` takes the knee, ")
+    assert lines[1] == "Next: ship one: `paredown pick small --knee --export out/`"
 
 
 def test_a_running_sweep_says_so(config, trials) -> None:
     lines = note(config, Standing.of(trials, config)).splitlines()
     assert "1 running" in lines[0]
-    assert lines[1] == "Running. Watch it: `paredown status small`"
+    assert lines[1] == "Next: watch it: `paredown status small`"
 
 
 def test_the_front_is_a_table_with_ratios_to_the_baseline_and_intervals(config, trials) -> None:
@@ -52,7 +52,7 @@ def test_the_front_is_a_table_with_ratios_to_the_baseline_and_intervals(config, 
 def test_it_links_into_the_ui(config, trials) -> None:
     text = note(config, Standing.of(trials, config), Links("7", "abc", {1: "def"}, ["pareto.html"], "view"))
     charts = "#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey=view&compareRunsMode=CHART"
-    assert f"[**charts of all trials**]({charts})" in text
+    assert text.splitlines()[1].startswith(f"Next: [**look at the charts of all trials**]({charts}), ")
     assert "[interactive front](#/experiments/7/runs/abc/artifacts/pareto.html?workflowType=machine_learning)" in text
     assert any(
         row.startswith("| [1](#/experiments/7/runs/def?workflowType=machine_learning) |")
@@ -96,4 +96,4 @@ def test_nothing_finished_is_no_error(config, make_trial) -> None:
 
 def test_a_sweep_in_which_nothing_can_be_picked_sends_to_the_reasons(config, make_trial) -> None:
     lines = note(config, Standing.of([make_trial(0, None, "bad")], config)).splitlines()
-    assert lines[1] == "Nothing can be picked. See why: `paredown status small`"
+    assert lines[1] == "Next: see why there is none: `paredown status small`"
