@@ -184,7 +184,10 @@ class Projection:
         if members != shown and (last or standing.finished - since >= every):
             with tempfile.TemporaryDirectory() as folder:
                 path = write_picture(Path(folder), self._config, standing, trials)
-                self._client.log_image(run_id, Image.open(path), key="front", step=standing.finished)
+                # The UI opens at step 0, and shows nothing if there is no picture.
+                step = standing.finished if "images" in self._artifacts else 0
+                self._client.log_image(run_id, Image.open(path), key="front", step=step)
+            self._artifacts.add("images")
             self._pictured = standing.finished, members
         self._client.set_tag(run_id, NOTE, note(self._config, standing, self.links))
 
