@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -68,7 +69,9 @@ class Projection:
                 self._killed.add(number)
         self._artifacts = {entry.path for entry in client.list_artifacts(parent.info.run_id)}
         self._steps = {m.step for m in client.get_metric_history(parent.info.run_id, "trials_finished")}
-        self._pictured: tuple[int, Sequence[Trial]] = (0, ())
+        pictures = client.list_artifacts(parent.info.run_id, "images") if "images" in self._artifacts else ()
+        drawn = [int(found[1]) for picture in pictures if (found := re.search(r"\+step\+(\d+)\+", picture.path))]
+        self._pictured: tuple[int, Sequence[Trial]] = (max(drawn, default=0), ())
         self._view = put_view(client, config, self._experiment, parent.data.tags[STUDY], int(time.time() * 1000))
 
     @classmethod
@@ -181,7 +184,7 @@ class Projection:
             write_front(Path(folder), self._config, standing, trials)
             self._log(folder)
         members, (since, shown) = standing.front.members, self._pictured
-        if members != shown and (last or standing.finished - since >= every):
+        if members != shown and standing.finished - since >= (1 if last else every):
             with tempfile.TemporaryDirectory() as folder:
                 path = write_picture(Path(folder), self._config, standing, trials)
                 # The UI opens at step 0, and shows nothing if there is no picture.

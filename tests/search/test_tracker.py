@@ -4,6 +4,7 @@ import re
 import shutil
 import time
 from collections import Counter
+from dataclasses import replace
 
 import mlflow
 import pytest
@@ -12,7 +13,11 @@ from mlflow.tracking import MlflowClient
 from search import child, tracking
 from search.config import parse_config
 from search.executor import InlineExecutor
+from search.history import compute_seconds
+from search.standing import Standing
+from search.study import read_study_id
 from search.sweep import run_sweep
+from search.tracker import Tracker
 from search.tracking import NUMBER, PARENT, PARETO
 from search.workspace import Workspace
 
@@ -137,8 +142,39 @@ def test_what_mlflow_has_lost_is_written_again(
     check_mirror(sweep, parents, children)
     assert parents[0].data.metrics["trials_finished"] == 6
     assert parents[0].data.metrics["hypervolume"] == pytest.approx(sweep.standing.hypervolume)
-    progress = MlflowClient(bare.tracking_uri).get_metric_history(parents[0].info.run_id, "hypervolume")
+    client, parent = MlflowClient(bare.tracking_uri), parents[0].info.run_id
+    progress = client.get_metric_history(parent, "hypervolume")
     assert [metric.step for metric in progress] == [1, 2, 3, 4, 5, 6]
+    spent = [round(sum(compute_seconds(trial) for trial in sweep.trials[: count + 1])) for count in range(6)]
+    by_compute = client.get_metric_history(parent, "hypervolume_by_compute_s")
+    assert sorted(metric.step for metric in by_compute) == sorted(set(spent))
+    assert max(by_compute, key=lambda metric: metric.step).value == pytest.approx(sweep.standing.hypervolume)
+
+
+def test_the_first_picture_of_the_front_is_where_the_ui_opens(make_config, run_inline, runs_of, workspace) -> None:
+    client = MlflowClient(workspace.tracking_uri)
+
+    def steps() -> list[int]:
+        entries = client.list_artifacts(runs_of()[0][0].info.run_id, "images")
+        return sorted(int(re.search(r"step\+(\d+)", e.path)[1]) for e in entries if e.path.endswith(".png"))
+
+    run_inline(make_config(search={"trials": 2}))
+    assert steps() == [0]
+    for _ in range(2):  # going on shows where it stood; running a finished sweep again shows nothing new
+        run_inline(make_config(search={"trials": 8}))
+        assert steps() == [0, 2, 8]
+
+
+def test_a_result_that_was_measured_again_is_written_again(make_config, run_inline, runs_of, workspace) -> None:
+    config = make_config(search={"trials": 2})
+    sweep = run_inline(config)
+    result = sweep.trials[1].result
+    again = replace(result, metrics={**result.metrics, "latency_ms": 9.0}, finished=result.finished + 1)
+    trials = [sweep.trials[0], sweep.trials[1].finish(again)]
+    with Tracker(config, workspace, read_study_id(workspace.sweep("small")), trials, Standing.of(trials, config)) as t:
+        t.close("FINISHED")
+    assert t.problem is None
+    assert runs_of()[1][1].data.metrics["latency_ms"] == 9.0
 
 
 def test_a_deleted_experiment_is_restored(make_config, run_inline, runs_of, workspace) -> None:
