@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 
 from search.config import SweepConfig
 from search.plot import BASELINE, DOMINATED, FRONT
@@ -38,6 +39,12 @@ def metrics(trial: Trial, config: SweepConfig) -> dict[str, float]:
         found |= {f"interval/{name}_low": low, f"interval/{name}_high": high}
     found |= {f"seconds/{stage.name}": stage.seconds for stage in result.stages}
     return {**found, "seconds/trial": result.finished - result.started}
+
+
+def usage(trial: Trial) -> Iterator[tuple[str, int, float, float]]:
+    """What a long trial's worker used, as MLflow's system metrics: name, step, seconds since the epoch, value."""
+    for name, points in trial.result.usage.items() if trial.result else ():
+        yield from ((f"system/{name}", step, at, value) for step, (at, value) in enumerate(points))
 
 
 def tags(trial: Trial) -> dict[str, str]:

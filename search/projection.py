@@ -124,7 +124,10 @@ class Projection:
         now = int(result.finished * 1000)
         self._client.log_batch(
             self._runs[number],
-            metrics=[Metric(name, value, now, 0) for name, value in child.metrics(trial, self._config).items()],
+            metrics=[
+                *(Metric(name, value, now, 0) for name, value in child.metrics(trial, self._config).items()),
+                *(Metric(name, value, int(at * 1000), step) for name, step, at, value in child.usage(trial)),
+            ],
             params=[Param(*item) for item in child.params(trial, self._config).items()],
             tags=[RunTag(*item) for item in child.tags(trial).items()],
         )

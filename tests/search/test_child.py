@@ -64,3 +64,9 @@ def test_the_result_is_known_by_its_digest(trial, make_trial) -> None:
     before = child.result_digest(trial)
     assert child.result_digest(replace(trial, result=replace(trial.result, model="other"))) != before
     assert child.result_digest(make_trial(2)) == ""
+
+
+def test_what_a_worker_used_becomes_system_metrics(trial) -> None:
+    used = replace(trial, result=replace(trial.result, usage={"memory_mb": ((100.0, 5.0), (110.0, 6.0))}))
+    assert list(child.usage(used)) == [("system/memory_mb", 0, 100.0, 5.0), ("system/memory_mb", 1, 110.0, 6.0)]
+    assert list(child.usage(trial)) == []
