@@ -24,11 +24,18 @@ from PIL import Image
 
 from tests.search.browser import Browser, browser
 
-COLORS = 128
+COLORS = 256
 """So few make a picture of a page a third as large, and nobody sees it."""
 
-QUIET = ".modebar { display: none !important; } [aria-label='Open MLflow Assistant'] { display: none !important; }"
-"""What only a browser without a mouse shows all the time, and a button that floats above the page."""
+QUIET = """
+const style = document.createElement('style');
+style.textContent = '.modebar, [data-assistant-ui] { display: none !important }';
+document.head.append(style);
+for (const line of document.querySelectorAll('span, div'))
+  if (line.textContent.startsWith('Path: file:')) line.style.visibility = 'hidden';
+"""
+"""Hides what only a browser without a mouse shows all the time, a button that floats above the page, and where the
+artifacts are on the machine on which the pictures are taken."""
 
 
 @contextmanager
@@ -57,11 +64,7 @@ def served(sweep: str) -> Iterator[tuple[str, str]]:
 
 def shoot(page: Browser, path: Path, height: int) -> None:
     """Write what the window shows, `height` pixels of it from the top, to `path`."""
-    page.driver.execute_script(
-        "const style = document.createElement('style'); style.textContent = arguments[0]; document.head.append(style);"
-        "document.activeElement?.blur();",
-        QUIET,
-    )
+    page.driver.execute_script(QUIET)
     time.sleep(2)  # charts are drawn with a transition
     picture = Image.open(BytesIO(page.driver.get_screenshot_as_png())).convert("RGB")
     picture = picture.crop((0, 0, picture.width, min(height, picture.height)))
@@ -75,7 +78,7 @@ def main() -> None:
     parser.add_argument("sweep")
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     options = parser.parse_args()
-    with served(options.sweep) as (run, charts), browser(1500, 1180) as page:
+    with served(options.sweep) as (run, charts), browser(1500, 1240) as page:
         page.open(run)
         page.click("Show more", "button")
         page.read("What was asked")
@@ -87,7 +90,7 @@ def main() -> None:
         page.open(charts)
         page.see(".js-plotly-plot .scatterlayer .points path", 4)
         page.see(".js-plotly-plot .contourlayer, .js-plotly-plot .heatmaplayer")
-        shoot(page, options.out / "mlflow-charts.png", 1040)
+        shoot(page, options.out / "mlflow-charts.png", 1100)
 
 
 if __name__ == "__main__":

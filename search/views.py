@@ -78,7 +78,7 @@ def view_state(config: SweepConfig, study_id: str) -> dict[str, Any]:
         "runsHiddenMode": "SHOW_ALL",
         "compareRunCharts": _charts(config),
         "compareRunSections": [
-            {"uuid": SECTION, "name": "Pareto", "display": True, "isReordered": True, "columns": 2, "cardHeight": 400}
+            {"uuid": SECTION, "name": "Pareto", "display": True, "isReordered": True, "columns": 2, "cardHeight": 330}
         ],
         "isAccordionReordered": True,  # or the UI would sort our section behind those that it makes
         "autoRefreshEnabled": True,

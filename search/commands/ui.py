@@ -32,6 +32,7 @@ def ui(name: str | None, host: str, port: int) -> None:
         _show(config, workspace, address)
     command = ["server", "--backend-store-uri", store, "--default-artifact-root", workspace.artifacts.as_uri()]
     command += ["--host", host, "--port", str(port), "--workers", "1"]
+    command += ["--uvicorn-opts", "--log-level warning"]  # a line per request would carry the addresses away
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     # MLflow's background jobs evaluate language models; they would start seven processes more.
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
