@@ -135,7 +135,7 @@ def postgresql():
         pytest.param("server on postgresql", marks=pytest.mark.slow),
     ]
 )
-def uri(request, tmp_path, monkeypatch):
+def uri(request, tmp_path):
     """Where MLflow keeps a sweep: nothing for the workspace's own store, or the address of a server."""
     with ExitStack() as stack:
         if request.param == "embedded":
@@ -150,7 +150,7 @@ def uri(request, tmp_path, monkeypatch):
 
 
 def test_a_sweep_is_whole_in_mlflow_and_a_pick_of_it_is_registered(
-    uri, make_config, run_inline, shipping, workspace, monkeypatch
+    uri, make_config, run_inline, shipping, workspace
 ) -> None:
     config = make_config(search={"trials": 10}, **({"tracking": {"uri": uri}} if uri else {}))
     sweep = run_inline(config, shipping)
@@ -216,7 +216,10 @@ def test_running_again_logs_no_model_twice(make_config, run_inline, shipping, wo
     assert {model.model_id for model in client.search_logged_models([experiment])} == before
 
 
-def test_what_is_not_on_the_front_is_logged_when_it_is_registered(make_config, run_inline, shipping, workspace) -> None:
+def test_what_is_not_on_the_front_is_logged_when_it_is_registered(
+    make_config, run_inline, shipping, workspace, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     config = make_config(search={"trials": 6})
     sweep = run_inline(config, shipping)
     other = next(trial for trial in sweep.trials if trial.number not in sweep.standing.front)
@@ -232,6 +235,7 @@ def test_what_is_not_on_the_front_is_logged_when_it_is_registered(make_config, r
     assert run.info.status == "FINISHED"
     assert run.info.end_time == int(other.result.finished * 1000)
     assert model_of(client, run).metrics
+    assert not (tmp_path / "mlflow.db").exists()  # where MLflow would look by default
 
 
 def test_a_trial_that_mlflow_does_not_have_is_told(make_config, run_inline, shipping, workspace, empty_mlflow) -> None:
