@@ -14,7 +14,7 @@ from search.evidence import Evidence
 from search.report import front_page
 from search.saved import Sweep
 from search.study import read_study_id
-from search.tracker import NUMBER, PARENT, STUDY, connect, experiment_id, find_runs
+from search.tracking import NUMBER, PARENT, connect, experiment_id, study_runs
 from search.workspace import Workspace
 
 P_FRONT = "p_front"
@@ -51,7 +51,7 @@ def annotate(sweep: Sweep, workspace: Workspace, evidence: Evidence, added: Anno
 def _annotate(sweep: Sweep, workspace: Workspace, evidence: Evidence, added: Annotation) -> None:
     client = connect(sweep.config, workspace)
     study = read_study_id(workspace.sweep(sweep.config.sweep))
-    runs = find_runs(client, experiment_id(client, sweep.config, workspace), f"tags.`{STUDY}` = '{study}'")
+    runs = study_runs(client, experiment_id(client, sweep.config, workspace), study or "")
     parents = [run for run in runs if PARENT not in run.data.tags]
     if not parents:
         raise LookupError("the sweep has no run there; run it again to bring MLflow up to date")

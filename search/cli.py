@@ -210,15 +210,16 @@ def sensitivity(
     command(config, override or [], method, importance, ratios, student, csv, plot, json)
 
 
-@app.command(epilog="Example: paredown ui --port 5001")
+@app.command(epilog="Example: paredown ui digits --port 5001")
 def ui(
+    sweep: Annotated[str | None, typer.Argument(metavar="SWEEP", help="Whose charts; the latest, when absent.")] = None,
     port: Annotated[int, typer.Option(help="Where the UI listens.", min=1, max=65535)] = 5000,
     host: Annotated[str, typer.Option(help="From where it can be reached.")] = "127.0.0.1",
 ) -> None:
-    """Open the MLflow UI on this workspace's store."""
+    """Serve the MLflow UI on this workspace's store, also while sweeps run, and say where a sweep's charts are."""
     from search.commands.ui import ui as command
 
-    command(host, port)
+    command(sweep, host, port)
 
 
 def main() -> None:

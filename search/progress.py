@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from search.config import SweepConfig
-from search.standing import Standing
-from search.table import number
+from search.standing import Standing, progress_text
+from search.table import front_table, number
 from search.trial import Trial
+
+FRAME = 10
+"""Lines of the display that are not members of the front."""
 
 
 class LiveProgress:
-    """Shows trials done, running and failed, the best so far, the hypervolume and the time left.
+    """Shows trials done, running and failed, the hypervolume, the time left, and the front so far.
 
     Off a terminal it prints one plain line per finished trial, so that logs stay readable.
 
@@ -62,22 +67,30 @@ class LiveProgress:
         count = f"[{self._standing.finished}/{self._config.search.trials}]"
         if trial.result and trial.result.reason:
             return f"{count} trial {trial.number} {trial.label}: failed: {trial.result.reason.splitlines()[0]}"
-        values = "  ".join(f"{o.name} {number(trial.metrics.get(o.name))}" for o in self._config.objectives)
+        values = "  ".join(f"{o.name} {number(trial.metrics[o.name])}" for o in self._config.objectives)
         star = " *" if trial.number in self._standing.front else ""
         return f"{count} trial {trial.number} {trial.label}: {values}{star}"
 
     def _render(self) -> RenderableType:
-        standing, total = self._standing, self._config.search.trials
-        text = f"{standing.finished}/{total} done · {len(self._running)} running · {standing.failed} failed"
-        self._bar.update(self._task, completed=standing.finished, text=f"{text} · {self._time_left()}")
-        facts = Table.grid(padding=(0, 2))
-        facts.add_row("front", f"{len(standing.front.members)} configurations, hypervolume {standing.hypervolume:.4f}")
-        for objective in self._config.objectives if standing.front.members else ():
-            best = min(standing.front.members, key=lambda trial: objective.loss(trial.metrics))
-            facts.add_row(f"best {objective.name}", f"{number(best.metrics.get(objective.name))}  {best.label}")
+        standing, planned = self._standing, self._config.search.trials
+        text = f"{progress_text(standing, planned)} · {self._time_left()}"
+        self._bar.update(self._task, completed=standing.finished, text=text)
+        parts: list[RenderableType] = [self._bar]
         if self._running:
-            facts.add_row("running", ", ".join(f"{n} {label}" for n, label in sorted(self._running.items())[:4]))
-        return Group(self._bar, facts)
+            running = ", ".join(f"{n} {label}" for n, label in sorted(self._running.items())[:4])
+            parts.append(Text(f"running: {running}", no_wrap=True, overflow="ellipsis"))
+        if standing.front.members:
+            parts.append(self._front())
+        return Group(*parts)
+
+    def _front(self) -> Table:
+        """The front as a table, with as many members, from all along it, as there is room for."""
+        front = self._standing.front
+        members = front.members[:: max(1, -(-len(front.members) // max(1, self._console.height - FRAME)))]
+        table = front_table(replace(self._standing, front=replace(front, members=members)), self._config.objectives)
+        if len(members) < len(front.members):
+            table.title = f"Pareto front: {len(members)} of {len(front.members)} configurations"
+        return table
 
     def _time_left(self) -> str:
         done = self._standing.finished - self._already

@@ -1,4 +1,4 @@
-"""A sweep as files and text: the front's table, its page, the note on the parent run."""
+"""A sweep as files and data: the front's table, its page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from search.evidence import Evidence
 from search.front import ParetoFront
 from search.held_out import fronts_on_test, on_test
 from search.standing import Standing
-from search.table import number as formatted
 from search.trial import Trial
 
 
@@ -139,26 +138,3 @@ def _test_fronts(config: SweepConfig, standing: Standing, evidence: Evidence | N
 
 def _short(value: float) -> float:
     return float(f"{value:.6g}")
-
-
-def note(config: SweepConfig, standing: Standing) -> str:
-    """What a person sees first when they open the sweep in MLflow, as Markdown."""
-    done = f"{standing.complete} of {config.search.trials} trials measured"
-    failed = f", {standing.failed} failed" if standing.failed else ""
-    names = [objective.name for objective in config.objectives]
-    lines = [
-        f"**{len(standing.front.members)} configurations on the Pareto front**; {done}{failed}; "
-        f"hypervolume {standing.hypervolume:.4f}.",
-        f"Pick one: `paredown pick {config.sweep} --knee --export out/`. "
-        "The front: artifacts `pareto.html`, `front.csv`; its members: child runs with the tag `pareto = true`.",
-        "",
-        f"| trial | recipe | {' | '.join(names)} |",
-        f"|---|---|{'---|' * len(names)}",
-    ]
-    rows = [("baseline", standing.baseline)] if standing.baseline else []
-    rows += [(str(trial.number), trial) for trial in standing.front.members]
-    for number, trial in rows:
-        lines.append(
-            f"| {number} | {trial.label} | {' | '.join(formatted(trial.metrics.get(name)) for name in names)} |"
-        )
-    return "\n".join(lines)

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.sensitivity import Sensitivity
 from search.config import SweepConfig
 from search.sensitivity_report import frame, write_files
-from search.tracker import connect, experiment_id
+from search.tracking import connect, experiment_id
 from search.workspace import Workspace
 
 KIND, KEY = "paredown.kind", "sensitivity.key"

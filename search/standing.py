@@ -73,3 +73,11 @@ def standings(trials: Iterable[Trial], config: SweepConfig) -> Iterator[Standing
     for trial in ended:
         standing = standing.with_started().with_finished(trial, config)
         yield standing
+
+
+def progress_text(standing: Standing, planned: int) -> str:
+    """How far the sweep is, in one line: what MLflow, the status command and the live display say alike."""
+    parts = [f"{standing.finished} of {planned} trials finished"]
+    parts += [f"{standing.failed} failed"] if standing.failed else []
+    parts += [f"{standing.running} running"] if standing.running else []
+    return " · ".join([*parts, f"hypervolume {standing.hypervolume:.4f}"])

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pipelines import Outcome, StageRun, TrialFailed
 from pipelines.meters import Interval
+from search.usage import Series, Usage
 from spaces import Recipe, Value
 
 Evaluate = Callable[[Recipe], Outcome]
@@ -33,6 +34,7 @@ class Result:
         stages: What each stage cost.
         model: The key of the exported file in the store.
         seconds: What measuring cost others; see `pipelines.Outcome`.
+        usage: What the worker's process used, if the trial was long; see `search.usage`.
         started: Seconds since the epoch.
         finished: Seconds since the epoch.
     """
@@ -48,6 +50,7 @@ class Result:
     stages: tuple[StageRun, ...] = ()
     model: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
+    usage: Series = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
@@ -58,7 +61,8 @@ class Result:
         """The result that `to_json` wrote."""
         intervals = {name: (low, high) for name, (low, high) in data.get("intervals", {}).items()}
         stages = tuple(StageRun(**stage) for stage in data["stages"])
-        return cls(**{**data, "intervals": intervals, "stages": stages})
+        usage = {name: tuple((at, value) for at, value in points) for name, points in data.get("usage", {}).items()}
+        return cls(**{**data, "intervals": intervals, "stages": stages, "usage": usage})
 
     def write(self, folder: Path) -> None:
         """Put the result down in `folder`: whole or not at all."""
@@ -122,17 +126,20 @@ class Trial:
 
 def run_trial(number: int, recipe: Recipe, evaluate: Evaluate) -> Result:
     """Do one trial's work. Whatever goes wrong in it becomes the reason of a failed result."""
-    started = time.time()
+    started, usage = time.time(), Usage()
     try:
-        outcome = evaluate(recipe)
+        with usage:
+            outcome = evaluate(recipe)
     except TrialFailed as error:
-        return Result(number, started, time.time(), reason=error.reason)
+        return Result(number, started, time.time(), reason=error.reason, usage=usage.series)
     except MemoryError:
         reason = "out of memory; use a smaller batch, or raise cluster.cpus_per_trial so that fewer trials run at once"
-        return Result(number, started, time.time(), reason=reason, details=traceback.format_exc())
+        details = traceback.format_exc()
+        return Result(number, started, time.time(), reason=reason, details=details, usage=usage.series)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return Result(number, started, time.time(), reason=reason, details=traceback.format_exc())
+        details = traceback.format_exc()
+        return Result(number, started, time.time(), reason=reason, details=details, usage=usage.series)
     found = outcome.measurement
     return Result(
         number,
@@ -144,4 +151,5 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate) -> Result:
         stages=outcome.stages,
         model=outcome.model,
         seconds=dict(outcome.seconds),
+        usage=usage.series,
     )

@@ -64,7 +64,9 @@ def pick(
         from search.registry import parse_name
         from search.registry import register as write_registry
 
-        version = write_registry(sweep.config, workspace, chosen.trial, file, build, *parse_name(register))
+        version = write_registry(
+            sweep.config, workspace, chosen.trial, file, build, *parse_name(register), test_accuracy=found.test.accuracy
+        )
         data["registered"] = f"{register} version {version}"
     if as_json:
         print_json(data)

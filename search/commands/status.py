@@ -8,6 +8,7 @@ from rich.table import Table
 
 from search.commands.output import out, print_json
 from search.saved import Sweep, load_sweep
+from search.table import front_table
 from search.workspace import Workspace
 
 
@@ -15,7 +16,8 @@ def status(name: str | None, as_json: bool) -> None:
     """See `search.cli.status`."""
     workspace = Workspace.default()
     names = [name] if name else workspace.sweeps()
-    facts = [_facts(load_sweep(each, workspace), workspace.sweep(each).is_running()) for each in names]
+    sweeps = [load_sweep(each, workspace) for each in names]
+    facts = [_facts(sweep, workspace.sweep(sweep.config.sweep).is_running()) for sweep in sweeps]
     if as_json:
         print_json(facts[0] if name else facts)
         return
@@ -52,6 +54,8 @@ def status(name: str | None, as_json: bool) -> None:
             f"{row['measuring']['share']:.1%}",
         )
     console.print(table)
+    if name and sweeps[0].standing.front.members:
+        console.print(front_table(sweeps[0].standing, sweeps[0].config.objectives))
     for row in facts:
         for failure in row["failures"]:
             console.print(f"trial {failure['trial']} ({failure['label']}) failed: {failure['reason']}", markup=False)

@@ -108,7 +108,7 @@ def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def with_mlflow(workspace: Workspace, empty_mlflow: Path) -> Workspace:
-    workspace.root.mkdir()
+    workspace.root.mkdir(exist_ok=True)
     shutil.copyfile(empty_mlflow, workspace.root / "mlflow.db")
     return workspace
 

@@ -10,7 +10,7 @@ from mlflow.tracking import MlflowClient
 from search.annotation import Annotation, annotate
 from search.evidence import Evidence
 from search.membership import Membership
-from search.tracker import NUMBER, PARENT
+from search.tracking import NUMBER, PARENT
 
 
 @pytest.fixture

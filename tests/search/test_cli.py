@@ -193,6 +193,8 @@ def test_status_tells_failures_and_shared_work(cli_run, make_config, run_inline,
     _, out, _ = cli_run("status")
     assert "unlucky" in out
     assert "small" in out
+    assert "Pareto front" not in out
+    assert "Pareto front: " in cli_run("status", "small")[1]
 
 
 def test_front_prints_writes_and_draws(cli_run, make_config, run_inline, tmp_path) -> None:

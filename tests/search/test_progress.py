@@ -15,7 +15,7 @@ def play(config, make_trial):
         trials = [make_trial(0, (0.9, 4.0, 2.0)), make_trial(1, None, "KeyError: '[/bold]'\nmore"), make_trial(2)]
         with LiveProgress(config, Standing.of([], config), console) as progress:
             for count, trial in enumerate(trials):
-                progress.started(trial, Standing.of(trials[:count], config))
+                progress.started(trial, Standing.of(trials[:count], config).with_started())
                 if trial.result:
                     progress.finished(trial, Standing.of(trials[: count + 1], config))
 
@@ -35,7 +35,18 @@ def test_on_a_terminal_it_shows_how_far_it_is(play) -> None:
     stream = io.StringIO()
     play(Console(file=stream, force_terminal=True, width=120, color_system=None))
     text = stream.getvalue()
-    assert "2/12 done · 1 running · 1 failed" in text
+    assert "2 of 12 trials finished · 1 failed · 1 running · hypervolume" in text
     assert "left" in text
-    assert "best latency_ms" in text
-    assert "1 configurations, hypervolume" in text
+    assert "running: 2 teacher" in text
+    assert "Pareto front: 1 configurations" in text
+
+
+def test_a_front_that_does_not_fit_is_thinned_and_says_so(config, make_trial) -> None:
+    trials = [make_trial(number, (0.5 + number / 100, 1.0 + number, 2.0)) for number in range(40)]
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=120, height=24, color_system=None)
+    with LiveProgress(config, Standing.of(trials, config), console):
+        pass
+    text = stream.getvalue()
+    assert "Pareto front: 14 of 40 configurations" in text
+    assert "0.89" in text  # the best of all is shown

@@ -18,7 +18,7 @@ from mlflow.tracking import MlflowClient
 
 from pipelines import load_task
 from search.study import read_trials
-from search.tracker import NUMBER, PARENT
+from search.tracking import NUMBER, PARENT
 from search.workspace import Workspace
 
 pytestmark = pytest.mark.slow

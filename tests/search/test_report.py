@@ -11,7 +11,7 @@ from search.campaign import Campaign
 from search.evidence import Evidence
 from search.held_out import HeldOut
 from search.membership import Membership
-from search.report import front_csv, front_json, front_page, note, table
+from search.report import front_csv, front_json, front_page, table
 from search.standing import Standing
 
 TRIALS = [
@@ -81,19 +81,9 @@ def test_the_json_holds_the_front_and_the_baseline(config, standing) -> None:
     assert data["hypervolume"] == standing.hypervolume
 
 
-def test_the_note_says_the_answer_first(config, standing) -> None:
-    lines = note(config, standing).splitlines()
-    assert lines[0].startswith("**2 configurations on the Pareto front**; 3 of 12 trials measured, 1 failed; hypervol")
-    rows = [line for line in lines if line.startswith("|")]
-    assert rows[0] == "| trial | recipe | accuracy | latency_ms | size_mb |"
-    assert rows[2] == "| baseline | teacher | 0.9 | 4 | 2 |"
-    assert len({row.count("|") for row in rows}) == 1
-
-
 def test_nothing_finished_is_no_error(config, make_trial, tmp_path) -> None:
     standing = Standing.of([make_trial(0)], config)
     assert embedded(front_page(config, standing, [make_trial(0)]))["trials"] == []
-    assert note(config, standing).startswith("**0 configurations")
     assert front_json(config, standing)["baseline"] is None
     front_csv(standing.front, tmp_path / "front.csv")
 

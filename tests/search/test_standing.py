@@ -1,7 +1,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.standing import Standing, standings
+from search.standing import Standing, progress_text, standings
 
 NUMBER = st.integers(0, 4).map(lambda value: value / 4)
 ENDINGS = st.lists(st.one_of(st.just(None), st.tuples(NUMBER, NUMBER, NUMBER)), max_size=12)
@@ -37,3 +37,11 @@ def test_the_history_ends_where_the_sweep_stands(config, make_trial) -> None:
     history = list(standings([*trials, make_trial(3)], config))
     assert [(each.finished, each.failed) for each in history] == [(1, 0), (2, 1), (3, 1)]
     assert history[-1] == Standing.of(trials, config)
+
+
+def test_the_progress_is_one_line(config, make_trial) -> None:
+    trials = [make_trial(0, (0.9, 4.0, 2.0)), make_trial(1, None, "bad"), make_trial(2)]
+    standing = Standing.of(trials, config)
+    shown = f"hypervolume {standing.hypervolume:.4f}"
+    assert progress_text(standing, 12) == f"2 of 12 trials finished · 1 failed · 1 running · {shown}"
+    assert progress_text(Standing.of(trials[:1], config), 12) == f"1 of 12 trials finished · {shown}"

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from search.evidence import Evidence
 from search.membership import Membership
-from search.report import note
+from search.note import note
 from search.standing import Standing
 from search.table import front_table, number
 

@@ -11,11 +11,15 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from pipelines import StageRun, Store
-from search import tracker
+from search import child, tracking
 from search.config import parse_config
 from search.executor import InlineExecutor
+from search.history import compute_seconds
+from search.standing import Standing
+from search.study import read_study_id
 from search.sweep import run_sweep
-from search.tracker import NUMBER, PARENT, PARETO
+from search.tracker import Tracker
+from search.tracking import NUMBER, PARENT, PARETO
 from search.workspace import Workspace
 
 
@@ -64,8 +68,8 @@ def check_mirror(sweep, parents, children) -> None:
         assert run.info.run_name == trial.label
         assert run.data.tags["recipe.digest"] == trial.recipe.digest
         assert run.data.tags[PARETO] == ("true" if trial.number in members else "false")
-        assert run.data.params == {f"{s.name}.{key}": str(value) for s in trial.recipe.steps for key, value in s.items}
-        assert {name: run.data.metrics[name] for name in trial.metrics} == pytest.approx(dict(trial.metrics))
+        assert run.data.params == child.params(trial, sweep.config)
+        assert run.data.metrics == pytest.approx(child.metrics(trial, sweep.config))
         if trial.state == "failed":
             assert run.data.tags["failure"] == trial.result.reason
             assert trial.result.reason in run.data.tags["mlflow.note.content"]
@@ -84,11 +88,16 @@ def test_what_a_person_sees_in_mlflow(make_config, run_inline, picky, runs_of, a
     assert parent.info.status == "FINISHED"
     assert parent.info.run_name == "small"
     assert parent.data.tags["objective.accuracy"] == "maximize"
+    assert parent.data.tags["version.optuna"].startswith("5.")
     assert set(children[0].data.metrics) == {
         *("accuracy", "latency_ms", "size_mb"),
         *("seconds/teacher", "seconds/export", "seconds/trial"),
     }
-    assert children[0].data.params == {}
+    assert children[0].data.params == {
+        "student.depth": "none",
+        "pruning.method": "none",
+        "quantization.scheme": "none",
+    }
     assert children[0].data.tags["model.key"] == "e" * 32
     reused = next(run for run in children.values() if run.data.params and run.info.status == "FINISHED")
     assert reused.data.tags["stages.reused"] == "teacher"
@@ -103,9 +112,12 @@ def test_what_a_person_sees_in_mlflow(make_config, run_inline, picky, runs_of, a
     assert [int(row["trial"]) for row in rows] == [trial.number for trial in sweep.standing.front.members]
     data = json.loads(re.search(r"const data = (\{.*\});", artifact(parent, "pareto.html"))[1])
     assert len(data["trials"]) == sweep.standing.complete
-    note = parent.data.tags["mlflow.note.content"]
-    assert note.startswith(f"**{len(sweep.standing.front.members)} configurations on the Pareto front**")
-    assert "paredown pick small" in note.splitlines()[1]
+    note = parent.data.tags["mlflow.note.content"].splitlines()
+    assert note[0].startswith(f"**{len(sweep.standing.front.members)} configurations on the Pareto front** · 20 of 20")
+    assert "`paredown pick small --knee --export out/`" in note[1]
+    member = sweep.standing.front.members[0].number
+    place = f"#/experiments/{parent.info.experiment_id}/runs/{children[member].info.run_id}"
+    assert any(line.startswith(f"| [{member}]({place}?") for line in note)
 
 
 def test_the_analyses_that_trials_rest_on_stand_beside_the_front_once(
@@ -158,8 +170,39 @@ def test_what_mlflow_has_lost_is_written_again(
     check_mirror(sweep, parents, children)
     assert parents[0].data.metrics["trials_finished"] == 6
     assert parents[0].data.metrics["hypervolume"] == pytest.approx(sweep.standing.hypervolume)
-    progress = MlflowClient(bare.tracking_uri).get_metric_history(parents[0].info.run_id, "hypervolume")
+    client, parent = MlflowClient(bare.tracking_uri), parents[0].info.run_id
+    progress = client.get_metric_history(parent, "hypervolume")
     assert [metric.step for metric in progress] == [1, 2, 3, 4, 5, 6]
+    spent = [round(sum(compute_seconds(trial) for trial in sweep.trials[: count + 1])) for count in range(6)]
+    by_compute = client.get_metric_history(parent, "hypervolume_by_compute_s")
+    assert sorted(metric.step for metric in by_compute) == sorted(set(spent))
+    assert max(by_compute, key=lambda metric: metric.step).value == pytest.approx(sweep.standing.hypervolume)
+
+
+def test_the_first_picture_of_the_front_is_where_the_ui_opens(make_config, run_inline, runs_of, workspace) -> None:
+    client = MlflowClient(workspace.tracking_uri)
+
+    def steps() -> list[int]:
+        entries = client.list_artifacts(runs_of()[0][0].info.run_id, "images")
+        return sorted(int(re.search(r"step\+(\d+)", e.path)[1]) for e in entries if e.path.endswith(".png"))
+
+    run_inline(make_config(search={"trials": 2}))
+    assert steps() == [0]
+    for _ in range(2):  # going on shows where it stood; running a finished sweep again shows nothing new
+        run_inline(make_config(search={"trials": 8}))
+        assert steps() == [0, 2, 8]
+
+
+def test_a_result_that_was_measured_again_is_written_again(make_config, run_inline, runs_of, workspace) -> None:
+    config = make_config(search={"trials": 2})
+    sweep = run_inline(config)
+    result = sweep.trials[1].result
+    again = replace(result, metrics={**result.metrics, "latency_ms": 9.0}, finished=result.finished + 1)
+    trials = [sweep.trials[0], sweep.trials[1].finish(again)]
+    with Tracker(config, workspace, read_study_id(workspace.sweep("small")), trials, Standing.of(trials, config)) as t:
+        t.close("FINISHED")
+    assert t.problem is None
+    assert runs_of()[1][1].data.metrics["latency_ms"] == 9.0
 
 
 def test_a_deleted_experiment_is_restored(make_config, run_inline, runs_of, workspace) -> None:
@@ -252,7 +295,7 @@ class Flaky(MlflowClient):
 
 
 def test_answers_that_are_lost_double_no_run(make_config, run_inline, runs_of, monkeypatch, workspace) -> None:
-    monkeypatch.setattr(tracker, "MlflowClient", Flaky)
+    monkeypatch.setattr(tracking, "MlflowClient", Flaky)
     config = make_config(search={"trials": 5})
     run_inline(config)
     assert Flaky.calls > 5

@@ -9,7 +9,15 @@ from spaces import Recipe
 
 FOUND = Measurement({"accuracy": 0.5}, {"accuracy": (0.4, 0.6)}, {"load": "quiet"})
 RESULT = Result(
-    3, 1.5, 2.5, FOUND.metrics, FOUND.intervals, FOUND.facts, stages=(StageRun("teacher", "k", 1.0, True),), model="m"
+    3,
+    1.5,
+    2.5,
+    FOUND.metrics,
+    FOUND.intervals,
+    FOUND.facts,
+    stages=(StageRun("teacher", "k", 1.0, True),),
+    model="m",
+    usage={"memory_mb": ((100.0, 5.0), (110.0, 6.0))},
 )
 
 

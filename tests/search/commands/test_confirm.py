@@ -5,7 +5,7 @@ from mlflow.tracking import MlflowClient
 
 from search import confirmation
 from search.executor import InlineExecutor
-from search.tracker import NUMBER, PARENT
+from search.tracking import NUMBER, PARENT
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pipelines.meters import Measurement
 from search.campaign import Campaign
 from search.executor import InlineExecutor
 from search.sweep import run_sweep
-from search.tracker import NUMBER, PARENT
+from search.tracking import NUMBER, PARENT
 
 
 @dataclass(frozen=True)

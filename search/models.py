@@ -1,0 +1,97 @@
+"""Exported files as MLflow models: ONNX flavour, signature, input example. Logged once for each trial's run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow.onnx
+import onnx
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
+from mlflow.models import Model, ModelSignature, infer_signature
+from mlflow.tracking import MlflowClient
+
+from pipelines import RUNTIMES, Target, Task
+from pipelines.runtimes import Feed, to_feed
+
+NEEDS = ("onnx", "onnxruntime", "numpy")
+"""What whoever loads the model needs; asked of MLflow, it would load each model in another process to find out."""
+
+ILLEGAL = r"[/:.%\"']"
+"""What MLflow does not allow in a model's name."""
+
+
+def model_of(client: MlflowClient, run: Run) -> LoggedModel | None:
+    """The model that was logged on `run` and is whole, or None."""
+    query = f"source_run_id = '{run.info.run_id}'"
+    found = client.search_logged_models([run.info.experiment_id], query)
+    return next((model for model in found if model.status == LoggedModelStatus.READY), None)
+
+
+def log_model(
+    client: MlflowClient, run: Run, file: Path, task: Task, target: Target, about: Mapping[str, str]
+) -> LoggedModel:
+    """Log the exported `file` as a model on `run`, byte for byte, with the run's metrics.
+
+    Args:
+        client: Where.
+        run: The trial's run.
+        file: An ONNX file.
+        task: Gives the input example.
+        target: The runtime that computes the example's output, from which the signature is taken.
+        about: Tags of the model.
+
+    Raises:
+        TrialFailed: the runtime refuses the file.
+    """
+    feed = to_feed(task.example_input())
+    output = RUNTIMES[target.runtime].load(file, target.threads).run(feed)
+    name = re.sub(ILLEGAL, "_", run.info.run_name)
+    params, run_id = dict(run.data.params), run.info.run_id
+    logged = client.create_logged_model(run.info.experiment_id, name, run_id, dict(about), params, "ONNX")
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "model"
+            _save(file, folder, logged, infer_signature(feed, output), feed)
+            client.log_model_artifacts(logged.model_id, str(folder))
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        client.log_batch(run_id, metrics=_metrics(run, logged))
+        return client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    except BaseException:
+        with suppress(Exception):
+            client.delete_logged_model(logged.model_id)
+        raise
+
+
+def _save(file: Path, folder: Path, logged: LoggedModel, signature: ModelSignature, feed: Feed) -> None:
+    """Write an MLflow model of `file` into the new `folder`."""
+    mlflow.onnx.save_model(
+        onnx.load(file),
+        folder,
+        mlflow_model=Model(
+            artifact_path=logged.artifact_location,
+            model_uuid=logged.model_id,
+            model_id=logged.model_id,
+            run_id=logged.source_run_id,
+        ),
+        signature=signature,
+        input_example=feed,
+        pip_requirements=[f"{name}=={version(name)}" for name in NEEDS],
+        onnx_execution_providers=["CPUExecutionProvider"],
+        save_as_external_data=False,
+    )
+    shutil.copyfile(file, folder / "model.onnx")  # what was measured, and not another way to write it down
+
+
+def _metrics(run: Run, logged: LoggedModel) -> list[Metric]:
+    """The run's metrics that say something of the file, as the model's."""
+    return [
+        Metric(name, value, run.info.start_time, 0, model_id=logged.model_id, run_id=run.info.run_id)
+        for name, value in run.data.metrics.items()
+        if not name.startswith(("seconds/", "system/"))
+    ]
