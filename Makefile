@@ -34,10 +34,10 @@ lint: install
 	$(BIN)/lint-imports
 
 check: lint ## format, lint, types, import contracts and the fast tests: for the day
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n logical
 
-test: lint ## the same with every test: what CI runs
-	$(BIN)/python -m pytest
+test: check ## the same with every test: what CI runs
+	$(BIN)/python -m pytest -m slow
 
 format: install ## write the code in its one format
 	$(BIN)/ruff format .

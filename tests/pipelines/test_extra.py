@@ -4,6 +4,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 from pipelines.extra import EXTRAS, missing
@@ -48,6 +49,7 @@ def test_every_optional_package_is_in_the_extra_that_is_named() -> None:
         assert package in {Requirement(line).name for line in PROJECT["optional-dependencies"][extra]}
 
 
+@pytest.mark.slow
 def test_openvino_and_nncf_report_nothing_over_the_network(exported, tmp_path: Path) -> None:
     """In a process of its own, not in continuous integration and not in pytest, for which both have exceptions."""
     clean = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith("PYTEST")}

@@ -18,6 +18,7 @@ from search.sweep import run_sweep
 from search.table import score_cells
 
 
+@pytest.mark.slow
 def test_no_code_path_lets_the_search_see_the_test_split(guarded, with_mlflow, console) -> None:
     """Searching, measuring again and confirming work where the test split raises; only `hold_out` meets the guard."""
     import guarded_task

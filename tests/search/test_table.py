@@ -70,7 +70,7 @@ def test_what_was_not_measured_is_no_zero(config, make_trial, shown) -> None:
     standing = replace(standing, front=replace(standing.front, members=members))
     assert members
     assert "not available" in shown(standing, config.objectives)
-    assert "| not available |" in note(config, standing)
+    assert "| not available" in note(config, standing)
 
 
 def test_evidence_adds_how_likely_each_is_and_what_is_near(config, make_trial, shown) -> None:

@@ -294,6 +294,7 @@ class Flaky(MlflowClient):
         return self._lost(super().log_batch(*arguments, **options))
 
 
+@pytest.mark.slow
 def test_answers_that_are_lost_double_no_run(make_config, run_inline, runs_of, monkeypatch, workspace) -> None:
     monkeypatch.setattr(tracking, "MlflowClient", Flaky)
     config = make_config(search={"trials": 5})

@@ -143,6 +143,7 @@ def test_a_sweep_at_work_is_measured_with_a_warning(sweep, cli_run, workspace) -
     assert "is running: its trials disturb what is measured now" in err
 
 
+@pytest.mark.slow
 def test_the_test_split_is_opened_for_the_front_on_demand(guarded, with_mlflow, cli_run) -> None:
     sweep = run_sweep(guarded(may_open=True), with_mlflow, executor=InlineExecutor())
     code, out, err = cli_run("measure", "small", "--test", "--json")
