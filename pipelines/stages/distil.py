@@ -41,9 +41,8 @@ RULES = (
         when=(_INHERITS, When("student.width", (1,), negated=True)),
     ),
     Rule(
-        "the student cannot begin with layers whose shapes pruning has changed",
-        # These leave every layer its shape. What is not named here is taken to change shapes.
-        when=(_INHERITS, When("pruning.method", ("unstructured", "n:m"), negated=True)),
+        "the student cannot keep what pruning made: shapes differ, or its training fills the zeros up again",
+        when=(_INHERITS,),
         sequence=("prune", "distil"),
     ),
     Rule(

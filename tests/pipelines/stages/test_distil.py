@@ -174,8 +174,8 @@ PRUNED = {"prune": {"ratio": 0.5}}
         ),
         (
             [PRUNED, {"distil": {"depth": 2, "init": "teacher"}}],
-            "prune → distil, student.init teacher, pruning.method other than unstructured or n:m: the student cannot "
-            "begin with layers whose shapes pruning has changed",
+            "prune → distil, student.init teacher: the student cannot keep what pruning made: shapes differ, or its "
+            "training fills the zeros up again",
         ),
         (
             [PRUNED, {"distil": {"depth": 2, "alpha": 0}}],
