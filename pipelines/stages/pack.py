@@ -23,7 +23,7 @@ class Pack:
 
     name = "pack"
     form: Form = "file"
-    version = 1
+    version = 2
     libraries: tuple[str, ...] = ("onnx",)
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
@@ -36,14 +36,15 @@ class Pack:
 
 
 def packed(model: onnx.ModelProto) -> onnx.ModelProto:
-    """`model`, changed in place: short names, no notes, no unused imports, no shapes that can be inferred.
+    """`model`, changed in place: short names, no notes, nothing that is unused, no shapes that can be inferred.
 
     Shapes stay in half precision: ONNX Runtime 1.32 crashes on half-precision transformers that do not tell them, in
     its blocked layout for convolutions, which meets casts that it has put in itself.
     """
-    names: dict[str, str] = {value.name: value.name for value in chain(model.graph.input, model.graph.output)} | {
-        "": ""
-    }
+    _drop_unused(model)
+    if not any(value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT16 for value in model.graph.value_info):
+        _forget(model.graph, "value_info")
+    names = {"": ""} | {value.name: value.name for value in chain(model.graph.input, model.graph.output)}
     words = (word for index in count() if (word := f"{index:x}") not in names)
 
     def short(name: str) -> str:
@@ -51,16 +52,21 @@ def packed(model: onnx.ModelProto) -> onnx.ModelProto:
             names[name] = next(words)
         return names[name]
 
-    half = any(value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT16 for value in model.graph.value_info)
-    if not half:
-        _forget(model.graph, "value_info")
     _shorten(model.graph, short)
-    used = {"", *_domains(model.graph)}
-    imports = [imported for imported in model.opset_import if imported.domain in used]
-    _forget(model, "opset_import")
-    model.opset_import.extend(imports)
     _forget(model, "doc_string", "metadata_props")
     return model
+
+
+def _drop_unused(model: onnx.ModelProto) -> None:
+    """Weights that no operator reads, and imports of domains without an operator."""
+    read = {*_read(model.graph), *(output.name for output in model.graph.output)}
+    weights = [weight for weight in model.graph.initializer if weight.name in read]
+    _forget(model.graph, "initializer")
+    model.graph.initializer.extend(weights)
+    domains = {"", *_domains(model.graph)}
+    imports = [imported for imported in model.opset_import if imported.domain in domains]
+    _forget(model, "opset_import")
+    model.opset_import.extend(imports)
 
 
 def _shorten(graph: onnx.GraphProto, short: Callable[[str], str]) -> None:
@@ -84,6 +90,15 @@ def _domains(graph: onnx.GraphProto) -> Iterator[str]:
         yield node.domain
         for inner in _inner(node):
             yield from _domains(inner)
+
+
+def _read(graph: onnx.GraphProto) -> Iterator[str]:
+    """The names that operators of `graph` and of the graphs inside it read; of these, what they give as well."""
+    for node in graph.node:
+        yield from node.input
+        for inner in _inner(node):
+            yield from _read(inner)
+            yield from (output.name for output in inner.output)
 
 
 def _inner(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:

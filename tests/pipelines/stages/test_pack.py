@@ -60,8 +60,11 @@ def test_names_are_short_within_branches_too_and_no_note_is_left() -> None:
     assert {"0", "1"} <= {value.name for value in [*after.graph.input, *after.graph.output]}
 
 
-def test_imports_that_nothing_uses_go(exported) -> None:
+def test_weights_and_imports_that_nothing_uses_go(exported) -> None:
     model = onnx.load(exported.file)
+    before = len(model.graph.initializer)
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros(1000, dtype=np.float32), "left over"))
+    assert len(packed(model).graph.initializer) == before
     model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     assert [imported.domain for imported in packed(model).opset_import] == [""]
 
