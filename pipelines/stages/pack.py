@@ -44,7 +44,8 @@ def packed(model: onnx.ModelProto) -> onnx.ModelProto:
     _drop_unused(model)
     if not any(value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT16 for value in model.graph.value_info):
         _forget(model.graph, "value_info")
-    names = {"": ""} | {value.name: value.name for value in chain(model.graph.input, model.graph.output)}
+    names: dict[str, str] = {"": ""}
+    names |= {value.name: value.name for value in chain(model.graph.input, model.graph.output)}
     words = (word for index in count() if (word := f"{index:x}") not in names)
 
     def short(name: str) -> str:
