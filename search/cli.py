@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
+from search import interruption
 from spaces import InputError
 
 app = typer.Typer(
@@ -224,7 +223,7 @@ def ui(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    interruption.listen()
     try:
         app()
     except InputError as error:
@@ -246,10 +245,6 @@ def _say(code: int, *lines: str) -> int:
     for line in lines:
         print(f"paredown: {line}", file=sys.stderr)
     return code
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

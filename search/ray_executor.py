@@ -24,6 +24,7 @@ import torch
 from ray import tune
 from ray.tune.search import Searcher
 
+from search import interruption
 from search.config import ClusterSection
 from search.errors import SweepError
 from search.source import Source
@@ -169,6 +170,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial as a Tune configuration, or that there is none."""
+        interruption.check()
         trial = self._source.next()
         if trial is None:
             return str(Searcher.FINISHED)
@@ -180,6 +182,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """A worker has returned, or died."""
         if trial_id in self._by_tune_id:
             self.settle(self._by_tune_id.pop(trial_id))
+        interruption.check()
 
     def settle(self, trial: Trial) -> None:
         """Take the result that the worker of `trial` wrote down; without one, it died."""
