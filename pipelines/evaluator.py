@@ -15,7 +15,7 @@ from pipelines.diagnosis import diagnose
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
 from pipelines.meters import Measurement, Subject, measure
-from pipelines.pipeline import Built, StageRun, run_recipe, shipped
+from pipelines.pipeline import Built, Link, StageRun, nodes, run_recipe, shipped
 from pipelines.runtimes import RUNTIMES
 from pipelines.settings import Target, Training
 from pipelines.store import Store
@@ -102,6 +102,14 @@ class Evaluator:
         if stages and (folder := store.get(stages[-1].key)):
             return shipped(tuple(replace(stage, reused=True) for stage in stages), folder, self.context, store)
         return run_recipe(recipe, self.context, store)
+
+    def chain(self, recipe: Recipe) -> tuple[Link, ...]:
+        """The stages whose results the trial of `recipe` needs, each once, every one after those that it follows.
+
+        With the recipe's own come those of what it is compared with: its parent, and the uncompressed teacher.
+        """
+        work = (node for each in (recipe, recipe.parent(), Recipe()) for node in nodes(each, self.context))
+        return tuple(dict.fromkeys(Link(stage.name, key) for stage, _, key in work))
 
     @cached_property
     def task(self) -> Task:

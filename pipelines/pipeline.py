@@ -35,6 +35,19 @@ class StageRun:
 
 
 @dataclass(frozen=True)
+class Link:
+    """One stage of a recipe's work, done or not.
+
+    Attributes:
+        name: The stage.
+        key: Its result's key in the store.
+    """
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Built:
     """What a recipe became.
 
@@ -94,20 +107,22 @@ def run_stages(
     Raises:
         TrialFailed: a stage cannot do its work.
     """
-    first, folders = (after[0], [after[1]]) if after else ("", list[Path]())
+    first, folder = after or ("", Path())
     runs: list[StageRun] = []
     for stage, params, key in _keyed(work, context, first):
         begin(stage)
 
-        def make(out: Path, stage: Stage = stage, params: Params = params, key: str = key) -> None:
+        def make(
+            out: Path, stage: Stage = stage, params: Params = params, key: str = key, parent: Path = folder
+        ) -> None:
             with context.lease.shared():
                 seed_everything(key)
-                stage.run(tuple(folders), out, params, context)
+                stage.run(parent, out, params, context)
 
         entry = store.compute(key, make, about={"stage": stage.name, "params": dict(params)})
-        folders.append(entry.folder)
+        folder = entry.folder
         runs.append(StageRun(stage.name, key, entry.seconds, entry.reused))
-    return folders[-1], tuple(runs)
+    return folder, tuple(runs)
 
 
 def nodes(recipe: Recipe, context: Context) -> Iterator[tuple[Stage, Params, str]]:

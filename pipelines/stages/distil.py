@@ -106,11 +106,11 @@ class Distil:
             settings["points"] = task_points(context.task, int(params["depth"]))
         return settings
 
-    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+    def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
         depth, width = int(params["depth"]), float(params.get("width", 1))
         inherits = params.get("init") == "teacher"
-        teacher = Checkpoint.load(parents[-1], context.task).model if taught(params) or inherits else None
+        teacher = Checkpoint.load(parent, context.task).model if taught(params) or inherits else None
         student = make_student(context.task, depth, width)
         if teacher is not None and inherits and not inherit(student, teacher):
             raise TrialFailed(nothing_inherited(student, teacher))

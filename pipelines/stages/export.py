@@ -48,9 +48,9 @@ class Export:
         """See `Stage.settings`."""
         return {"opset": OPSET}
 
-    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+    def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        model = Checkpoint.load(parents[-1], context.task).model
+        model = Checkpoint.load(parent, context.task).model
         example = as_tuple(context.task.example_input())
         names = input_names(len(example))
         is_fused = torch.backends.mha.get_fastpath_enabled()

@@ -30,9 +30,9 @@ class Pack:
         """See `Stage.settings`."""
         return {}
 
-    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+    def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        onnx.save(packed(onnx.load(parents[-1] / MODEL)), out / MODEL)
+        onnx.save(packed(onnx.load(parent / MODEL)), out / MODEL)
 
 
 def packed(model: onnx.ModelProto) -> onnx.ModelProto:

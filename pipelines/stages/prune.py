@@ -112,12 +112,12 @@ class Prune:
         floor = {"accuracy_floor": context.accuracy_floor} if params.get("finetune") == "if-needed" else {}
         return {"epochs": context.training.finetune_epochs, **training, **floor}
 
-    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+    def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        parent = Checkpoint.load(parents[-1], context.task)
-        model, structure = parent.model, list(parent.structure)
+        before = Checkpoint.load(parent, context.task)
+        model, structure = before.model, list(before.structure)
         pruner = PRUNERS[str(params["method"])]
-        goal = asked_cut(model, params, context, ratios_for(parents[-1], params))
+        goal = asked_cut(model, params, context, ratios_for(parent, params))
         steps, spare, reports = int(params.get("steps", 1)), 0, list[CutReport]()
         budgets = epochs_of(context.training.finetune_epochs, steps)
         for share, epochs in zip(shares(steps, str(params.get("schedule", "cubic"))), budgets, strict=True):

@@ -46,10 +46,10 @@ class QuantizationAwareTraining:
         training = context.training.model_dump(include={"learning_rate", "weight_decay"})
         return {"epochs": context.training.qat_epochs, "rate": RATE, **training}
 
-    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+    def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        parent = Checkpoint.load(parents[-1], context.task)
-        model, calibration = parent.model, Calibration.of(context.task, params, context.lease.give_way)
+        before = Checkpoint.load(parent, context.task)
+        model, calibration = before.model, Calibration.of(context.task, params, context.lease.give_way)
         example, per_channel = as_tuple(context.task.example_input()), params["granularity"] == "channel"
         report = {"floating": network_accuracy(model, context)}
         with FakeQuantization(model, example, per_channel=per_channel) as rounding:
@@ -58,7 +58,7 @@ class QuantizationAwareTraining:
             _train(model, context)
             rounding.calibrate(calibration.inputs())  # as the file's ranges will be found
             report["rounded_after"] = network_accuracy(model, context)
-        Checkpoint(model, parent.structure).save(out)
+        Checkpoint(model, before.structure).save(out)
         (out / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
 
 

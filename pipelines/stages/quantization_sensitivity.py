@@ -34,9 +34,9 @@ class QuantizationSensitivity:
         """See `Stage.settings`."""
         return {"examples": EXAMPLES}
 
-    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+    def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        prepare(parents[-1] / MODEL, out / MODEL)
+        prepare(parent / MODEL, out / MODEL)
         quantizer = QUANTIZERS[str(params["scheme"])]
         calibration = Calibration.of(context.task, params, context.lease.give_way)
         losses = layer_sensitivity(out / MODEL, quantizer, calibration, params)

@@ -43,14 +43,14 @@ class Quantize:
         packages = getattr(QUANTIZERS.get(str(params.get("scheme"))), "packages", ())
         return {name: version(name) for name in packages if missing([name]) is None}
 
-    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+    def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
         keep: list[str] = []
         if params.get(KEEP_FLOAT.key):
-            losses = json.loads((parents[-1] / SENSITIVITY).read_text(encoding="utf-8"))
+            losses = json.loads((parent / SENSITIVITY).read_text(encoding="utf-8"))
             keep = most_sensitive(losses, float(params[KEEP_FLOAT.key]))
         prepared = out / "prepared.onnx"
-        prepare(parents[-1] / MODEL, prepared)
+        prepare(parent / MODEL, prepared)
         quantizer = QUANTIZERS[str(params["scheme"])]
         calibration = Calibration.of(context.task, params, context.lease.give_way)
         quantizer.quantize(prepared, out / MODEL, calibration, params, keep)

@@ -46,18 +46,18 @@ class AnalyseSensitivity:
         """See `Stage.settings`."""
         return {"ratios": list(self._ratios)}
 
-    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+    def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        parent = Checkpoint.load(parents[-1], context.task)
-        pruner, cut = PRUNERS[str(params["method"])], asked_cut(parent.model, params, context, ratio=0.0)
+        before = Checkpoint.load(parent, context.task)
+        pruner, cut = PRUNERS[str(params["method"])], asked_cut(before.model, params, context, ratio=0.0)
 
         def score(network: nn.Module) -> float:
             # Choices are made by it, so it is neither the split by which trials are compared nor the test split.
             reestimate_statistics(network, context)
             return network_accuracy(network, context, "calibration")
 
-        analyse(parent.model, pruner, cut, self._ratios, score, self._told).write(out)
-        parent.save(out)
+        analyse(before.model, pruner, cut, self._ratios, score, self._told).write(out)
+        before.save(out)
 
 
 def analysis(params: Params) -> tuple[tuple[AnalyseSensitivity, Params], ...]:

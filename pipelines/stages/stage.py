@@ -32,11 +32,11 @@ class Stage(Protocol):
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """The parts of the context, beyond task and seed, that change the result with `params`: they are in the key."""
 
-    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+    def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """Write the result into the empty folder `out`.
 
         Args:
-            parents: The folders of the stages before, the teacher's first and the direct parent's last.
+            parent: The folder of the stage before; means nothing to the first.
             out: Where to write.
             params: The step's parameters by key.
             context: What stages share.

@@ -26,7 +26,7 @@ class TrainTeacher:
         training = context.training.model_dump(include={"learning_rate", "weight_decay"})
         return {"epochs": context.training.teacher_epochs, **training}
 
-    def run(self, parents: tuple[Path, ...], out: Path, params: Params, context: Context) -> None:
+    def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
         model = train(context.task.teacher(), context, epochs=context.training.teacher_epochs)
         Checkpoint(model, [{"network": "teacher"}]).save(out)

@@ -119,8 +119,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     task = Tiny(width=32)
     folder = tmp_path_factory.mktemp("exported")
     context = Context(task, "tiny", TRAINING, seed=0, device=torch.device("cpu"))
-    TrainTeacher().run((), folder, {}, context)
-    Export().run((folder,), folder, {}, context)
+    TrainTeacher().run(Path(), folder, {}, context)
+    Export().run(folder, folder, {}, context)
     return Exported(folder / MODEL, Checkpoint.load(folder, task).model)
 
 
@@ -149,7 +149,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Callable[[nn.Module, Ten
         folder = tmp_path_factory.mktemp("export")
         task = SimpleNamespace(teacher=lambda: model, example_input=lambda: example, batches=lambda split: [])
         Checkpoint(model, [{"network": "teacher"}]).save(folder)
-        Export().run((folder,), folder, {}, Context(task, "any", Training(), 0, torch.device("cpu")))
+        Export().run(folder, folder, {}, Context(task, "any", Training(), 0, torch.device("cpu")))
         prepare(folder / MODEL, folder / "prepared.onnx")
         return folder / "prepared.onnx"
 

@@ -220,7 +220,7 @@ def test_it_survives_save_reload_and_export(
         loaded = Checkpoint.load(tmp_path, task).model  # type: ignore[arg-type]
         assert torch.equal(loaded(inputs), model(inputs))
         assert masks_of(loaded).keys() == masks_of(model).keys()
-        Export().run((tmp_path,), tmp_path, {}, replace(context, task=task))  # type: ignore[arg-type]
+        Export().run(tmp_path, tmp_path, {}, replace(context, task=task))  # type: ignore[arg-type]
         (got,) = onnxruntime.InferenceSession(tmp_path / MODEL).run([OUTPUT], to_feed(inputs))
         assert torch.allclose(torch.from_numpy(got), model(inputs), atol=1e-4)
 

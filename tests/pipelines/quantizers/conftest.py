@@ -110,7 +110,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prepar
         if name not in made:
             folder, task = tmp_path_factory.mktemp("prepared"), OneNetwork(name)
             Checkpoint(task.model, [{"network": "teacher"}]).save(folder)
-            Export().run((folder,), folder, {}, Context(task, name, Training(), 0, torch.device("cpu")))
+            Export().run(folder, folder, {}, Context(task, name, Training(), 0, torch.device("cpu")))
             prepare(folder / MODEL, folder / "prepared.onnx")
             made[name] = Prepared(folder / "prepared.onnx", task.model, task)
         return made[name]

@@ -96,7 +96,7 @@ def test_a_trained_network_keeps_its_accuracy(
     quantizer: Quantizer, exported, context: Context, some_params: Callable, tmp_path: Path
 ) -> None:
     params = {"scheme": quantizer.name, **some_params(quantizer)}
-    Quantize().run((exported.file.parent,), tmp_path, params, context)
+    Quantize().run(exported.file.parent, tmp_path, params, context)
     session = OnnxRuntime().load(tmp_path / MODEL, threads=1)
     assert [path.name for path in tmp_path.iterdir()] == [MODEL]
     for images, targets in context.task.batches("validation"):

@@ -26,19 +26,19 @@ WAYS = {
 def distilled(context: Context, folder: Path, **params: object) -> Checkpoint:
     folder.mkdir()
     torch.manual_seed(1)
-    Distil().run((folder.parent,), folder, {**PLAIN, **params}, context)
+    Distil().run(folder.parent, folder, {**PLAIN, **params}, context)
     return Checkpoint.load(folder, context.task)
 
 
 def test_a_student_is_shallower_than_its_teacher(context: Context, tmp_path: Path) -> None:
-    TrainTeacher().run((), tmp_path, {}, context)
+    TrainTeacher().run(Path(), tmp_path, {}, context)
     student = distilled(context, tmp_path / "student")
     assert student.structure == [{"network": "student", "depth": 1, "width": 1.0}]
     assert len(student.model) < len(Checkpoint.load(tmp_path, context.task).model)
 
 
 def test_taught_by_the_teacher_alone_it_answers_like_the_teacher(context: Context, tmp_path: Path) -> None:
-    TrainTeacher().run((), tmp_path, {}, context)
+    TrainTeacher().run(Path(), tmp_path, {}, context)
     teacher = Checkpoint.load(tmp_path, context.task).model
     student = distilled(context, tmp_path / "student", alpha=1.0).model
     for images, _ in context.task.batches("validation"):
@@ -54,7 +54,7 @@ def test_the_teacher_is_asked_only_by_those_who_listen(context: Context, tmp_pat
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_seed_gives_one_student_which_comes_back_bit_by_bit(context: Context, tmp_path: Path, way: str) -> None:
-    TrainTeacher().run((), tmp_path, {}, context)
+    TrainTeacher().run(Path(), tmp_path, {}, context)
     one, other = (distilled(context, tmp_path / name, **WAYS[way]).model for name in ("one", "other"))
     fresh = context.task.student(1)
     assert one.state_dict().keys() == fresh.state_dict().keys()
@@ -68,8 +68,8 @@ def test_a_pruned_network_teaches_if_it_comes_right_before(context: Context, tmp
     teacher, pruned = tmp_path / "teacher", tmp_path / "pruned"
     teacher.mkdir()
     pruned.mkdir()
-    TrainTeacher().run((), teacher, {}, context)
-    Prune().run((teacher,), pruned, {"method": "channel", "ratio": 0.5, "importance": "l2"}, context)
+    TrainTeacher().run(Path(), teacher, {}, context)
+    Prune().run(teacher, pruned, {"method": "channel", "ratio": 0.5, "importance": "l2"}, context)
     shown = Checkpoint.load(pruned, context.task).model
     assert shown[0].weight.shape[0] == 8
     for feature in FEATURES:
@@ -77,7 +77,7 @@ def test_a_pruned_network_teaches_if_it_comes_right_before(context: Context, tmp
         student.mkdir()
         torch.manual_seed(0)
         params = {**PLAIN, "alpha": 1.0, "feature": feature, "beta": 0.1}
-        Distil().run((tmp_path / "absent", pruned), student, params, context)
+        Distil().run(pruned, student, params, context)
         model = Checkpoint.load(student, context.task).model
         images, _ = next(iter(context.task.batches("validation")))
         assert (model(images).argmax(1) == shown(images).argmax(1)).float().mean() > 0.9
@@ -91,7 +91,7 @@ def test_an_inherited_student_begins_with_its_teachers_answers(context: Context,
             return self.teacher()
 
     still = replace(context, task=Deep(), training=context.training.model_copy(update={"student_epochs": 0}))
-    TrainTeacher().run((), tmp_path, {}, still)
+    TrainTeacher().run(Path(), tmp_path, {}, still)
     teacher = Checkpoint.load(tmp_path, still.task).model
     student = distilled(still, tmp_path / "student", init="teacher").model
     images, _ = next(iter(context.task.batches("validation")))
@@ -104,7 +104,7 @@ def test_a_student_that_can_inherit_nothing_fails_with_the_reason(context: Conte
             return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3), torch.nn.Linear(3, 2))
 
     other = replace(context, task=Other())
-    TrainTeacher().run((), tmp_path, {}, other)
+    TrainTeacher().run(Path(), tmp_path, {}, other)
     reason = (
         "no layer of the teacher has the name and shape of one of the student's, so that the student cannot begin with "
         "it; the student has 0, 1, 2, the teacher 0, 1, 2, 3, 4, 5, 6, 7, 8; use student.init: random"
@@ -122,7 +122,7 @@ def test_a_narrow_student_is_narrow_when_it_comes_back(context: Context, tmp_pat
 
 def test_a_depth_that_does_not_exist_is_the_tasks_to_refuse(context: Context, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a tiny student has 1 convolution, not 7"):
-        Distil().run((tmp_path,), tmp_path, {"depth": 7, "alpha": 0}, context)
+        Distil().run(tmp_path, tmp_path, {"depth": 7, "alpha": 0}, context)
 
 
 def test_feature_points_are_part_of_the_key_of_who_listens_there(context: Context) -> None:

@@ -43,7 +43,7 @@ def export(model: nn.Module, example: object, context: Context, folder: Path) ->
             return [(inputs, torch.zeros(4))]
 
     Checkpoint(model.eval(), [{"network": "teacher"}]).save(folder)
-    Export().run((folder,), folder, {}, replace(context, task=One()))
+    Export().run(folder, folder, {}, replace(context, task=One()))
     return folder / MODEL
 
 

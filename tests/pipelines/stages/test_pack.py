@@ -35,7 +35,7 @@ def branching() -> onnx.ModelProto:
 
 
 def test_a_file_gets_smaller_and_computes_the_same(exported, context: Context, tmp_path: Path) -> None:
-    Pack().run((exported.file.parent,), tmp_path, {}, context)
+    Pack().run(exported.file.parent, tmp_path, {}, context)
     before, after = exported.file, tmp_path / MODEL
     assert after.stat().st_size < before.stat().st_size
     images = np.random.default_rng(0).random((3, 1, 8, 8), dtype=np.float32)

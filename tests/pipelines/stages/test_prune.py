@@ -24,12 +24,12 @@ def run(context: Context, tmp_path: Path) -> Run:
     """Trains the teacher once and prunes it; keyword arguments are parameters."""
     teacher = tmp_path / "teacher"
     teacher.mkdir()
-    TrainTeacher().run((), teacher, {}, context)
+    TrainTeacher().run(Path(), teacher, {}, context)
 
     def prune(out: str = "pruned", context: Context = context, **params: Value) -> Path:
         (tmp_path / out).mkdir()
         torch.manual_seed(0)
-        Prune().run((tmp_path / "not this one", teacher), tmp_path / out, {**PRUNING, **params}, context)
+        Prune().run(teacher, tmp_path / out, {**PRUNING, **params}, context)
         return tmp_path / out
 
     return prune
@@ -139,9 +139,9 @@ def test_the_floor_is_in_the_key_only_if_it_is_read(context: Context) -> None:
 
 def test_a_failure_of_the_pruner_passes_through(context: Context, tmp_path: Path, tiny) -> None:
     narrow = Context(type(tiny)(width=8), "narrow", context.training, seed=0, device=context.device)
-    TrainTeacher().run((), tmp_path, {}, narrow)
+    TrainTeacher().run(Path(), tmp_path, {}, narrow)
     with pytest.raises(TrialFailed, match=r"nothing to prune at ratio 0\.5"):
-        Prune().run((tmp_path,), tmp_path, PRUNING, narrow)
+        Prune().run(tmp_path, tmp_path, PRUNING, narrow)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Callable[[str], Path]:
 def trained(context: Context, folder: Callable) -> Path:
     out = folder("teacher")
     torch.manual_seed(0)
-    TrainTeacher().run((), out, {}, context)
+    TrainTeacher().run(Path(), out, {}, context)
     return out
 
 
@@ -40,9 +40,9 @@ def test_the_file_has_the_accuracy_that_the_training_promised(
     trained: Path, context: Context, folder: Callable
 ) -> None:
     qat, exported, quantized = folder("qat"), folder("export"), folder("quantize")
-    QuantizationAwareTraining().run((trained,), qat, PARAMS, context)
-    Export().run((trained, qat), exported, {}, context)
-    Quantize().run((trained, qat, exported), quantized, PARAMS, context)
+    QuantizationAwareTraining().run(trained, qat, PARAMS, context)
+    Export().run(qat, exported, {}, context)
+    Quantize().run(exported, quantized, PARAMS, context)
     report = json.loads((qat / REPORT).read_text())
     assert set(report) == {"floating", "rounded_before", "rounded_after"}
     session = OnnxRuntime().load(quantized / MODEL, threads=1)
@@ -55,7 +55,7 @@ def test_the_result_is_an_ordinary_network_of_the_same_structure(
     trained: Path, context: Context, folder: Callable
 ) -> None:
     out = folder("qat")
-    QuantizationAwareTraining().run((trained,), out, PARAMS, context)
+    QuantizationAwareTraining().run(trained, out, PARAMS, context)
     before, after = Checkpoint.load(trained, context.task), Checkpoint.load(out, context.task)
     assert after.structure == before.structure
     weights, trained_weights = before.model.state_dict(), after.model.state_dict()
@@ -99,9 +99,9 @@ def test_it_wins_back_what_rounding_loses_and_zeros_stay(context: Context, folde
         context, task=Hard(), training=context.training.model_copy(update={"teacher_epochs": 0, "learning_rate": 0.5})
     )
     teacher, out = folder("teacher"), folder("qat")
-    TrainTeacher().run((), teacher, {}, hard)
+    TrainTeacher().run(Path(), teacher, {}, hard)
     torch.manual_seed(0)
-    QuantizationAwareTraining().run((teacher,), out, PARAMS, hard)
+    QuantizationAwareTraining().run(teacher, out, PARAMS, hard)
     report = json.loads((out / REPORT).read_text())
     assert report["floating"] == 1
     assert report["rounded_before"] < 0.6
@@ -113,7 +113,7 @@ def test_it_wins_back_what_rounding_loses_and_zeros_stay(context: Context, folde
 def test_no_epochs_leave_the_weights_alone(trained: Path, context: Context, folder: Callable) -> None:
     still = replace(context, training=context.training.model_copy(update={"qat_epochs": 0}))
     out = folder("qat")
-    QuantizationAwareTraining().run((trained,), out, PARAMS, still)
+    QuantizationAwareTraining().run(trained, out, PARAMS, still)
     models = [Checkpoint.load(path, context.task).model.state_dict() for path in (trained, out)]
     assert all(torch.equal(models[0][key], models[1][key]) for key in models[0])
 
@@ -128,4 +128,4 @@ def test_a_diverging_training_says_where(trained: Path, context: Context, folder
     with pytest.raises(
         TrialFailed, match=r"quantization-aware training, at 0\.1 times training\.learning_rate: the loss became"
     ):
-        QuantizationAwareTraining().run((trained,), folder("qat"), PARAMS, wild)
+        QuantizationAwareTraining().run(trained, folder("qat"), PARAMS, wild)

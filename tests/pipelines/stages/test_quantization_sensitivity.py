@@ -11,7 +11,7 @@ from pipelines.stages.quantization_sensitivity import SENSITIVITY
 
 def test_it_writes_the_ranking_and_hands_the_file_on(exported, context: Context, tmp_path: Path) -> None:
     params = {"scheme": "weight-int8"}
-    QuantizationSensitivity().run((exported.file.parent,), tmp_path, params, context)
+    QuantizationSensitivity().run(exported.file.parent, tmp_path, params, context)
     assert sorted(path.name for path in tmp_path.iterdir()) == [MODEL, SENSITIVITY]
     losses = json.loads((tmp_path / SENSITIVITY).read_text())
     assert set(losses) == {"/0/Conv", "/3/Conv", "/8/Gemm"}

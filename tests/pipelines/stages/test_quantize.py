@@ -91,9 +91,9 @@ def test_the_most_sensitive_layers_stay_in_floating_point(exported, context: Con
     for folder in (ranked, out):
         folder.mkdir()
     params = {**STATIC, "keep_float": 0.3}
-    QuantizationSensitivity().run((exported.file.parent,), ranked, STATIC, context)
-    Quantize().run((exported.file.parent, ranked), out, params, context)
+    QuantizationSensitivity().run(exported.file.parent, ranked, STATIC, context)
+    Quantize().run(ranked, out, params, context)
     coverage = int8_coverage(out / MODEL)
     assert (coverage.int8, coverage.floating) == (2, 1)
     with pytest.raises(TrialFailed, match=r"keep_float 0\.9 keeps all 3 layers in floating point; use a smaller share"):
-        Quantize().run((exported.file.parent, ranked), out, {**STATIC, "keep_float": 0.9}, context)
+        Quantize().run(ranked, out, {**STATIC, "keep_float": 0.9}, context)

@@ -23,10 +23,10 @@ def pruning(**changes) -> Recipe:
 
 
 def test_the_network_passes_through_with_the_table_beside_it(context: Context, tmp_path: Path) -> None:
-    TrainTeacher().run((), tmp_path, {}, context)
+    TrainTeacher().run(Path(), tmp_path, {}, context)
     out = tmp_path / "analysed"
     out.mkdir()
-    AnalyseSensitivity([0.5]).run((tmp_path / "not this one", tmp_path), out, SHARED, context)
+    AnalyseSensitivity([0.5]).run(tmp_path, out, SHARED, context)
     before, after = (Checkpoint.load(folder, context.task) for folder in (tmp_path, out))
     assert after.structure == before.structure
     assert all(torch.equal(value, after.model.state_dict()[name]) for name, value in before.model.state_dict().items())
@@ -36,7 +36,7 @@ def test_the_network_passes_through_with_the_table_beside_it(context: Context, t
 
 
 def test_it_sees_neither_the_validation_nor_the_test_split(context: Context, tmp_path: Path, tiny) -> None:
-    TrainTeacher().run((), tmp_path, {}, context)
+    TrainTeacher().run(Path(), tmp_path, {}, context)
     asked = []
 
     class Watched(type(tiny)):
@@ -44,7 +44,7 @@ def test_it_sees_neither_the_validation_nor_the_test_split(context: Context, tmp
             asked.append(split)
             return super().batches(split)
 
-    AnalyseSensitivity([0.5]).run((tmp_path,), tmp_path, SHARED, replace(context, task=Watched()))
+    AnalyseSensitivity([0.5]).run(tmp_path, tmp_path, SHARED, replace(context, task=Watched()))
     assert set(asked) == {"calibration", "train"}
 
 

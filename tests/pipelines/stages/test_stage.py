@@ -33,11 +33,11 @@ def test_stages_write_into_their_own_folder_only(context: Context, tmp_path: Pat
     teacher, student, pruned, exported, quantized = folders = [tmp_path / name for name in "abcde"]
     for folder in folders:
         folder.mkdir()
-    TrainTeacher().run((), teacher, {}, context)
-    Distil().run((teacher,), student, {"depth": 1, "alpha": 0.5, "temperature": 2}, context)
-    Prune().run((teacher, student), pruned, PRUNING, context)
-    Export().run((teacher, student, pruned), exported, {}, context)
-    Quantize().run((teacher, student, pruned, exported), quantized, {"scheme": "dynamic-int8"}, context)
+    TrainTeacher().run(Path(), teacher, {}, context)
+    Distil().run(teacher, student, {"depth": 1, "alpha": 0.5, "temperature": 2}, context)
+    Prune().run(student, pruned, PRUNING, context)
+    Export().run(pruned, exported, {}, context)
+    Quantize().run(exported, quantized, {"scheme": "dynamic-int8"}, context)
     network = ["structure.json", "weights.safetensors"]
     files = [sorted(path.name for path in folder.iterdir()) for folder in folders]
     assert files == [network, network, ["pruning.json", *network], ["model.onnx"], ["model.onnx"]]

@@ -21,7 +21,7 @@ def test_a_teacher_that_comes_trained_is_taken_as_it_is(context: Context, tmp_pa
 
     training = context.training.model_copy(update={"teacher_epochs": 0})
     before = {name: tensor.clone() for name, tensor in Trained.model.state_dict().items()}
-    TrainTeacher().run((), tmp_path, {}, replace(context, task=Trained(), training=training))
+    TrainTeacher().run(Path(), tmp_path, {}, replace(context, task=Trained(), training=training))
     after = Checkpoint.load(tmp_path, context.task).model.state_dict()
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 
@@ -33,5 +33,5 @@ def test_a_task_may_have_its_own_loss(context: Context, tmp_path: Path) -> None:
             return outputs.square().mean()
 
     seen: list[torch.Size] = []
-    TrainTeacher().run((), tmp_path, {}, replace(context, task=Flat()))
+    TrainTeacher().run(Path(), tmp_path, {}, replace(context, task=Flat()))
     assert seen == [(16, 2)] * 4 * context.training.teacher_epochs

@@ -112,7 +112,7 @@ def test_the_batch_size_is_the_persons() -> None:
 @pytest.mark.slow
 def test_the_teacher_gets_98_5_percent_right(digits: Digits, context: Context, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    TrainTeacher().run((), tmp_path, {}, replace(context, task=digits, training=Training(teacher_epochs=20)))
+    TrainTeacher().run(Path(), tmp_path, {}, replace(context, task=digits, training=Training(teacher_epochs=20)))
     teacher = Checkpoint.load(tmp_path, digits).model
     scores = torch.cat([top1(teacher(x), y) for x, y in digits.batches("validation")])
     assert scores.mean() > 0.985

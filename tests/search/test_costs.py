@@ -1,0 +1,27 @@
+from dataclasses import replace
+
+import pytest
+
+from pipelines import StageRun
+from search.costs import MEASURE, Costs
+
+
+def test_the_median_of_what_was_computed_counts(make_trial) -> None:
+    trial = make_trial(1, (0.9, 1.0, 2.0))
+    costs = Costs()
+    for seconds, reused in ((0.5, False), (100.0, True), (0.125, False), (0.25, False)):
+        stages = (StageRun("prune", "a", seconds, reused), StageRun("export", "b", 0.25, False))
+        costs.learn(trial.finish(replace(trial.result, stages=stages)))
+    assert costs.seconds("prune") == 0.25
+    assert costs.seconds("export") == 0.25
+    assert costs.seconds("teacher") is None
+
+
+def test_the_rest_of_a_trial_is_measuring(make_trial) -> None:
+    trial = make_trial(1, (0.9, 1.0, 2.0))  # takes one second
+    stages = (StageRun("prune", "a", 0.25, False), StageRun("export", "b", 5.0, True))
+    assert Costs([trial.finish(replace(trial.result, stages=stages))]).seconds(MEASURE) == pytest.approx(0.75)
+
+
+def test_trials_that_did_not_end_well_teach_nothing(make_trial) -> None:
+    assert Costs([make_trial(1), make_trial(2, reason="no")]).seconds(MEASURE) is None
