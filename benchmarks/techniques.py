@@ -33,7 +33,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from pipelines import RUNTIMES, STEPS, Evaluator, Target, Training, TrialFailed
+from pipelines import RUNTIMES, STEPS, Evaluator, Store, Target, Training, TrialFailed
 from pipelines.meters import score_split
 from spaces import Recipe
 
@@ -152,7 +152,7 @@ def run_seed(
     """Every recipe with one seed, one after the other; none is begun after `until`, in seconds since the epoch."""
     torch.set_num_threads(1)
     use, args = "benchmarks.mnist:Mnist", {"path": str(data), "shift": shift}
-    evaluator = Evaluator(use, training, Target(), seed=seed, store=store, args=args)
+    evaluator = Evaluator(use, training, Target(), seed=seed, store=Store(store), args=args)
     rows = []
     for name in names:
         if time.time() > until:

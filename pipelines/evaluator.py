@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -51,7 +50,7 @@ class Evaluator:
         training: How networks are trained.
         target: What the file has to run on.
         seed: The sweep's seed.
-        store: The folder of the store.
+        store: Where results of stages are kept.
         device: Where to train; cuda if this process sees a GPU, when None.
         accuracy_floor: The sweep's lower bound on accuracy, if it has one.
         required: Optional metrics without which a trial is of no use to the sweep.
@@ -64,7 +63,7 @@ class Evaluator:
     training: Training
     target: Target
     seed: int
-    store: Path
+    store: Store
     args: Mapping[str, Any] = field(default_factory=dict)
     device: str | None = None
     accuracy_floor: float | None = None
@@ -72,11 +71,15 @@ class Evaluator:
     stored: Mapping[str, tuple[StageRun, ...]] = field(default_factory=dict)
 
     def __call__(self, recipe: Recipe) -> Outcome:
-        """Build `recipe` and measure the file.
+        """Build `recipe` and measure the file; nothing that this needs is evicted from the store meanwhile.
 
         Raises:
             TrialFailed: the recipe cannot become a measured file.
         """
+        with self.store.pinned([link.key for link in self.chain(recipe)]):
+            return self._evaluate(recipe)
+
+    def _evaluate(self, recipe: Recipe) -> Outcome:
         lease = self.context.lease
         before = spent(lease)
         built, parent, reference = self.build(recipe), self.build(recipe.parent()), self.build(Recipe())
@@ -98,7 +101,7 @@ class Evaluator:
 
     def build(self, recipe: Recipe) -> Built:
         """The file that `recipe` describes, from the store where it can be."""
-        stages, store = self.stored.get(recipe.digest), Store(self.store)
+        stages, store = self.stored.get(recipe.digest), self.store
         if stages and (folder := store.get(stages[-1].key)):
             return shipped(tuple(replace(stage, reused=True) for stage in stages), folder, self.context, store)
         return run_recipe(recipe, self.context, store)

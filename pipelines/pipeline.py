@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,8 +14,14 @@ import torch
 
 from pipelines.context import Context
 from pipelines.stages import MODEL, STAGES, Export, Pack, Stage, TrainTeacher, Work
-from pipelines.store import Store
+from pipelines.store import Entry, Store
 from spaces import Params, Recipe, digest
+
+BEFORE = "before"
+"""Under this name a manifest has the stages that led to the entry, with the seconds that each took."""
+
+MANIFEST_VERSION = 2
+"""Raised when what stages read in manifests changes: entries that were written before are not found then."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +88,8 @@ def shipped(stages: tuple[StageRun, ...], folder: Path, context: Context, store:
     """
     if stages[-1].name == Pack.name:
         return Built(folder / MODEL, stages)
-    folder, runs = run_stages([(Pack(), {})], context, store, after=(stages[-1].key, folder))
-    return Built(folder / MODEL, (*stages, *runs))
+    folder, runs = run_stages([(Pack(), {})], context, store, after=(stages, folder))
+    return Built(folder / MODEL, runs)
 
 
 def run_stages(
@@ -90,26 +97,35 @@ def run_stages(
     context: Context,
     store: Store,
     begin: Callable[[Stage], None] = lambda stage: None,
-    after: tuple[str, Path] | None = None,
+    after: tuple[tuple[StageRun, ...], Path] = ((), Path()),
 ) -> tuple[Path, tuple[StageRun, ...]]:
-    """Do `work` in order, taking from `store` whatever was computed before; `begin` is told of each stage.
+    """Do `work` in order, as far as its results are not in `store`.
+
+    The last result that is there is all that is read: it says what the stages before it cost, and theirs may be gone.
 
     Args:
         work: Stages, each with its parameters.
         context: What they share.
         store: Where results are kept.
-        begin: Told of each stage.
-        after: Key and folder of the stage that `work` follows; nothing comes before it, when None.
+        begin: Told of each stage that is not in the store.
+        after: The stages that `work` follows, and the folder of the last one.
 
     Returns:
-        The folder of the last stage, and what each stage cost.
+        The folder of the last stage, and what each stage cost, those of `after` included.
 
     Raises:
         TrialFailed: a stage cannot do its work.
     """
-    first, folder = after or ("", Path())
-    runs: list[StageRun] = []
-    for stage, params, key in _keyed(work, context, first):
+    before, folder = after
+    todo = list(_keyed(work, context, before[-1].key if before else ""))
+    runs, missing = list(before), []
+    while todo:
+        stage, _, key = todo[-1]
+        if found := store.find(key):
+            runs, folder = [*_before(found), StageRun(stage.name, key, found.seconds, reused=True)], found.folder
+            break
+        missing.append(todo.pop())
+    for stage, params, key in reversed(missing):
         begin(stage)
 
         def make(
@@ -119,10 +135,17 @@ def run_stages(
                 seed_everything(key)
                 stage.run(parent, out, params, context)
 
-        entry = store.compute(key, make, about={"stage": stage.name, "params": dict(params)})
+        history = [{"name": run.name, "key": run.key, "seconds": run.seconds} for run in runs]
+        about = {"stage": stage.name, "params": dict(params), BEFORE: history}
+        entry = store.compute(key, make, about)
         folder = entry.folder
         runs.append(StageRun(stage.name, key, entry.seconds, entry.reused))
     return folder, tuple(runs)
+
+
+def _before(entry: Entry) -> list[StageRun]:
+    """The stages that led to `entry`, as its manifest has them."""
+    return [StageRun(run["name"], run["key"], run["seconds"], reused=True) for run in entry.about[BEFORE]]
 
 
 def nodes(recipe: Recipe, context: Context) -> Iterator[tuple[Stage, Params, str]]:
@@ -137,7 +160,7 @@ def network_stages(recipe: Recipe) -> list[Work]:
 
 def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tuple[Stage, Params, str]]:
     """`work` with its keys, which follow from that of the stage before it; from task and seed if there is none."""
-    key = key or digest({"task": context.fingerprint, "seed": context.seed})
+    key = key or digest({"task": context.fingerprint, "seed": context.seed, "manifest": MANIFEST_VERSION})
     for stage, params in work:
         key = digest(
             {
@@ -146,10 +169,16 @@ def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tu
                 "version": stage.version,
                 "params": dict(params),
                 "settings": dict(stage.settings(params, context)),
-                "libraries": {name: version(name) for name in stage.libraries},
+                "libraries": {name: _version(name) for name in stage.libraries},
             }
         )
         yield stage, params, key
+
+
+@cache
+def _version(library: str) -> str:
+    """The installed version of `library`: looked up once, as it is part of every key."""
+    return version(library)
 
 
 def _stages(recipe: Recipe) -> Iterator[Work]:

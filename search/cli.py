@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from search import interruption
+from search.options import Json
+from search.store_cli import store_app
 from spaces import InputError
 
 app = typer.Typer(
@@ -20,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(store_app, name="store")
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The sweep's YAML file.", show_default=False)]
 Name = Annotated[str, typer.Argument(metavar="SWEEP", help="The sweep's name.", show_default=False)]
@@ -27,7 +30,6 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("-o", "--override", metavar="KEY=VALUE", help="Replace a value of the file; may be repeated."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, all else elsewhere.")]
 Where = Annotated[
     list[str] | None,
     typer.Option(metavar="METRIC<=NUMBER", help="A bound to keep (<=, >=, <, >); may be repeated."),

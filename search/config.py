@@ -74,6 +74,20 @@ class TrackingSection(Section):
     uri: str | None = None
 
 
+class StoreSection(Section):
+    """Where results of stages are kept, and how much of them.
+
+    Attributes:
+        url: An fsspec URL, such as ``s3://bucket/folder``, that machines share; the workspace's folder is then a copy
+            of what was used here. Only that folder, when absent.
+        limit_gb: What the folder, and the URL, may hold; what was not used for longest goes first, and never what a
+            front needs. No limit, when absent.
+    """
+
+    url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.:-]*://")] | None = None
+    limit_gb: Annotated[float, Field(gt=0)] | None = None
+
+
 class _File(Section):
     """The plain sections of a sweep's file; the others are read by whoever knows what is legal in them."""
 
@@ -87,6 +101,7 @@ class _File(Section):
     search: SearchSection = SearchSection()
     cluster: ClusterSection = ClusterSection()
     tracking: TrackingSection = TrackingSection()
+    store: StoreSection = StoreSection()
 
 
 DEFAULT_OBJECTIVES = {"accuracy": "maximize", "latency_ms": "minimize", "size_mb": "minimize"}
@@ -115,6 +130,7 @@ class SweepConfig:
     search: SearchSection
     cluster: ClusterSection
     tracking: TrackingSection
+    store: StoreSection
 
     @property
     def optional_metrics(self) -> tuple[str, ...]:
@@ -207,6 +223,7 @@ def parse_config(raw: Mapping[str, Any]) -> SweepConfig:
         file.search,
         file.cluster,
         file.tracking,
+        file.store,
     )
 
 
@@ -335,6 +352,8 @@ def _problem(detail: ErrorDetails) -> Problem:
             return Problem(where, f"{value!r} is not a number")
         case "bool_type":
             return Problem(where, f"{value!r} is neither true nor false")
+        case "string_pattern_mismatch":
+            return Problem(where, f"{value!r} is not a URL such as s3://bucket/folder")
         case "string_type":
             return Problem(where, f"{value!r} is not text")
         case "model_type" | "dict_type":

@@ -16,7 +16,7 @@ MODELS, MODELS_MB = 30, 1000.0
 """So many files of a front are logged as models at most, of so many megabytes together; a pick logs any other."""
 
 
-def front_models(config: SweepConfig, standing: Standing, store: Path) -> Iterator[tuple[Trial, Path]]:
+def front_models(config: SweepConfig, standing: Standing, store: Store) -> Iterator[tuple[Trial, Path]]:
     """The members of the front whose files become models: the ready picks, then members from all along the front.
 
     Members whose file the store has lost are passed over.
@@ -32,9 +32,9 @@ def front_models(config: SweepConfig, standing: Standing, store: Path) -> Iterat
             yield trial, file
 
 
-def stored_file(trial: Trial, store: Path) -> Path | None:
+def stored_file(trial: Trial, store: Store) -> Path | None:
     """The exported file of `trial`, undamaged, or None if the store has lost it."""
-    folder = Store(store).get(trial.result.model) if trial.result and trial.result.model else None
+    folder = store.get(trial.result.model) if trial.result and trial.result.model else None
     return folder / MODEL if folder else None
 
 

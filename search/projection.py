@@ -13,7 +13,7 @@ from mlflow.entities import DatasetInput, Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 from PIL import Image
 
-from pipelines import Store, Task
+from pipelines import Task
 from pipelines.sensitivity import Sensitivity
 from pipelines.stages import AnalyseSensitivity
 from search import child
@@ -25,6 +25,7 @@ from search.links import Links
 from search.models import log_model, model_of
 from search.note import note
 from search.provenance import provenance
+from search.saved import open_store
 from search.sensitivity_report import write_files
 from search.standing import Standing
 from search.tracking import NOTE, NUMBER, PARENT, PARETO, STUDY, experiment_id, study_runs
@@ -158,7 +159,7 @@ class Projection:
         for stage in trial.result.stages if trial.result else ():
             if stage.name != AnalyseSensitivity.name or stage.key in self._analyses:
                 continue
-            if entry := Store(workspace.store).get(stage.key):
+            if entry := open_store(self._config, workspace).get(stage.key):
                 with tempfile.TemporaryDirectory() as folder:
                     title = f"{self._config.sweep}: sensitivity, from trial {trial.number} ({trial.label})"
                     write_files(title, Sensitivity.read(entry), Path(folder))
@@ -226,7 +227,7 @@ class Projection:
 
     def put_models(self, standing: Standing, workspace: Workspace, task: Task) -> None:
         """Log the files of the front's members as models on their runs, those that are not yet."""
-        for trial, file in front_models(self._config, standing, workspace.store):
+        for trial, file in front_models(self._config, standing, open_store(self._config, workspace)):
             run = self._client.get_run(self._runs[trial.number])
             if model_of(self._client, run) is None:
                 log_model(self._client, run, file, task, self._config.target, lineage(self._config, trial))

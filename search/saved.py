@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from pipelines import Evaluator, StageRun
+from pipelines import Evaluator, StageRun, Store
 from pipelines.stages import STAGES
 from search.config import SweepConfig, load_config
 from search.objective import lower_bound
@@ -44,6 +44,12 @@ def load_sweep(name: str, workspace: Workspace | None = None) -> Sweep:
     return Sweep(config, tuple(trials), Standing.of(trials, config))
 
 
+def open_store(config: SweepConfig, workspace: Workspace) -> Store:
+    """Where the results of `config`'s stages are: in the workspace's folder, and behind the sweep's URL."""
+    url = config.store.url
+    return Store(workspace.store, url, f"{config.sweep}@{workspace.identity()}") if url else Store(workspace.store)
+
+
 def sweep_evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
     """What a worker does for `config`: small enough to be sent to it."""
     return Evaluator(
@@ -52,7 +58,7 @@ def sweep_evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
         training=config.training,
         target=config.target,
         seed=config.search.seed,
-        store=workspace.store,
+        store=open_store(config, workspace),
         device=None if config.cluster.gpus_per_trial else "cpu",
         accuracy_floor=lower_bound(config.constraints, "accuracy"),
         required=config.optional_metrics,

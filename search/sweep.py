@@ -12,6 +12,7 @@ from search.source import Observer, TrialSource
 from search.study import Study
 from search.tracker import Tracker
 from search.trial import Evaluate
+from search.upkeep import Upkeep
 from search.workspace import SweepFolder, Workspace
 from spaces import InputError, Problem
 
@@ -47,8 +48,11 @@ def run_sweep(
         _remember(config, folder)
         study = Study(config, folder)
         study.collect()
-        with Tracker(config, workspace, study.id, study.trials, study.standing) as tracker:
-            source = TrialSource(study, [tracker, *observers(study)])
+        with (
+            Tracker(config, workspace, study.id, study.trials, study.standing) as tracker,
+            Upkeep(config, workspace, study.standing) as upkeep,
+        ):
+            source = TrialSource(study, [tracker, upkeep, *observers(study)])
             runner = executor or RayExecutor(config.cluster, folder.ray)
             if not source.exhausted:
                 runner.run(source, evaluate or sweep_evaluator(config, workspace), folder.results)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
@@ -49,6 +50,18 @@ class Workspace:
     def tracking_uri(self) -> str:
         """MLflow's embedded store."""
         return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    def identity(self) -> str:
+        """What tells this workspace from all others, wherever they are: made when it is first asked for."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        path = self.root / "identity"
+        if not path.exists():
+            draft = path.with_name(f"{path.name}.{os.getpid()}")
+            draft.write_text(uuid4().hex, encoding="utf-8")
+            with suppress(FileExistsError):  # another process was faster
+                os.link(draft, path)
+            draft.unlink()
+        return path.read_text(encoding="utf-8")
 
     def sweeps(self) -> list[str]:
         """The names of all sweeps that were started here, sorted."""

@@ -9,7 +9,7 @@ import torch
 import yaml
 from torch import nn
 
-from pipelines import METRICS, STEPS, Evaluator
+from pipelines import METRICS, STEPS, Evaluator, Store
 from pipelines.distillers import FEATURES
 from pipelines.importances import IMPORTANCES
 from pipelines.pruners import PRUNERS
@@ -171,7 +171,7 @@ def test_the_worked_example_runs(from_root: None, tmp_path: Path) -> None:
         training=config.training,
         target=config.target,
         seed=config.search.seed,
-        store=tmp_path,
+        store=Store(tmp_path),
         device="cpu",
     )
     distil, prune, quantize = (

@@ -15,6 +15,7 @@ from pipelines.inheritance import inherit
 from pipelines.pruners import PRUNERS
 from pipelines.quantizers import QUANTIZERS
 from pipelines.stages.distil import FEATURE, nothing_inherited
+from pipelines.store import Remote
 from pipelines.task import as_tuple, make_student, takes_width
 from pipelines.teaching import lesson_problem
 from search.config import SweepConfig
@@ -27,7 +28,7 @@ Size = tuple[int, float]
 def preflight(config: SweepConfig) -> Task:
     """Make the task, its teacher and every student of the space, and call each with the example input.
 
-    Every technique of the space is asked whether it can work on them.
+    Every technique of the space is asked whether it can work on them, and a store behind a URL is reached.
 
     Returns:
         The task.
@@ -45,6 +46,11 @@ def preflight(config: SweepConfig) -> Task:
     for split in ("train", "calibration", "validation"):
         if message := _batch_problem(task, split):
             problems.append(Problem("task.use", message))
+    if config.store.url:
+        try:
+            Remote(config.store.url).check()
+        except InputError as error:
+            problems += error.problems
     if problems:
         raise InputError(problems)
     return task

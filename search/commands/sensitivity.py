@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from pipelines import STEPS, Store, Task
+from pipelines import STEPS, Task
 from pipelines.importances import IMPORTANCES
 from pipelines.pipeline import network_stages, run_stages
 from pipelines.pruners import PRUNERS
@@ -54,8 +54,8 @@ def sensitivity(
     workspace = Workspace.default()
     with _progress() as (begin, told):
         work = [*network_stages(recipe), (AnalyseSensitivity(grid, told), params)]
-        context = sweep_evaluator(config, workspace).context
-        folder, runs = run_stages(work, context, Store(workspace.store), begin)
+        evaluator = sweep_evaluator(config, workspace)
+        folder, runs = run_stages(work, evaluator.context, evaluator.store, begin)
     found = Sensitivity.read(folder)
     described = {"network": recipe.label(STEPS), "method": method, "importance": str(params.get("importance", NONE))}
     title = f"{config.sweep}: sensitivity of {described['network']} to {method}, {described['importance']}"

@@ -99,7 +99,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def evaluator(tmp_path: Path, training: Training) -> Evaluator:
-    return Evaluator(USE, training, Target(), seed=0, store=tmp_path / "store", device="cpu")
+    return Evaluator(USE, training, Target(), seed=0, store=Store(tmp_path / "store"), device="cpu")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines import METRICS, STEPS, Evaluator, Store, TrialFailed
+from pipelines import METRICS, STEPS, Evaluator, TrialFailed
 from pipelines.meters import Measurement, measure
 from spaces import Recipe
 
@@ -36,11 +36,11 @@ def test_the_chain_of_a_recipe_is_what_its_trial_leaves_in_the_store(evaluator: 
     chain = evaluator.chain(WHOLE)
     names = ["teacher", "distil", "prune", "export", "quantize", "pack", "pack", "export", "pack"]
     assert [link.name for link in chain] == names  # its own, its parent's, the teacher's
-    store = Store(evaluator.store)
+    store = evaluator.store
     assert not any(store.get(link.key) for link in chain)
     evaluator(WHOLE)
     assert all(store.get(link.key) for link in chain)
-    assert len(list(evaluator.store.glob("entries/*/*"))) == len(chain)
+    assert len(list(evaluator.store.root.glob("entries/*/*"))) == len(chain)
 
 
 def test_what_measuring_cost_is_told_for_each_trial_by_itself(evaluator: Evaluator) -> None:

@@ -1,0 +1,170 @@
+"""Where stages find their results, and leave them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from filelock import Timeout
+
+from pipelines.store.entry import Entry, seal
+from pipelines.store.folder import Folder
+from pipelines.store.remote import Remote
+
+TOUCH_EVERY_S = 600.0
+"""The last use of an entry behind a URL is noted no more often than this."""
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Store:
+    """Results by key: whole or not there, verified when read, made by one process at a time. Failures are not kept.
+
+    Small and picklable: nothing is opened before it is used.
+
+    Attributes:
+        root: The folder. With a URL it is a copy of what was used here, which may be deleted; without one, all machines
+            of a cluster must share it.
+        url: An fsspec URL where all results go, too; none, when None.
+        owner: For whom results are made, if that is one sweep; see `pipelines.store.claim.Claim`.
+    """
+
+    root: Path
+    url: str | None = None
+    owner: str = ""
+
+    def get(self, key: str) -> Path | None:
+        """The folder of the entry `key`, its files verified, or None if there is no undamaged one."""
+        entry = self.find(key)
+        return entry.folder if entry else None
+
+    def find(self, key: str) -> Entry | None:
+        """The entry `key`, its files verified, or None if there is no undamaged one; fetched if it is not here."""
+        if (about := self.folder.find(key)) is not None:
+            unused_s = self.folder.touch(key)
+            if self.remote:
+                self._show_use(self.remote, key, about, unused_s)
+            return Entry(self.folder.path(key), about, reused=True)
+        return self._fetch(self.remote, key) if self.remote else None
+
+    def compute(self, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Entry:
+        """The entry `key`, made by ``make(empty_folder)`` unless it is there.
+
+        Only one process makes an entry at a time; others wait and take its result, or make it if that process died.
+
+        Args:
+            key: What the result depends on, digested.
+            make: Writes the result's files into the folder that it is given; its exceptions pass through.
+            about: What people want to know of the entry: goes into its manifest.
+        """
+        if found := self.find(key):
+            return found
+        with self.folder.lock(key):
+            if found := self.find(key):
+                return found
+            with self._claimed(key) as found:
+                return found or self._make(key, make, about)
+
+    def pinned(self, keys: Collection[str]) -> AbstractContextManager[None]:
+        """Let nobody evict the entries `keys` from the folder while the context is open."""
+        return self.folder.pin(keys)
+
+    @cached_property
+    def folder(self) -> Folder:
+        """The entries that are here."""
+        return Folder(self.root)
+
+    @cached_property
+    def remote(self) -> Remote | None:
+        """The entries behind the URL, if there is one."""
+        return Remote(self.url) if self.url else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Whoever gets a copy opens its own connections.
+        return {"root": self.root, "url": self.url, "owner": self.owner}
+
+    def _make(self, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Entry:
+        with self.folder.draft(key) as draft:
+            started = time.perf_counter()
+            make(draft)
+            manifest = seal(draft, {**about, "key": key, "seconds": time.perf_counter() - started})
+            if self.remote:
+                self._unsent(key).parent.mkdir(parents=True, exist_ok=True)
+                self._unsent(key).touch()
+            folder = self.folder.install(draft, key)
+        if self.remote:
+            self._send(self.remote, key, manifest)
+        return Entry(folder, manifest, reused=False)
+
+    @contextmanager
+    def _claimed(self, key: str) -> Iterator[Entry | None]:
+        """Hold the claim on `key` among all machines, or give the entry that another has made meanwhile."""
+        if not (remote := self.remote):
+            yield None
+            return
+        claim, found = remote.claim(key, self.owner), None
+        try:
+            found = claim.take(lambda: self._fetch(remote, key))
+        except Exception as error:
+            self._warn("no claim on", key, error, "another machine may do the same work")
+            yield None
+            return
+        try:
+            yield found
+        finally:
+            if not found:
+                try:
+                    claim.release()
+                except Exception as error:
+                    self._warn("the claim was not given back on", key, error, "who waits for it takes it over")
+
+    def _fetch(self, remote: Remote, key: str) -> Entry | None:
+        with self.folder.draft(key) as aside:
+            try:
+                if not remote.fetch(key, aside / "entry", aside / "pack.tar"):
+                    return None
+                remote.touch(key)
+            except Exception as error:
+                self._warn("cannot read", key, error, "it is taken for missing")
+                return None
+            folder = self.folder.install(aside / "entry", key)
+        about = self.folder.about(key)
+        return Entry(folder, about, reused=True) if about else None
+
+    def _show_use(self, remote: Remote, key: str, about: Mapping[str, Any], unused_s: float) -> None:
+        """Tell the URL that the entry is used, and send what an earlier try, or a killed process, has not sent."""
+        if self._unsent(key).exists():
+            try:
+                with self.folder.lock(key, timeout_s=0):
+                    self._send(remote, key, about)
+            except Timeout:  # its maker is about to
+                pass
+        elif unused_s > TOUCH_EVERY_S:
+            try:
+                remote.touch(key)
+            except Exception as error:
+                self._warn("cannot note the use of", key, error, "it may be evicted early")
+
+    def _send(self, remote: Remote, key: str, about: Mapping[str, Any]) -> None:
+        try:
+            with self.folder.draft(key) as aside:
+                remote.send(key, self.folder.path(key), about, aside / "pack.tar")
+            remote.touch(key)
+        except Exception as error:
+            self._warn("cannot send", key, error, "it is kept here and sent when it is next used")
+        else:
+            self._unsent(key).unlink(missing_ok=True)
+
+    def _unsent(self, key: str) -> Path:
+        """Exists from before an entry appears here until it has arrived behind the URL."""
+        return self.root / "unsent" / key
+
+    def _warn(self, what: str, key: str, error: Exception, then: str) -> None:
+        LOG.warning("%s: %s %s: %s: %s; %s", self.url, what, key, type(error).__name__, error, then)
