@@ -47,12 +47,7 @@ class Store:
 
     def find(self, key: str) -> Entry | None:
         """The entry `key`, its files verified, or None if there is no undamaged one; fetched if it is not here."""
-        if (about := self.folder.find(key)) is not None:
-            unused_s = self.folder.touch(key)
-            if self.remote:
-                self._show_use(self.remote, key, about, unused_s)
-            return Entry(self.folder.path(key), about, reused=True)
-        return self._fetch(self.remote, key) if self.remote else None
+        return self._here(key) or (self._fetch(self.remote, key) if self.remote else None)
 
     def compute(self, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Entry:
         """The entry `key`, made by ``make(empty_folder)`` unless it is there.
@@ -67,7 +62,7 @@ class Store:
         if found := self.find(key):
             return found
         with self.folder.lock(key):
-            if found := self.find(key):
+            if found := self._here(key):
                 return found
             with self._claimed(key) as found:
                 return found or self._make(key, make, about)
@@ -89,6 +84,14 @@ class Store:
     def __getstate__(self) -> dict[str, Any]:
         # Whoever gets a copy opens its own connections.
         return {"root": self.root, "url": self.url, "owner": self.owner}
+
+    def _here(self, key: str) -> Entry | None:
+        if (about := self.folder.find(key)) is None:
+            return None
+        unused_s = self.folder.touch(key)
+        if self.remote:
+            self._show_use(self.remote, key, about, unused_s)
+        return Entry(self.folder.path(key), about, reused=True)
 
     def _make(self, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Entry:
         with self.folder.draft(key) as draft:

@@ -63,6 +63,28 @@ def test_recipes_share_the_work_of_their_common_beginning(context: Context, stor
     assert len({built.file.read_bytes() for built in (first, second, third)}) == 3
 
 
+def test_a_chain_is_walked_from_its_end(context: Context, store: Store) -> None:
+    whole = recipe(DISTIL, PRUNE, STATIC)
+    first = run_recipe(whole, context, store)
+    for run in first.stages[:-1]:
+        assert store.folder.remove(run.key)
+    again = run_recipe(whole, context, store)
+    assert again.file == first.file
+    assert again.stages == tuple(replace(run, reused=True) for run in first.stages), "with the seconds of what is gone"
+    assert [record.key for record in store.folder.records()] == [first.stages[-1].key]
+
+
+def test_of_a_chain_only_the_parent_of_what_is_missing_is_read(context: Context, store: Store) -> None:
+    first = run_recipe(recipe(DISTIL, PRUNE, STATIC), context, store)
+    teacher, distil, prune = first.stages[:3]
+    for run in (teacher, distil):
+        assert store.folder.remove(run.key)
+    second = run_recipe(recipe(DISTIL, PRUNE, DYNAMIC), context, store)
+    assert [run.reused for run in second.stages] == [True] * 4 + [False] * 2
+    assert second.stages[:3] == tuple(replace(run, reused=True) for run in (teacher, distil, prune))
+    assert not {teacher.key, distil.key} & {record.key for record in store.folder.records()}
+
+
 @pytest.mark.parametrize("quantization", [STATIC, DYNAMIC], ids=["static", "dynamic"])
 def test_a_recipe_gives_the_same_bytes_wherever_and_after_whatever_it_is_made(
     context: Context, tmp_path: Path, quantization: dict

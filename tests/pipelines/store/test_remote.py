@@ -1,0 +1,218 @@
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelines.store import Remote, Store
+from pipelines.store import remote as module
+from spaces import InputError
+
+Write = Wait = Callable[[Path], None]
+PROCESSES = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def here(tmp_path: Path, far: str) -> Store:
+    return Store(tmp_path / "here", far)
+
+
+@pytest.fixture
+def there(tmp_path: Path, far: str) -> Store:
+    """The same URL seen from another machine."""
+    return Store(tmp_path / "there", far)
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> Callable[[str], list[Path]]:
+    """What lies behind the URL and is called so."""
+    return lambda pattern: sorted(path for path in (tmp_path / "far").glob(pattern) if path.is_file())
+
+
+def not_again(folder: Path) -> None:
+    pytest.fail("made twice")
+
+
+def run(work: Callable[[], None]) -> int | None:
+    process = PROCESSES.Process(target=work)
+    process.start()
+    process.join(60)
+    return process.exitcode
+
+
+def test_what_one_machine_makes_another_finds(here: Store, there: Store, key: str, write: Write) -> None:
+    made = here.compute(key, write, {"stage": "prune"})
+    found = there.compute(key, not_again, {})
+    assert (made.reused, found.reused) == (False, True)
+    assert found.folder.is_relative_to(there.root)
+    assert found.about == made.about
+    assert (found.folder / "deep" / "model.bin").read_bytes() == b"weights"
+    assert there.get(key) == found.folder
+
+
+def test_nothing_is_left_but_the_entry(here: Store, key: str, write: Write, objects: Callable) -> None:
+    here.compute(key, write, {})
+    pack, manifest = objects("entries/*/*")
+    assert (manifest.name, pack.suffix) == ("manifest.json", ".tar")
+    assert objects("claims/*") == []
+    assert here.folder.leftovers(remove=False) == here.remote.leftovers(remove=False) == []
+
+
+@pytest.mark.parametrize("pattern", ["*.tar", "manifest.json"])
+@pytest.mark.parametrize("damage", [b"", b"damaged", None], ids=["empty", "changed", "lost"])
+def test_a_damaged_object_is_made_again(
+    here: Store, there: Store, key: str, write: Write, objects: Callable, pattern: str, damage: bytes | None
+) -> None:
+    here.compute(key, write, {})
+    (file,) = objects(f"entries/*/{pattern}")
+    file.unlink() if damage is None else file.write_bytes(damage)
+    assert there.remote.damaged(key) == (pattern == "*.tar" or damage is not None)
+    assert there.get(key) is None
+    assert not there.compute(key, write, {}).reused
+    assert not there.remote.damaged(key)
+    assert Store(here.root.with_name("third"), here.url).compute(key, not_again, {}).reused
+
+
+def test_a_damaged_copy_is_fetched_again(here: Store, key: str, write: Write) -> None:
+    (here.compute(key, write, {}).folder / "deep" / "model.bin").write_bytes(b"wEights")
+    assert (here.compute(key, not_again, {}).folder / "deep" / "model.bin").read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize("moment", ["put_file", "pipe_file"])
+def test_a_killed_upload_leaves_no_entry_and_is_made_good(
+    here: Store, there: Store, key: str, write: Write, monkeypatch: pytest.MonkeyPatch, moment: str, objects: Callable
+) -> None:
+    def die() -> None:
+        fs, _ = here.remote._place
+        original = getattr(fs, moment)
+
+        def half(first: str, second: str | bytes, **options: object) -> None:
+            if moment == "put_file":
+                fs.makedirs(os.path.dirname(second), exist_ok=True)
+                Path(second).write_bytes(Path(first).read_bytes()[:100])
+                os._exit(9)
+            if first.endswith("manifest.json"):
+                original(first, second[:20])
+                os._exit(9)
+            original(first, second, **options)
+
+        monkeypatch.setattr(fs, moment, half)
+        here.compute(key, write, {})
+
+    assert run(die) == 9
+    assert there.get(key) is None
+    assert here.compute(key, not_again, {}).reused, "the result is in the folder"
+    assert there.get(key), "and was sent when it was used"
+    assert list((here.root / "unsent").iterdir()) == []
+    assert len(objects("entries/*/*.tar")) == 1
+
+
+def test_an_upload_that_fails_costs_neither_result_nor_trial(
+    here: Store, there: Store, key: str, write: Write, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(here.remote._place[0], "put_file", full)
+        made = here.compute(key, write, {})
+    assert made.folder.is_dir()
+    assert f"{here.url}: cannot send {key}: OSError: no space left; it is kept here and sent when" in caplog.text
+    assert there.get(key) is None
+    assert here.get(key) == made.folder
+    assert there.get(key)
+
+
+def test_a_backend_that_is_away_costs_only_time(
+    here: Store, key: str, write: Write, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise ConnectionError("away")
+
+    for name in ("cat_file", "pipe_file", "put_file", "get_file"):
+        monkeypatch.setattr(here.remote._place[0], name, away)
+    assert not here.compute(key, write, {}).reused
+    assert here.compute(key, write, {}).reused
+    assert "no claim on" in caplog.text
+
+
+def test_machines_that_share_a_url_make_an_entry_once(here: Store, there: Store, key: str, tmp_path: Path) -> None:
+    def work(store: Store) -> None:
+        def make(folder: Path) -> None:
+            with (tmp_path / "log").open("a") as log:
+                log.write("made\n")
+            time.sleep(1)  # longer than a claim lives that nobody refreshes
+            (folder / "file").write_text("made")
+
+        assert (store.compute(key, make, {}).folder / "file").read_text() == "made"
+
+    processes = [PROCESSES.Process(target=work, args=(store,)) for store in (here, there)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert (tmp_path / "log").read_text() == "made\n"
+
+
+def die_in(store: Store, key: str) -> None:
+    assert run(lambda: store.compute(key, lambda folder: os._exit(9), {})) == 9
+
+
+def test_a_dead_makers_claim_is_taken_over(
+    here: Store, there: Store, key: str, write: Write, objects: Callable
+) -> None:
+    die_in(here, key)
+    assert len(objects("claims/*")) == 1
+    assert not there.compute(key, write, {}).reused
+    assert objects("claims/*") == []
+    assert here.compute(key, not_again, {}).reused
+
+
+def test_a_dead_makers_claim_is_taken_over_at_once_by_its_own_sweep(
+    tmp_path: Path, far: str, key: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines.store import claim
+
+    monkeypatch.setattr(claim, "DEAD_S", 1e9)
+    die_in(Store(tmp_path / "here", far, "digits@1"), key)
+    assert not Store(tmp_path / "there", far, "digits@1").compute(key, write, {}).reused
+
+
+def test_old_claims_and_uploads_are_left_by_the_dead(
+    here: Store, key: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.compute(key, write, {})
+    fs, root = here.remote._place
+    left = ["claims/x", f"entries/{key}/older.tar", "entries/other/whole.tar", "used/nothing"]
+    for name in left:
+        fs.pipe_file(f"{root}/{name}", b"half")
+    assert here.remote.leftovers(remove=False) == ["used/nothing"]
+    monkeypatch.setattr(module, "ABANDONED_S", -1.0)
+    assert here.remote.leftovers(remove=False) == left
+    assert here.remote.leftovers(remove=True) == left
+    assert here.remote.leftovers(remove=True) == []
+    assert not here.remote.damaged(key)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("s4://bucket/x", "Protocol not known: s4; check the URL"),
+        ("gs://bucket/x", "install gcsfs .*; install what speaks this protocol, such as: pip install s3fs"),
+        ("file:///dev/null/x", "Not a directory|File exists"),
+    ],
+)
+def test_a_place_that_cannot_be_used_is_wrong_input(url: str, said: str) -> None:
+    with pytest.raises(InputError, match=f"store.url: '{url}' cannot be used: .*({said})"):
+        Remote(url).check()
+
+
+def test_who_only_reads_needs_something_to_read(far: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--url: .* cannot be used: there is nothing"):
+        Remote(far).check("--url", write=False)
+    assert not (tmp_path / "far").exists()
+    Remote(far).check()
+    Remote(far).check("--url", write=False)
