@@ -32,10 +32,14 @@ class Remote:
 
     Args:
         url: Where; credentials and endpoints come from the backend's own settings and environment variables.
+
+    Attributes:
+        away_until: When it is worth asking again after something has failed there, on the monotonic clock.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.away_until = 0.0
 
     @cached_property
     def _place(self) -> tuple[Any, str]:

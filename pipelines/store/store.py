@@ -17,8 +17,9 @@ from pipelines.store.entry import Entry, seal
 from pipelines.store.folder import Folder
 from pipelines.store.remote import Remote
 
-TOUCH_EVERY_S = 600.0
-"""The last use of an entry behind a URL is noted no more often than this."""
+TOUCH_EVERY_S, AWAY_S = 600.0, 60.0
+"""The last use of an entry behind a URL is noted no more often than the first. After a failure there, work goes on
+without it for the second: backends try for long before they give up."""
 
 LOG = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Store:
 
     def find(self, key: str) -> Entry | None:
         """The entry `key`, its files verified, or None if there is no undamaged one; fetched if it is not here."""
-        return self._here(key) or (self._fetch(self.remote, key) if self.remote else None)
+        return self._here(key) or self._fetch(key)
 
     def compute(self, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Entry:
         """The entry `key`, made by ``make(empty_folder)`` unless it is there.
@@ -88,9 +89,7 @@ class Store:
     def _here(self, key: str) -> Entry | None:
         if (about := self.folder.find(key)) is None:
             return None
-        unused_s = self.folder.touch(key)
-        if self.remote:
-            self._show_use(self.remote, key, about, unused_s)
+        self._show_use(key, about, self.folder.touch(key))
         return Entry(self.folder.path(key), about, reused=True)
 
     def _make(self, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Entry:
@@ -102,19 +101,18 @@ class Store:
                 self._unsent(key).parent.mkdir(parents=True, exist_ok=True)
                 self._unsent(key).touch()
             folder = self.folder.install(draft, key)
-        if self.remote:
-            self._send(self.remote, key, manifest)
+        self._send(key, manifest)
         return Entry(folder, manifest, reused=False)
 
     @contextmanager
     def _claimed(self, key: str) -> Iterator[Entry | None]:
         """Hold the claim on `key` among all machines, or give the entry that another has made meanwhile."""
-        if not (remote := self.remote):
+        if not (remote := self._reachable()):
             yield None
             return
         claim, found = remote.claim(key, self.owner), None
         try:
-            found = claim.take(lambda: self._fetch(remote, key))
+            found = claim.take(lambda: self._fetch(key))
         except Exception as error:
             self._warn("no claim on", key, error, "another machine may do the same work")
             yield None
@@ -128,7 +126,13 @@ class Store:
                 except Exception as error:
                     self._warn("the claim was not given back on", key, error, "who waits for it takes it over")
 
-    def _fetch(self, remote: Remote, key: str) -> Entry | None:
+    def _reachable(self) -> Remote | None:
+        """What is behind the URL, unless something has just failed there."""
+        return self.remote if self.remote and time.monotonic() >= self.remote.away_until else None
+
+    def _fetch(self, key: str) -> Entry | None:
+        if not (remote := self._reachable()):
+            return None
         with self.folder.draft(key) as aside:
             try:
                 if not remote.fetch(key, aside / "entry", aside / "pack.tar"):
@@ -141,12 +145,14 @@ class Store:
         about = self.folder.about(key)
         return Entry(folder, about, reused=True) if about else None
 
-    def _show_use(self, remote: Remote, key: str, about: Mapping[str, Any], unused_s: float) -> None:
+    def _show_use(self, key: str, about: Mapping[str, Any], unused_s: float) -> None:
         """Tell the URL that the entry is used, and send what an earlier try, or a killed process, has not sent."""
+        if not (remote := self._reachable()):
+            return
         if self._unsent(key).exists():
             try:
                 with self.folder.lock(key, timeout_s=0):
-                    self._send(remote, key, about)
+                    self._send(key, about)
             except Timeout:  # its maker is about to
                 pass
         elif unused_s > TOUCH_EVERY_S:
@@ -155,7 +161,9 @@ class Store:
             except Exception as error:
                 self._warn("cannot note the use of", key, error, "it may be evicted early")
 
-    def _send(self, remote: Remote, key: str, about: Mapping[str, Any]) -> None:
+    def _send(self, key: str, about: Mapping[str, Any]) -> None:
+        if not (remote := self._reachable()):
+            return
         try:
             with self.folder.draft(key) as aside:
                 remote.send(key, self.folder.path(key), about, aside / "pack.tar")
@@ -170,4 +178,6 @@ class Store:
         return self.root / "unsent" / key
 
     def _warn(self, what: str, key: str, error: Exception, then: str) -> None:
+        if self.remote:
+            self.remote.away_until = time.monotonic() + AWAY_S
         LOG.warning("%s: %s %s: %s: %s; %s", self.url, what, key, type(error).__name__, error, then)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines import extra
+from pipelines import Store, extra
 from search.config import load_config, parse_config, read_yaml
 from search.objective import Constraint, Objective
 from search.saved import sweep_evaluator
@@ -238,3 +238,23 @@ def test_a_runtime_that_is_not_installed_is_told_with_how_to_install_it(make_raw
     assert problem == (
         "'openvino' needs the package openvino, which is not installed; install it: pip install -e '.[openvino]'"
     )
+
+
+def test_a_store_is_a_url_and_a_limit_and_no_part_of_what_a_sweep_is(make_config) -> None:
+    config = make_config(store={"url": "s3://bucket/folder", "limit_gb": 0.5})
+    assert (config.store.url, config.store.limit_gb) == ("s3://bucket/folder", 0.5)
+    assert config.differences(make_config()) == []
+    with pytest.raises(InputError) as error:
+        make_config(store={"url": "bucket/folder", "limit_gb": 0, "size": 1})
+    assert [str(problem) for problem in error.value.problems] == [
+        "store.url: 'bucket/folder' is not a URL such as s3://bucket/folder",
+        "store.limit_gb: 0 is out of range; legal: a number > 0",
+        "store.size: 'size' is not known; legal: url, limit_gb",
+    ]
+
+
+def test_all_results_of_a_sweep_go_where_its_file_says(make_config, workspace) -> None:
+    assert sweep_evaluator(make_config(), workspace).store == Store(workspace.store)
+    assert not workspace.root.exists()
+    store = sweep_evaluator(make_config(store={"url": "s3://bucket/folder"}), workspace).store
+    assert store == Store(workspace.store, "s3://bucket/folder", f"small@{workspace.identity()}")

@@ -5,8 +5,10 @@ import pytest
 from pipelines import StageRun
 from search.needed import front_keys, needed_keys
 from search.standing import Standing
+from search.study import Study
+from search.trial import run_trial
 from search.workspace import SweepFolder
-from spaces import InputError
+from spaces import InputError, Recipe
 
 
 def with_stages(trial, *keys):
@@ -26,11 +28,15 @@ def test_fronts_need_what_led_to_their_members_and_to_the_teacher(config, make_t
     assert front_keys(Standing.of([], config)) == set()
 
 
-def test_every_sweep_of_the_workspace_counts(make_config, run_inline, workspace) -> None:
+def test_every_sweep_of_the_workspace_counts(make_config, analytic, workspace) -> None:
     assert needed_keys(workspace) == set()
     for name in "ab":
-        run_inline(make_config(sweep=name, search={"trials": 2}))
-    assert needed_keys(workspace) == {"t" * 32, "e" * 32}
+        config, folder = make_config(sweep=name), workspace.sweep(name)
+        study = Study(config, folder)
+        folder.config.write_text(config.dump(), encoding="utf-8")
+        made = replace(analytic(study.ask().recipe), stages=(StageRun("teacher", name * 32, 1.0, reused=False),))
+        study.tell(run_trial(0, Recipe(), lambda recipe, made=made: made))
+    assert needed_keys(workspace) == {"a" * 32, "b" * 32}
 
 
 def test_a_sweep_that_cannot_be_read_is_told(workspace, folder: SweepFolder) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines import StageRun, Store
-from pipelines.store import MANIFEST
+from pipelines.store import MANIFEST, claim
 from search import upkeep as module
 from search.saved import open_store
 from search.standing import Standing
@@ -17,6 +17,7 @@ LIMIT_GB = 4500 / 1e9  # of entries of a kilobyte and a manifest
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EVERY_S", 0.0)
+    monkeypatch.setattr(claim, "SETTLE_S", 0.01)
 
 
 def fill(store: Store) -> None:

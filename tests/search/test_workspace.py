@@ -72,6 +72,13 @@ def test_a_sweep_is_known_once_its_configuration_is(workspace, folder) -> None:
         workspace.existing("small.yaml")
 
 
+def test_a_workspace_has_an_identity_of_its_own(workspace, tmp_path) -> None:
+    mine = workspace.identity()
+    assert Workspace(workspace.root).identity() == mine
+    assert Workspace(tmp_path / "other").identity() != mine
+    assert [path.name for path in workspace.root.iterdir()] == ["identity"]
+
+
 def test_an_earlier_sweep_is_put_aside_whole(workspace, folder) -> None:
     text = folder.config.read_text(encoding="utf-8")
     aside = folder.set_aside()

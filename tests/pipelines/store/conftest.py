@@ -6,14 +6,16 @@ from uuid import uuid4
 import pytest
 
 from pipelines.store import Store, claim
+from pipelines.store import store as store_module
 
 KEY = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture(autouse=True)
-def quick_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in (("BEAT_S", 0.05), ("DEAD_S", 0.6), ("POLL_S", 0.02), ("SETTLE_S", 0.01)):
         monkeypatch.setattr(claim, name, seconds)
+    monkeypatch.setattr(store_module, "AWAY_S", 0.0)
 
 
 @pytest.fixture(params=["folder", "file", "memory"])

@@ -1,13 +1,16 @@
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pipelines.store import Remote, Store
+from pipelines.store import Remote, Store, claim, evict
 from pipelines.store import remote as module
+from pipelines.store import store as store_module
 from spaces import InputError
 
 Write = Wait = Callable[[Path], None]
@@ -135,15 +138,42 @@ def test_a_backend_that_is_away_costs_only_time(
         monkeypatch.setattr(here.remote._place[0], name, away)
     assert not here.compute(key, write, {}).reused
     assert here.compute(key, write, {}).reused
-    assert "no claim on" in caplog.text
+    for said in ("cannot read", "no claim on", "cannot send"):
+        assert f"{said} {key}: ConnectionError: away; " in caplog.text
 
 
-def test_machines_that_share_a_url_make_an_entry_once(here: Store, there: Store, key: str, tmp_path: Path) -> None:
+def test_a_backend_that_has_just_failed_is_left_alone_for_a_while(
+    here: Store, there: Store, key: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def away(*arguments: object, **_: object) -> None:
+        asked.append(arguments)
+        raise ConnectionError("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store_module, "AWAY_S", 1e9)
+        for name in ("cat_file", "pipe_file", "put_file", "get_file"):
+            patched.setattr(here.remote._place[0], name, away)
+        assert not here.compute(key, write, {}).reused
+        assert here.get(key)
+    assert len(asked) == 1
+    assert there.get(key) is None
+    here.remote.away_until = 0.0
+    assert here.get(key)
+    assert there.get(key), "it was sent"
+
+
+def test_machines_that_share_a_url_make_an_entry_once(
+    here: Store, there: Store, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "DEAD_S", 2.0)
+
     def work(store: Store) -> None:
         def make(folder: Path) -> None:
             with (tmp_path / "log").open("a") as log:
                 log.write("made\n")
-            time.sleep(1)  # longer than a claim lives that nobody refreshes
+            time.sleep(2.5)  # longer than a claim lives that nobody refreshes
             (folder / "file").write_text("made")
 
         assert (store.compute(key, make, {}).folder / "file").read_text() == "made"
@@ -174,8 +204,6 @@ def test_a_dead_makers_claim_is_taken_over(
 def test_a_dead_makers_claim_is_taken_over_at_once_by_its_own_sweep(
     tmp_path: Path, far: str, key: str, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipelines.store import claim
-
     monkeypatch.setattr(claim, "DEAD_S", 1e9)
     die_in(Store(tmp_path / "here", far, "digits@1"), key)
     assert not Store(tmp_path / "there", far, "digits@1").compute(key, write, {}).reused
@@ -216,3 +244,60 @@ def test_who_only_reads_needs_something_to_read(far: str, tmp_path: Path) -> Non
     assert not (tmp_path / "far").exists()
     Remote(far).check()
     Remote(far).check("--url", write=False)
+
+
+WORKER = """
+import os, sys, time
+from pathlib import Path
+from pipelines.store import Store, claim
+
+claim.BEAT_S, claim.DEAD_S = 0.2, 4.0
+name, folder, log = sys.argv[1:]
+
+def make(out):
+    with open(log, "a") as stream:
+        stream.write(name)
+    if name == "dies":
+        os._exit(9)
+    time.sleep(5)  # longer than a claim lives that nobody refreshes
+    (out / "file").write_text("made")
+
+entry = Store(Path(folder, name), "s3://bucket/deep/store").compute("ab" * 16, make, {})
+assert (entry.folder / "file").read_text() == "made"
+print(entry.reused)
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_share_a_bucket_make_an_entry_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import boto3  # slow to import, and nothing else here needs them
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "testing")
+        with pytest.raises(InputError, match=r"'s3://bucket/deep/store' cannot be used: .*bucket does not exist"):
+            Remote("s3://bucket/deep/store").check()
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="bucket")
+        Remote("s3://bucket/deep/store").check()
+
+        def worker(name: str) -> subprocess.Popen[str]:
+            command = [sys.executable, "-c", WORKER, name, str(tmp_path), str(tmp_path / "log")]
+            return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+        assert worker("dies").wait(60) == 9
+        workers = [worker("one"), worker("two")]
+        assert sorted(each.communicate(timeout=60)[0] for each in workers) == ["False\n", "True\n"]
+        assert (tmp_path / "log").read_text() in ("diesone", "diestwo")
+        remote = Remote("s3://bucket/deep/store")
+        (record,) = remote.records()
+        assert abs(record.used - time.time()) < 600
+        assert not remote.damaged(record.key)
+        assert evict(remote, 0, ()) == [record]
+        assert list(remote.records()) == []
+    finally:
+        server.stop()

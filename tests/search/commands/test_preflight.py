@@ -33,11 +33,11 @@ class Words:
 def check(make_config, monkeypatch) -> Callable[..., list[str]]:
     """What preflight tells of a task, in a space of one student with the given changes; [] if nothing."""
 
-    def run(task: object, **space) -> list[str]:
+    def run(task: object, store: object = None, **space) -> list[str]:
         monkeypatch.setattr(module, "load_task", lambda use, args: task)
         changes = {"student": {"depth": [1]}, "distillation": {"alpha": 0.5}, "pruning": {"method": "none"}, **space}
         try:
-            assert preflight(make_config(space=changes)) is task
+            assert preflight(make_config(space=changes, store=store or {})) is task
         except InputError as error:
             return [str(problem) for problem in error.problems]
         return []
@@ -47,6 +47,12 @@ def check(make_config, monkeypatch) -> Callable[..., list[str]]:
 
 def test_a_task_that_works_is_given_back(check) -> None:
     assert check(Words(), pruning={"method": ["none", "channel"], "ratio": 0.5}) == []
+
+
+def test_a_store_that_cannot_be_reached_is_told(check, tmp_path) -> None:
+    (told,) = check(Words(), store={"url": "s4://bucket/folder"})
+    assert told.startswith("store.url: 's4://bucket/folder' cannot be used: Protocol not known: s4; check the URL")
+    assert check(Words(), store={"url": f"file://{tmp_path}/far"}) == []
 
 
 def test_width_needs_a_student_that_takes_it(check) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pipelines import Store
-from pipelines.store import MANIFEST, Folder
+from pipelines.store import MANIFEST, Folder, claim
 from search.commands import store_clean, store_list
 
 KEYS = [character * 32 for character in "abc"]
@@ -99,7 +99,8 @@ def test_clean_evicts_but_never_what_a_front_needs(cli_run, store: Store, front_
     assert kept(store) == KEYS[1:2]
 
 
-def test_the_same_behind_a_url(cli_run, workspace, tmp_path) -> None:
+def test_the_same_behind_a_url(cli_run, workspace, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(claim, "SETTLE_S", 0.01)
     url = f"file://{tmp_path}/far"
     store = Store(workspace.store, url)
     for key in KEYS:
