@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -80,6 +81,16 @@ class Store:
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
         return Entry(folder, seconds, reused=False)
+
+    def discard(self, key: str) -> None:
+        """Remove the entry `key`, if it is there: for what has had its use."""
+        folder = self._folder(key)
+        with FileLock(self._aside("locks") / key), contextlib.suppress(FileNotFoundError):
+            gone = Path(tempfile.mkdtemp(dir=self._aside("drafts"), prefix=f"{key}."))
+            try:
+                os.replace(folder, gone)  # at once: nobody reads half of it
+            finally:
+                shutil.rmtree(gone, ignore_errors=True)
 
     def _folder(self, key: str) -> Path:
         return self.root / "entries" / key[:2] / key

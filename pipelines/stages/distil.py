@@ -12,6 +12,7 @@ from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
 from pipelines.distillers import FEATURES, RESPONSE
 from pipelines.errors import TrialFailed
+from pipelines.extent import Extent
 from pipelines.inheritance import inherit
 from pipelines.stages.stage import Form
 from pipelines.stages.technique import gains_of, rules_of, switched
@@ -95,16 +96,19 @@ class Distil:
 
     name = "distil"
     form: Form = "network"
-    version = 2
+    version = 3
     libraries: tuple[str, ...] = ("torch",)
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        training = context.training.model_dump(include={"learning_rate", "weight_decay"})
-        settings: dict[str, Any] = {"epochs": context.training.student_epochs, **training}
+        settings = context.training.optimizer()
         if params.get("feature", NONE) != NONE:
             settings["points"] = task_points(context.task, int(params["depth"]))
         return settings
+
+    def extent(self, params: Params, context: Context) -> Extent:
+        """See `Trains.extent`."""
+        return context.extent(context.training.student_epochs)
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
