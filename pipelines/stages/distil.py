@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from pipelines.checkpoint import Checkpoint
@@ -33,6 +34,9 @@ class Depth(Interval):
 
 
 FEATURE = "distillation.feature"
+
+UNTRAINED = 1e-3
+"""By how much numbers of an untrained network are moved, see `tell_apart`."""
 
 _INHERITS = When("student.init", ("teacher",))
 
@@ -119,7 +123,22 @@ class Distil:
         if teacher is not None and inherits and not inherit(student, teacher):
             raise TrialFailed(nothing_inherited(student, teacher))
         teach(student, teacher, context, params, epochs=context.training.student_epochs)
+        extent = self.extent(params, context)
+        if extent.epochs == 0 and not extent.is_whole:
+            tell_apart(student)
         Checkpoint(student, [{"network": "student", "depth": depth, "width": width}]).save(out)
+
+
+def tell_apart(model: nn.Module) -> None:
+    """Move every trainable number of an untrained network a little, as the first step of its training would.
+
+    The zeros and ones that layers begin with are the same in many of them, and the exporter keeps equal tensors once:
+    the file would have another structure, and another size, than that of the trained network.
+    """
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(UNTRAINED * torch.rand_like(parameter))
 
 
 def nothing_inherited(student: nn.Module, teacher: nn.Module) -> str:
