@@ -71,6 +71,15 @@ def test_a_damaged_entry_is_made_again(store: Store, name: str, content: bytes |
     assert store.compute(KEY, write, {}).reused
 
 
+def test_what_has_had_its_use_is_discarded(store: Store) -> None:
+    store.discard(KEY)
+    store.compute(KEY, write, {})
+    store.discard(KEY)
+    assert store.get(KEY) is None
+    assert not list(store.root.glob("drafts/*"))
+    assert not store.compute(KEY, write, {}).reused
+
+
 def test_a_failure_is_not_kept(store: Store) -> None:
     def fail(folder: Path) -> None:
         (folder / "half").write_text("…")

@@ -117,7 +117,13 @@ def run_and_die(steps: list, folder: Path, dies_in: int) -> None:
     run(steps, Store(folder), context(dies_in=dies_in))
 
 
-@each_recipe
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(steps, id=name, marks=[] if name == "zeros" else pytest.mark.slow)
+        for name, steps in RECIPES.items()
+    ],
+)
 def test_a_kill_in_the_middle_of_a_training_costs_an_epoch(steps: list, tmp_path: Path) -> None:
     expected, passes, _ = run(steps, Store(tmp_path / "whole"), context())
     processes = multiprocessing.get_context("forkserver")
