@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
@@ -130,15 +131,17 @@ class Distil:
 
 
 def tell_apart(model: nn.Module) -> None:
-    """Move every trainable number of an untrained network a little, as the first step of its training would.
+    """Move every number of an untrained network that training changes a little, as its first step would.
 
     The zeros and ones that layers begin with are the same in many of them, and the exporter keeps equal tensors once:
     the file would have another structure, and another size, than that of the trained network.
     """
     with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter.add_(UNTRAINED * torch.rand_like(parameter))
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+        statistics = [tensor for norm in norms for tensor in (norm.running_mean, norm.running_var)]
+        for tensor in (*trained, *(tensor for tensor in statistics if tensor is not None)):
+            tensor.add_(UNTRAINED * torch.rand_like(tensor))
 
 
 def nothing_inherited(student: nn.Module, teacher: nn.Module) -> str:
