@@ -239,3 +239,10 @@ def test_a_runtime_that_is_not_installed_is_told_with_how_to_install_it(make_raw
     assert problem == (
         "'openvino' needs the package openvino, which is not installed; install it: pip install -e '.[openvino]'"
     )
+
+
+def test_a_sweep_from_before_there_were_schedules_goes_on(make_raw) -> None:
+    before = make_raw()
+    for schedule, differences in (("cosine", []), ("wsd", ["training"])):
+        training = {**before.get("training", {}), "schedule": schedule}
+        assert parse_config(make_raw(training=training)).differences(parse_config(before)) == differences
