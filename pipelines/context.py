@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import torch
 
+from pipelines.extent import Extent
 from pipelines.lease import Lease
 from pipelines.settings import Training
 from pipelines.task import Task
+from pipelines.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Context:
         accuracy_floor: The sweep's lower bound on accuracy, if it has one; where it is met, optional training may be
             left out.
         lease: Of the device that files are measured on: work on this machine shares it.
+        share: How much of their epochs trainings are run for, 0 to 1; the teacher's are always run for all.
+        trajectory: What a stage's trainings follow, each stage its own.
     """
 
     task: Task
@@ -33,3 +37,9 @@ class Context:
     device: torch.device
     accuracy_floor: float | None = None
     lease: Lease = field(default_factory=Lease, compare=False)
+    share: float = 1.0
+    trajectory: Trajectory = field(default_factory=Trajectory, compare=False)
+
+    def extent(self, epochs: int) -> Extent:
+        """How far a training goes that is made for `epochs`."""
+        return Extent.part(self.share, epochs)

@@ -70,19 +70,27 @@ class Evaluator:
     required: tuple[str, ...] = ()
     stored: Mapping[str, tuple[StageRun, ...]] = field(default_factory=dict)
 
-    def __call__(self, recipe: Recipe) -> Outcome:
+    def __call__(self, recipe: Recipe, share: float = 1.0) -> Outcome:
         """Build `recipe` and measure the file; nothing that this needs is evicted from the store meanwhile.
+
+        Args:
+            recipe: What to build.
+            share: How much of its epochs each training but the teacher's is run for, rounded up to whole epochs: 0
+                trains nothing, so that the file has the structure and no more. A later call with a larger share goes on
+                from there where it follows the same work. The parent is built at the same share; the reference is the
+                trained teacher.
 
         Raises:
             TrialFailed: the recipe cannot become a measured file.
+            ValueError: `share` is not between 0 and 1.
         """
-        with self.store.pinned([link.key for link in self.chain(recipe)]):
-            return self._evaluate(recipe)
+        with self.store.pinned([link.key for link in self.chain(recipe, share)]):
+            return self._evaluate(recipe, share)
 
-    def _evaluate(self, recipe: Recipe) -> Outcome:
+    def _evaluate(self, recipe: Recipe, share: float) -> Outcome:
         lease = self.context.lease
         before = spent(lease)
-        built, parent, reference = self.build(recipe), self.build(recipe.parent()), self.build(Recipe())
+        built, parent, reference = self.build(recipe, share), self.build(recipe.parent(), share), self.build(Recipe())
         runtime = RUNTIMES[self.target.runtime]
         subject = Subject(built.file, reference.file, parent.file, self.task, self.target, runtime, lease)
         found = measure(subject)
@@ -99,20 +107,33 @@ class Evaluator:
         # Whoever gets a copy loads task and data itself: they may be large, and need not be picklable.
         return {attribute.name: getattr(self, attribute.name) for attribute in fields(self)}
 
-    def build(self, recipe: Recipe) -> Built:
-        """The file that `recipe` describes, from the store where it can be."""
-        stages, store = self.stored.get(recipe.digest), self.store
-        if stages and (folder := store.get(stages[-1].key)):
-            return shipped(tuple(replace(stage, reused=True) for stage in stages), folder, self.context, store)
-        return run_recipe(recipe, self.context, store)
+    def build(self, recipe: Recipe, share: float = 1.0) -> Built:
+        """The file that `recipe` describes, from the store where it can be; for `share` see `__call__`."""
+        stages, store, context = self.stored.get(recipe.digest), self.store, self._context_for(share)
+        if stages and self._is_whole(recipe, share) and (folder := store.get(stages[-1].key)):
+            return shipped(tuple(replace(stage, reused=True) for stage in stages), folder, context, store)
+        return run_recipe(recipe, context, store)
 
-    def chain(self, recipe: Recipe) -> tuple[Link, ...]:
+    def chain(self, recipe: Recipe, share: float = 1.0) -> tuple[Link, ...]:
         """The stages whose results the trial of `recipe` needs, each once, every one after those that it follows.
 
-        With the recipe's own come those of what it is compared with: its parent, and the uncompressed teacher.
+        With the recipe's own come those of what it is compared with: its parent, and the uncompressed teacher. For
+        `share` see `__call__`.
         """
-        work = (node for each in (recipe, recipe.parent(), Recipe()) for node in nodes(each, self.context))
+        context = self._context_for(share)
+        work = (node for each in (recipe, recipe.parent(), Recipe()) for node in nodes(each, context))
         return tuple(dict.fromkeys(Link(stage.name, key) for stage, _, key in work))
+
+    def _context_for(self, share: float) -> Context:
+        if not 0 <= share <= 1:
+            raise ValueError(f"the share of the epochs is between 0 and 1, not {share}")
+        return replace(self.context, share=share)
+
+    def _is_whole(self, recipe: Recipe, share: float) -> bool:
+        """Whether that share of the epochs is all of them, or nothing is trained but the teacher."""
+        *_, (_, _, key) = nodes(recipe, self._context_for(share))
+        *_, (_, _, whole) = nodes(recipe, self.context)
+        return key == whole
 
     @cached_property
     def task(self) -> Task:

@@ -91,11 +91,17 @@ class FakeQuantization:
 
 
 class _RoundedWeight(nn.Module):
-    """The parametrization of a weight, output channels first."""
+    """The parametrization of a weight, output channels first, which also holds the range of its layer's inputs."""
+
+    low: Tensor
+    high: Tensor
 
     def __init__(self, per_channel: bool, norm: nn.Module | None) -> None:
         super().__init__()
         self.rounds = True
+        # As buffers of the network they are part of its state, from which a training goes on.
+        self.register_buffer("low", torch.zeros(()))
+        self.register_buffer("high", torch.zeros(()))
         self._per_channel = per_channel
         self._norm = [norm]  # in a list it does not become a part of the network
 
@@ -132,13 +138,12 @@ class _Range:
 
     def __init__(self, weight: _RoundedWeight) -> None:
         self._weight = weight
-        self._low = self._high = torch.zeros(())
         self._observing = False
 
     def observe(self, on: bool) -> None:
         """Begin to take the range anew, without rounding anything, or end it."""
         if on:
-            self._low = self._high = torch.zeros(())
+            self._weight.low, self._weight.high = torch.zeros(()), torch.zeros(())
         self._observing, self._weight.rounds = on, not on
 
     def hook(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -156,14 +161,14 @@ class _Range:
         return tuple(map(once, args)), {key: v if key in masks else once(v) for key, v in kwargs.items()}
 
     def _round(self, x: Tensor, training: bool) -> Tensor:
-        low, high = self._low.to(x.device), self._high.to(x.device)
+        low, high = self._weight.low.to(x.device), self._weight.high.to(x.device)
         if self._observing or training:
             lowest, highest = x.detach().amin().clamp(max=0), x.detach().amax().clamp(min=0)
             if self._observing:
                 low, high = torch.minimum(low, lowest), torch.maximum(high, highest)
             else:
                 low, high = torch.lerp(low, lowest, MOMENTUM), torch.lerp(high, highest, MOMENTUM)
-            self._low, self._high = low, high
+            self._weight.low, self._weight.high = low, high
         if self._observing:
             return x
         scale = (high - low) / ACTIVATION_STEPS

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from pipelines.context import Context
-from pipelines.stages import MODEL, STAGES, Export, Pack, Stage, TrainTeacher, Work
+from pipelines.seed import seed_everything
+from pipelines.stages import MODEL, STAGES, Export, Pack, Stage, Trains, TrainTeacher, Work
 from pipelines.store import Entry, Store
+from pipelines.trajectory import Trajectory
 from spaces import Params, Recipe, digest
 
 BEFORE = "before"
@@ -120,24 +118,32 @@ def run_stages(
     todo = list(_keyed(work, context, before[-1].key if before else ""))
     runs, missing = list(before), []
     while todo:
-        stage, _, key = todo[-1]
+        stage, _, key, _ = todo[-1]
         if found := store.find(key):
             runs, folder = [*_before(found), StageRun(stage.name, key, found.seconds, reused=True)], found.folder
             break
         missing.append(todo.pop())
-    for stage, params, key in reversed(missing):
+    for stage, params, key, origin in reversed(missing):
         begin(stage)
+        own = replace(context, trajectory=Trajectory(origin, store.local))
 
         def make(
-            out: Path, stage: Stage = stage, params: Params = params, key: str = key, parent: Path = folder
+            out: Path,
+            stage: Stage = stage,
+            params: Params = params,
+            origin: str = origin,
+            parent: Path = folder,
+            own: Context = own,
         ) -> None:
             with context.lease.shared():
-                seed_everything(key)
-                stage.run(parent, out, params, context)
+                seed_everything(origin)
+                stage.run(parent, out, params, own)
 
         history = [{"name": run.name, "key": run.key, "seconds": run.seconds} for run in runs]
         about = {"stage": stage.name, "params": dict(params), BEFORE: history}
         entry = store.compute(key, make, about)
+        if isinstance(stage, Trains) and stage.extent(params, context).is_whole:
+            own.trajectory.over()
         folder = entry.folder
         runs.append(StageRun(stage.name, key, entry.seconds, entry.reused))
     return folder, tuple(runs)
@@ -150,7 +156,7 @@ def _before(entry: Entry) -> list[StageRun]:
 
 def nodes(recipe: Recipe, context: Context) -> Iterator[tuple[Stage, Params, str]]:
     """The stages of `recipe` in order, each with its parameters and its key in the store."""
-    return _keyed(_stages(recipe), context)
+    return ((stage, params, key) for stage, params, key, _ in _keyed(_stages(recipe), context))
 
 
 def network_stages(recipe: Recipe) -> list[Work]:
@@ -158,11 +164,14 @@ def network_stages(recipe: Recipe) -> list[Work]:
     return [(stage, params) for stage, params in _stages(recipe) if stage.form == "network"]
 
 
-def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tuple[Stage, Params, str]]:
-    """`work` with its keys, which follow from that of the stage before it; from task and seed if there is none."""
+def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tuple[Stage, Params, str, str]]:
+    """`work` with its keys, which follow from that of the stage before it; from task and seed if there is none.
+
+    Each comes with the key of its trajectory, from which it is seeded: that of its result knows its epochs besides.
+    """
     key = key or digest({"task": context.fingerprint, "seed": context.seed, "manifest": MANIFEST_VERSION})
     for stage, params in work:
-        key = digest(
+        origin = digest(
             {
                 "parent": key,
                 "stage": stage.name,
@@ -172,7 +181,10 @@ def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tu
                 "libraries": {name: _version(name) for name in stage.libraries},
             }
         )
-        yield stage, params, key
+        key = (
+            digest({"origin": origin, **asdict(stage.extent(params, context))}) if isinstance(stage, Trains) else origin
+        )
+        yield stage, params, key, origin
 
 
 @cache
@@ -188,11 +200,3 @@ def _stages(recipe: Recipe) -> Iterator[Work]:
     yield Export(), {}
     yield from ((stage, params) for stage, params in work if stage.form == "file")
     yield Pack(), {}
-
-
-def seed_everything(key: str) -> None:
-    """Seed every generator from a stage's key: its result must not depend on what ran before it in this process."""
-    seed = int(key[:8], 16)
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,7 +24,9 @@ class Training(Section):
         student_epochs: Passes for each distilled student.
         finetune_epochs: Passes after pruning.
         qat_epochs: Passes of quantization-aware training, at a tenth of the learning rate.
-        learning_rate: Peak rate of AdamW; it falls to zero along a cosine.
+        learning_rate: Peak rate of AdamW.
+        schedule: How the rate falls to zero: along a cosine, or in the last fifth of the epochs only (``wsd``), so that
+            what was learned before can be gone on from with more epochs.
         weight_decay: AdamW's decoupled weight decay.
     """
 
@@ -33,7 +35,12 @@ class Training(Section):
     finetune_epochs: Epochs = 5
     qat_epochs: Epochs = 3
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    schedule: Literal["cosine", "wsd"] = "cosine"
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+
+    def optimizer(self) -> dict[str, Any]:
+        """What every training depends on, except for its epochs: part of its stage's key."""
+        return self.model_dump(include={"learning_rate", "schedule", "weight_decay"})
 
 
 class Target(Section):

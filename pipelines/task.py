@@ -122,6 +122,11 @@ def loss_of(task: Task) -> Callable[[Tensor, Tensor], Tensor]:
     return cast(Callable[[Tensor, Tensor], Tensor], getattr(task, "loss", functional.cross_entropy))
 
 
+def has_own_score(task: Task) -> bool:
+    """Whether `task` says itself how good outputs are: what its best score is then, nobody knows."""
+    return hasattr(task, "score")
+
+
 def score_of(task: Task) -> Callable[[Tensor, Tensor], Tensor]:
     """The task's own ``score``, or top-1 correctness: one number per example."""
     return cast(Callable[[Tensor, Tensor], Tensor], getattr(task, "score", top1))

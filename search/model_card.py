@@ -96,7 +96,8 @@ def _training(shipment: Shipment) -> str:
     task = type(shipment.evaluator.task)
     said = (inspect.getdoc(task) or "").split("\n\n")[0].replace("\n", " ")
     about = f", which says of itself: “{said}”" if said else "."
-    epochs = ", ".join(f"{key} {value:g}" for key, value in shipment.config.training.model_dump().items())
+    settings = shipment.config.training.model_dump().items()
+    epochs = ", ".join(f"{key} {value if isinstance(value, str) else f'{value:g}'}" for key, value in settings)
     return f"The train split of the task `{shipment.config.task.use}`{about}\n\nTraining: {epochs}."
 
 

@@ -20,8 +20,10 @@ class Accuracy:
     """The mean score over the validation split, of the file reloaded in a fresh session."""
 
     metrics: tuple[Metric, ...] = (
-        Metric("accuracy", "maximize", "mean score on the validation split"),
-        Metric("accuracy_drop", "minimize", "the exported teacher's accuracy less this file's"),
+        Metric("accuracy", "maximize", "mean score on the validation split", best=1.0, of_score=True),
+        Metric(
+            "accuracy_drop", "minimize", "the exported teacher's accuracy less this file's", best=-1.0, of_score=True
+        ),
     )
 
     def __init__(self) -> None:

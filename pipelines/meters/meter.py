@@ -14,7 +14,7 @@ from pipelines.meters.measurement import Measurement
 from pipelines.meters.running import run_bench
 from pipelines.runtimes import Runtime, to_feed
 from pipelines.settings import Target
-from pipelines.task import Task, to_batch
+from pipelines.task import Task, has_own_score, to_batch
 
 Direction = Literal["maximize", "minimize"]
 
@@ -29,6 +29,9 @@ class Metric:
         help: What it is, in one line.
         objective: Whether it may be optimised; some numbers mislead by themselves and are only shown.
         absence: For a number that not every machine can measure: says why this one cannot, empty if it can.
+        of_structure: Whether it depends on nothing but the file's structure, not on the values that training finds.
+        best: The best value that there can be, None if there is no bound; see `best_for`.
+        of_score: Whether it stands on the task's score, which a task may define itself.
     """
 
     name: str
@@ -36,6 +39,13 @@ class Metric:
     help: str
     objective: bool = True
     absence: Callable[[], str] | None = None
+    of_structure: bool = False
+    best: float | None = None
+    of_score: bool = False
+
+    def best_for(self, task: Task) -> float | None:
+        """The best value that there can be for `task`; None if none is known, as of a score that is the task's own."""
+        return None if self.of_score and has_own_score(task) else self.best
 
     @property
     def optional(self) -> bool:

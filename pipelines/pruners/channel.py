@@ -10,7 +10,7 @@ from pipelines.attention import attention_layers
 from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.pruners.cut import Cut, Sizes
-from pipelines.pruners.options import RATIO, ROUND_TO, SCOPE, width_label
+from pipelines.pruners.options import RATIO, ROUND_TO, SCOPE, is_local, width_label
 from pipelines.pruners.widths import Width, cut_widths, replay_widths, sizes_of
 from pipelines.task import Inputs
 from spaces import Parameter, Params
@@ -48,6 +48,10 @@ class ChannelPruner:
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
         """See `Pruner.replay`."""
         replay_widths(model, example, history)
+
+    def knows_structure(self, params: Params) -> bool:
+        """See `Technique`."""
+        return is_local(params)
 
     def label(self, params: Params) -> str:
         """Such as ``ch0.5``, ``ch0.5g`` ranked globally, ``ch0.5r16`` in multiples of 16."""

@@ -13,7 +13,7 @@ from pipelines.attention import Attention, attentions, with_separate_heads
 from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, L2, Importance, importance_of
 from pipelines.pruners.cut import Cut, Sizes
-from pipelines.pruners.options import RATIO, SCOPE, is_global, ratio_label
+from pipelines.pruners.options import RATIO, SCOPE, is_global, is_local, ratio_label
 from pipelines.pruners.probe import is_same, outputs, probe
 from pipelines.pruners.ranking import Ranked, removed
 from pipelines.pruners.traceable import traceable
@@ -89,6 +89,10 @@ class HeadPruner:
             found = {attention.name: attention for attention in attentions(model)}
             for name, cut in history["heads"].items():
                 _slice(found[name], cut["heads"], cut["widths"])
+
+    def knows_structure(self, params: Params) -> bool:
+        """See `Technique`."""
+        return is_local(params)
 
     def label(self, params: Params) -> str:
         """Such as ``head0.5``, ``head0.5g`` ranked globally."""

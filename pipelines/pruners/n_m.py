@@ -82,6 +82,10 @@ class NMPruner:
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
         """See `Pruner.replay`: the zeros come with the weights."""
 
+    def knows_structure(self, params: Params) -> bool:
+        """See `Technique`: zeros change nothing of it."""
+        return True
+
     def label(self, params: Params) -> str:
         """Such as ``2:4``."""
         return str(value_of(PATTERN, params))

@@ -39,6 +39,11 @@ def is_global(params: Params) -> bool:
     return value_of(SCOPE, params) == "global"
 
 
+def is_local(params: Params) -> bool:
+    """Whether each layer loses the same ratio: what is left of it does not depend on its weights."""
+    return value_of(SCOPE, params) == "local"
+
+
 def ratio_label(word: str, params: Params) -> str:
     """`word`, the ratio, and the first letter of any scope but the local one, such as ``ch0.5g``."""
     scope = value_of(SCOPE, params)

@@ -67,6 +67,10 @@ class UnstructuredPruner:
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
         """See `Pruner.replay`: the zeros come with the weights."""
 
+    def knows_structure(self, params: Params) -> bool:
+        """See `Technique`: zeros change nothing of it."""
+        return True
+
     def label(self, params: Params) -> str:
         """Such as ``un0.9``, ``un0.9g`` ranked globally."""
         return ratio_label("un", params)

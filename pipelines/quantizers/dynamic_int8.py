@@ -12,7 +12,7 @@ from torch import nn
 
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.layers import no_weights
-from pipelines.quantizers.parameters import KEEP_FLOAT, refined
+from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
 from spaces import Parameter, Params
 
 
@@ -42,6 +42,10 @@ class DynamicInt8:
                 onnx.load(source), raw, weight_type=QuantType.QUInt8, nodes_to_exclude=also_as_products(keep)
             )
             onnx.save(onnx.load(raw), target)
+
+    def knows_structure(self, params: Params) -> bool:
+        """See `Technique`."""
+        return keeps_none(params)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

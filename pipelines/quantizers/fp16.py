@@ -54,6 +54,10 @@ class Fp16:
         # Their shapes are what `pipelines.stages.pack` leaves in half-precision files.
         onnx.save(onnx.shape_inference.infer_shapes(converted), target)
 
+    def knows_structure(self, params: Params) -> bool:
+        """See `Technique`."""
+        return True
+
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""
         return self.name

@@ -45,6 +45,12 @@ KEEP_FLOAT = Parameter(
     help="share of the layers that stays in floating point: those that quantizing hurts most, as measured",
 )
 
+
+def keeps_none(params: Params) -> bool:
+    """Whether every layer is quantized: which ones stay in floating point depends on their weights."""
+    return not params.get(KEEP_FLOAT.key, KEEP_FLOAT.default)
+
+
 _FORMS = {CALIBRATION_SIZE.key: "n{}", KEEP_FLOAT.key: "keep{:g}"}
 
 

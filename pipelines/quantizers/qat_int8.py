@@ -35,6 +35,10 @@ class QatInt8:
         """See `Quantizer.quantize`."""
         StaticInt8().quantize(source, target, calibration, {**params, "calibrator": "minmax"}, keep)
 
+    def knows_structure(self, params: Params) -> bool:
+        """See `Technique`."""
+        return True
+
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""
         return refined(self.name, params, self.parameters)

@@ -24,7 +24,7 @@ from torch import nn
 
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.layers import no_weights
-from pipelines.quantizers.parameters import CALIBRATION_SIZE, CALIBRATOR, GRANULARITY, KEEP_FLOAT, refined
+from pipelines.quantizers.parameters import CALIBRATION_SIZE, CALIBRATOR, GRANULARITY, KEEP_FLOAT, keeps_none, refined
 from pipelines.runtimes import Feed
 from spaces import Parameter, Params
 
@@ -78,6 +78,10 @@ class StaticInt8:
         quantizer.model.topological_sort()
         _leave_outputs_whole(quantizer.model.model.graph)
         onnx.save(quantizer.model.model, target)
+
+    def knows_structure(self, params: Params) -> bool:
+        """See `Technique`."""
+        return keeps_none(params)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

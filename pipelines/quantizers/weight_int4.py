@@ -16,7 +16,7 @@ from torch import nn
 from pipelines.errors import TrialFailed
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.dynamic_int8 import also_as_products
-from pipelines.quantizers.parameters import KEEP_FLOAT, refined
+from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
 from spaces import Parameter, Params
 
 BLOCK = 32
@@ -62,6 +62,10 @@ class WeightInt4:
         model.set_opset_import(DOMAIN, 1)
         model.model.ir_version = max(model.model.ir_version, IR_VERSION)
         onnx.save(model.model, target)
+
+    def knows_structure(self, params: Params) -> bool:
+        """See `Technique`."""
+        return keeps_none(params)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

@@ -12,7 +12,7 @@ from torch import nn
 
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.layers import no_weights, replaceable
-from pipelines.quantizers.parameters import KEEP_FLOAT, refined
+from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
 from spaces import Parameter, Params
 
 
@@ -51,6 +51,10 @@ class WeightInt8:
         for node in reversed(nodes):
             graph.node.insert(0, node)
         onnx.save(model, target)
+
+    def knows_structure(self, params: Params) -> bool:
+        """See `Technique`."""
+        return keeps_none(params)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

@@ -10,7 +10,7 @@ from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import QuantizationSensitivity
 from pipelines.stages.quantize import QUANTIZE, Quantize, quantization
 from pipelines.stages.sensitivity import AnalyseSensitivity, analysis
-from pipelines.stages.stage import MODEL, Form, Stage
+from pipelines.stages.stage import MODEL, Form, Stage, Trains
 from pipelines.stages.teacher import TrainTeacher
 from spaces import Params, StepSpec
 
@@ -42,5 +42,6 @@ __all__ = [
     "Quantize",
     "Stage",
     "TrainTeacher",
+    "Trains",
     "Work",
 ]

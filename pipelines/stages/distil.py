@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
 from pipelines.distillers import FEATURES, RESPONSE
 from pipelines.errors import TrialFailed
+from pipelines.extent import Extent
 from pipelines.inheritance import inherit
 from pipelines.stages.stage import Form
 from pipelines.stages.technique import gains_of, rules_of, switched
@@ -32,6 +35,9 @@ class Depth(Interval):
 
 
 FEATURE = "distillation.feature"
+
+UNTRAINED = 1e-3
+"""By how much numbers of an untrained network are moved, see `tell_apart`."""
 
 _INHERITS = When("student.init", ("teacher",))
 
@@ -95,16 +101,19 @@ class Distil:
 
     name = "distil"
     form: Form = "network"
-    version = 2
+    version = 3
     libraries: tuple[str, ...] = ("torch",)
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        training = context.training.model_dump(include={"learning_rate", "weight_decay"})
-        settings: dict[str, Any] = {"epochs": context.training.student_epochs, **training}
+        settings = context.training.optimizer()
         if params.get("feature", NONE) != NONE:
             settings["points"] = task_points(context.task, int(params["depth"]))
         return settings
+
+    def extent(self, params: Params, context: Context) -> Extent:
+        """See `Trains.extent`."""
+        return context.extent(context.training.student_epochs)
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
@@ -115,7 +124,24 @@ class Distil:
         if teacher is not None and inherits and not inherit(student, teacher):
             raise TrialFailed(nothing_inherited(student, teacher))
         teach(student, teacher, context, params, epochs=context.training.student_epochs)
+        extent = self.extent(params, context)
+        if extent.epochs == 0 and not extent.is_whole:
+            tell_apart(student)
         Checkpoint(student, [{"network": "student", "depth": depth, "width": width}]).save(out)
+
+
+def tell_apart(model: nn.Module) -> None:
+    """Move every number of an untrained network that training changes a little, as its first step would.
+
+    The zeros and ones that layers begin with are the same in many of them, and the exporter keeps equal tensors once:
+    the file would have another structure, and another size, than that of the trained network.
+    """
+    with torch.no_grad():
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+        statistics = [tensor for norm in norms for tensor in (norm.running_mean, norm.running_var)]
+        for tensor in (*trained, *(tensor for tensor in statistics if tensor is not None)):
+            tensor.add_(UNTRAINED * torch.rand_like(tensor))
 
 
 def nothing_inherited(student: nn.Module, teacher: nn.Module) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+from onnx import numpy_helper
 
 from pipelines.context import Context
 from pipelines.stages.stage import MODEL, Form
@@ -18,12 +19,12 @@ class Pack:
     """Shorten every name inside the parent's file and drop what only tools need; inputs and outputs keep their names.
 
     In a small quantized network the names of tensors take as many bytes as the weights. The result computes the
-    same.
+    same, and its size does not depend on the values of its weights.
     """
 
     name = "pack"
     form: Form = "file"
-    version = 2
+    version = 3
     libraries: tuple[str, ...] = ("onnx",)
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
@@ -54,6 +55,7 @@ def packed(model: onnx.ModelProto) -> onnx.ModelProto:
         return names[name]
 
     _shorten(model.graph, short)
+    _in_plain_bytes(model.graph)
     _forget(model, "doc_string", "metadata_props")
     return model
 
@@ -68,6 +70,13 @@ def _drop_unused(model: onnx.ModelProto) -> None:
     imports = [imported for imported in model.opset_import if imported.domain in domains]
     _forget(model, "opset_import")
     model.opset_import.extend(imports)
+
+
+def _in_plain_bytes(graph: onnx.GraphProto) -> None:
+    """Small numbers in bytes of their own, not in protobuf's variable ones, of which large values take more."""
+    for weight in graph.initializer:
+        if weight.int32_data:
+            weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight), weight.name))
 
 
 def _shorten(graph: onnx.GraphProto, short: Callable[[str], str]) -> None:

@@ -15,6 +15,7 @@ from pipelines.allocation import ratios_for
 from pipelines.batchnorm import reestimate_statistics
 from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
+from pipelines.extent import Extent
 from pipelines.masks import keep_zeros
 from pipelines.pruners import PRUNERS, Cut, Pruner
 from pipelines.pruners.options import RATIO
@@ -99,18 +100,28 @@ class Prune:
     With ``pruning.finetune: if-needed`` a cut after which the network already meets `Context.accuracy_floor` on the
     ``validation`` split, on which the sweep's constraint is checked too, is not fine-tuned; its epochs are left to the
     cuts that follow.
+
+    The fine-tuning after a single cut is gone on from with more epochs, if its schedule allows it. That of several cuts
+    is not, as the first cuts get more of the epochs, too: with another number of epochs it begins anew.
     """
 
     name = "prune"
     form: Form = "network"
-    version = 3
+    version = 4
     libraries: tuple[str, ...] = ("torch", "torch-pruning", "scipy")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        training = context.training.model_dump(include={"learning_rate", "weight_decay"})
-        floor = {"accuracy_floor": context.accuracy_floor} if params.get("finetune") == "if-needed" else {}
-        return {"epochs": context.training.finetune_epochs, **training, **floor}
+        settings = context.training.optimizer()
+        if params.get("finetune") == "if-needed":
+            settings["accuracy_floor"] = context.accuracy_floor
+        if int(params.get("steps", 1)) > 1:
+            settings["epochs"] = context.training.finetune_epochs
+        return settings
+
+    def extent(self, params: Params, context: Context) -> Extent:
+        """See `Trains.extent`: of all cuts together, the epochs that come first."""
+        return context.extent(context.training.finetune_epochs)
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
@@ -119,18 +130,22 @@ class Prune:
         pruner = PRUNERS[str(params["method"])]
         goal = asked_cut(model, params, context, ratios_for(parent, params))
         steps, spare, reports = int(params.get("steps", 1)), 0, list[CutReport]()
+        left = self.extent(params, context).epochs
         budgets = epochs_of(context.training.finetune_epochs, steps)
-        for share, epochs in zip(shares(steps, str(params.get("schedule", "cubic"))), budgets, strict=True):
+        parts = zip(shares(steps, str(params.get("schedule", "cubic"))), budgets, strict=True)
+        for phase, (share, epochs) in enumerate(parts):
             cut = goal.part(share)
             structure.append({"pruner": pruner.name, "history": pruner.prune(model, cut)})
             reestimate_statistics(model, context)
             accuracy = _accuracy_if_asked(model, params, context)
             is_enough = accuracy is not None and accuracy >= (context.accuracy_floor or 0)
             spare += epochs
-            reports.append(_report(model, pruner, cut, accuracy, 0 if is_enough else spare))
+            until = 0 if is_enough else min(spare, left)
+            reports.append(_report(model, pruner, cut, accuracy, until))
             if not is_enough:
-                train(model, context, epochs=spare, after_step=keep_zeros(model))
-                spare = 0
+                several = phase if steps > 1 else None
+                train(model, context, epochs=spare, until=until, phase=several, after_step=keep_zeros(model))
+                spare, left = 0, left - until
         Checkpoint(model, structure).save(out)
         _write(reports, out)
 

@@ -14,6 +14,7 @@ from pipelines.accuracy import network_accuracy
 from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
 from pipelines.errors import TrialFailed
+from pipelines.extent import Extent
 from pipelines.fake_quantization import FakeQuantization
 from pipelines.masks import keep_zeros
 from pipelines.quantizers import Calibration
@@ -38,13 +39,16 @@ class QuantizationAwareTraining:
 
     name = "qat"
     form: Form = "network"
-    version = 1
+    version = 2
     libraries: tuple[str, ...] = ("torch",)
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        training = context.training.model_dump(include={"learning_rate", "weight_decay"})
-        return {"epochs": context.training.qat_epochs, "rate": RATE, **training}
+        return {"rate": RATE, **context.training.optimizer()}
+
+    def extent(self, params: Params, context: Context) -> Extent:
+        """See `Trains.extent`."""
+        return context.extent(context.training.qat_epochs)
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""

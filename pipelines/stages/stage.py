@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pipelines.context import Context
+from pipelines.extent import Extent
 from spaces import Form as Form
 from spaces import Params
 
@@ -30,7 +31,10 @@ class Stage(Protocol):
     libraries: tuple[str, ...]
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
-        """The parts of the context, beyond task and seed, that change the result with `params`: they are in the key."""
+        """The parts of the context, beyond task and seed, that change the result with `params`: they are in the key.
+
+        Not how far a stage trains: see `Trains`.
+        """
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """Write the result into the empty folder `out`.
@@ -44,3 +48,11 @@ class Stage(Protocol):
         Raises:
             TrialFailed: the result cannot be made.
         """
+
+
+@runtime_checkable
+class Trains(Protocol):
+    """What a stage offers besides if it trains: all of its trainings go through `pipelines.training.train`."""
+
+    def extent(self, params: Params, context: Context) -> Extent:
+        """How many epochs it trains for, and of how many: in the key, but not in that of its trajectory."""

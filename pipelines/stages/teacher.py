@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
+from pipelines.extent import Extent
 from pipelines.stages.stage import Form
 from pipelines.training import train
 from spaces import Params
@@ -18,15 +20,19 @@ class TrainTeacher:
 
     name = "teacher"
     form: Form = "network"
-    version = 1
+    version = 2
     libraries: tuple[str, ...] = ("torch",)
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        training = context.training.model_dump(include={"learning_rate", "weight_decay"})
-        return {"epochs": context.training.teacher_epochs, **training}
+        return context.training.optimizer()
+
+    def extent(self, params: Params, context: Context) -> Extent:
+        """See `Trains.extent`: all epochs always, as everything else is compared with it."""
+        return Extent.part(1.0, context.training.teacher_epochs)
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        model = train(context.task.teacher(), context, epochs=context.training.teacher_epochs)
+        whole = replace(context, share=1.0)
+        model = train(context.task.teacher(), whole, epochs=context.training.teacher_epochs)
         Checkpoint(model, [{"network": "teacher"}]).save(out)

@@ -12,10 +12,12 @@ from spaces import NONE, Gain, Options, Parameter, Rule, Value, When
 class Technique(Protocol):
     """What the registries have in common: a technique declares the parameters that it reads.
 
-    It may have two attributes more:
+    It may have more attributes:
         ``rules: tuple[Rule, ...]``: with what else it is impossible or pointless; see `rules_of`.
         ``improves: tuple[str, ...]``: the metrics that it can improve, if it cannot improve others; see `gains_of`.
         ``more_with: tuple[When, ...]``: beside what it may improve others all the same.
+        ``knows_structure(params) -> bool``: whether, with the step's parameters by key, the structure that it leaves
+        depends on nothing but that which it is given, not on values of weights; see `pipelines.forecast`.
     """
 
     parameters: tuple[Parameter, ...]

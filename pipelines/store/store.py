@@ -68,6 +68,15 @@ class Store:
             with self._claimed(key) as found:
                 return found or self._make(key, make, about)
 
+    def discard(self, key: str) -> None:
+        """Remove the entry `key` from the folder, if it is there: for what has had its use."""
+        self.folder.remove(key)
+
+    @property
+    def local(self) -> Store:
+        """The same without the URL: for what is of use on this machine only."""
+        return Store(self.root)
+
     def pinned(self, keys: Collection[str]) -> AbstractContextManager[None]:
         """Let nobody evict the entries `keys` from the folder while the context is open."""
         return self.folder.pin(keys)

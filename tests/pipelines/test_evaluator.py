@@ -144,3 +144,33 @@ def test_a_stored_file_that_is_lost_is_built_again(evaluator: Evaluator) -> None
     again = replace(evaluator, stored={WHOLE.digest: outcome.stages}).build(WHOLE)
     assert again.file.read_bytes() == before
     assert [run.reused for run in again.stages] == [True, True, True, True, True, False]
+
+
+def test_at_a_share_of_the_epochs_all_but_the_teacher_is_trained_less(evaluator: Evaluator) -> None:
+    found = [evaluator(WHOLE, share) for share in (0.0, 0.5, 1.0)]
+    for metric in ("parameters", "macs", "size_mb"):
+        assert len({outcome.measurement.metrics[metric] for outcome in found}) == 1
+    keys = [{run.name: run.key for run in outcome.stages} for outcome in found]
+    assert len({key["teacher"] for key in keys}) == 1
+    for name in ("distil", "prune", "export", "quantize", "pack"):
+        assert len({key[name] for key in keys}) == 3
+    for share, outcome in zip((0.0, 0.5, 1.0), found, strict=True):
+        chain = evaluator.chain(WHOLE, share)
+        assert outcome.model in [link.key for link in chain]
+        assert all(evaluator.store.get(link.key) for link in chain)
+    assert found[2].model == evaluator.build(WHOLE).stages[-1].key
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_is_a_share(evaluator: Evaluator, share: float) -> None:
+    with pytest.raises(ValueError, match="the share of the epochs is between 0 and 1"):
+        evaluator.build(WHOLE, share)
+
+
+def test_a_stored_file_is_no_part_of_itself(evaluator: Evaluator) -> None:
+    stages = evaluator(WHOLE).stages
+    knowing = replace(evaluator, stored={WHOLE.digest: stages, Recipe().digest: evaluator.build(Recipe()).stages})
+    assert knowing.build(WHOLE, 0.25).stages[-1].key not in {run.key for run in stages}
+    assert knowing.build(WHOLE, 1.0).stages[-1].key == stages[-1].key
+    other = replace(knowing, seed=evaluator.seed + 1)
+    assert other.build(Recipe(), 0.25) == knowing.build(Recipe())

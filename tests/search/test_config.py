@@ -42,7 +42,7 @@ def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_r
         space={"student": {"depht": [1]}, "prunning": {}, "quantization": {"scheme": ["int9"]}},
         objectives={"acuracy": "maximize", "size_mb": "minimise"},
         constraints={"latency": "<= 3", "accuracy": 0.9},
-        training={"student_epochs": -1, "learning_rate": 0, "teacher_epochs": 1.5},
+        training={"student_epochs": -1, "learning_rate": 0, "teacher_epochs": 1.5, "schedule": "cosin"},
         target={"runtime": "onnxrt", "device": "tpu", "threads": "two"},
         search={"sampler": "tpee", "trails": 7, "trials": 0, "remeasure": "often"},
         cluster={"cpus_per_trial": True, "gpus_per_trial": "all"},
@@ -62,6 +62,7 @@ def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_r
         "constraints.accuracy": ["0.9 is not a bound", '">= NUMBER"'],
         "training.student_epochs": ["-1 is out of range", ">= 0"],
         "training.learning_rate": ["0 is out of range", "> 0"],
+        "training.schedule": ["'cosin'", "did you mean 'cosine'", "legal: cosine, wsd"],
         "training.teacher_epochs": ["1.5 is not a whole number"],
         "target.runtime": ["'onnxrt'", "did you mean 'onnxruntime'"],
         "target.device": ["'tpu'", "legal: cpu"],
@@ -258,3 +259,10 @@ def test_all_results_of_a_sweep_go_where_its_file_says(make_config, workspace) -
     assert not workspace.root.exists()
     store = sweep_evaluator(make_config(store={"url": "s3://bucket/folder"}), workspace).store
     assert store == Store(workspace.store, "s3://bucket/folder", f"small@{workspace.identity()}")
+
+
+def test_a_sweep_from_before_there_were_schedules_goes_on(make_raw) -> None:
+    before = make_raw()
+    for schedule, differences in (("cosine", []), ("wsd", ["training"])):
+        training = {**before.get("training", {}), "schedule": schedule}
+        assert parse_config(make_raw(training=training)).differences(parse_config(before)) == differences

@@ -121,3 +121,25 @@ def test_only_optional_numbers_may_be_absent(
 def test_a_number_that_is_not_finite_fails_the_trial(subject: Subject) -> None:
     with pytest.raises(TrialFailed, match="outputs that are not finite on the validation split"):
         measure(replace(subject, runtime=Broken()))
+
+
+def test_no_metric_is_better_than_the_best_that_there_can_be(subject: Subject) -> None:
+    measured = measure(subject).metrics
+    for name, metric in METRICS.items():
+        best = metric.best_for(subject.task)
+        if best is not None:
+            assert measured[name] <= best if metric.direction == "maximize" else measured[name] >= best
+
+
+def test_what_a_metric_says_of_itself() -> None:
+    values = {"accuracy", "accuracy_drop", "size_zstd_mb", "size_zstd_ratio"}
+    assert {name for name, metric in METRICS.items() if not metric.of_structure} == values
+    assert {name: metric.best for name, metric in METRICS.items() if metric.best is not None} == {
+        "accuracy": 1, "accuracy_drop": -1, "size_zstd_mb": 0, "size_zstd_ratio": 0,
+    }  # fmt: skip
+
+
+def test_nobody_knows_the_best_of_a_score_that_is_the_tasks_own(tiny) -> None:
+    tiny.score = lambda outputs, targets: -(outputs[:, 0] - targets).abs()
+    known = {name for name, metric in METRICS.items() if metric.best_for(tiny) is not None}
+    assert known == {"size_zstd_mb", "size_zstd_ratio"}

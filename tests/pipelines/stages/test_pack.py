@@ -83,3 +83,17 @@ def test_shapes_stay_in_half_precision_only(exported, half: bool) -> None:
 def test_packing_twice_changes_nothing(exported) -> None:
     once = packed(onnx.load(exported.file)).SerializeToString()
     assert packed(onnx.load_from_string(once)).SerializeToString() == once
+
+
+def test_the_values_of_weights_do_not_show_in_the_size() -> None:
+    def of(zero_point: int) -> onnx.ModelProto:
+        ends = [helper.make_tensor_value_info(name, TensorProto.UINT8, [1]) for name in "xy"]
+        weight = helper.make_tensor("zero_point", TensorProto.UINT8, [1], [zero_point])
+        graph = helper.make_graph(
+            [helper.make_node("Max", ["x", "zero_point"], ["y"])], "g", [ends[0]], [ends[1]], [weight]
+        )
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+    assert of(1).ByteSize() != of(200).ByteSize()
+    assert packed(of(1)).ByteSize() == packed(of(200)).ByteSize()
+    assert run(packed(of(200)), x=np.array([3], np.uint8)) == 200

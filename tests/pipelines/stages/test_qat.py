@@ -10,6 +10,7 @@ from torch import nn
 from pipelines.checkpoint import Checkpoint
 from pipelines.context import Context
 from pipelines.errors import TrialFailed
+from pipelines.extent import Extent
 from pipelines.runtimes import OnnxRuntime, to_feed
 from pipelines.runtimes.coverage import int8_coverage
 from pipelines.stages import MODEL, Export, QuantizationAwareTraining, Quantize, TrainTeacher
@@ -119,8 +120,10 @@ def test_no_epochs_leave_the_weights_alone(trained: Path, context: Context, fold
 
 
 def test_what_the_training_depends_on_is_in_the_key(context: Context) -> None:
-    settings = QuantizationAwareTraining().settings(PARAMS, context)
-    assert settings == {"epochs": 3, "rate": 0.1, "learning_rate": 0.01, "weight_decay": 0.01}
+    stage = QuantizationAwareTraining()
+    pace = {"learning_rate": 0.01, "schedule": "cosine", "weight_decay": 0.01}
+    assert stage.settings(PARAMS, context) == {"rate": 0.1, **pace}
+    assert stage.extent(PARAMS, context) == Extent(3, 3)
 
 
 def test_a_diverging_training_says_where(trained: Path, context: Context, folder: Callable) -> None:

@@ -64,6 +64,16 @@ def test_a_damaged_entry_is_made_again(
     assert store.compute(key, write, {}).reused
 
 
+def test_what_has_had_its_use_is_discarded(tmp_path: Path, key: str, write: Write) -> None:
+    store = Store(tmp_path / "store")
+    store.discard(key)
+    store.compute(key, write, {})
+    store.discard(key)
+    assert store.get(key) is None
+    assert not list(store.root.glob("drafts/*"))
+    assert not store.compute(key, write, {}).reused
+
+
 def test_a_failure_is_not_kept(store: Store, key: str, write: Write) -> None:
     def fail(folder: Path) -> None:
         (folder / "half").write_text("…")

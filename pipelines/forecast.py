@@ -1,0 +1,42 @@
+"""What is known of a recipe's file before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pipelines.pruners import PRUNERS
+from pipelines.quantizers import QUANTIZERS
+from pipelines.stages.distil import DISTIL
+from pipelines.stages.prune import PRUNE
+from pipelines.stages.quantize import QUANTIZE
+from spaces import Params, Recipe
+
+Knows = Callable[[Params], bool]
+
+
+def has_known_structure(recipe: Recipe) -> bool:
+    """Whether the structure of `recipe`'s file depends on nothing that is learned in training.
+
+    Then the file that is built with ``share=0`` (see `pipelines.evaluator.Evaluator`) has the operators, the shapes and
+    the size of the one that is trained, and measures for every metric that is `Metric.of_structure` what that one will.
+    What a technique does not say of itself is not known. A student's structure is its depth and its width.
+    """
+    return all(_KNOWS[step.name](step.params) for step in recipe.steps)
+
+
+def _said_by(techniques: Mapping[str, object], switch: str) -> Knows:
+    """What the technique says of itself that the parameter `switch` selects: see `Technique`."""
+
+    def knows(params: Params) -> bool:
+        says: Knows | None = getattr(techniques.get(str(params[switch])), "knows_structure", None)
+        return says is not None and says(params)
+
+    return knows
+
+
+_KNOWS: Mapping[str, Knows] = {
+    DISTIL.name: lambda params: True,
+    PRUNE.name: _said_by(PRUNERS, PRUNE.switch.key),
+    QUANTIZE.name: _said_by(QUANTIZERS, QUANTIZE.switch.key),
+}
+"""By the name of the step, given its parameters by key."""
