@@ -21,7 +21,7 @@ def has_known_structure(recipe: Recipe) -> bool:
     the size of the one that is trained, and measures for every metric that is `Metric.of_structure` what that one will.
     What a technique does not say of itself is not known. A student's structure is its depth and its width.
     """
-    return all(_KNOWS[step.name](step.params) for step in recipe.steps)
+    return all(step.name in _KNOWS and _KNOWS[step.name](step.params) for step in recipe.steps)
 
 
 def _said_by(techniques: Mapping[str, object], switch: str) -> Knows:
