@@ -89,6 +89,10 @@ def test_every_command_in_a_page_exists(page: str, line: str) -> None:
     group = typer.main.get_command(cli.app)
     assert name in group.commands
     command = group.commands[name]
+    while hasattr(command, "commands"):  # a group of them
+        name, *arguments = arguments
+        assert name in command.commands
+        command = command.commands[name]
     command.make_parser(command.context_class(command, info_name=name)).parse_args(arguments)
 
 

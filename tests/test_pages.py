@@ -16,7 +16,7 @@ from search.config import load_config
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
-ORDER = ("validate", "plan", "sensitivity", "run", "trial", "status", "front", "measure", "confirm", "pick")
+ORDER = ("validate", "plan", "sensitivity", "run", "trial", "status", "front", "measure", "confirm", "pick", "store")
 """In this order commands find what they need."""
 
 NOT_RUN = {

@@ -43,7 +43,7 @@ class Claim:
         Returns:
             What `arrived` gave, or None if the claim is held now; then `release` has to be called.
         """
-        seen, since = b"", time.monotonic()
+        seen, since = self._read(), time.monotonic()
         while True:
             if (found := arrived()) is not None:
                 return found
@@ -51,7 +51,7 @@ class Claim:
             if there != seen:
                 seen, since = there, time.monotonic()
             dead = time.monotonic() - since > DEAD_S or (self._owner and _field(there, "owner") == self._owner)
-            if (not there or dead) and self._write(exclusive=not there):
+            if (there is None or dead) and self._write(exclusive=there is None):
                 self._thread.start()
                 if (found := arrived()) is not None:  # made between the two looks
                     self.release()
@@ -90,16 +90,17 @@ class Claim:
     def _content(self) -> bytes:
         return json.dumps({"id": self._id, "owner": self._owner, "beats": self._beats}).encode()
 
-    def _read(self) -> bytes:
+    def _read(self) -> bytes | None:
+        """What the claim says now, or None if there is none; a holder that was killed may have left it empty."""
         try:
             return bytes(self._fs.cat_file(self._path))
         except FileNotFoundError:
-            return b""
+            return None
 
 
-def _field(content: bytes, name: str) -> object:
-    """One field of a claim; None if it is being written at this moment."""
+def _field(content: bytes | None, name: str) -> object:
+    """One field of a claim; None if there is none, or it is being written at this moment."""
     try:
-        return json.loads(content).get(name)
+        return json.loads(content or b"").get(name)
     except (ValueError, AttributeError):
         return None

@@ -137,9 +137,19 @@ class Remote:
 
     @contextmanager
     def still(self) -> Iterator[Collection[str]]:
-        """See `Place.still`: the keys that any sweep's front needs. Who uses an entry has a copy, or makes one."""
+        """See `Place.still`: the keys that any sweep's front needs. Who uses an entry has a copy, or makes one.
+
+        Raises:
+            InputError: nobody knows what a sweep needs, as its process was killed while it wrote that.
+        """
         fs, _ = self._place
-        yield {key for path in self._list("fronts") for key in json.loads(fs.cat_file(path))}
+        needed: set[str] = set()
+        for path in self._list("fronts"):
+            try:
+                needed |= set(json.loads(fs.cat_file(path)))
+            except ValueError:
+                raise InputError.at(path, "was written in part; run its sweep again, or remove it") from None
+        yield needed
 
     def records(self) -> Iterator[Record]:
         """See `Place.records`."""

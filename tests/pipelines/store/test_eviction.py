@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.store import MANIFEST, Place, Store, evict
+from spaces import InputError
 
 KEYS = [character * 32 for character in "abcd"]
 """In the order of their last use."""
@@ -65,5 +66,9 @@ def test_behind_a_url_what_any_sweeps_front_needs_stays(tmp_path: Path, far: str
         store.compute(key, write, {})
     Store(tmp_path / "elsewhere", far).remote.keep("digits@there", KEYS[1:3])
     assert [record.key for record in evict(store.remote, 0, ())] == [KEYS[0], KEYS[3]]
+    fs, root = store.remote._place
+    fs.pipe_file(f"{root}/fronts/digits@there.json", b'["bb')
+    with pytest.raises(InputError, match=r"digits@there.json: was written in part; run its sweep again, or remove it"):
+        evict(store.remote, 0, ())
     store.remote.keep("digits@there", KEYS[2:3])
     assert [record.key for record in evict(store.remote, 0, ())] == [KEYS[1]]

@@ -201,6 +201,15 @@ def test_a_dead_makers_claim_is_taken_over(
     assert here.compute(key, not_again, {}).reused
 
 
+@pytest.mark.parametrize("content", [b"", b'{"id": "1', b"[]"], ids=["empty", "cut short", "of no use"])
+def test_a_claim_whose_holder_was_killed_while_writing_it_is_taken_over(
+    here: Store, key: str, write: Write, content: bytes
+) -> None:
+    fs, root = here.remote._place
+    fs.pipe_file(f"{root}/claims/{key}", content)
+    assert not here.compute(key, write, {}).reused
+
+
 def test_a_dead_makers_claim_is_taken_over_at_once_by_its_own_sweep(
     tmp_path: Path, far: str, key: str, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
