@@ -51,6 +51,9 @@ MEMORY = 10
 PER_TRUNK = 64
 """Of how many ways to go on from the same networks leaves are chosen: all, in most spaces; else a random selection."""
 
+KEPT = 500
+"""So many candidates are compared at most: those of the networks that were computed last. It bounds the time it takes."""
+
 OPTIMISM = 1.0
 """By how many standard deviations of what is not known a prediction is better."""
 
@@ -228,6 +231,8 @@ class Leaves:
             if not self._tried(recipe) and _trunk(recipe) == trunk:
                 proposal = Proposal(recipe, params, "leaf")
                 self._candidates[recipe.digest] = _Candidate(proposal, trunk, self._encode(params))
+        for digest in list(self._candidates)[:-KEPT]:
+            del self._candidates[digest]
 
     def _values(self, metrics: Mapping[str, float]) -> np.ndarray:
         """What effects are learned of: maximised metrics as they are, others as logarithms."""

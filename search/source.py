@@ -128,6 +128,9 @@ class TrialSource:
         for trial, standing in zip(ended(trials), standings(trials, self._study.config), strict=True):
             self._learn(trial, standing.hypervolume - before)
             before = standing.hypervolume
+        for trial in trials:
+            if self._leaves:
+                self._leaves.begun(trial.proposed)
 
     def _learn(self, trial: Trial, gain: float) -> None:
         self._flight.costs.learn(trial)
