@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 
 from pipelines.context import Context
@@ -178,19 +178,13 @@ def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tu
                 "version": stage.version,
                 "params": dict(params),
                 "settings": dict(stage.settings(params, context)),
-                "libraries": {name: _version(name) for name in stage.libraries},
+                "libraries": {name: version(name) for name in stage.libraries},
             }
         )
         key = (
             digest({"origin": origin, **asdict(stage.extent(params, context))}) if isinstance(stage, Trains) else origin
         )
         yield stage, params, key, origin
-
-
-@cache
-def _version(library: str) -> str:
-    """The installed version of `library`: looked up once, as it is part of every key."""
-    return version(library)
 
 
 def _stages(recipe: Recipe) -> Iterator[Work]:
@@ -200,3 +194,9 @@ def _stages(recipe: Recipe) -> Iterator[Work]:
     yield Export(), {}
     yield from ((stage, params) for stage, params in work if stage.form == "file")
     yield Pack(), {}
+
+
+@cache
+def version(library: str) -> str:
+    """The version that is installed; looking it up takes longer than all else in a key."""
+    return metadata.version(library)

@@ -36,6 +36,10 @@ class Folder:
         """Where the entry `key` is, if it is there."""
         return self.root / "entries" / key[:2] / key
 
+    def has(self, key: str) -> bool:
+        """Whether there is an entry `key`, whatever its bytes are."""
+        return (self.path(key) / MANIFEST).exists()
+
     def find(self, key: str) -> Mapping[str, Any] | None:
         """The manifest of the entry `key` if it is there and its bytes are what was written."""
         return verified(self.path(key))

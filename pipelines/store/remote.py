@@ -23,6 +23,9 @@ from spaces import InputError
 ABANDONED_S = 3600.0
 """An upload without a manifest, and a claim that was not refreshed, are left by the dead when they are this old."""
 
+LIST_EVERY_S = 5.0
+"""One listing answers all questions of so many seconds about what is there: a driver asks thousands of them."""
+
 
 class Remote:
     """Entries as objects: one with the files of the entry, named by its own hash, and the manifest, written last.
@@ -40,6 +43,8 @@ class Remote:
     def __init__(self, url: str) -> None:
         self.url = url
         self.away_until = 0.0
+        self._listed: set[str] = set()
+        self._listed_at = -LIST_EVERY_S
 
     @cached_property
     def _place(self) -> tuple[Any, str]:
@@ -70,6 +75,15 @@ class Remote:
             if isinstance(error, ImportError):
                 advice = "install what speaks this protocol, such as: pip install s3fs (s3://) or gcsfs (gs://)"
             raise InputError.at(where, f"{self.url!r} cannot be used: {said}; {advice}") from error
+
+    def has(self, key: str) -> bool:
+        """Whether the entry `key` was there, or on its way, when the place was listed, some seconds ago at most."""
+        fs, root = self._place
+        if time.monotonic() - self._listed_at > LIST_EVERY_S:
+            with suppress(FileNotFoundError):  # nothing was ever sent
+                self._listed = {path.rsplit("/", 1)[-1] for path in fs.ls(f"{root}/entries", detail=False)}
+            self._listed_at = time.monotonic()
+        return key in self._listed
 
     def find(self, key: str) -> dict[str, Any] | None:
         """The manifest of the entry `key`, or None if there is none that can be read."""

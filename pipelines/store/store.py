@@ -68,6 +68,18 @@ class Store:
             with self._claimed(key) as found:
                 return found or self._make(key, make, about)
 
+    def has(self, key: str) -> bool:
+        """Whether there seems to be an entry `key`, here or behind the URL; quick, as nothing is verified."""
+        if self.folder.has(key):
+            return True
+        if not (remote := self._reachable()):
+            return False
+        try:
+            return remote.has(key)
+        except Exception as error:
+            self._warn("cannot look for", key, error, "it is taken for missing")
+            return False
+
     def discard(self, key: str) -> None:
         """Remove the entry `key` from the folder, if it is there: for what has had its use."""
         self.folder.remove(key)

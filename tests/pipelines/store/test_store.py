@@ -64,6 +64,15 @@ def test_a_damaged_entry_is_made_again(
     assert store.compute(key, write, {}).reused
 
 
+def test_what_is_there_is_told_without_opening_it(store: Store, key: str, write: Write, tmp_path: Path) -> None:
+    assert not store.has(key)
+    folder = store.compute(key, write, {}).folder
+    assert store.has(key)
+    assert Store(tmp_path / "another machine", store.url).has(key) == (store.url is not None)
+    (folder / "deep" / "model.bin").write_bytes(b"damaged")
+    assert store.has(key)
+
+
 def test_what_has_had_its_use_is_discarded(tmp_path: Path, key: str, write: Write) -> None:
     store = Store(tmp_path / "store")
     store.discard(key)
