@@ -43,7 +43,7 @@ class Plan:
             excluded=space.excluded(),
             rules=space.ruled_out(),
             orders=_orders(space),
-            trials=min(config.search.trials, space.size() + (not _has_teacher(space))),
+            trials=min(config.search.trials or space.size() + 1, space.size() + (not _has_teacher(space))),
             shares=None if shared is None else tuple(shared),
             warnings=tuple(warnings(config)),
         )

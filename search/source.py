@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
+from search.spending import Spending
 from search.standing import Standing
 from search.study import Study
 from search.trial import Result, Trial
@@ -46,7 +47,7 @@ class Source(Protocol):
 
 
 class TrialSource:
-    """Gives out trials until as many have finished as were asked for.
+    """Gives out trials until as many have finished as were asked for, or the budget is used up.
 
     Trials that an earlier driver left unfinished come first, with the parameters that they had.
 
@@ -56,7 +57,8 @@ class TrialSource:
     """
 
     def __init__(self, study: Study, observers: Sequence[Observer] = ()) -> None:
-        self._study, self._observers = study, observers
+        self._spending = Spending(study.config, study.trials)
+        self._study, self._observers = study, (self._spending, *observers)
         self._waiting = deque(trial for trial in study.trials if trial.state == "running")
         self._out: dict[int, Trial] = {}
         self._attempts: dict[int, int] = {}
@@ -66,7 +68,7 @@ class TrialSource:
         if self._waiting:
             trial = self._waiting.popleft()
         else:
-            asked = self._study.ask() if len(self._study.trials) < self._study.config.search.trials else None
+            asked = self._study.ask() if self._wants_more() else None
             if asked is None:
                 return None
             trial = asked
@@ -99,4 +101,9 @@ class TrialSource:
     @property
     def exhausted(self) -> bool:
         """Whether everything that was asked for has finished, or nothing is left to try."""
-        return not self._out and not self._waiting and len(self._study.trials) >= self._study.config.search.trials
+        return not self._out and not self._waiting and not self._wants_more()
+
+    def _wants_more(self) -> bool:
+        """Whether one more trial is asked for: there are fewer than planned, and time is left."""
+        planned = self._study.config.search.trials
+        return (planned is None or len(self._study.trials) < planned) and not self._spending.is_used_up

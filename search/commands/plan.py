@@ -24,7 +24,7 @@ def plan(path: Path, overrides: Sequence[str], as_json: bool) -> None:
         return
     console = out()
     console.print(f"sweep [bold]{config.sweep}[/bold]: {found.recipes} distinct recipes, {found.trials} trials")
-    if found.trials < config.search.trials:
+    if config.search.trials and found.trials < config.search.trials:
         console.print(f"  search.trials is {config.search.trials}, but {found.trials} trials are all there are")
     _print_orders(console, found)
     _print_rules(console, found)
