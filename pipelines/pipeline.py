@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from pipelines.context import Context
 from pipelines.stages import MODEL, STAGES, Export, Pack, Stage, TrainTeacher, Work
 from pipelines.store import Store
 from spaces import Params, Recipe, digest
+
+version = cache(metadata.version)
+"""The version of an installed distribution, looked up once: that takes longer than all else about a key."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,9 @@ def run_stages(
                 seed_everything(key)
                 stage.run(parent, out, params, context)
 
-        entry = store.compute(key, make, about={"stage": stage.name, "params": dict(params)})
+        about = {"stage": stage.name, "params": dict(params), "settings": dict(stage.settings(params, context))}
+        about |= {"task": context.fingerprint, "device": context.device.type}
+        entry = store.compute(key, make, about=about)
         folder = entry.folder
         runs.append(StageRun(stage.name, key, entry.seconds, entry.reused))
     return folder, tuple(runs)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,13 @@ class Store:
         """The folder of the entry `key`, its files verified, or None if there is no undamaged one."""
         manifest = _read(self._folder(key))
         return self._folder(key) if manifest is not None else None
+
+    def manifests(self) -> Iterator[dict[str, Any]]:
+        """What is written about each entry, in no order: files are not verified, what cannot be read is left out."""
+        for path in self.root.glob(f"entries/*/*/{MANIFEST}"):
+            with contextlib.suppress(OSError, ValueError):
+                if isinstance(manifest := json.loads(path.read_text(encoding="utf-8")), dict):
+                    yield manifest
 
     def compute(self, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Entry:
         """The entry `key`, made by ``make(empty_folder)`` unless it is there.

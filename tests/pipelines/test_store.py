@@ -34,6 +34,15 @@ def test_an_entry_is_made_once(store: Store) -> None:
     assert store.get(KEY) == first.folder
 
 
+def test_manifests_tell_of_every_entry_that_can_be_read(store: Store) -> None:
+    assert list(store.manifests()) == []
+    other = KEY[::-1] + "0"
+    for key in (KEY, other, "ab" + KEY):
+        store.compute(key, write, {"stage": "prune"})
+    (store.get(other) / MANIFEST).write_text("[1", encoding="utf-8")
+    assert sorted(manifest["key"] for manifest in store.manifests()) == sorted([KEY, "ab" + KEY])
+
+
 def test_a_manifest_says_what_the_entry_is(store: Store) -> None:
     manifest = json.loads((store.compute(KEY, write, {"stage": "prune"}).folder / MANIFEST).read_text())
     assert (manifest["stage"], manifest["key"]) == ("prune", KEY)
