@@ -15,6 +15,9 @@ from spaces import Recipe, SearchSpace
 LIMIT = 1000
 """So many recipes are looked at, or as many as there are trials if that is more; all of the space if it has fewer."""
 
+MOST = 5000
+"""No more than that are looked at even for more trials: it would take too long."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -59,9 +62,9 @@ class Workload:
             space: What is searched.
             context: What stages share.
             stored: The keys of the results that are there already.
-            trials: How many trials it will be asked about at most.
+            trials: How many trials it will be asked about; for more than `MOST`, nothing is told.
         """
-        recipes = _recipes(space, max(LIMIT, trials))
+        recipes = _recipes(space, min(MOST, max(LIMIT, trials)))
         names: dict[str, str] = {}
         epochs: dict[str, int | None] = {}
         places: dict[str, int] = {}
@@ -102,7 +105,7 @@ class Workload:
 
         Args:
             kind: One of `kinds`.
-            trials: How many; no more than were announced to `of`.
+            trials: How many; no more than `recipes` and the teacher where the space has more.
             missing: Count only results that the store does not have.
         """
         drawn = min(trials - 1, self.recipes)

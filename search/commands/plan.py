@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipelines import STEPS, Evaluator, Store
 from search.budget import duration
@@ -120,7 +120,7 @@ def _print_rules(console: Console, found: Plan) -> None:
 
 def _print_stages(console: Console, found: Plan, estimate: Estimate) -> None:
     shares = {share.stage: share for share in found.shares or ()}
-    table = Table("stage", box=None)
+    table = Table(Column("stage", no_wrap=True), box=None)
     columns = ("recipes that need it", "different results", f"expected in {estimate.trials} trials", "not yet stored")
     for column in (*columns, "seconds each", "together"):
         table.add_column(column, justify="right")
@@ -156,6 +156,8 @@ def _print_times(console: Console, path: Path, config: SweepConfig, found: Plan,
         if config.search.trials is None:
             console.print(f"no number of trials is known: {estimate.trials} are looked at above")
         return
+    if estimate.trials < found.trials and config.search.trials and not estimate.in_budget:
+        console.print(f"of {found.trials} trials only the first {estimate.trials} were reckoned with")
     part = f" (partial: without {', '.join(estimate.unknown)})" if estimate.unknown else ""
     slots = f"{estimate.at_once} at once" if estimate.at_once else "1 at once; more run where the cluster has room"
     lines = [

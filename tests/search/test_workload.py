@@ -107,3 +107,9 @@ def test_a_space_of_the_teacher_alone(looked_at) -> None:
     alone = {**HAND, "pruning": {"method": "none"}, "quantization": {"scheme": "none"}}
     found, _ = looked_at(alone)
     assert expected(found, 1) == {"teacher": 1, "export": 1, "pack": 1}
+
+
+def test_no_more_recipes_are_looked_at_than_can_be_in_a_moment(looked_at, monkeypatch) -> None:
+    monkeypatch.setattr(workload, "LIMIT", 10)
+    monkeypatch.setattr(workload, "MOST", 20)
+    assert [looked_at(TWO_ORDERS, trials=trials)[0].recipes for trials in (5, 15, 10**9)] == [11, 16, 21]
