@@ -111,6 +111,7 @@ def test_probing_times_one_recipe_of_each_kind_and_keeps_what_it_computes(cli_ru
     assert "estimated time of 2 trials (partial: without measuring)" in out
 
 
+@pytest.mark.slow
 def test_a_probe_that_fails_is_told_and_the_plan_is_partial(cli_run, tiny, workspace, monkeypatch) -> None:
     def fail(*_):
         raise TrialFailed("too shallow")
