@@ -21,6 +21,9 @@ BEFORE = "before"
 MANIFEST_VERSION = 2
 """Raised when what stages read in manifests changes: entries that were written before are not found then."""
 
+version = cache(metadata.version)
+"""The version of an installed distribution, looked up once: that takes longer than all else about a key."""
+
 
 @dataclass(frozen=True)
 class StageRun:
@@ -140,7 +143,11 @@ def run_stages(
                 stage.run(parent, out, params, own)
 
         history = [{"name": run.name, "key": run.key, "seconds": run.seconds} for run in runs]
-        about = {"stage": stage.name, "params": dict(params), BEFORE: history}
+        settings = dict(stage.settings(params, context))
+        if isinstance(stage, Trains):
+            settings["epochs"] = stage.extent(params, context).epochs
+        about = {"stage": stage.name, "params": dict(params), "settings": settings, BEFORE: history}
+        about |= {"task": context.fingerprint, "device": context.device.type}
         entry = store.compute(key, make, about)
         if isinstance(stage, Trains) and stage.extent(params, context).is_whole:
             own.trajectory.over()
@@ -194,9 +201,3 @@ def _stages(recipe: Recipe) -> Iterator[Work]:
     yield Export(), {}
     yield from ((stage, params) for stage, params in work if stage.form == "file")
     yield Pack(), {}
-
-
-@cache
-def version(library: str) -> str:
-    """The version that is installed; looking it up takes longer than all else in a key."""
-    return metadata.version(library)

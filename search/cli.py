@@ -63,11 +63,18 @@ def validate(config: Config, override: Overrides = None, json: Json = False) -> 
 
 
 @app.command(epilog="Example: paredown plan configs/digits.yaml -o search.trials=20")
-def plan(config: Config, override: Overrides = None, json: Json = False) -> None:
-    """Show how large the space is, what is ruled out and why, and how much its recipes share."""
+def plan(
+    config: Config,
+    override: Overrides = None,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="First do one recipe for each kind of stage whose time is not known.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show how large the space is, what is ruled out and why, what recipes share, and how long it will take."""
     from search.commands.plan import plan as command
 
-    command(config, override or [], json)
+    command(config, override or [], probe, json)
 
 
 @app.command(epilog="Example: paredown run configs/digits.yaml -o search.trials=20")

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args
 
 import yaml
-from pydantic import Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import Field, PlainValidator, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from pipelines import METRICS, STEPS, Section, Target, Training, runtime_problem, scheme_problem
 from pipelines.meters import Direction
+from search.budget import Budget
 from search.objective import Constraint, Objective, lower_bound
 from spaces import InputError, Problem, SearchSpace, digest, illegal
 
@@ -30,12 +31,25 @@ class TaskSection(Section):
     args: dict[str, Any] = Field(default_factory=dict)
 
 
+DEFAULT_TRIALS = 40
+
+
+def _budget(value: object) -> Budget | None:
+    try:
+        return None if value is None else Budget.parse(value)
+    except ValueError as error:
+        raise PydanticCustomError("budget", "{problem}", {"problem": str(error)}) from None
+
+
 class SearchSection(Section):
     """How the space is searched.
 
     Attributes:
         sampler: Who suggests; see `search.sampler`.
-        trials: How many recipes are tried in all, the uncompressed teacher included.
+        trials: How many recipes are tried in all, the uncompressed teacher included; None if only the budget counts.
+            `DEFAULT_TRIALS`, when both are absent.
+        budget: How much time they may take in all; see `search.budget`. With both, whichever is used up first ends the
+            sweep.
         seed: Of the sampler and of every training.
         remeasure: Whether the front is measured again when the search has ended; see `search.remeasurement`.
         lookahead: How many suggestions are looked at for one that need not wait for what other trials compute; 1 takes
@@ -45,11 +59,27 @@ class SearchSection(Section):
     """
 
     sampler: Literal["tpe", "nsga2", "random"] = "tpe"
-    trials: Annotated[int, Field(ge=1)] = 40
+    trials: Annotated[int, Field(ge=1)] | None = None
+    budget: Annotated[Budget | None, PlainValidator(_budget)] = None
     seed: Annotated[int, Field(ge=0)] = 0
     remeasure: bool = True
     lookahead: Annotated[int, Field(ge=1)] | None = None
     leaves: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _end(cls, data: Any) -> Any:
+        """A sweep must end."""
+        if isinstance(data, Mapping) and data.get("trials") is None and data.get("budget") is None:
+            return {**data, "trials": DEFAULT_TRIALS}
+        return data
+
+    @property
+    def extent(self) -> str:
+        """After what the sweep ends, for people: such as ``40 trials``, ``2h``, or both."""
+        ends = [f"{self.trials} trials"] if self.trials else []
+        ends += [str(self.budget)] if self.budget else []
+        return " or ".join(ends) + (" (whichever ends first)" if len(ends) > 1 else "")
 
 
 class ClusterSection(Section):
@@ -215,6 +245,9 @@ def parse_config(raw: Mapping[str, Any]) -> SweepConfig:
     if space and "if-needed" in space.axis("pruning.finetune").values and lower_bound(constraints, "accuracy") is None:
         advice = 'if-needed needs a lower bound on accuracy, such as constraints: {accuracy: ">= 0.95"}'
         problems.append(Problem("space.pruning.finetune", advice))
+    if file and file.search.budget and not file.search.budget.per_trial(1, file.cluster.gpus_per_trial):
+        advice = "is never used up, as cluster.gpus_per_trial is 0; raise that, or give a time or cpu-hours"
+        problems.append(Problem("search.budget", f"{str(file.search.budget)!r} {advice}"))
     if problems or file is None or space is None:
         raise InputError(problems)
     return SweepConfig(
@@ -341,6 +374,8 @@ def _problem(detail: ErrorDetails) -> Problem:
     path = [str(part) for part in detail["loc"]]
     where, value, context = ".".join(path), detail["input"], detail.get("ctx", {})
     match detail["type"]:
+        case "budget":
+            return Problem(where, detail["msg"])
         case "extra_forbidden":
             return Problem(where, illegal(path[-1], _legal_keys(path[:-1])))
         case "missing":

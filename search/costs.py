@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from statistics import median
+from dataclasses import dataclass
+from statistics import median, quantiles
 
 from search.trial import Trial
 
 MEASURE = "measure"
 """All of a trial that is not the computing of a stage: loading, measuring, waiting to measure."""
+
+ALONE = "measuring alone"
+"""The part of `MEASURE` in which nothing else of the sweep may run on the machine: timing the file."""
+
+BESIDE = "loading and scoring"
+"""The part of `MEASURE` that is neither that nor waiting for it: what trials can do side by side."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What something takes, in seconds.
+
+    Attributes:
+        low: The lower quartile of what was seen.
+        likely: The median.
+        high: The upper quartile.
+        count: How often it was seen.
+    """
+
+    low: float
+    likely: float
+    high: float
+    count: int
+
+    @classmethod
+    def of(cls, seconds: list[float]) -> Spread:
+        """The spread of one value or more."""
+        low, _, high = quantiles(seconds, n=4, method="inclusive") if len(seconds) > 1 else seconds * 3
+        return cls(low, median(seconds), high, len(seconds))
 
 
 class Costs:
@@ -33,6 +63,9 @@ class Costs:
             self.add(name, seconds)
         spent = trial.result.finished - trial.result.started - sum(seconds for _, seconds in computed)
         self.add(MEASURE, max(0.0, spent))
+        alone, waited = (trial.result.seconds.get(name, 0.0) for name in ("measuring", "waiting"))
+        self.add(ALONE, alone)
+        self.add(BESIDE, max(0.0, spent - alone - waited))
 
     def add(self, name: str, seconds: float) -> None:
         """Take note of one more stage that was computed."""
@@ -48,3 +81,7 @@ class Costs:
     def seconds(self, name: str) -> float | None:
         """What `name` takes, in the median; None if it was never done."""
         return self.known().get(name)
+
+    def spread(self, name: str) -> Spread | None:
+        """What `name` takes, with its quartiles; None if it was never done."""
+        return Spread.of(known) if (known := self._seconds.get(name)) else None

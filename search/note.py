@@ -27,19 +27,25 @@ GAP = "\N{NO-BREAK SPACE}" * 2
 """Between columns: the UI sets tables without any space, and cuts off ordinary blanks."""
 
 
-def note(config: SweepConfig, standing: Standing, links: Links | None = None) -> str:
+def note(config: SweepConfig, standing: Standing, links: Links | None = None, budget: str = "") -> str:
     """What came out, what to do next, what was asked.
 
     Args:
         config: What was asked.
         standing: What came out so far.
         links: Where things are in the UI; without it, nothing is linked.
+        budget: How much of the budget is used, in words.
 
     Returns:
         Markdown that fits into a tag of MLflow; a front that is too long for that is cut, and the note says so.
     """
     picks = ready_picks(config, standing)
-    head = [*_answer(config, standing, picks, links), "", *_links(links), *_picks(config, standing, picks, links)]
+    head = [
+        *_answer(config, standing, picks, links, budget),
+        "",
+        *_links(links),
+        *_picks(config, standing, picks, links),
+    ]
     foot = ["", *_asked(config)]
     rows = _front(config, standing, links)
     room = MAX_TAG - len("\n".join([*head, *foot])) - 200
@@ -52,20 +58,22 @@ def note(config: SweepConfig, standing: Standing, links: Links | None = None) ->
     return "\n".join([*head, *kept, *foot])[:MAX_TAG]
 
 
-def _answer(config: SweepConfig, standing: Standing, picks: Sequence[ReadyPick], links: Links | None) -> list[str]:
+def _answer(
+    config: SweepConfig, standing: Standing, picks: Sequence[ReadyPick], links: Links | None, budget: str
+) -> list[str]:
     """The two lines that the UI shows before anything is opened."""
     found = f"**{len(standing.front.members)} configurations on the Pareto front**"
     if not standing.front.members:
         found = "**No configuration is on the Pareto front yet**"
     charts = links.charts() if links else None
     look = f"[**look at the charts of all trials**]({charts})" if charts else ""
-    if standing.finished < config.search.trials and standing.running:
+    if standing.running:
         following = f"watch it: `paredown status {config.sweep}`"
     elif picks:
         following = f"ship one: `{picks[0].command}`"
     else:
         following = f"see why there is none: `paredown status {config.sweep}`"
-    first = f"{found} · {progress_text(standing, config.search.trials)}"
+    first = f"{found} · {progress_text(standing, config.search.trials, budget)}"
     return [f"{first}  ", f"Next: {', '.join(filter(None, (look, following)))}"]
 
 
@@ -109,7 +117,7 @@ def _asked(config: SweepConfig) -> list[str]:
         "objectives": goals,
         "constraints": ", ".join(map(str, config.constraints)) or "none",
         "target": f"{target.runtime} on {target.device}, batch {target.batch}, threads {target.threads}",
-        "budget": f"{config.search.trials} trials with {config.search.sampler}, seed {config.search.seed}",
+        "budget": f"{config.search.extent} with {config.search.sampler}, seed {config.search.seed}",
         "space": f"{config.space.size()} recipes: " + "; ".join(map(_axis, axes)),
     }
     return ["### What was asked", "", *(f"- {name}: {fact}" for name, fact in facts.items())]

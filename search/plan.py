@@ -21,7 +21,8 @@ class Plan:
         excluded: How many are ruled out.
         rules: What rules them out, and how many recipes each rule costs; one may be counted with several.
         orders: For each order that may be chosen, how many recipes take it where another would mean something else.
-        trials: How many trials there will be: no more than recipes, and the uncompressed teacher.
+        trials: How many trials there will be at most: as many as were asked for, and no more than recipes, and the
+            uncompressed teacher.
         shares: How much the recipes share; None if that takes too long to tell.
         warnings: What is tried in vain.
     """
@@ -38,12 +39,13 @@ class Plan:
     def of(cls, config: SweepConfig) -> Plan:
         """The plan of the sweep `config`."""
         space, shared = config.space, shares(config.space)
+        most = space.size() + (not _has_teacher(space))
         return cls(
             recipes=space.size(),
             excluded=space.excluded(),
             rules=space.ruled_out(),
             orders=_orders(space),
-            trials=min(config.search.trials, space.size() + (not _has_teacher(space))),
+            trials=min(config.search.trials or most, most),
             shares=None if shared is None else tuple(shared),
             warnings=tuple(warnings(config)),
         )

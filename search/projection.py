@@ -27,6 +27,7 @@ from search.note import note
 from search.provenance import provenance
 from search.saved import open_store
 from search.sensitivity_report import write_files
+from search.spending import Spending
 from search.standing import Standing
 from search.tracking import NOTE, NUMBER, PARENT, PARETO, STUDY, experiment_id, study_runs
 from search.trial import Trial
@@ -199,7 +200,7 @@ class Projection:
     def put_front(self, standing: Standing, trials: Sequence[Trial], *, last: bool) -> None:
         """Write the front's table, page and picture, and the note, on the parent run."""
         run_id = self._parent.info.run_id
-        every = max(1, self._config.search.trials // PICTURES)
+        every = max(1, (self._config.search.trials or standing.finished) // PICTURES)
         with tempfile.TemporaryDirectory() as folder:
             write_front(Path(folder), self._config, standing, trials)
             self._log(folder)
@@ -212,7 +213,8 @@ class Projection:
                 self._client.log_image(run_id, Image.open(path), key="front", step=step)
             self._artifacts.add("images")
             self._pictured = standing.finished, members
-        self._client.set_tag(run_id, NOTE, note(self._config, standing, self.links))
+        spent = Spending(self._config, trials).progress
+        self._client.set_tag(run_id, NOTE, note(self._config, standing, self.links, spent))
 
     def put_overview(self, standing: Standing, trials: Sequence[Trial]) -> None:
         """Write the pictures of all trials on the parent run."""

@@ -11,6 +11,7 @@ from search.flight import Flight
 from search.leaves import Leaves
 from search.lookahead import Lookahead
 from search.proposal import BASELINE, Proposal
+from search.spending import Spending
 from search.standing import Standing, ended, standings
 from search.study import Study
 from search.trial import Result, Trial
@@ -59,7 +60,7 @@ class Source(Protocol):
 
 
 class TrialSource:
-    """Gives out trials until as many have finished as were asked for.
+    """Gives out trials until as many have finished as were asked for, or the budget is used up.
 
     Trials that an earlier driver left unfinished come first, with the parameters that they had. Then come leaves
     (`search.leaves`) as far as they promise more than the sampler, and what the sampler suggests, in the order of
@@ -73,7 +74,8 @@ class TrialSource:
     """
 
     def __init__(self, study: Study, observers: Sequence[Observer] = (), flight: Flight | None = None) -> None:
-        self._study, self._observers = study, observers
+        self._spending = Spending(study.config, study.trials)
+        self._study, self._observers = study, (self._spending, *observers)
         self._waiting = deque(trial for trial in study.trials if trial.state == "running")
         self._out: dict[int, Trial] = {}
         self._attempts: dict[int, int] = {}
@@ -90,14 +92,14 @@ class TrialSource:
     def next(self) -> Trial | None:
         """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
         # Every trial is compared with the uncompressed teacher: while that is in flight, nothing else can begin.
-        ready, left = self._flight.free(Recipe()), self._study.config.search.trials - len(self._study.trials)
+        ready, more = self._flight.free(Recipe()), self._wants_more()
         trial = next((trial for trial in self._waiting if ready and self._flight.free(trial.recipe)), None)
         if trial:
             self._waiting.remove(trial)
             self.blocked = False
         else:
-            proposal = self._propose() if ready and left > 0 else None
-            pending = bool(self._waiting or (left > 0 and (not ready or len(self._suggested))))
+            proposal = self._propose() if ready and more else None
+            pending = bool(self._waiting or (more and (not ready or len(self._suggested))))
             self.blocked = proposal is None and pending
             if proposal is None:
                 return None
@@ -163,4 +165,9 @@ class TrialSource:
     @property
     def exhausted(self) -> bool:
         """Whether everything that was asked for has finished, or nothing is left to try."""
-        return not self._out and not self._waiting and len(self._study.trials) >= self._study.config.search.trials
+        return not self._out and not self._waiting and not self._wants_more()
+
+    def _wants_more(self) -> bool:
+        """Whether one more trial is asked for: there are fewer than planned, and time is left."""
+        planned = self._study.config.search.trials
+        return (planned is None or len(self._study.trials) < planned) and not self._spending.is_used_up

@@ -79,9 +79,16 @@ def standings(trials: Iterable[Trial], config: SweepConfig) -> Iterator[Standing
         yield standing
 
 
-def progress_text(standing: Standing, planned: int) -> str:
-    """How far the sweep is, in one line: what MLflow, the status command and the live display say alike."""
-    parts = [f"{standing.finished} of {planned} trials finished"]
+def progress_text(standing: Standing, planned: int | None, budget: str = "") -> str:
+    """How far the sweep is, in one line: what MLflow and the live display say alike.
+
+    Args:
+        standing: Where it stands.
+        planned: How many trials there are to be; None if no number was asked for.
+        budget: How much of the budget is used, in words; see `search.spending.Spending.progress`.
+    """
+    parts = [f"{standing.finished}{f' of {planned}' if planned else ''} trials finished"]
+    parts += [budget] if budget else []
     parts += [f"{standing.failed} failed"] if standing.failed else []
     parts += [f"{standing.running} running"] if standing.running else []
     return " · ".join([*parts, f"hypervolume {standing.hypervolume:.4f}"])

@@ -118,6 +118,12 @@ class Folder:
         """See `Place.about`."""
         return read_manifest(self.path(key))
 
+    def manifests(self) -> Iterator[Mapping[str, Any]]:
+        """What is written about each entry, in no order: files are not verified, what cannot be read is left out."""
+        for path in (self.root / "entries").glob("*/*"):
+            if manifest := read_manifest(path):
+                yield manifest
+
     def damaged(self, key: str) -> bool:
         """See `Place.damaged`."""
         return verified(self.path(key)) is None and self.path(key).exists()

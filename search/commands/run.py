@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from search.commands.output import err, out, print_json
@@ -14,6 +15,7 @@ from search.errors import SweepError
 from search.progress import LiveProgress
 from search.report import front_json
 from search.saved import Sweep
+from search.spending import Spending
 from search.study import Study
 from search.sweep import run_sweep
 from search.table import front_table
@@ -34,7 +36,7 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
             standing = study.standing
             if standing.finished:
                 console.print(f"going on with sweep {config.sweep}: {standing.finished} trials are finished")
-            return [stack.enter_context(LiveProgress(config, standing, console))]
+            return [stack.enter_context(LiveProgress(config, standing, console, study.trials))]
 
         sweep = run_sweep(config, Workspace.default(), fresh=fresh, observers=observers)
     if sweep.tracking_problem:
@@ -47,14 +49,29 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
         print_json(front_json(config, sweep.standing, evidence))
         return
     out().print(front_table(sweep.standing, config.objectives, evidence))
-    if sweep.standing.finished < config.search.trials:
-        console.print(f"the space has no more recipes: {sweep.standing.finished} trials are all there are")
+    if ended := _ended_early(sweep):
+        console.print(ended, markup=False, soft_wrap=True)
     if sweep.standing.failed:
         console.print(f"{sweep.standing.failed} trials failed; see: paredown status {config.sweep}")
     out().print(
         f"look further: paredown ui   ·   paredown front {config.sweep} --plot front.png\n"
         f"ship one:     paredown pick {config.sweep} --knee --export out/"
     )
+
+
+def _ended_early(sweep: Sweep) -> str:
+    """Why there are not as many trials as planned, and how to have more; empty if there are."""
+    planned, spending = sweep.config.search.trials, Spending(sweep.config, sweep.trials)
+    if planned is not None and sweep.standing.finished >= planned:
+        return ""
+    budget = sweep.config.search.budget
+    if budget and spending.is_used_up:
+        more = replace(budget, seconds=2 * budget.seconds)
+        return (
+            f"the budget is used up ({spending.progress}): no new trial was started, those that ran were finished; "
+            f"to go on, give more in all: -o 'search.budget={more}'"
+        )
+    return f"the space has no more recipes: {sweep.standing.finished} trials are all there are"
 
 
 def _reasons(sweep: Sweep) -> str:

@@ -8,8 +8,9 @@ from rich.table import Table
 
 from search.commands.output import out, print_json
 from search.saved import Sweep, load_sweep
+from search.spending import Spending
 from search.table import front_table
-from search.workspace import Workspace
+from search.workspace import SweepFolder, Workspace
 
 
 def status(name: str | None, as_json: bool) -> None:
@@ -17,7 +18,7 @@ def status(name: str | None, as_json: bool) -> None:
     workspace = Workspace.default()
     names = [name] if name else workspace.sweeps()
     sweeps = [load_sweep(each, workspace) for each in names]
-    facts = [_facts(sweep, workspace.sweep(sweep.config.sweep).is_running()) for sweep in sweeps]
+    facts = [_facts(sweep, workspace.sweep(sweep.config.sweep)) for sweep in sweeps]
     if as_json:
         print_json(facts[0] if name else facts)
         return
@@ -30,6 +31,7 @@ def status(name: str | None, as_json: bool) -> None:
         "sweep",
         "state",
         "done",
+        "budget",
         "failed",
         "running",
         "front",
@@ -44,7 +46,8 @@ def status(name: str | None, as_json: bool) -> None:
         table.add_row(
             row["sweep"],
             row["state"],
-            f"{row['complete']}/{row['trials']}",
+            f"{row['complete']}/{row['trials']}" if row["trials"] else str(row["complete"]),
+            row["budget"]["progress"] if row["budget"] else "-",
             str(row["failed"]),
             str(row["running"]),
             str(row["front"]),
@@ -61,14 +64,17 @@ def status(name: str | None, as_json: bool) -> None:
             console.print(f"trial {failure['trial']} ({failure['label']}) failed: {failure['reason']}", markup=False)
 
 
-def _facts(sweep: Sweep, running: bool) -> dict[str, Any]:
-    standing, total = sweep.standing, sweep.config.search.trials
+def _facts(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
+    standing, total, running = sweep.standing, sweep.config.search.trials, folder.is_running()
+    spending = _spending(sweep, folder if running else None)
     stages = [stage for trial in sweep.trials if trial.result for stage in trial.result.stages]
-    done = "done" if standing.finished >= total else "stopped (run it again to go on)"
+    enough = spending.is_used_up or (total is not None and standing.finished >= total)
+    done = "done" if enough else "stopped (run it again to go on)"
     return {
         "sweep": sweep.config.sweep,
         "state": "running" if running else done,
         "trials": total,
+        "budget": _budget(sweep, spending),
         "complete": standing.complete,
         "failed": standing.failed,
         # Trials that a killed driver left behind are not running, whatever the study says.
@@ -87,6 +93,31 @@ def _facts(sweep: Sweep, running: bool) -> dict[str, Any]:
             for trial in sweep.trials
             if trial.result and trial.result.reason
         ],
+    }
+
+
+def _spending(sweep: Sweep, at_work: SweepFolder | None) -> Spending:
+    """What was used up to now; trials that run count since the driver `at_work` took them up."""
+    spending = Spending(sweep.config, sweep.trials)
+    if at_work:
+        began = at_work.config.stat().st_mtime  # written at every start
+        for trial in sweep.trials:
+            if trial.state == "running":
+                spending.begin(trial.number, max(trial.started, began))
+    return spending
+
+
+def _budget(sweep: Sweep, spending: Spending) -> dict[str, Any] | None:
+    budget = sweep.config.search.budget
+    if budget is None:
+        return None
+    return {
+        "text": str(budget),
+        "of": budget.of,
+        "seconds": budget.seconds,
+        "used_s": spending.used_s,
+        "left_s": spending.left_s,
+        "progress": spending.progress,
     }
 
 

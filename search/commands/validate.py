@@ -16,19 +16,18 @@ def validate(path: Path, overrides: Sequence[str], as_json: bool) -> None:
     """See `search.cli.validate`."""
     config = load_config(path, overrides)
     preflight(config)
-    size, trials, rules = config.space.size(), config.search.trials, config.space.ruled_out()
+    size, rules, search = config.space.size(), config.space.ruled_out(), config.search
     chosen = [axis for axis in config.space.axes if len(axis.values) > 1]
     found = warnings(config)
     if as_json:
         axes = {axis.name: list(axis.values) for axis in chosen}
-        data = {"sweep": config.sweep, "valid": True, "recipes": size, "trials": trials, "axes": axes}
+        ends = {"trials": search.trials, "budget": str(search.budget) if search.budget else None}
+        data = {"sweep": config.sweep, "valid": True, "recipes": size, **ends, "axes": axes}
         print_json({**data, "rules": rules_json(rules), "warnings": found})
         return
     console = out()
     console.print(f"{path} is valid: sweep [bold]{config.sweep}[/bold], task {config.task.use}")
-    console.print(
-        f"  {size} distinct recipes; {trials} trials with {config.search.sampler}, the first the teacher itself"
-    )
+    console.print(f"  {size} distinct recipes; {search.extent} with {search.sampler}, the first the teacher itself")
     for axis in chosen:
         console.print(f"  {axis.name}: {', '.join(map(str, axis.values))}")
     for rule, count in rules.items():

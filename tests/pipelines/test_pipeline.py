@@ -50,6 +50,9 @@ def test_recipes_share_the_work_of_their_common_beginning(context: Context, stor
     second = run_recipe(recipe(DISTIL, PRUNE, DYNAMIC), context, store)
     third = run_recipe(recipe(DISTIL, STATIC), context, store)
     assert [run.reused for run in first.stages] == [False] * 6
+    (distilled,) = (entry for entry in store.folder.manifests() if entry["key"] == first.stages[1].key)
+    assert distilled["settings"]["epochs"] == context.training.student_epochs
+    assert (distilled["task"], distilled["device"]) == (context.fingerprint, "cpu")
     assert [(run.name, run.reused) for run in second.stages] == [
         ("teacher", True),
         ("distil", True),

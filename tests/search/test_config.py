@@ -68,7 +68,7 @@ def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_r
         "target.device": ["'tpu'", "legal: cpu"],
         "target.threads": ["'two' is not a whole number"],
         "search.sampler": ["'tpee'", "did you mean 'tpe'", "legal: tpe, nsga2, random"],
-        "search.trails": ["did you mean 'trials'", "legal: sampler, trials, seed"],
+        "search.trails": ["did you mean 'trials'", "legal: sampler, trials, budget, seed"],
         "search.trials": ["0 is out of range", ">= 1"],
         "search.remeasure": ["'often' is neither true nor false"],
         "cluster.cpus_per_trial": ["True is not a whole number"],
@@ -266,3 +266,33 @@ def test_a_sweep_from_before_there_were_schedules_goes_on(make_raw) -> None:
     for schedule, differences in (("cosine", []), ("wsd", ["training"])):
         training = {**before.get("training", {}), "schedule": schedule}
         assert parse_config(make_raw(training=training)).differences(parse_config(before)) == differences
+
+
+def test_a_sweep_ends_after_trials_or_a_budget_or_both(make_raw) -> None:
+    def search(**given):
+        raw = make_raw()
+        raw["search"] = given
+        return parse_config(raw).search
+
+    assert (search().trials, search().budget, search().extent) == (40, None, "40 trials")
+    assert (search(budget="90m").trials, search(budget="90m").extent) == (None, "1h30m")
+    assert search(budget="8 cpu-hours", trials=30).extent == "30 trials or 8 cpu-hours (whichever ends first)"
+    assert search(trials=None, budget=None).trials == 40
+
+
+def test_a_budget_that_is_none_or_never_ends_is_told(make_config, write_yaml, make_raw) -> None:
+    with pytest.raises(InputError) as wrong:
+        make_config(search={"budget": 3600})
+    assert str(wrong.value).startswith("search.budget: 3600 has no unit; legal: a time such as 2h")
+    with pytest.raises(InputError) as wrong:
+        load_config(write_yaml(make_raw()), ["search.budget=8 gpu-hours"])
+    assert str(wrong.value) == (
+        "search.budget: '8 gpu-hours' is never used up, as cluster.gpus_per_trial is 0; raise that, or give a time or "
+        "cpu-hours"
+    )
+
+
+def test_a_sweep_may_go_on_with_another_budget(make_config, write_yaml, make_raw) -> None:
+    config = make_config(search={"trials": None, "budget": "1h"})
+    assert config.differences(load_config(write_yaml(make_raw()), ["search.budget=3h"])) == []
+    assert load_config(write_yaml(config.dump())).search == config.search

@@ -97,3 +97,10 @@ def test_nothing_finished_is_no_error(config, make_trial) -> None:
 def test_a_sweep_in_which_nothing_can_be_picked_sends_to_the_reasons(config, make_trial) -> None:
     lines = note(config, Standing.of([make_trial(0, None, "bad")], config)).splitlines()
     assert lines[1] == "Next: see why there is none: `paredown status small`"
+
+
+def test_a_budget_is_told_as_it_was_asked_and_as_it_is_used(make_config, trials) -> None:
+    config = make_config(search={"trials": None, "budget": "90m"})
+    text = note(config, Standing.of(trials, config), budget="34m of 1h30m")
+    assert "· 4 trials finished · 34m of 1h30m · 1 failed" in text.splitlines()[0]
+    assert "- budget: 1h30m with random, seed 0" in text

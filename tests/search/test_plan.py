@@ -38,3 +38,7 @@ def test_it_is_plain_data(make_config) -> None:
     assert json.loads(json.dumps(data)) == data
     assert data["rules"][0]["recipes"] == data["excluded"] == 18
     assert data["stages"][1] == {"stage": "distil", "recipes": 108, "distinct": 27}
+
+
+def test_with_a_budget_alone_there_may_be_as_many_trials_as_recipes(make_config) -> None:
+    assert Plan.of(make_config(search={"trials": None, "budget": "2h"})).trials == 72 + 1

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -50,3 +51,28 @@ def test_a_front_that_does_not_fit_is_thinned_and_says_so(config, make_trial) ->
     text = stream.getvalue()
     assert "Pareto front: 14 of 40 configurations" in text
     assert "0.89" in text  # the best of all is shown
+
+
+def test_with_a_budget_it_shows_what_is_used_and_what_is_left(make_config, make_trial) -> None:
+    config = make_config(search={"trials": None, "budget": "2h"})
+    long = make_trial(0, (0.9, 4.0, 2.0))
+    long = long.finish(replace(long.result, started=100.0, finished=100.0 + 34 * 60))
+    plain, shown = io.StringIO(), io.StringIO()
+    with LiveProgress(config, Standing.of([], config), Console(file=plain, width=40)) as progress:
+        progress.finished(long, Standing.of([long], config))
+    assert plain.getvalue().startswith("[1 · 34m of 2h] trial 0 teacher: accuracy 0.9")
+    console = Console(file=shown, force_terminal=True, width=140, color_system=None)
+    with LiveProgress(config, Standing.of([long], config), console, [long]):
+        pass
+    assert "1 trials finished · 34m of 2h · hypervolume" in shown.getvalue()
+    assert "1h left" in shown.getvalue()
+
+
+def test_a_used_up_budget_says_that_running_trials_are_finished(make_config, make_trial) -> None:
+    config = make_config(search={"trials": 9, "budget": "1s"})
+    done, stream = make_trial(0, (0.9, 4.0, 2.0)), io.StringIO()  # took one second
+    console = Console(file=stream, force_terminal=True, width=140, color_system=None)
+    with LiveProgress(config, Standing.of([done], config), console, [done]) as progress:
+        progress.started(make_trial(1), Standing.of([done], config).with_started())
+    assert "1 of 9 trials finished · 1s of 1s · 1 running" in stream.getvalue()
+    assert "budget used up, finishing 1 trials" in stream.getvalue()

@@ -9,6 +9,7 @@ from search.config import parse_config
 from search.costs import Costs
 from search.flight import Flight
 from search.source import TrialSource
+from search.spending import Spending
 from search.study import Study
 from search.trial import Result
 from search.workspace import SweepFolder
@@ -206,3 +207,80 @@ def test_whatever_dies_nothing_is_computed_twice_and_every_trial_ends(slots, see
     assert simulator.waiting_s == 0
     assert len(trials) == len({trial.recipe.digest for trial in trials}) == 12
     assert all(trial.result for trial in trials)
+
+
+class Hours:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def spending(self, config, trials):
+        return Spending(config, trials, lambda: self.now)
+
+    def ended(self, number: int, started: float) -> Result:
+        return Result(number, started, self.now, {"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 1.0})
+
+
+@pytest.fixture
+def hours(monkeypatch) -> Hours:
+    clock = Hours()
+    monkeypatch.setattr("search.source.Spending", clock.spending)
+    return clock
+
+
+def test_no_trial_starts_when_the_budget_is_used_up_and_those_that_run_are_finished(make_config, folder, hours) -> None:
+    study = Study(make_config(search={"trials": None, "budget": "100s"}), folder)
+    source = TrialSource(study)
+    first, second = source.next(), source.next()
+    hours.now = 99
+    source.finish(hours.ended(first.number, 0))
+    third = source.next()
+    hours.now = 100
+    assert source.next() is None
+    assert not source.exhausted
+    hours.now = 300
+    source.finish(hours.ended(second.number, 0))
+    source.finish(hours.ended(third.number, 99))
+    assert source.exhausted
+    assert study.standing.complete == 3
+
+
+def test_resuming_goes_on_with_what_is_left(make_config, folder, hours) -> None:
+    config = make_config(search={"trials": None, "budget": "100s"})
+    source = TrialSource(Study(config, folder))
+    first, left = source.next(), source.next()
+    hours.now = 60
+    source.finish(hours.ended(first.number, 0))
+    hours.now = 10_000  # the driver is gone, and comes back much later
+    source = TrialSource(Study(config, folder))
+    assert source.next().number == left.number
+    assert source.next().number == 2
+    hours.now = 10_039
+    source.finish(hours.ended(left.number, 10_000))
+    assert source.next().number == 3
+    hours.now = 10_040
+    assert source.next() is None
+    for number in (2, 3):
+        source.finish(hours.ended(number, 10_000))
+    assert TrialSource(Study(config, folder)).exhausted
+    more = make_config(search={"trials": None, "budget": "101s"})
+    assert TrialSource(Study(more, folder)).next().number == 4
+
+
+def test_work_is_counted_by_what_a_trial_holds(make_config, folder, hours) -> None:
+    config = make_config(search={"trials": None, "budget": "100 cpu-s"}, cluster={"cpus_per_trial": 4})
+    source = TrialSource(Study(config, folder))
+    trial = source.next()
+    hours.now = 24
+    assert source.next() is not None
+    hours.now = 25
+    assert source.next() is None
+    source.finish(hours.ended(trial.number, 0))
+    assert source.next() is None
+
+
+def test_the_number_of_trials_ends_a_sweep_before_its_budget_does(make_config, folder, hours) -> None:
+    source = TrialSource(Study(make_config(search={"trials": 1, "budget": "1h"}), folder))
+    source.finish(hours.ended(source.next().number, 0))
+    assert source.exhausted

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from filelock import Timeout
 
-from pipelines.store import Folder, Store
+from pipelines.store import MANIFEST, Folder, Store
 
 PROCESSES = multiprocessing.get_context("fork")
 
@@ -15,6 +15,18 @@ PROCESSES = multiprocessing.get_context("fork")
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path / "store")
+
+
+def test_manifests_tell_of_every_entry_that_can_be_read(
+    tmp_path: Path, key: str, write: Callable[[Path], None]
+) -> None:
+    store = Store(tmp_path / "store")
+    assert list(store.folder.manifests()) == []
+    other = key[::-1] + "0"
+    for each in (key, other, "ab" + key):
+        store.compute(each, write, {"stage": "prune"})
+    (store.folder.path(other) / MANIFEST).write_text("[1", encoding="utf-8")
+    assert sorted(manifest["key"] for manifest in store.folder.manifests()) == sorted([key, "ab" + key])
 
 
 def killed(work: Callable[[], None]) -> None:

@@ -1,5 +1,9 @@
 import json
+from math import comb
 
+import pytest
+
+from pipelines import Store, TrialFailed
 from search.commands.output import out
 
 ORDERS = "space.order=[distil-prune-quantize, prune-distil-quantize]"
@@ -21,7 +25,9 @@ def test_it_says_how_large_the_space_is_what_is_ruled_out_and_what_is_shared(
     assert lines[5].startswith(
         "18 prune → distil, distillation.alpha 0, distillation.feature none, student.init random: the pruned"
     )
-    assert "distil 108 27 12" in lines
+    # Nine students are shared by 8 of the 108 recipes each, 18 by 2 each; 11 trials are drawn beside the teacher.
+    students = 9 * (1 - comb(100, 11) / comb(108, 11)) + 18 * (1 - comb(106, 11) / comb(108, 11))
+    assert f"distil 108 27 {students:.1f} {students:.1f} not known not known" in lines
     assert not workspace.root.exists()
 
 
@@ -63,3 +69,55 @@ def test_validate_says_what_is_ruled_out_too(cli_run, write_yaml, make_raw, work
     assert "without 18 recipes: prune → distil, distillation.alpha 0" in out
     _, out, _ = cli_run("validate", write_yaml(make_raw()), "-o", ORDERS, "--json")
     assert [rule["recipes"] for rule in json.loads(out)["rules"]] == [18]
+
+
+@pytest.fixture
+def tiny(guarded, write_yaml, workspace):
+    """A sweep file whose two recipes take a moment: the teacher, and a student."""
+    return write_yaml(dict(guarded().raw))
+
+
+def test_without_timings_it_says_so_and_offers_to_probe(cli_run, tiny, workspace) -> None:
+    code, out, err = cli_run("plan", tiny)
+    assert (code, err) == (0, "")
+    assert (
+        f"no timings of teacher, distil, export, pack, measuring; paredown plan {tiny} --probe does one recipe for "
+        "each (what it computes is kept)"
+    ) in out
+    assert "estimated time" not in out
+    assert not workspace.root.exists()
+    data = json.loads(cli_run("plan", tiny, "-o", "search.trials=null", "-o", "search.budget=1h", "--json")[1])
+    assert (data["budget"], data["trials"]) == ("1h", 2)
+    assert data["estimate"]["unknown"] == ["teacher", "distil", "export", "pack", "measuring"]
+    assert data["estimate"]["in_budget"] is None
+
+
+@pytest.mark.slow
+def test_probing_times_one_recipe_of_each_kind_and_keeps_what_it_computes(cli_run, tiny, workspace) -> None:
+    code, out, err = cli_run("plan", tiny, "--probe")
+    assert code == 0
+    assert "probing 1 of 1: d1" in err
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert any(line.startswith("teacher 2 1 1 0 ") for line in lines)  # it is there now
+    assert any(line.startswith("distil 1 1 1 0 ") for line in lines)
+    assert "no timings" not in out
+    assert "estimated time of 2 trials, from the quartiles of what was timed before:" in out
+    assert "rough: teacher, distil timed only once, so that the range is too narrow" in out
+    found = list(Store(workspace.store).manifests())
+    assert sorted(entry["stage"] for entry in found) == ["distil", "export", "export", "pack", "pack", "teacher"]
+    # Only what measuring takes is not in the store: it is asked for of the teacher, and nothing is computed.
+    _, out, _ = cli_run("plan", tiny)
+    assert "no timings of measuring; paredown plan" in out
+    assert "estimated time of 2 trials (partial: without measuring)" in out
+
+
+@pytest.mark.slow
+def test_a_probe_that_fails_is_told_and_the_plan_is_partial(cli_run, tiny, workspace, monkeypatch) -> None:
+    def fail(*_):
+        raise TrialFailed("too shallow")
+
+    monkeypatch.setattr("pipelines.stages.Distil.run", fail)
+    code, out, err = cli_run("plan", tiny, "--probe")
+    assert code == 0
+    assert "the probe of d1 failed: too shallow" in err
+    assert "estimated time of 2 trials (partial: without distil, export, pack, measuring)" in out
