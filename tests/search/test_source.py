@@ -88,3 +88,17 @@ def test_nothing_is_asked_for_when_all_have_finished(three, folder) -> None:
     again = TrialSource(Study(three, folder))
     assert again.exhausted
     assert again.next() is None
+
+
+def test_a_trial_that_is_taken_back_was_never_given_out(three, folder) -> None:
+    watcher = Watcher()
+    source = TrialSource(Study(three, folder), [watcher])
+    for _ in range(5):
+        trial = source.next()
+        assert trial.number == 0
+        source.take_back(trial)
+        assert source.out == ()
+        assert not source.exhausted
+    source.lose(source.next(), "it died", 3.0)
+    source.lose(source.next(), "it died", 3.0)
+    assert watcher.seen[-1] == ("failed", 0, 0, 1)
