@@ -37,7 +37,7 @@ check: lint ## format, lint, types, import contracts and the fast tests: for the
 	$(BIN)/python -m pytest -m "not slow" -n logical
 
 test: check ## the same with every test: what CI runs
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n logical --dist loadscope
 
 format: install ## write the code in its one format
 	$(BIN)/ruff format .

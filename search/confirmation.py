@@ -139,6 +139,11 @@ class RepeatSource:
         failed.write(self.results)
         self.finish(failed)
 
+    def take_back(self, trial: Trial) -> None:
+        """See `Source.take_back`."""
+        self._attempts[trial.number] -= 1
+        self._waiting.append(self._out.pop(trial.number))
+
     @property
     def out(self) -> tuple[Trial, ...]:
         """See `Source.out`."""

@@ -27,6 +27,7 @@ from ray.tune.search import Searcher
 from search import interruption
 from search.config import ClusterSection
 from search.errors import SweepError
+from search.ray_watch import RayDied, RayWatch, dead_process
 from search.source import Source
 from search.trial import Evaluate, Result, Trial, run_trial
 
@@ -34,6 +35,9 @@ DIED = (
     "the worker died twice over this trial, most likely killed for want of memory; use a smaller batch, "
     "or set cluster.max_concurrent_trials so that fewer trials run at once"
 )
+
+MAX_DEATHS = 3
+"""How often Ray is started again within one run when a process of its own has died."""
 
 
 class RayExecutor:
@@ -55,12 +59,18 @@ class RayExecutor:
         """
         self._connect()
         try:
-            slots = self._slots()
+            slots, deaths = self._slots(), 0
             while not source.exhausted:
                 searcher = StudySearcher(source, results)
                 try:
                     self._tuner(searcher, evaluate, results, slots).fit()
-                except RuntimeError as error:  # an out-of-memory kill ends the whole fit
+                except (RayDied, Exception) as error:
+                    if died := dead_process():
+                        deaths += 1
+                        self._start_again(source, searcher, died, deaths)
+                        continue
+                    if not isinstance(error, RuntimeError):  # an out-of-memory kill ends the whole fit
+                        raise
                     logging.getLogger(__name__).warning("Ray Tune stopped (%s); going on", _first_line(error))
                 for trial in source.out:
                     searcher.settle(trial)
@@ -83,12 +93,31 @@ class RayExecutor:
                 configure_logging=True,
             )
         except Exception as error:  # Ray's connection errors have no common base
+            if address == "local":
+                raise SweepError(
+                    f"cannot start Ray on this machine: {_first_line(error)}; "
+                    "if one of its processes was killed, or the machine was too busy, run the same command again"
+                ) from error
             raise SweepError(
                 f"cannot reach Ray at {address!r}: {_first_line(error)}; "
                 "check cluster.address and that 'ray status' answers there "
                 "(set RAY_AUTH_MODE=token if the cluster asks for a token, as one does that was started where "
                 "~/.ray/auth_token exists)"
             ) from error
+
+    def _start_again(self, source: Source, searcher: StudySearcher, died: str, deaths: int) -> None:
+        """Put another Ray in the place of one that has lost a process."""
+        for trial in source.out:
+            searcher.settle(trial)
+        ray.shutdown()
+        if deaths > MAX_DEATHS:
+            raise SweepError(
+                f"Ray's own process {died} died, and so did one {MAX_DEATHS} times before; most likely they are killed "
+                "for want of memory: set cluster.max_concurrent_trials so that fewer trials run at once. "
+                "Nothing that was finished is lost: the same command goes on from here"
+            )
+        logging.getLogger(__name__).warning("Ray's own process %s died; starting Ray again and going on", died)
+        self._connect()
 
     def _slots(self) -> int:
         """How many trials fit on the cluster at once."""
@@ -123,6 +152,7 @@ class RayExecutor:
                 name="tune",
                 storage_path=str(self._scratch),
                 verbose=0,
+                callbacks=[RayWatch()],
                 # A dead worker's trial is given out again by the source, which knows whether a result was written.
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -189,6 +219,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         written = Result.read(self._results, trial.number)
         if written:
             self._source.finish(written)
+        elif dead_process():
+            self._source.take_back(trial)
         else:
             self._source.lose(trial, DIED, time.time())
 

@@ -46,6 +46,9 @@ class Source(Protocol):
     def lose(self, trial: Trial, reason: str, now: float) -> None:
         """A worker died over `trial`: it will be given out once more, then it has failed with `reason`."""
 
+    def take_back(self, trial: Trial) -> None:
+        """All workers died, through no fault of `trial`'s: it will be given out as if it never had been."""
+
     @property
     def out(self) -> tuple[Trial, ...]:
         """The trials that were given out and have not come back."""
@@ -156,6 +159,13 @@ class TrialSource:
             self._waiting.append(trial)
         else:
             self.finish(Result(trial.number, trial.started, now, reason=reason))
+
+    def take_back(self, trial: Trial) -> None:
+        """All workers died, through no fault of `trial`'s: it will be given out as if it never had been."""
+        self._attempts[trial.number] -= 1
+        del self._out[trial.number]
+        self._flight.land(trial)
+        self._waiting.append(trial)
 
     @property
     def out(self) -> tuple[Trial, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -118,4 +119,7 @@ def _time_limit(process: subprocess.Popen[str], seconds: float, work: str) -> It
 
 def _crash(code: int, errors: str) -> str:
     lines = errors.strip().splitlines()
-    return f"the process that measures ended with {code}: {lines[-1] if lines else 'it said nothing'}"
+    said = lines[-1] if lines else "it said nothing"
+    if code == -signal.SIGKILL:
+        said = "it was killed, most likely for want of memory; use a smaller batch, or let fewer trials run at once"
+    return f"the process that measures ended with {code}: {said}"

@@ -208,25 +208,6 @@ def test_a_picked_trial_is_registered(finished) -> None:
     check_complete(sweeps, 6)
 
 
-def test_a_killed_driver_loses_nothing_and_doubles_nothing(sweeps) -> None:
-    config = sweeps.write(search={**TINY["search"], "trials": 12})
-    driver = sweeps.start("run", config)
-    try:
-        sweeps.wait_for(2, driver)
-    finally:
-        driver.kill()
-        driver.communicate()
-    before = {trial.number: trial for trial in sweeps.trials() if trial.state == "complete"}
-    assert 2 <= len(before) < 12
-    status = sweeps.json("status", "tiny")
-    assert status["state"].startswith("stopped")
-    assert status["running"] == 0
-    code, _, err = sweeps("run", config)
-    assert code == 0, err
-    check_complete(sweeps, 12)
-    assert {trial.number: trial for trial in sweeps.trials() if trial.number in before} == before
-
-
 def test_ctrl_c_leaves_a_sweep_that_can_be_gone_on_with(sweeps) -> None:
     config = sweeps.write(search={**TINY["search"], "trials": 8})
     driver = sweeps.start("run", config)
@@ -236,12 +217,17 @@ def test_ctrl_c_leaves_a_sweep_that_can_be_gone_on_with(sweeps) -> None:
     assert driver.returncode == 130, err
     assert "interrupted; the same command goes on from here" in err
     assert "Traceback" not in err
+    status = sweeps.json("status", "tiny")
+    assert status["state"].startswith("stopped")
+    assert status["running"] == 0
     (parent,), children = sweeps.runs()
     assert parent.info.status == "KILLED"
     assert {run.info.status for run in children} <= {"FINISHED", "KILLED"}
+    before = {trial.number: trial for trial in sweeps.trials() if trial.state == "complete"}
     code, _, err = sweeps("run", config)
     assert code == 0, err
     check_complete(sweeps, 8)
+    assert {trial.number: trial for trial in sweeps.trials() if trial.number in before} == before
 
 
 def test_a_sweep_in_which_every_trial_fails_says_why(sweeps) -> None:

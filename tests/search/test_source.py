@@ -284,3 +284,17 @@ def test_the_number_of_trials_ends_a_sweep_before_its_budget_does(make_config, f
     source = TrialSource(Study(make_config(search={"trials": 1, "budget": "1h"}), folder))
     source.finish(hours.ended(source.next().number, 0))
     assert source.exhausted
+
+
+def test_a_trial_that_is_taken_back_was_never_given_out(three, folder) -> None:
+    watcher = Watcher()
+    source = TrialSource(Study(three, folder), [watcher])
+    for _ in range(5):
+        trial = source.next()
+        assert trial.number == 0
+        source.take_back(trial)
+        assert source.out == ()
+        assert not source.exhausted
+    source.lose(source.next(), "it died", 3.0)
+    source.lose(source.next(), "it died", 3.0)
+    assert watcher.seen[-1] == ("failed", 0, 0, 1)

@@ -71,6 +71,7 @@ def test_a_file_that_does_not_run_fails_the_trial_with_the_runtimes_reason(job: 
     [
         ("echo ready; read line; echo one >&2; echo 'terminate called' >&2; exit 3", "with 3: terminate called"),
         ("kill -SEGV $$", "with -11: it said nothing"),
+        ("kill -KILL $$", "with -9: it was killed, most likely for want of memory; use a smaller batch"),
         ("echo hello; exit 0", "with 0: it said nothing"),
     ],
 )

@@ -103,7 +103,7 @@ def test_probing_times_one_recipe_of_each_kind_and_keeps_what_it_computes(cli_ru
     assert "no timings" not in out
     assert "estimated time of 2 trials, from the quartiles of what was timed before:" in out
     assert "rough: teacher, distil timed only once, so that the range is too narrow" in out
-    found = list(Store(workspace.store).manifests())
+    found = list(Store(workspace.store).folder.manifests())
     assert sorted(entry["stage"] for entry in found) == ["distil", "export", "export", "pack", "pack", "teacher"]
     # Only what measuring takes is not in the store: it is asked for of the teacher, and nothing is computed.
     _, out, _ = cli_run("plan", tiny)

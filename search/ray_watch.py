@@ -1,0 +1,42 @@
+"""Watches the Ray that this driver has started, since Ray itself may wait for a dead part of it for ever."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+from ray import tune
+
+VITAL = ("gcs_server", "raylet")
+"""The processes without which no trial is started. The others serve pages and logs that nobody reads here."""
+
+
+class RayDied(BaseException):
+    """A process of Ray's has died.
+
+    Not an `Exception`: over one of those, Ray Tune would first ask its workers to end, through what has died.
+    """
+
+
+class RayWatch(tune.Callback):  # type: ignore[misc]
+    """Looks between two steps of Ray Tune's loop whether Ray is alive.
+
+    Without its server every call to Ray waits a minute and then ends the process; without its raylet a worker that is
+    asked for never comes.
+    """
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """See `ray.tune.Callback`; called about ten times a second.
+
+        Raises:
+            RayDied: a vital process is gone.
+        """
+        if name := dead_process():
+            raise RayDied(name)
+
+
+def dead_process() -> str:
+    """Which vital process of the Ray that this process started is gone; empty if none is, or another started Ray."""
+    node = ray._private.worker._global_node
+    gone = [name for name, _ in node.dead_processes()] if node else []
+    return next((name for name in VITAL if name in gone), "")
