@@ -71,15 +71,20 @@ class Evaluator:
     required: tuple[str, ...] = ()
     stored: Mapping[str, tuple[StageRun, ...]] = field(default_factory=dict)
 
-    def __call__(self, recipe: Recipe) -> Outcome:
+    def __call__(self, recipe: Recipe, share: float = 1.0) -> Outcome:
         """Build `recipe` and measure the file.
+
+        Args:
+            recipe: What to build.
+            share: How much of its epochs every training but the teacher's gets, rounded up to whole epochs.
 
         Raises:
             TrialFailed: the recipe cannot become a measured file.
         """
         lease = self.context.lease
         before = spent(lease)
-        built, parent, reference = self.build(recipe), self.build(recipe.parent()), self.build(Recipe())
+        built, parent = self.build(recipe, share), self.build(recipe.parent(), share)
+        reference = self.build(Recipe())
         runtime = RUNTIMES[self.target.runtime]
         subject = Subject(built.file, reference.file, parent.file, self.task, self.target, runtime, lease)
         found = measure(subject)
@@ -96,8 +101,11 @@ class Evaluator:
         # Whoever gets a copy loads task and data itself: they may be large, and need not be picklable.
         return {attribute.name: getattr(self, attribute.name) for attribute in fields(self)}
 
-    def build(self, recipe: Recipe) -> Built:
-        """The file that `recipe` describes, from the store where it can be."""
+    def build(self, recipe: Recipe, share: float = 1.0) -> Built:
+        """The file that `recipe` describes, from the store where it can be, with `share` of its trainings' epochs."""
+        if share < 1:
+            context = replace(self.context, training=self.training.part(share))
+            return run_recipe(recipe, context, Store(self.store))
         stages, store = self.stored.get(recipe.digest), Store(self.store)
         if stages and (folder := store.get(stages[-1].key)):
             return shipped(tuple(replace(stage, reused=True) for stage in stages), folder, self.context, store)

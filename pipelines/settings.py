@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,6 +35,11 @@ class Training(Section):
     qat_epochs: Epochs = 3
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+
+    def part(self, share: float) -> Training:
+        """The same with `share` of the epochs of every training but the teacher's, rounded up to whole ones."""
+        names = ("student_epochs", "finetune_epochs", "qat_epochs")
+        return self.model_copy(update={name: math.ceil(share * getattr(self, name)) for name in names})
 
 
 class Target(Section):

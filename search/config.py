@@ -38,12 +38,15 @@ class SearchSection(Section):
         trials: How many recipes are tried in all, the uncompressed teacher included.
         seed: Of the sampler and of every training.
         remeasure: Whether the front is measured again when the search has ended; see `search.remeasurement`.
+        stopping: Which trials end early: none, those whose structure can win nothing, or with ``halving`` also those
+            that do badly early in their trainings; see `search.stopping`.
     """
 
     sampler: Literal["tpe", "nsga2", "random"] = "tpe"
     trials: Annotated[int, Field(ge=1)] = 40
     seed: Annotated[int, Field(ge=0)] = 0
     remeasure: bool = True
+    stopping: Literal["none", "structure", "halving"] = "structure"
 
 
 class ClusterSection(Section):

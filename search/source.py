@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from search.standing import Standing
+from search.stopping import Stopping
 from search.study import Study
 from search.trial import Result, Trial
 
@@ -29,6 +30,12 @@ class Source(Protocol):
 
     def next(self) -> Trial | None:
         """The next trial to run, or None if there is none to give out."""
+
+    def ladder(self, trial: Trial) -> tuple[float, ...]:
+        """The shares of its trainings after which `trial` is measured, growing; the last is 1."""
+
+    def judge(self, trial: Trial, result: Result) -> str:
+        """Take what a worker has found at a rung below the top: why `trial` ends there, empty if it goes on."""
 
     def finish(self, result: Result) -> None:
         """Take a result from a worker."""
@@ -57,6 +64,7 @@ class TrialSource:
 
     def __init__(self, study: Study, observers: Sequence[Observer] = ()) -> None:
         self._study, self._observers = study, observers
+        self._stopping = Stopping(study.config)
         self._waiting = deque(trial for trial in study.trials if trial.state == "running")
         self._out: dict[int, Trial] = {}
         self._attempts: dict[int, int] = {}
@@ -75,6 +83,17 @@ class TrialSource:
         for observer in self._observers:
             observer.started(trial, self._study.standing)
         return trial
+
+    def ladder(self, trial: Trial) -> tuple[float, ...]:
+        """The shares of its trainings after which `trial` is measured, growing; the last is 1."""
+        return self._stopping.ladder(trial, self._study.standing.front)
+
+    def judge(self, trial: Trial, result: Result) -> str:
+        """Take what a worker has found at a rung below the top: why `trial` ends there, empty if it goes on."""
+        if result.reason:  # what an unfinished network cannot do, a finished one may
+            return ""
+        reached = self._study.reach(trial.number, result.rung())
+        return self._stopping.judge(reached, self._study.trials, self._study.standing.front)
 
     def finish(self, result: Result) -> None:
         """Take a result from a worker."""

@@ -20,7 +20,7 @@ class Accuracy:
     """The mean score over the validation split, of the file reloaded in a fresh session."""
 
     metrics: tuple[Metric, ...] = (
-        Metric("accuracy", "maximize", "mean score on the validation split"),
+        Metric("accuracy", "maximize", "mean score on the validation split", best=1.0),
         Metric("accuracy_drop", "minimize", "the exported teacher's accuracy less this file's"),
     )
 

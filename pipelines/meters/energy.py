@@ -19,7 +19,9 @@ class Energy:
     """
 
     metrics: tuple[Metric, ...] = (
-        Metric("energy_mj", "minimize", "millijoules of the processors for one call", absence=absence),
+        Metric(
+            "energy_mj", "minimize", "millijoules of the processors for one call", absence=absence, of_structure=True
+        ),
     )
 
     def measure(self, subject: Subject) -> Measurement:

@@ -15,11 +15,26 @@ class Latency:
     """
 
     metrics: tuple[Metric, ...] = (
-        Metric("latency_ms", "minimize", "low quantile (p10) of one call's duration"),
-        Metric("latency_ratio", "minimize", "latency relative to the exported teacher's in the same rounds"),
-        Metric("latency_vs_parent", "minimize", "latency relative to the same recipe's without its last step"),
-        Metric("latency_wall_p50_ms", "minimize", "median of one call's duration on the wall clock"),
-        Metric("latency_wall_p90_ms", "minimize", "90 % quantile of one call's duration on the wall clock"),
+        Metric("latency_ms", "minimize", "low quantile (p10) of one call's duration", of_structure=True),
+        Metric(
+            "latency_ratio",
+            "minimize",
+            "latency relative to the exported teacher's in the same rounds",
+            of_structure=True,
+        ),
+        Metric(
+            "latency_vs_parent",
+            "minimize",
+            "latency relative to the same recipe's without its last step",
+            of_structure=True,
+        ),
+        Metric("latency_wall_p50_ms", "minimize", "median of one call's duration on the wall clock", of_structure=True),
+        Metric(
+            "latency_wall_p90_ms",
+            "minimize",
+            "90 % quantile of one call's duration on the wall clock",
+            of_structure=True,
+        ),
     )
 
     def measure(self, subject: Subject) -> Measurement:

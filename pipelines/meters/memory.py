@@ -10,7 +10,12 @@ class Memory:
     """How far loading the file and one call raise the resident memory of a process that does nothing else."""
 
     metrics: tuple[Metric, ...] = (
-        Metric("peak_memory_mb", "minimize", "peak of resident memory for loading and one call, in 1,000,000 bytes"),
+        Metric(
+            "peak_memory_mb",
+            "minimize",
+            "peak of resident memory for loading and one call, in 1,000,000 bytes",
+            of_structure=True,
+        ),
     )
 
     def measure(self, subject: Subject) -> Measurement:

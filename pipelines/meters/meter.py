@@ -29,6 +29,8 @@ class Metric:
         help: What it is, in one line.
         objective: Whether it may be optimised; some numbers mislead by themselves and are only shown.
         absence: For a number that not every machine can measure: says why this one cannot, empty if it can.
+        of_structure: Whether it is the same whatever the weights are, so that it is known before any training.
+        best: The best that it can be; None if there is no such bound.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Metric:
     help: str
     objective: bool = True
     absence: Callable[[], str] | None = None
+    of_structure: bool = False
+    best: float | None = None
 
     @property
     def optional(self) -> bool:

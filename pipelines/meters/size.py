@@ -21,8 +21,8 @@ class Size:
     """
 
     metrics: tuple[Metric, ...] = (
-        Metric("size_mb", "minimize", "exported file, in units of 1,000,000 bytes"),
-        Metric("size_ratio", "minimize", "size relative to the exported teacher's"),
+        Metric("size_mb", "minimize", "exported file, in units of 1,000,000 bytes", of_structure=True),
+        Metric("size_ratio", "minimize", "size relative to the exported teacher's", of_structure=True),
         Metric("size_zstd_mb", "minimize", "exported file packed with zstd, in units of 1,000,000 bytes"),
         Metric("size_zstd_ratio", "minimize", "packed size relative to the exported teacher's, packed too"),
     )

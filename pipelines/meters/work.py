@@ -17,13 +17,16 @@ class Work:
     """
 
     metrics: tuple[Metric, ...] = (
-        Metric("parameters", "minimize", "weights of the network, each counted once, whatever its bits"),
+        Metric(
+            "parameters", "minimize", "weights of the network, each counted once, whatever its bits", of_structure=True
+        ),
         Metric(
             "macs",
             "minimize",
             "multiplications of convolutions and products for one input",
             objective=False,
             absence=lambda: "",
+            of_structure=True,
         ),
     )
 

@@ -30,6 +30,7 @@ def status(name: str | None, as_json: bool) -> None:
         "sweep",
         "state",
         "done",
+        "stopped",
         "failed",
         "running",
         "front",
@@ -45,6 +46,7 @@ def status(name: str | None, as_json: bool) -> None:
             row["sweep"],
             row["state"],
             f"{row['complete']}/{row['trials']}",
+            str(row["stopped"]),
             str(row["failed"]),
             str(row["running"]),
             str(row["front"]),
@@ -59,17 +61,21 @@ def status(name: str | None, as_json: bool) -> None:
     for row in facts:
         for failure in row["failures"]:
             console.print(f"trial {failure['trial']} ({failure['label']}) failed: {failure['reason']}", markup=False)
+        for stop in row["stops"]:
+            console.print(f"trial {stop['trial']} ({stop['label']}) was stopped: {stop['reason']}", markup=False)
 
 
 def _facts(sweep: Sweep, running: bool) -> dict[str, Any]:
     standing, total = sweep.standing, sweep.config.search.trials
-    stages = [stage for trial in sweep.trials if trial.result for stage in trial.result.stages]
+    results = [trial.result for trial in sweep.trials if trial.result]
+    stages = [stage for result in results for stage in (*result.climbed, *result.stages)]
     done = "done" if standing.finished >= total else "stopped (run it again to go on)"
     return {
         "sweep": sweep.config.sweep,
         "state": "running" if running else done,
         "trials": total,
         "complete": standing.complete,
+        "stopped": standing.stopped,
         "failed": standing.failed,
         # Trials that a killed driver left behind are not running, whatever the study says.
         "running": standing.running if running else 0,
@@ -86,6 +92,11 @@ def _facts(sweep: Sweep, running: bool) -> dict[str, Any]:
             {"trial": trial.number, "label": trial.label, "reason": trial.result.reason}
             for trial in sweep.trials
             if trial.result and trial.result.reason
+        ],
+        "stops": [
+            {"trial": trial.number, "label": trial.label, "reason": trial.result.stopped}
+            for trial in sweep.trials
+            if trial.result and trial.result.stopped
         ],
     }
 

@@ -1,0 +1,18 @@
+"""How long the networks of a recipe are trained."""
+
+from __future__ import annotations
+
+from pipelines.pipeline import network_stages
+from pipelines.settings import Training
+from pipelines.stages import Distil, Prune, QuantizationAwareTraining
+from spaces import Recipe
+
+
+def epochs_of(recipe: Recipe, training: Training) -> tuple[int, ...]:
+    """The epochs of every training of `recipe` but the teacher's, in the order of its stages; 0 where there is none."""
+    epochs = {
+        Distil.name: training.student_epochs,
+        Prune.name: training.finetune_epochs,
+        QuantizationAwareTraining.name: training.qat_epochs,
+    }
+    return tuple(epochs[stage.name] for stage, _ in network_stages(recipe) if stage.name in epochs)

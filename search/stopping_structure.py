@@ -1,0 +1,91 @@
+"""What the structure of a network says before it is trained: a bound that it breaks, a trial that it cannot beat."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from pipelines import METRICS
+from pipelines.meters import Size, Work
+from search.objective import Constraint, Objective
+from search.rung import Rung
+from search.trial import Trial
+
+EXACT = frozenset(metric.name for meter in (Size(), Work()) for metric in meter.metrics)
+"""Numbers without noise. Any other decides only by its interval: without one, nobody is stopped by it."""
+
+
+def is_structural(name: str) -> bool:
+    """Whether the metric called `name` is the same whatever the weights are."""
+    return METRICS[name].of_structure
+
+
+def broken(rung: Rung, constraints: Iterable[Constraint]) -> Constraint | None:
+    """The first bound on the structure that is broken even at the better end of the interval; None if none is."""
+    for constraint in constraints:
+        ends = _ends(rung, constraint.name) if is_structural(constraint.name) else None
+        if ends and not any(constraint.holds({constraint.name: end}) for end in ends):
+            return constraint
+    return None
+
+
+def violations(trial: Trial, constraints: Iterable[Constraint]) -> dict[str, float]:
+    """By how much each bound on the structure is missed, by its text, as far as `trial` came; see `Constraint`."""
+    metrics = trial.rungs[-1].metrics if trial.rungs else {}
+    known = (c for c in constraints if is_structural(c.name) and c.name in metrics)
+    return {str(constraint): constraint.violation(metrics) for constraint in known}
+
+
+def dominator(rung: Rung, members: Iterable[Trial], objectives: Sequence[Objective]) -> Trial | None:
+    """The first of `members` that dominates the trial at `rung` whatever its trained weights will reach, or None.
+
+    Intervals are taken at the ends that speak for the trial, so that noise stops nobody: its own at the better one, the
+    members' at the worse one. What depends on weights is taken for the best that it can be.
+    """
+    hopes = [_hope(rung, objective) for objective in objectives]
+    for member in members:
+        fears = [_fear(member, objective) for objective in objectives]
+        if all(fear <= hope for fear, hope in zip(fears, hopes, strict=True)) and fears != hopes:
+            return member
+    return None
+
+
+def may_dominate(members: Iterable[Trial], objectives: Sequence[Objective]) -> bool:
+    """Whether one of `members` could dominate a trial by its structure, whatever that is."""
+    if not any(is_structural(objective.name) for objective in objectives):
+        return False
+    limits = [(o, _bound(o)) for o in objectives if not is_structural(o.name)]
+    return any(all(_fear(member, objective) <= limit for objective, limit in limits) for member in members)
+
+
+def _hope(rung: Rung, objective: Objective) -> float:
+    """The least loss that the trial at `rung` can end with."""
+    if not is_structural(objective.name):
+        return _bound(objective)
+    ends = _ends(rung, objective.name)
+    return min(objective.loss({objective.name: end}) for end in ends) if ends else -math.inf
+
+
+def _fear(member: Trial, objective: Objective) -> float:
+    """The largest loss that `member` may have in truth."""
+    if objective.name not in member.metrics or member.result is None:
+        return math.inf
+    ends = _ends(Rung(1.0, member.metrics, member.result.intervals), objective.name)
+    return max(objective.loss({objective.name: end}) for end in ends) if ends else math.inf
+
+
+def _bound(objective: Objective) -> float:
+    """The loss that no trial goes below; minus infinity if none is known."""
+    metric = METRICS[objective.name]
+    if metric.best is None or metric.direction != objective.direction:
+        return -math.inf
+    return objective.loss({objective.name: metric.best})
+
+
+def _ends(rung: Rung, name: str) -> tuple[float, ...]:
+    """Between what the metric called `name` lies; nothing if it was not measured, or is noisy and has no interval."""
+    if name not in rung.metrics:
+        return ()
+    if name in EXACT:
+        return (rung.metrics[name],)
+    return rung.intervals.get(name, () if is_structural(name) else (rung.metrics[name],))
