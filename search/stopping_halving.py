@@ -64,14 +64,14 @@ def place(
     keeps = np.array([all(c.holds(rungs[n].metrics) for c in structural) for n in numbers])
     losses = np.array([[o.loss(rungs[n].metrics) for o in objectives] for n in numbers], dtype=float)
     misses = np.array([[max(0.0, c.violation(rungs[n].metrics)) for c in structural] for n in numbers], dtype=float)
-    ranks, spreads = np.empty(len(numbers), dtype=int), np.empty(len(numbers))
+    ranks, spreads = np.zeros(len(numbers), dtype=int), np.zeros(len(numbers))
     first = 0
     for group, values in ((keeps, losses), (~keeps, misses)):
         if group.any():
             steps = _steps(values[group])
             ranks[group] = first + moocore.pareto_rank(steps.astype(float))
             for rank in np.unique(ranks[group]):
-                spreads[ranks == rank] = _spread(steps[ranks[group] == rank])
+                spreads[group & (ranks == rank)] = _spread(steps[ranks[group] == rank])
             first = ranks[group].max() + 1
     mine = numbers.index(number)
     ahead = (ranks < ranks[mine]) | ((ranks == ranks[mine]) & (spreads > spreads[mine]))
