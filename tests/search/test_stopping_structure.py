@@ -6,7 +6,7 @@ from search.stopping_structure import broken, dominator, may_dominate, violation
 from search.trial import Result, Trial
 from spaces import Recipe
 
-SMALL, FAST = Objective("size_mb", "minimize"), Objective("latency_ms", "minimize")
+SMALL, FAST = Objective("parameters", "minimize"), Objective("latency_ratio", "minimize")
 ACCURATE = Objective("accuracy", "maximize")
 
 
@@ -17,12 +17,15 @@ def member(number: int, intervals=None, **metrics: float) -> Trial:
 @pytest.mark.parametrize(
     ("constraint", "metrics", "intervals", "is_broken"),
     [
-        (Constraint("size_mb", "<=", 1.0), {"size_mb": 1.01}, {}, True),
-        (Constraint("size_mb", "<=", 1.0), {"size_mb": 1.0}, {}, False),
-        (Constraint("size_mb", "<", 1.0), {"size_mb": 1.0}, {}, True),
+        (Constraint("size_mb", "<=", 1.0), {"size_mb": 1.03}, {}, True),
+        (Constraint("size_mb", "<=", 1.0), {"size_mb": 1.01}, {}, False),  # training may change the file a little
+        (Constraint("parameters", "<=", 10), {"parameters": 11}, {}, True),
+        (Constraint("parameters", "<", 10), {"parameters": 10}, {}, True),
+        (Constraint("parameters", "<=", 10), {"parameters": 10}, {}, False),
         (Constraint("size_mb", ">=", 1.0), {"size_mb": 0.9}, {}, True),
-        (Constraint("latency_ms", "<=", 1.0), {"latency_ms": 1.5}, {"latency_ms": (1.1, 1.9)}, True),
-        (Constraint("latency_ms", "<=", 1.0), {"latency_ms": 1.5}, {"latency_ms": (0.9, 1.9)}, False),
+        (Constraint("latency_ms", "<=", 1.0), {"latency_ms": 1.5}, {"latency_ms": (1.45, 1.55)}, True),
+        (Constraint("latency_ms", "<=", 1.0), {"latency_ms": 1.5}, {"latency_ms": (1.4, 1.6)}, False),
+        (Constraint("latency_ratio", "<=", 1.0), {"latency_ratio": 1.5}, {"latency_ratio": (1.2, 1.6)}, True),
         (Constraint("latency_ms", ">=", 2.0), {"latency_ms": 1.5}, {"latency_ms": (0.9, 2.1)}, False),
         (Constraint("latency_ms", "<=", 1.0), {"latency_ms": 9.0}, {}, False),  # noisy, and nobody knows how much
         (Constraint("peak_memory_mb", "<=", 1.0), {"peak_memory_mb": 9.0}, {}, False),
@@ -45,39 +48,45 @@ def test_violations_are_those_of_the_structure(make_trial) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "latency", "interval", "dominates"),
+    ("size", "ratio", "interval", "dominates"),
     [
-        (2.0, 2.0, (1.9, 2.1), True),
-        (2.0, 1.0, (0.9, 1.05), False),  # by chance alone it may be the faster
-        (0.9, 2.0, (1.9, 2.1), False),  # it is smaller
-        (1.0, 1.1, (1.1, 1.2), False),  # a tie at the ends: both belong on the front
-        (1.0, 1.2, (1.11, 1.3), True),
+        (200, 2.0, (1.9, 2.1), True),
+        (200, 1.0, (0.9, 1.05), False),  # by chance alone it may be the faster
+        (90, 2.0, (1.9, 2.1), False),  # it is smaller
+        (100, 2.0, (1.9, 2.1), True),
+        (100, 1.25, (1.25, 1.3), True),
+        (200, 1.2, (1.2, 1.3), False),  # with the slack of a tenth it may be the faster
     ],
 )
-def test_a_member_dominates_by_structure_with_intervals_in_favour_of_the_newcomer(
-    size, latency, interval, dominates
-) -> None:
-    best = member(4, {"latency_ms": (0.9, 1.1)}, size_mb=1.0, latency_ms=1.0)
-    other = member(5, {"latency_ms": (8.0, 9.0)}, size_mb=0.5, latency_ms=8.5)
-    rung = Rung(0.0, {"size_mb": size, "latency_ms": latency}, {"latency_ms": interval})
+def test_a_member_dominates_by_structure_with_noise_in_favour_of_the_newcomer(size, ratio, interval, dominates) -> None:
+    best = member(4, {"latency_ratio": (0.9, 1.1)}, parameters=100, latency_ratio=1.0)
+    other = member(5, {"latency_ratio": (8.0, 9.0)}, parameters=50, latency_ratio=8.5)
+    rung = Rung(0.0, {"parameters": size, "latency_ratio": ratio}, {"latency_ratio": interval})
     assert dominator(rung, [other, best], [SMALL, FAST]) == (best if dominates else None)
 
 
+def test_equals_do_not_dominate_each_other() -> None:
+    rung = Rung(0.0, {"parameters": 100.0})
+    assert dominator(rung, [member(4, parameters=100.0)], [SMALL]) is None
+    assert dominator(rung, [member(4, parameters=99.0)], [SMALL]) is not None
+    assert dominator(Rung(0.0, {}), [member(4, parameters=1.0)], [SMALL]) is None
+
+
 def test_what_depends_on_weights_may_become_the_best_that_it_can_be() -> None:
-    rung = Rung(0.0, {"accuracy": 0.1, "size_mb": 2.0})
-    good = member(1, {"accuracy": (0.98, 1.0)}, accuracy=0.99, size_mb=1.0)
-    sure = member(2, {"accuracy": (1.0, 1.0)}, accuracy=1.0, size_mb=1.0)
+    rung = Rung(0.0, {"accuracy": 0.1, "parameters": 200.0})
+    good = member(1, {"accuracy": (0.98, 1.0)}, accuracy=0.99, parameters=100.0)
+    sure = member(2, {"accuracy": (1.0, 1.0)}, accuracy=1.0, parameters=100.0)
     assert dominator(rung, [good], [ACCURATE, SMALL]) is None
     assert dominator(rung, [good, sure], [ACCURATE, SMALL]) == sure
     # A metric without a best value may become anything, also where it is to be made large against its sense.
     for unbound in (Objective("accuracy_drop", "minimize"), Objective("accuracy", "minimize")):
-        other = member(3, accuracy=0.0, accuracy_drop=-1.0, size_mb=0.1)
+        other = member(3, accuracy=0.0, accuracy_drop=-1.0, parameters=1.0)
         assert dominator(rung, [other], [unbound, SMALL]) is None
         assert not may_dominate([other], [unbound, SMALL])
 
 
 def test_when_a_look_before_training_can_be_of_use() -> None:
-    good, sure = member(1, accuracy=0.99, size_mb=1.0), member(2, accuracy=1.0, size_mb=1.0)
+    good, sure = member(1, accuracy=0.99, parameters=100.0), member(2, accuracy=1.0, parameters=100.0)
     assert may_dominate([good], [SMALL])
     assert not may_dominate([], [SMALL])
     assert not may_dominate([good], [ACCURATE, SMALL])
