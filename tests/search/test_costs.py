@@ -25,3 +25,12 @@ def test_the_rest_of_a_trial_is_measuring(make_trial) -> None:
 
 def test_trials_that_did_not_end_well_teach_nothing(make_trial) -> None:
     assert Costs([make_trial(1), make_trial(2, reason="no")]).seconds(MEASURE) is None
+
+
+def test_what_was_done_in_parts_counts_as_one_and_stopped_trials_do_not(make_trial) -> None:
+    trial = make_trial(1, (0.9, 1.0, 2.0))
+    parts, stages = (StageRun("prune", "a", 0.25, False),), (StageRun("prune", "b", 0.5, False),)
+    climbed = replace(trial.result, stages=stages, climbed=parts)
+    costs = Costs([trial.finish(climbed), trial.finish(replace(climbed, metrics={}, stopped="too large"))])
+    assert costs.seconds("prune") == 0.75
+    assert costs.seconds(MEASURE) == pytest.approx(0.25)
