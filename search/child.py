@@ -57,6 +57,8 @@ def tags(trial: Trial) -> dict[str, str]:
     found = {**result.facts, "model.key": result.model, "stages.reused": reused, RESULT: result_digest(trial)}
     if result.reason:
         found |= {"failure": result.reason, NOTE: f"Failed: {result.reason}"}
+    if result.stopped:
+        found |= {"stopped": result.stopped, NOTE: f"Stopped: {result.stopped}"}
     return {name: value[:MAX_TAG] for name, value in found.items()}
 
 

@@ -56,6 +56,8 @@ class SearchSection(Section):
             them in order; four for each trial that runs at once, when absent. See `search.lookahead`.
         leaves: Whether cheap continuations of what was computed are tried beside what the sampler suggests; see
             `search.leaves`.
+        stopping: Which trials end early: none, those whose structure can win nothing, or with ``halving`` also those
+            that do badly early in their trainings; see `search.stopping`.
     """
 
     sampler: Literal["tpe", "nsga2", "random"] = "tpe"
@@ -65,6 +67,7 @@ class SearchSection(Section):
     remeasure: bool = True
     lookahead: Annotated[int, Field(ge=1)] | None = None
     leaves: bool = True
+    stopping: Literal["none", "structure", "halving"] = "structure"
 
     @model_validator(mode="before")
     @classmethod

@@ -125,6 +125,14 @@ class RepeatSource:
         self._attempts[trial.number] = self._attempts.get(trial.number, 0) + 1
         return trial
 
+    def ladder(self, trial: Trial) -> tuple[float, ...]:
+        """See `Source.ladder`: what is repeated is repeated to its end."""
+        return (1.0,)
+
+    def judge(self, trial: Trial, result: Result) -> str:
+        """See `Source.judge`."""
+        return ""
+
     def finish(self, result: Result) -> None:
         """See `Source.finish`."""
         del self._out[result.number]

@@ -55,13 +55,18 @@ class Costs:
             self.learn(trial)
 
     def learn(self, trial: Trial) -> None:
-        """Take note of what `trial` cost; nothing of one that runs or has failed."""
-        if trial.result is None or trial.state == "failed":
+        """Take note of what `trial` cost; nothing of one that runs, has failed or was stopped.
+
+        A stage that was done in parts counts as one: see `search.stopping`.
+        """
+        if trial.result is None or trial.state != "complete":
             return
-        computed = [(stage.name, stage.seconds) for stage in trial.result.stages if not stage.reused]
-        for name, seconds in computed:
+        computed: dict[str, float] = {}
+        for stage in trial.result.computed:
+            computed[stage.name] = computed.get(stage.name, 0.0) + stage.seconds
+        for name, seconds in computed.items():
             self.add(name, seconds)
-        spent = trial.result.finished - trial.result.started - sum(seconds for _, seconds in computed)
+        spent = trial.result.finished - trial.result.started - sum(computed.values())
         self.add(MEASURE, max(0.0, spent))
         alone, waited = (trial.result.seconds.get(name, 0.0) for name in ("measuring", "waiting"))
         self.add(ALONE, alone)

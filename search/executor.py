@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from search.climb import Climb
 from search.source import Source
-from search.trial import Evaluate, run_trial
+from search.trial import Evaluate, Result, Trial
 
 
 class Executor(Protocol):
@@ -31,6 +32,15 @@ class InlineExecutor:
     def run(self, source: Source, evaluate: Evaluate, results: Path) -> None:
         """See `Executor.run`."""
         while trial := source.next():
-            result = run_trial(trial.number, trial.recipe, evaluate)
+            result = self._climb(trial, source, evaluate)
             result.write(results)
             source.finish(result)
+
+    def _climb(self, trial: Trial, source: Source, evaluate: Evaluate) -> Result:
+        climb = Climb(trial, source.ladder(trial), evaluate)
+        while True:
+            result = climb.step()
+            if climb.is_done:
+                return result
+            if why := source.judge(trial, result):
+                return result.stop(why)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from pipelines import Link
+from pipelines.epochs import TRAINED
 from search.costs import MEASURE, Costs
 from search.trial import Trial
 from spaces import Recipe
@@ -33,6 +34,11 @@ class Flight:
     def missing(self, recipe: Recipe) -> tuple[Link, ...]:
         """The stages of the trial of `recipe` that are not in the store."""
         return tuple(link for link in self._links(recipe) if not self._is_stored(link.key))
+
+    def trains(self, recipe: Recipe) -> bool:
+        """Whether a trial of `recipe` has trainings before it: it has if that is not known."""
+        links = self._links(recipe)
+        return not links or any(link.name in TRAINED for link in self.missing(recipe))
 
     def free(self, recipe: Recipe) -> bool:
         """Whether a trial of `recipe` could begin without computing what another trial is about to compute."""

@@ -50,4 +50,4 @@ class History:
 
 def compute_seconds(trial: Trial) -> float:
     """The seconds of the stages that `trial` computed and did not find in the store."""
-    return sum(stage.seconds for stage in trial.result.stages if not stage.reused) if trial.result else 0.0
+    return sum(stage.seconds for stage in trial.result.computed) if trial.result else 0.0

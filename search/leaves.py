@@ -110,7 +110,7 @@ class Leaves:
         self._candidates.pop(trial.recipe.digest, None)
         scheme = self._scheme(trial.params)
         good, bad = self._ended.get(scheme, (0, 0))
-        self._ended[scheme] = (good, bad + 1) if trial.state == "failed" else (good + 1, bad)
+        self._ended[scheme] = (good + (trial.state == "complete"), bad + (trial.state == "failed"))
         if trial.proposed == "sampler" and trial.result:
             self._warm += 1
             self._gain = self._gain * (1 - 1 / MEMORY) + gain

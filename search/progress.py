@@ -74,6 +74,8 @@ class LiveProgress:
         count = f"[{count} · {spent}]" if spent else f"[{count}]"
         if trial.result and trial.result.reason:
             return f"{count} trial {trial.number} {trial.label}: failed: {trial.result.reason.splitlines()[0]}"
+        if trial.result and trial.result.stopped:
+            return f"{count} trial {trial.number} {trial.label}: stopped: {trial.result.stopped}"
         values = "  ".join(f"{o.name} {number(trial.metrics[o.name])}" for o in self._config.objectives)
         star = " *" if trial.number in self._standing.front else ""
         return f"{count} trial {trial.number} {trial.label}: {values}{star}"

@@ -36,8 +36,11 @@ from search.workspace import Workspace
 
 Status = Literal["FINISHED", "FAILED", "KILLED", "RUNNING"]
 
+ENDED: Mapping[str, Status] = {"complete": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
+"""The status of a trial's run by how the trial has ended."""
+
 STEPS_AT_ONCE = 150
-"""Five metrics for each step, and MLflow takes a thousand at once."""
+"""Six metrics for each step, and MLflow takes a thousand at once."""
 
 PICTURES = 20
 """How many pictures of the growing front a sweep gets at most, and a last one."""
@@ -69,9 +72,9 @@ class Projection:
             self._runs[number] = run.info.run_id
             if run.data.tags.get(PARETO) == "true":
                 self._pareto.add(number)
-            if run.info.status in ("FINISHED", "FAILED"):
-                self._written[number] = run.data.tags.get(child.RESULT, "")
-            if run.info.status == "KILLED":
+            if run.info.status in ENDED.values() and child.RESULT in run.data.tags:
+                self._written[number] = run.data.tags[child.RESULT]
+            elif run.info.status == "KILLED":  # by an interruption: a trial that was stopped has a result
                 self._killed.add(number)
         self._artifacts = {entry.path for entry in client.list_artifacts(parent.info.run_id)}
         self._steps = {m.step for m in client.get_metric_history(parent.info.run_id, "trials_finished")}
@@ -139,7 +142,7 @@ class Projection:
         )
         if result.details:
             self._client.log_text(self._runs[number], result.details, "traceback.txt")
-        self._client.set_terminated(self._runs[number], "FAILED" if trial.state == "failed" else "FINISHED", now)
+        self._client.set_terminated(self._runs[number], ENDED[trial.state], now)
         self._written[number] = said
 
     def _create(self, trial: Trial) -> None:
@@ -190,6 +193,7 @@ class Projection:
                     "front_size": float(len(standing.front.members)),
                     "trials_finished": float(step),
                     "trials_failed": float(standing.failed),
+                    "trials_stopped": float(standing.stopped),
                 }
                 metrics |= {(name, step): value for name, value in values.items()}
                 metrics["hypervolume_by_compute_s", round(moments[step].compute_s)] = standing.hypervolume

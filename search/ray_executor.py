@@ -22,14 +22,21 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 import ray
 import torch
 from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from search import interruption
+from search.climb import Climb
 from search.config import ClusterSection
 from search.errors import SweepError
 from search.ray_watch import RayDied, RayWatch, dead_process
 from search.source import Source
-from search.trial import Evaluate, Result, Trial, run_trial
+from search.trial import Evaluate, Result, Trial
+
+LOG = logging.getLogger(__name__)
+
+RUNG = "rung"
+"""Under this name a worker tells what it has found."""
 
 DIED = (
     "the worker died twice over this trial, most likely killed for want of memory; use a smaller batch, "
@@ -71,7 +78,7 @@ class RayExecutor:
                         continue
                     if not isinstance(error, RuntimeError):  # an out-of-memory kill ends the whole fit
                         raise
-                    logging.getLogger(__name__).warning("Ray Tune stopped (%s); going on", _first_line(error))
+                    LOG.warning("Ray Tune stopped (%s); going on", _first_line(error))
                 for trial in source.out:
                     searcher.settle(trial)
                 if not searcher.given:
@@ -116,7 +123,7 @@ class RayExecutor:
                 "for want of memory: set cluster.max_concurrent_trials so that fewer trials run at once. "
                 "Nothing that was finished is lost: the same command goes on from here"
             )
-        logging.getLogger(__name__).warning("Ray's own process %s died; starting Ray again and going on", died)
+        LOG.warning("Ray's own process %s died; starting Ray again and going on", died)
         self._connect()
 
     def _slots(self) -> int:
@@ -133,7 +140,7 @@ class RayExecutor:
             )
         return min(fit, self._cluster.max_concurrent_trials or fit)
 
-    def _tuner(self, searcher: Searcher, evaluate: Evaluate, results: Path, slots: int) -> tune.Tuner:
+    def _tuner(self, searcher: StudySearcher, evaluate: Evaluate, results: Path, slots: int) -> tune.Tuner:
         shutil.rmtree(self._scratch, ignore_errors=True)
         worker = tune.with_parameters(
             Worker, evaluate=evaluate, results=results, threads=self._cluster.cpus_per_trial, path=[str(Path.cwd())]
@@ -143,6 +150,7 @@ class RayExecutor:
             tune.with_resources(worker, resources),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
+                scheduler=StudyScheduler(searcher),
                 num_samples=-1,
                 max_concurrent_trials=slots,
                 reuse_actors=True,
@@ -161,7 +169,7 @@ class RayExecutor:
 
 
 class Worker(tune.Trainable):  # type: ignore[misc]
-    """One trial per step. Its actor is kept for the next trial, with torch, the data and the task loaded."""
+    """One rung of a trial per step. Its actor is kept for the next trial, with torch, the data and the task loaded."""
 
     def setup(
         self, config: dict[str, Any], *, evaluate: Evaluate, results: Path, threads: int, path: list[str]
@@ -170,17 +178,19 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         sys.path.extend(entry for entry in path if entry not in sys.path)
         torch.set_num_threads(threads)
         self._evaluate, self._results = evaluate, results
+        self.reset_config(config)
 
     def step(self) -> dict[str, Any]:
-        """Run the trial and write its result down before anyone is told."""
-        trial: Trial = self.config["trial"]
-        result = run_trial(trial.number, trial.recipe, self._evaluate)
-        result.write(self._results)
-        return {"number": trial.number, "done": True}
+        """Run the trial up to its next rung; at the top, write its result down before anyone is told."""
+        result = self._climb.step()
+        if self._climb.is_done:
+            result.write(self._results)
+        return {"number": result.number, RUNG: result, "done": self._climb.is_done}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial in the same actor."""
         self.config = new_config
+        self._climb = Climb(new_config["trial"], new_config["ladder"], self._evaluate)
         return True
 
 
@@ -206,7 +216,15 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return None if self._source.blocked else str(Searcher.FINISHED)
         self._by_tune_id[trial_id] = trial
         self.given += 1
-        return {"trial": trial}
+        return {"trial": trial, "ladder": self._source.ladder(trial)}
+
+    def ends(self, trial_id: str, result: Result) -> bool:
+        """Whether a trial ends with what its worker has found below the top; then its result is written down."""
+        trial = self._by_tune_id[trial_id]
+        why = self._source.judge(trial, result)
+        if why:
+            result.stop(why).write(self._results)
+        return bool(why)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A worker has returned, or died."""
@@ -236,6 +254,30 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing to restore."""
+
+
+class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Ray Tune's way to ask whether a trial goes on. Nothing is kept here, either.
+
+    Args:
+        searcher: Knows the trials by Tune's ids.
+    """
+
+    def __init__(self, searcher: StudySearcher) -> None:
+        super().__init__()
+        self._searcher = searcher
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """What becomes of a trial that has reached a rung below the top."""
+        try:
+            ends = self._searcher.ends(trial.trial_id, result[RUNG])
+        except Exception as error:  # in doubt a trial goes on: raised here, it would end the whole sweep
+            LOG.warning("trial %s goes on: cannot tell whether to stop it: %s", result["number"], _first_line(error))
+            ends = False
+        return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> StudyScheduler:
+        return self
 
 
 def _first_line(error: BaseException) -> str:

@@ -73,7 +73,7 @@ def trial_json(trial: Trial, evidence: Evidence | None = None) -> dict[str, Any]
         "digest": trial.recipe.digest,
         "metrics": dict(trial.metrics),
         **({"intervals": dict(trial.result.intervals), "facts": dict(trial.result.facts)} if trial.result else {}),
-        **({"reason": trial.result.reason} if trial.result and trial.result.reason else {}),
+        **({"reason": trial.result.reason or trial.result.stopped} if trial.result and not trial.metrics else {}),
         **(_known(trial, evidence) if evidence else {}),
     }
 

@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 from search.front import pareto_front
 from search.objective import Constraint, Objective
+from search.stopping_structure import violations
 from search.trial import Trial
 from spaces import Axis, Recipe, SearchSpace, Value
 
@@ -112,12 +113,15 @@ class Sampler:
             self._show(trial)
             return
         self._shown += 1
-        if trial.state != "complete":
+        if trial.state == "failed":
             self._study.tell(asked, state=TrialState.FAIL)
-        else:
-            for name, violation in self._violations(trial).items():
-                asked.set_constraint(name, violation)
+            return
+        for name, violation in self._violations(trial).items():
+            asked.set_constraint(name, violation)
+        if trial.state == "complete":
             self._study.tell(asked, self._values(trial))
+        else:
+            self._study.tell(asked, state=TrialState.PRUNED)
 
     def resume(self, trials: Iterable[Trial]) -> None:
         """Take note of many trials at once, finished or not, as when a sweep goes on."""
@@ -146,13 +150,14 @@ class Sampler:
 
     def _show(self, trial: Trial) -> None:
         """Add a finished trial to the study in memory."""
-        if trial.state != "complete":
+        if trial.state == "failed":
             return
         self._shown += 1
         chosen, distributions = chosen_params(self._space, trial.params)
         self._study.add_trial(
             optuna.trial.create_trial(
-                values=self._values(trial),
+                state=TrialState.COMPLETE if trial.state == "complete" else TrialState.PRUNED,
+                values=self._values(trial) if trial.state == "complete" else None,
                 params=chosen,
                 distributions=distributions,
                 constraints=self._violations(trial),
@@ -163,6 +168,9 @@ class Sampler:
         return [trial.metrics[objective.name] for objective in self._objectives]
 
     def _violations(self, trial: Trial) -> dict[str, float]:
+        """By how much each constraint is missed; of a trial that was stopped, those on the structure."""
+        if trial.state == "stopped":
+            return violations(trial, self._constraints)
         return {str(constraint): constraint.violation(trial.metrics) for constraint in self._constraints}
 
     def _random(self) -> dict[str, Value] | None:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
+from pipelines import Task
 from search.costs import Costs
 from search.flight import Flight
 from search.leaves import Leaves
@@ -13,6 +14,7 @@ from search.lookahead import Lookahead
 from search.proposal import BASELINE, Proposal
 from search.spending import Spending
 from search.standing import Standing, ended, standings
+from search.stopping import WHOLE, Stopping
 from search.study import Study
 from search.trial import Result, Trial
 from spaces import Recipe
@@ -39,6 +41,12 @@ class Source(Protocol):
 
     def next(self) -> Trial | None:
         """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
+
+    def ladder(self, trial: Trial) -> tuple[float, ...]:
+        """The shares of its trainings after which `trial` is measured, growing; the last is 1."""
+
+    def judge(self, trial: Trial, result: Result) -> str:
+        """Take what a worker has found at a rung below the top: why `trial` ends there, empty if it goes on."""
 
     def finish(self, result: Result) -> None:
         """Take a result from a worker."""
@@ -74,11 +82,15 @@ class TrialSource:
         study: Where trials come from and results go.
         observers: Told of everything.
         flight: What recipes share. Without it trials come in the order in which the sampler suggests them.
+        task: The person's task, if trials are of one.
     """
 
-    def __init__(self, study: Study, observers: Sequence[Observer] = (), flight: Flight | None = None) -> None:
+    def __init__(
+        self, study: Study, observers: Sequence[Observer] = (), flight: Flight | None = None, task: Task | None = None
+    ) -> None:
         self._spending = Spending(study.config, study.trials)
         self._study, self._observers = study, (self._spending, *observers)
+        self._stopping = Stopping(study.config, task)
         self._waiting = deque(trial for trial in study.trials if trial.state == "running")
         self._out: dict[int, Trial] = {}
         self._attempts: dict[int, int] = {}
@@ -141,6 +153,19 @@ class TrialSource:
         self._flight.costs.learn(trial)
         if self._leaves:
             self._leaves.learn(trial, gain)
+
+    def ladder(self, trial: Trial) -> tuple[float, ...]:
+        """The shares of its trainings after which `trial` is measured, growing; the last is 1."""
+        if not self._flight.trains(trial.recipe):
+            return (WHOLE,)
+        return self._stopping.ladder(trial, self._study.standing.front)
+
+    def judge(self, trial: Trial, result: Result) -> str:
+        """Take what a worker has found at a rung below the top: why `trial` ends there, empty if it goes on."""
+        if result.reason:  # what an unfinished network cannot do, a finished one may
+            return ""
+        reached = self._study.reach(trial.number, result.rung())
+        return self._stopping.judge(reached, self._study.trials, self._study.standing.front)
 
     def finish(self, result: Result) -> None:
         """Take a result from a worker."""

@@ -21,6 +21,7 @@ class Standing:
         running: Trials given out and not finished.
         complete: Trials that were measured.
         failed: Trials that failed.
+        stopped: Trials that were stopped early.
     """
 
     front: ParetoFront
@@ -29,11 +30,12 @@ class Standing:
     running: int
     complete: int
     failed: int
+    stopped: int = 0
 
     @property
     def finished(self) -> int:
         """Trials that have ended, one way or the other."""
-        return self.complete + self.failed
+        return self.complete + self.failed + self.stopped
 
     @classmethod
     def of(cls, trials: Iterable[Trial], config: SweepConfig) -> Standing:
@@ -49,6 +51,7 @@ class Standing:
             states.count("running"),
             states.count("complete"),
             states.count("failed"),
+            states.count("stopped"),
         )
 
     def with_started(self) -> Standing:
@@ -59,11 +62,13 @@ class Standing:
         """The standing after the running `trial` has ended; costs time in proportion to the front only."""
         if trial.state == "failed":
             return replace(self, running=self.running - 1, failed=self.failed + 1)
+        if trial.state == "stopped":
+            return replace(self, running=self.running - 1, stopped=self.stopped + 1)
         front = pareto_front([*self.front.members, trial], config.objectives, config.constraints)
         baseline = trial if trial.number == 0 else self.baseline
         changed = front.members != self.front.members or baseline is not self.baseline
         hypervolume = front.hypervolume(baseline) if changed else self.hypervolume
-        return Standing(front, baseline, hypervolume, self.running - 1, self.complete + 1, self.failed)
+        return Standing(front, baseline, hypervolume, self.running - 1, self.complete + 1, self.failed, self.stopped)
 
 
 def ended(trials: Iterable[Trial]) -> list[Trial]:
@@ -89,6 +94,7 @@ def progress_text(standing: Standing, planned: int | None, budget: str = "") -> 
     """
     parts = [f"{standing.finished}{f' of {planned}' if planned else ''} trials finished"]
     parts += [budget] if budget else []
+    parts += [f"{standing.stopped} stopped early"] if standing.stopped else []
     parts += [f"{standing.failed} failed"] if standing.failed else []
     parts += [f"{standing.running} running"] if standing.running else []
     return " · ".join([*parts, f"hypervolume {standing.hypervolume:.4f}"])

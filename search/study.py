@@ -13,13 +13,16 @@ from optuna.trial import FrozenTrial, TrialState
 from pipelines import STEPS
 from search.config import SweepConfig
 from search.proposal import BASELINE, Proposal
+from search.rung import Rung
 from search.sampler import Sampler, chosen_params
 from search.standing import Standing
+from search.stopping_structure import violations
 from search.trial import Result, Trial
 from search.workspace import SweepFolder
 from spaces import Recipe
 
-RECIPE, PARAMS, RESULT, PROPOSED, STUDY_ID = "recipe", "params", "result", "proposed", "paredown.study"
+RECIPE, PARAMS, PROPOSED, RUNGS, RESULT = "recipe", "params", "proposed", "rungs", "result"
+STUDY_ID = "paredown.study"
 
 
 class Study:
@@ -96,28 +99,47 @@ class Study:
         self.standing = self.standing.with_started()
         return trial
 
+    def reach(self, number: int, rung: Rung) -> Trial:
+        """Record what a running trial has reached on its way.
+
+        Raises:
+            ValueError: the trial is not running.
+        """
+        trial = self._running(number).reach(rung)
+        handle = optuna.Trial(self._study, self._storage_ids[number])
+        handle.set_user_attr(RUNGS, [each.to_json() for each in trial.rungs])
+        self._trials[number] = trial
+        return trial
+
     def tell(self, result: Result) -> Trial:
         """Record how a running trial ended, and remove what its worker wrote down.
 
         Raises:
             ValueError: the trial is not running.
         """
-        trial = self._trials[result.number]
-        if trial.state != "running":
-            raise ValueError(f"trial {trial.number} is {trial.state} already")
-        trial = trial.finish(result)
+        trial = self._running(result.number).finish(result)
         handle = optuna.Trial(self._study, self._storage_ids[trial.number])
         handle.set_user_attr(RESULT, result.to_json())
         if trial.state == "complete":
             for constraint in self.config.constraints:
                 handle.set_constraint(str(constraint), constraint.violation(trial.metrics))
             self._study.tell(handle, [trial.metrics[objective.name] for objective in self.config.objectives])
+        elif trial.state == "stopped":
+            for name, violation in violations(trial, self.config.constraints).items():
+                handle.set_constraint(name, violation)
+            self._study.tell(handle, state=TrialState.PRUNED)
         else:
             self._study.tell(handle, state=TrialState.FAIL)
         (self._folder.results / f"{trial.number}.json").unlink(missing_ok=True)
         self._trials[trial.number] = trial
         self._sampler.learn(trial)
         self.standing = self.standing.with_finished(trial, self.config)
+        return trial
+
+    def _running(self, number: int) -> Trial:
+        trial = self._trials[number]
+        if trial.state != "running":
+            raise ValueError(f"trial {number} is {trial.state} already")
         return trial
 
 
@@ -187,4 +209,7 @@ def _trial(frozen: FrozenTrial) -> Trial:
     started = frozen.datetime_start.timestamp() if frozen.datetime_start else 0.0
     # Studies of before there were leaves do not say who proposed.
     proposed = frozen.user_attrs.get(PROPOSED, "sampler" if frozen.number else "baseline")
-    return Trial(frozen.number, recipe, frozen.user_attrs[PARAMS], recipe.label(STEPS), started, result, proposed)
+    rungs = tuple(Rung.from_json(rung) for rung in frozen.user_attrs.get(RUNGS, ()))
+    return Trial(
+        frozen.number, recipe, frozen.user_attrs[PARAMS], recipe.label(STEPS), started, result, proposed, rungs
+    )

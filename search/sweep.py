@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pipelines import Evaluator
+from pipelines import Evaluator, Task
 from search.config import SweepConfig, load_config
 from search.costs import Costs
 from search.executor import Executor
@@ -56,7 +56,7 @@ def run_sweep(
             Tracker(config, workspace, study.id, study.trials, study.standing) as tracker,
             Upkeep(config, workspace, study.standing) as upkeep,
         ):
-            source = TrialSource(study, [tracker, upkeep, *observers(study)], _flight(evaluate))
+            source = TrialSource(study, [tracker, upkeep, *observers(study)], *_known(evaluate))
             runner = executor or RayExecutor(config.cluster, folder.ray)
             if not source.exhausted:
                 runner.run(source, evaluate, folder.results)
@@ -64,11 +64,11 @@ def run_sweep(
         return Sweep(config, tuple(study.trials), study.standing, tracker.problem)
 
 
-def _flight(evaluate: Evaluate) -> Flight | None:
-    """What recipes share, if `evaluate` is the pipeline: nothing is known of what another function does."""
+def _known(evaluate: Evaluate) -> tuple[Flight | None, Task | None]:
+    """What recipes share, and their task, if `evaluate` is the pipeline: what another function does is not known."""
     if not isinstance(evaluate, Evaluator):
-        return None
-    return Flight(evaluate.chain, evaluate.store.has, Costs())
+        return None, None
+    return Flight(evaluate.chain, evaluate.store.has, Costs()), evaluate.task
 
 
 def _remember(config: SweepConfig, folder: SweepFolder) -> None:

@@ -43,7 +43,8 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
         advice = "run the same command again to bring it so"
         console.print(f"MLflow is not up to date ({sweep.tracking_problem}); {advice}", markup=False, soft_wrap=True)
     if not sweep.standing.complete:
-        raise SweepError(f"all {sweep.standing.failed} trials failed:\n{_reasons(sweep)}")
+        stopped = f" ({sweep.standing.stopped} were stopped early)" if sweep.standing.stopped else ""
+        raise SweepError(f"all {sweep.standing.failed} trials failed{stopped}:\n{_reasons(sweep)}")
     evidence = settle(sweep, Workspace.default(), console)
     if as_json:
         print_json(front_json(config, sweep.standing, evidence))
@@ -51,6 +52,8 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
     out().print(front_table(sweep.standing, config.objectives, evidence))
     if ended := _ended_early(sweep):
         console.print(ended, markup=False, soft_wrap=True)
+    if sweep.standing.stopped:
+        console.print(f"{sweep.standing.stopped} trials were stopped early; see why: paredown status {config.sweep}")
     if sweep.standing.failed:
         console.print(f"{sweep.standing.failed} trials failed; see: paredown status {config.sweep}")
     out().print(

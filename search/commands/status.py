@@ -32,6 +32,7 @@ def status(name: str | None, as_json: bool) -> None:
         "state",
         "done",
         "budget",
+        "stopped",
         "failed",
         "running",
         "front",
@@ -48,6 +49,7 @@ def status(name: str | None, as_json: bool) -> None:
             row["state"],
             f"{row['complete']}/{row['trials']}" if row["trials"] else str(row["complete"]),
             row["budget"]["progress"] if row["budget"] else "-",
+            str(row["stopped"]),
             str(row["failed"]),
             str(row["running"]),
             str(row["front"]),
@@ -62,12 +64,15 @@ def status(name: str | None, as_json: bool) -> None:
     for row in facts:
         for failure in row["failures"]:
             console.print(f"trial {failure['trial']} ({failure['label']}) failed: {failure['reason']}", markup=False)
+        for stop in row["stops"]:
+            console.print(f"trial {stop['trial']} ({stop['label']}) was stopped: {stop['reason']}", markup=False)
 
 
 def _facts(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
     standing, total, running = sweep.standing, sweep.config.search.trials, folder.is_running()
     spending = _spending(sweep, folder if running else None)
-    stages = [stage for trial in sweep.trials if trial.result for stage in trial.result.stages]
+    results = [trial.result for trial in sweep.trials if trial.result]
+    stages = [stage for result in results for stage in (*result.climbed, *result.stages)]
     enough = spending.is_used_up or (total is not None and standing.finished >= total)
     done = "done" if enough else "stopped (run it again to go on)"
     return {
@@ -76,6 +81,7 @@ def _facts(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
         "trials": total,
         "budget": _budget(sweep, spending),
         "complete": standing.complete,
+        "stopped": standing.stopped,
         "failed": standing.failed,
         # Trials that a killed driver left behind are not running, whatever the study says.
         "running": standing.running if running else 0,
@@ -92,6 +98,11 @@ def _facts(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
             {"trial": trial.number, "label": trial.label, "reason": trial.result.reason}
             for trial in sweep.trials
             if trial.result and trial.result.reason
+        ],
+        "stops": [
+            {"trial": trial.number, "label": trial.label, "reason": trial.result.stopped}
+            for trial in sweep.trials
+            if trial.result and trial.result.stopped
         ],
     }
 

@@ -87,3 +87,11 @@ def test_a_chain_is_computed_once_and_one_that_cannot_be_blocks_nothing(make_tri
     flight.depart(trial)
     assert flight.free(trial.recipe)
     assert len(asked) == 1
+
+
+def test_a_trial_whose_networks_are_there_trains_nothing(flight, stored, make_trial) -> None:
+    recipe = make_trial(1, recipe=QUANTIZED).recipe
+    assert flight.trains(recipe)
+    stored |= {link.key for link in chain(recipe) if link.name in ("teacher", "prune")}
+    assert not flight.trains(recipe)
+    assert Flight(lambda recipe: (), lambda key: True, Costs()).trains(recipe)  # nobody knows

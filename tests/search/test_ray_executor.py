@@ -344,3 +344,72 @@ def test_ray_asks_again_for_a_trial_that_had_to_wait(make_config, folder, tmp_pa
     RayExecutor(ClusterSection(max_concurrent_trials=2), folder.ray).run(source, slow, folder.results)
     assert [(trial.state, trial.result.reason) for trial in study.trials] == [("complete", "")] * 3
     assert len(list(tmp_path.glob("built-*"))) == 1
+
+
+def test_a_bound_on_the_size_stops_trials_before_they_are_trained(sweeps) -> None:
+    """The teacher has 300 kB; in floating point a student and a pruned teacher have 77, and all others less than 30."""
+    config = sweeps.write(constraints={"size_mb": "<= 0.05"}, search={**TINY["search"], "trials": 8})
+    code, _, err = sweeps("run", config)
+    assert code == 0, err
+    trials = sweeps.trials()
+    stopped = [trial for trial in trials if trial.state == "stopped"]
+    assert stopped
+    assert {trial.state for trial in trials} == {"complete", "stopped"}
+    for trial in trials:
+        if trial in stopped:
+            assert [step.name for step in trial.recipe.steps] in (["distil"], ["prune"])
+            assert "before its training it breaks size_mb <= 0.05: size_mb is 0.077" in trial.result.stopped
+        elif trial.rungs:
+            assert trial.metrics["size_mb"] <= 0.05
+            assert trial.metrics["size_mb"] == pytest.approx(trial.rungs[0].metrics["size_mb"], rel=0.02)
+    assert f"{len(stopped)} trials were stopped early" in err
+    (parent,), children = sweeps.runs()
+    assert parent.info.status == "FINISHED"
+    killed = {int(run.data.tags[NUMBER]) for run in children if run.info.status == "KILLED"}
+    assert killed == {trial.number for trial in stopped}
+    assert len(children) == 8
+
+
+def test_warm_workers_are_kept_when_trials_are_stopped(make_config, folder) -> None:
+    """Trials stop on the way; once the driver cannot tell; the sweep goes on with the workers that it has."""
+
+    def evaluate(recipe, share=1.0):
+        import os
+
+        from pipelines import Outcome, StageRun
+        from pipelines.meters import Measurement
+
+        accuracy = int(recipe.digest[:6], 16) / 16**6
+        name = f"process {os.getpid()}"
+        stages = (StageRun(name, f"{recipe.digest}@{share}", 1.0, False),)
+        return Outcome(Measurement({"accuracy": accuracy, "latency_ms": 1.0, "size_mb": 1.0}), stages, "k")
+
+    config = make_config(
+        search={"trials": 20, "stopping": "halving"},
+        space={"pruning": {"method": "channel"}},
+        cluster={"max_concurrent_trials": 1},
+    )
+    study = Study(config, folder)
+    source = TrialSource(study)
+    judge, calls = source.judge, []
+
+    def unsure(trial, result):
+        calls.append(trial.number)
+        if len(calls) == 3:
+            raise OSError("no space left on device")
+        return judge(trial, result)
+
+    source.judge = unsure
+    RayExecutor(config.cluster, folder.ray).run(source, evaluate, folder.results)
+    assert source.exhausted
+    states = Counter(trial.state for trial in study.trials)
+    assert set(states) == {"complete", "stopped"}
+    assert states["stopped"] >= 8
+    for trial in study.trials:
+        assert calls.count(trial.number) == {0: 0}.get(trial.number, 1 if trial.result.share == 1 / 9 else 2)
+        assert len(trial.result.computed) == (
+            1 if trial.number == 0 else {1 / 9: 1, 1 / 3: 2, 1.0: 3}[trial.result.share]
+        )
+    workers = {stage.name for trial in study.trials for stage in trial.result.computed}
+    assert len(workers) == 1
+    assert list(folder.results.iterdir()) == []

@@ -1,6 +1,7 @@
 import pytest
 
 from pipelines import STEPS
+from search.rung import Rung
 from search.sampler import SAMPLERS, Sampler
 from search.trial import Result, Trial
 from spaces import Interval, Options, Parameter, Recipe, Rule, SearchSpace, StepSpec, When
@@ -148,3 +149,37 @@ def test_a_space_of_which_most_is_ruled_out_is_used_up_exactly(name, config) -> 
 def test_the_order_is_suggested_where_it_matters(name, config) -> None:
     sampler = Sampler(name, ruled_space(), config.objectives, (), seed=0)
     assert {sampler.suggest()["order"] for _ in range(30)} == {"one-two", "two-one"}
+
+
+def test_stopped_trials_are_learned_as_infeasible_or_as_not_worth_it_and_never_as_complete(
+    name, make_config, analytic
+) -> None:
+    config = make_config(constraints={"accuracy": ">= 0.9", "size_mb": "<= 1"})
+
+    def make() -> Sampler:
+        return Sampler(name, config.space, config.objectives, config.constraints, 0)
+
+    sampler, trials = make(), []
+    for number in range(1, 31):
+        params = sampler.suggest()
+        recipe = config.space.recipe(params)
+        metrics = analytic(recipe).measurement.metrics
+        trial = Trial(number, recipe, params, recipe.label(STEPS), 0.0)
+        if number % 3:  # stopped: the larger half by the bound, the others by halving
+            trial = trial.reach(Rung(0.0, metrics)).finish(Result(number, 0.0, 1.0, stopped="why"))
+        else:
+            trial = trial.finish(Result(number, 0.0, 1.0, metrics))
+        sampler.learn(trial)
+        trials.append(trial)
+    resumed = make()
+    resumed.resume(trials)
+    stopped = [trial for trial in trials if trial.state == "stopped"]
+    misses = sorted(trial.rungs[0].metrics["size_mb"] - 1 for trial in stopped)
+    assert misses[0] <= 0 < misses[-1]
+    for shown in (sampler._study.trials, resumed._study.trials):
+        pruned = [trial for trial in shown if trial.state.name == "PRUNED"]
+        assert sorted(trial.constraints["size_mb <= 1"] for trial in pruned) == pytest.approx(misses)
+        assert all(trial.values is None and "accuracy >= 0.9" not in trial.constraints for trial in pruned)
+        assert sum(trial.state.name == "COMPLETE" for trial in shown) == 10
+    assert sampler.suggest()
+    assert resumed.suggest()
