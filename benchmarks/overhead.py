@@ -159,7 +159,8 @@ def measure_paredown(trials: Sequence[int], folder: Path) -> list[dict[str, floa
 
     (number,) = trials
     clock, ask, tell = Clock(), Timer(), Timer()
-    Study.ask, Study.tell = ask.around(Study.ask), tell.around(Study.tell)  # type: ignore[method-assign]
+    Study.suggest, Study.begin = ask.around(Study.suggest), ask.around(Study.begin)  # type: ignore[method-assign]
+    Study.tell = tell.around(Study.tell)  # type: ignore[method-assign]
     begin = time.perf_counter()
     sweep = run_sweep(config(number), Workspace(folder / "home"), evaluate=evaluate, observers=lambda study: [clock])
     end, cpu = time.perf_counter(), time.process_time()

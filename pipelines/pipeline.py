@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +160,12 @@ def _stages(recipe: Recipe) -> Iterator[Work]:
     yield Export(), {}
     yield from ((stage, params) for stage, params in work if stage.form == "file")
     yield Pack(), {}
+
+
+@cache
+def version(library: str) -> str:
+    """The version that is installed; looking it up takes longer than all else in a key."""
+    return metadata.version(library)
 
 
 def seed_everything(key: str) -> None:

@@ -51,6 +51,10 @@ class Store:
         manifest = _read(self._folder(key))
         return self._folder(key) if manifest is not None else None
 
+    def has(self, key: str) -> bool:
+        """Whether there is an entry `key`; its files are not verified, so that this is quick."""
+        return (self._folder(key) / MANIFEST).exists()
+
     def compute(self, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Entry:
         """The entry `key`, made by ``make(empty_folder)`` unless it is there.
 

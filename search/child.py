@@ -62,7 +62,11 @@ def tags(trial: Trial) -> dict[str, str]:
 
 def first_tags(trial: Trial) -> dict[str, str]:
     """What is known of a trial before it runs."""
-    recipe = {"recipe.digest": trial.recipe.digest, "recipe": json.dumps(trial.recipe.to_list())}
+    recipe = {
+        "recipe.digest": trial.recipe.digest,
+        "recipe": json.dumps(trial.recipe.to_list()),
+        "proposed_by": trial.proposed,
+    }
     return recipe | standing_tags(trial.number, False)
 
 

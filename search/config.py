@@ -38,12 +38,18 @@ class SearchSection(Section):
         trials: How many recipes are tried in all, the uncompressed teacher included.
         seed: Of the sampler and of every training.
         remeasure: Whether the front is measured again when the search has ended; see `search.remeasurement`.
+        lookahead: Out of how many suggestions the next trial is chosen, see `search.lookahead`: 1 takes them in order.
+            When absent, out of four for each trial that runs at once.
+        leaves: Whether cheap continuations of what was computed are tried beside what the sampler suggests; see
+            `search.leaves`.
     """
 
     sampler: Literal["tpe", "nsga2", "random"] = "tpe"
     trials: Annotated[int, Field(ge=1)] = 40
     seed: Annotated[int, Field(ge=0)] = 0
     remeasure: bool = True
+    lookahead: Annotated[int, Field(ge=1)] | None = None
+    leaves: bool = True
 
 
 class ClusterSection(Section):

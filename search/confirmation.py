@@ -145,6 +145,11 @@ class RepeatSource:
         return tuple(self._out.values())
 
     @property
+    def blocked(self) -> bool:
+        """See `Source.blocked`: the same recipe with several seeds shares nothing that would have to be awaited."""
+        return False
+
+    @property
     def exhausted(self) -> bool:
         """See `Source.exhausted`."""
         return not self._out and not self._waiting

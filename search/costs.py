@@ -20,6 +20,7 @@ class Costs:
 
     def __init__(self, trials: Iterable[Trial] = ()) -> None:
         self._seconds: dict[str, list[float]] = {}
+        self._known: dict[str, float] | None = None
         for trial in trials:
             self.learn(trial)
 
@@ -36,7 +37,14 @@ class Costs:
     def add(self, name: str, seconds: float) -> None:
         """Take note of one more stage that was computed."""
         self._seconds.setdefault(name, []).append(seconds)
+        self._known = None
+
+    def known(self) -> dict[str, float]:
+        """What everything takes that was ever done, in the median."""
+        if self._known is None:
+            self._known = {name: median(seconds) for name, seconds in self._seconds.items()}
+        return self._known
 
     def seconds(self, name: str) -> float | None:
         """What `name` takes, in the median; None if it was never done."""
-        return median(known) if (known := self._seconds.get(name)) else None
+        return self.known().get(name)

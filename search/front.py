@@ -46,12 +46,23 @@ class ParetoFront:
 
     def dominated_share(self, scale: Mapping[str, float]) -> float:
         """The hypervolume when each objective is divided by its value in `scale` instead of by the baseline's."""
-        if not self.members:
-            return 0.0
-        divisor = np.array([scale[o.name] or 1.0 for o in self.objectives])
-        reference = np.array([REFERENCE_MARGIN if o.direction == "minimize" else 0.0 for o in self.objectives])
-        volume = moocore.hypervolume(losses(self.members, self.objectives) / divisor, ref=reference)
-        return float(volume) / REFERENCE_MARGIN ** sum(o.direction == "minimize" for o in self.objectives)
+        return dominated_share(losses(self.members, self.objectives), self.objectives, scale)
+
+
+def dominated_share(points: np.ndarray, objectives: Sequence[Objective], scale: Mapping[str, float]) -> float:
+    """The hypervolume of `ParetoFront.hypervolume` for any points.
+
+    Args:
+        points: Less is better, shape (points, objectives); see `losses`.
+        objectives: What is optimised.
+        scale: By which each objective is divided.
+    """
+    if not len(points):
+        return 0.0
+    divisor = np.array([scale[o.name] or 1.0 for o in objectives])
+    reference = np.array([REFERENCE_MARGIN if o.direction == "minimize" else 0.0 for o in objectives])
+    volume = moocore.hypervolume(points / divisor, ref=reference)
+    return float(volume) / REFERENCE_MARGIN ** sum(o.direction == "minimize" for o in objectives)
 
 
 def pareto_front(

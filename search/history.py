@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from search.config import SweepConfig
-from search.standing import Standing, standings
+from search.standing import Standing, ended, standings
 from search.trial import Trial
 
 
@@ -32,11 +32,11 @@ class History:
     """
 
     def __init__(self, trials: Iterable[Trial], config: SweepConfig) -> None:
-        ended = sorted((t for t in trials if t.result), key=lambda t: t.result.finished)  # type: ignore[union-attr]
+        trials = list(trials)
         self.moments: dict[int, Moment] = {}
         self._counted: set[int] = set()
         self._compute_s = 0.0
-        for trial, standing in zip(ended, standings(ended, config), strict=True):
+        for trial, standing in zip(ended(trials), standings(trials, config), strict=True):
             self.add(trial, standing)
 
     def add(self, trial: Trial, standing: Standing) -> None:

@@ -172,8 +172,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """The next trial as a Tune configuration, or that there is none."""
         interruption.check()
         trial = self._source.next()
-        if trial is None:
-            return str(Searcher.FINISHED)
+        if trial is None:  # with None, Ray Tune asks again about ten times a second as long as trials run
+            return None if self._source.blocked else str(Searcher.FINISHED)
         self._by_tune_id[trial_id] = trial
         self.given += 1
         return {"trial": trial}

@@ -19,13 +19,14 @@ from search.trial import Trial
 
 
 def table(trials: Iterable[Trial]) -> pd.DataFrame:
-    """One row per trial: number, label, digest, every parameter that was chosen, every metric with its interval's ends.
+    """One row per trial: who it is and who proposed it, every parameter that was chosen, every metric.
 
-    The ends stand in columns of their own, such as ``latency_ms.low`` and ``latency_ms.high``, after all metrics.
+    The ends of intervals stand in columns of their own, such as ``latency_ms.low`` and ``latency_ms.high``, after all
+    metrics.
     """
     trials = list(trials)
     parts = (
-        [{"trial": t.number, "label": t.label, "recipe": t.recipe.digest} for t in trials],
+        [{"trial": t.number, "label": t.label, "recipe": t.recipe.digest, "proposed_by": t.proposed} for t in trials],
         [{f"{step.name}.{key}": value for step in t.recipe.steps for key, value in step.items} for t in trials],
         [dict(t.metrics) for t in trials],
         [_ends(t) for t in trials],

@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from search.front import pareto_front
 from search.objective import Constraint, Objective
 from search.trial import Trial
-from spaces import Axis, SearchSpace, Value
+from spaces import Axis, Recipe, SearchSpace, Value
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -94,6 +94,14 @@ class Sampler:
         if unseen is not None:
             self._tried.add(self._space.recipe(unseen).digest)
         return unseen
+
+    def tried(self, recipe: Recipe) -> bool:
+        """Whether `recipe` was suggested, or counts as tried."""
+        return recipe.digest in self._tried
+
+    def count(self, recipe: Recipe) -> None:
+        """Take `recipe` for tried, whoever proposed it: it is not suggested any more."""
+        self._tried.add(recipe.digest)
 
     def learn(self, trial: Trial) -> None:
         """Take note of how a trial ended."""

@@ -6,12 +6,20 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from search.standing import Standing
+from search.costs import Costs
+from search.flight import Flight
+from search.leaves import Leaves
+from search.lookahead import Lookahead
+from search.proposal import BASELINE, Proposal
+from search.standing import Standing, ended, standings
 from search.study import Study
 from search.trial import Result, Trial
 
 MAX_ATTEMPTS = 2
 """How often a trial is started when its worker dies under it."""
+
+AHEAD = 4
+"""Out of how many suggestions the next trial is chosen for each trial that runs at once, if the sweep does not say."""
 
 
 class Observer(Protocol):
@@ -28,7 +36,7 @@ class Source(Protocol):
     """What an executor takes trials from and gives results to."""
 
     def next(self) -> Trial | None:
-        """The next trial to run, or None if there is none to give out."""
+        """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
 
     def finish(self, result: Result) -> None:
         """Take a result from a worker."""
@@ -41,6 +49,10 @@ class Source(Protocol):
         """The trials that were given out and have not come back."""
 
     @property
+    def blocked(self) -> bool:
+        """Whether the last `next` gave nothing because all that is left needs what trials that are out will compute."""
+
+    @property
     def exhausted(self) -> bool:
         """Whether everything that was asked for has finished, or nothing is left to try."""
 
@@ -48,38 +60,82 @@ class Source(Protocol):
 class TrialSource:
     """Gives out trials until as many have finished as were asked for.
 
-    Trials that an earlier driver left unfinished come first, with the parameters that they had.
+    Trials that an earlier driver left unfinished come first, with the parameters that they had. Then come leaves
+    (`search.leaves`) as far as they promise more than the sampler, and what the sampler suggests, in the order of
+    `search.lookahead`. Whoever proposed it, no trial is given out that needs a missing stage which a trial that is out
+    will compute (`search.flight`).
 
     Args:
         study: Where trials come from and results go.
         observers: Told of everything.
+        flight: What recipes share. Without it trials come in the order in which the sampler suggests them.
     """
 
-    def __init__(self, study: Study, observers: Sequence[Observer] = ()) -> None:
+    def __init__(self, study: Study, observers: Sequence[Observer] = (), flight: Flight | None = None) -> None:
         self._study, self._observers = study, observers
         self._waiting = deque(trial for trial in study.trials if trial.state == "running")
         self._out: dict[int, Trial] = {}
         self._attempts: dict[int, int] = {}
+        self._slots = 1
+        self.blocked = False
+        search = study.config.search
+        self._length = search.lookahead if flight else 1
+        self._flight = flight or Flight(lambda recipe: (), lambda key: True, Costs())
+        self._suggested = Lookahead(study.suggest, self._flight)
+        self._leaves = Leaves(study.config, self._flight, study.tried) if flight and search.leaves else None
+        if flight:
+            self._recall()
 
     def next(self) -> Trial | None:
-        """The next trial to run, or None if there is none to give out."""
-        if self._waiting:
-            trial = self._waiting.popleft()
+        """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
+        trial = next((trial for trial in self._waiting if self._flight.free(trial.recipe)), None)
+        if trial:
+            self._waiting.remove(trial)
         else:
-            asked = self._study.ask() if len(self._study.trials) < self._study.config.search.trials else None
-            if asked is None:
+            left = self._study.config.search.trials - len(self._study.trials)
+            proposal = self._propose() if left > 0 else None
+            self.blocked = proposal is None and bool(self._waiting or (left > 0 and len(self._suggested)))
+            if proposal is None:
                 return None
-            trial = asked
+            trial = self._study.begin(proposal)
+            if self._leaves:
+                self._leaves.begun(proposal.by)
         self._out[trial.number] = trial
+        self._slots = max(self._slots, len(self._out))
+        self._flight.depart(trial)
         self._attempts[trial.number] = self._attempts.get(trial.number, 0) + 1
         for observer in self._observers:
             observer.started(trial, self._study.standing)
         return trial
 
+    def _propose(self) -> Proposal | None:
+        """What to begin next; None if all is blocked or the space is used up."""
+        if not self._study.trials:
+            return BASELINE
+        leaf = self._leaves.propose(self._study.standing) if self._leaves else None
+        proposal = leaf or self._suggested.take(self._length or AHEAD * self._slots)
+        if proposal is None and self._leaves:
+            return self._leaves.propose(self._study.standing, idle=True)
+        return proposal
+
+    def _recall(self) -> None:
+        """Learn from the trials that ended under earlier drivers."""
+        before, trials = 0.0, self._study.trials
+        for trial, standing in zip(ended(trials), standings(trials, self._study.config), strict=True):
+            self._learn(trial, standing.hypervolume - before)
+            before = standing.hypervolume
+
+    def _learn(self, trial: Trial, gain: float) -> None:
+        self._flight.costs.learn(trial)
+        if self._leaves:
+            self._leaves.learn(trial, gain)
+
     def finish(self, result: Result) -> None:
         """Take a result from a worker."""
-        del self._out[result.number]
+        self._flight.land(self._out.pop(result.number))
+        before = self._study.standing.hypervolume
         trial = self._study.tell(result)
+        self._learn(trial, self._study.standing.hypervolume - before)
         for observer in self._observers:
             observer.finished(trial, self._study.standing)
 
@@ -87,6 +143,7 @@ class TrialSource:
         """A worker died over `trial`: it will be given out once more, then it has failed with `reason`."""
         if self._attempts[trial.number] < MAX_ATTEMPTS:
             del self._out[trial.number]
+            self._flight.land(trial)
             self._waiting.append(trial)
         else:
             self.finish(Result(trial.number, trial.started, now, reason=reason))

@@ -66,11 +66,15 @@ class Standing:
         return Standing(front, baseline, hypervolume, self.running - 1, self.complete + 1, self.failed)
 
 
+def ended(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials that have ended, in the order in which they did."""
+    return sorted((trial for trial in trials if trial.result), key=lambda trial: trial.result.finished)  # type: ignore[union-attr]
+
+
 def standings(trials: Iterable[Trial], config: SweepConfig) -> Iterator[Standing]:
     """The standing after each finished trial, in the order in which they ended."""
-    ended = sorted((trial for trial in trials if trial.result), key=lambda trial: trial.result.finished)  # type: ignore[union-attr]
     standing = Standing.of((), config)
-    for trial in ended:
+    for trial in ended(trials):
         standing = standing.with_started().with_finished(trial, config)
         yield standing
 

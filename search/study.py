@@ -12,13 +12,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pipelines import STEPS
 from search.config import SweepConfig
+from search.proposal import BASELINE, Proposal
 from search.sampler import Sampler, chosen_params
 from search.standing import Standing
 from search.trial import Result, Trial
 from search.workspace import SweepFolder
-from spaces import Recipe, Value
+from spaces import Recipe
 
-RECIPE, PARAMS, RESULT, STUDY_ID = "recipe", "params", "result", "paredown.study"
+RECIPE, PARAMS, RESULT, PROPOSED, STUDY_ID = "recipe", "params", "result", "proposed", "paredown.study"
 
 
 class Study:
@@ -60,21 +61,32 @@ class Study:
 
     def ask(self) -> Trial | None:
         """A new trial: the uncompressed teacher first, then what the sampler suggests; None if nothing is left."""
-        params: dict[str, Value] | None
-        if not self._trials:
-            params, recipe = {}, Recipe()
-        else:
-            params = self._sampler.suggest()
-            if params is None:
-                return None
-            recipe = self.config.space.recipe(params)
-        chosen, distributions = chosen_params(self.config.space, params)
+        proposal = self.suggest() if self._trials else BASELINE
+        return self.begin(proposal) if proposal else None
+
+    def suggest(self) -> Proposal | None:
+        """What the sampler would try next; None if nothing is left. It counts as tried, and is recorded nowhere."""
+        params = self._sampler.suggest()
+        return None if params is None else Proposal(self.config.space.recipe(params), params, "sampler")
+
+    def tried(self, recipe: Recipe) -> bool:
+        """Whether `recipe` was suggested or begun already."""
+        return self._sampler.tried(recipe)
+
+    def begin(self, proposal: Proposal) -> Trial:
+        """Make a trial of `proposal`: from now on it is on record."""
+        self._sampler.count(proposal.recipe)
+        chosen, distributions = chosen_params(self.config.space, proposal.params)
         self._study.add_trial(
             optuna.trial.create_trial(
                 state=TrialState.RUNNING,
                 params=chosen,
                 distributions=distributions,
-                user_attrs={RECIPE: recipe.to_list(), PARAMS: params},
+                user_attrs={
+                    RECIPE: proposal.recipe.to_list(),
+                    PARAMS: dict(proposal.params),
+                    PROPOSED: proposal.by,
+                },
             )
         )
         frozen = self._study.get_trials(deepcopy=False)[-1]
@@ -173,4 +185,6 @@ def _trial(frozen: FrozenTrial) -> Trial:
     # A result whose trial is still running was being told when the driver was killed: its file is still there.
     result = Result.from_json(frozen.user_attrs[RESULT]) if frozen.state.is_finished() else None
     started = frozen.datetime_start.timestamp() if frozen.datetime_start else 0.0
-    return Trial(frozen.number, recipe, frozen.user_attrs[PARAMS], recipe.label(STEPS), started, result)
+    # Studies of before there were leaves do not say who proposed.
+    proposed = frozen.user_attrs.get(PROPOSED, "sampler" if frozen.number else "baseline")
+    return Trial(frozen.number, recipe, frozen.user_attrs[PARAMS], recipe.label(STEPS), started, result, proposed)

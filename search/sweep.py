@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pipelines import Evaluator, Store
 from search.config import SweepConfig, load_config
+from search.costs import Costs
 from search.executor import Executor
+from search.flight import Flight
 from search.ray_executor import RayExecutor
 from search.saved import Sweep, sweep_evaluator
 from search.source import Observer, TrialSource
@@ -48,12 +51,20 @@ def run_sweep(
         study = Study(config, folder)
         study.collect()
         with Tracker(config, workspace, study.id, study.trials, study.standing) as tracker:
-            source = TrialSource(study, [tracker, *observers(study)])
+            evaluate = evaluate or sweep_evaluator(config, workspace)
+            source = TrialSource(study, [tracker, *observers(study)], _flight(evaluate))
             runner = executor or RayExecutor(config.cluster, folder.ray)
             if not source.exhausted:
-                runner.run(source, evaluate or sweep_evaluator(config, workspace), folder.results)
+                runner.run(source, evaluate, folder.results)
             tracker.close("FINISHED" if study.standing.complete else "FAILED")
         return Sweep(config, tuple(study.trials), study.standing, tracker.problem)
+
+
+def _flight(evaluate: Evaluate) -> Flight | None:
+    """What recipes share, if `evaluate` is the pipeline: nothing is known of what another function does."""
+    if not isinstance(evaluate, Evaluator):
+        return None
+    return Flight(evaluate.chain, Store(evaluate.store).has, Costs())
 
 
 def _remember(config: SweepConfig, folder: SweepFolder) -> None:

@@ -19,6 +19,9 @@ from spaces import Recipe, Value
 Evaluate = Callable[[Recipe], Outcome]
 """What a worker does with a recipe; `pipelines.Evaluator`, or a function with a known answer in tests."""
 
+Proposer = Literal["baseline", "sampler", "leaf"]
+"""Who proposes a recipe: nobody, for the uncompressed teacher; the sampler; or `search.leaves`."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -94,6 +97,7 @@ class Trial:
         label: The recipe in short, for people.
         started: When it was first asked for, seconds since the epoch.
         result: What came of it, or None while it runs.
+        proposed: Who proposed it.
     """
 
     number: int
@@ -102,6 +106,7 @@ class Trial:
     label: str
     started: float
     result: Result | None = None
+    proposed: Proposer = "sampler"
 
     @property
     def state(self) -> Literal["running", "complete", "failed"]:

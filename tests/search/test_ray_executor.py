@@ -16,8 +16,14 @@ import pytest
 import yaml
 from mlflow.tracking import MlflowClient
 
-from pipelines import load_task
-from search.study import read_trials
+from pipelines import Link, Outcome, TrialFailed, load_task
+from pipelines.meters import Measurement
+from search.config import ClusterSection
+from search.costs import Costs
+from search.flight import Flight
+from search.ray_executor import RayExecutor
+from search.source import TrialSource
+from search.study import Study, read_trials
 from search.tracking import NUMBER, PARENT
 from search.workspace import Workspace
 
@@ -310,3 +316,45 @@ def test_confirming_goes_on_where_it_was_killed(finished) -> None:
             np.mean([repeat["metrics"]["accuracy"] for repeat in trial["repeats"].values()])
         )
     check_complete(sweeps, 6)
+
+
+class Slow:
+    """A task of one slow stage that all recipes share; each time that it is built leaves a file.
+
+    Every other trial waits until two are at work at once: it fails if that does not come to pass.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, recipe) -> Outcome:
+        if not recipe.steps:
+            (self.folder / f"built-{os.getpid()}-{time.monotonic_ns()}").touch()
+            time.sleep(2)
+            (self.folder / "teacher").touch()
+        elif not self.stored("teacher"):
+            raise TrialFailed("the shared stage is not there")
+        else:
+            (self.folder / f"at-work-{recipe.digest}").touch()
+            deadline = time.monotonic() + 120
+            while len(list(self.folder.glob("at-work-*"))) < 2:
+                if time.monotonic() > deadline:
+                    raise TrialFailed("nobody else is at work")
+                time.sleep(0.05)
+        return Outcome(Measurement({"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 1.0}), (), "")
+
+    def chain(self, recipe) -> tuple[Link, ...]:
+        return (Link("teacher", "teacher"), Link("measure", recipe.digest))
+
+    def stored(self, key: str) -> bool:
+        return (self.folder / key).exists()
+
+
+def test_ray_asks_again_for_a_trial_that_had_to_wait(make_config, folder, tmp_path) -> None:
+    """While one worker builds what all need, the other gets nothing; then both are at work at once."""
+    slow = Slow(tmp_path)
+    study = Study(make_config(search={"trials": 3}), folder)
+    source = TrialSource(study, [], Flight(slow.chain, slow.stored, Costs()))
+    RayExecutor(ClusterSection(max_concurrent_trials=2), folder.ray).run(source, slow, folder.results)
+    assert [(trial.state, trial.result.reason) for trial in study.trials] == [("complete", "")] * 3
+    assert len(list(tmp_path.glob("built-*"))) == 1

@@ -1,8 +1,19 @@
-import pytest
+import tempfile
+from pathlib import Path
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.config import parse_config
+from search.costs import Costs
+from search.flight import Flight
 from search.source import TrialSource
 from search.study import Study
 from search.trial import Result
+from search.workspace import SweepFolder
+from tests.search.conftest import SMALL, merge
+from tests.search.simulator import Simulator, chain
 
 
 class Watcher:
@@ -88,3 +99,109 @@ def test_nothing_is_asked_for_when_all_have_finished(three, folder) -> None:
     again = TrialSource(Study(three, folder))
     assert again.exhausted
     assert again.next() is None
+
+
+@pytest.fixture
+def simulate(analytic, make_config, folder):
+    """Run a sweep of stages that only take virtual time."""
+
+    def run(slots: int, sharing: bool = True, **search) -> tuple[Simulator, Study]:
+        simulator = Simulator(slots, lambda recipe: analytic(recipe).measurement.metrics)
+        study = Study(make_config(search={"sampler": "tpe", "trials": 24, **search}), folder)
+        simulator.run(TrialSource(study, [], Flight(chain, simulator.stored, Costs()) if sharing else None))
+        return simulator, study
+
+    return run
+
+
+def test_nobody_waits_for_what_another_computes(simulate, folder) -> None:
+    simulator, study = simulate(4)
+    assert study.standing.complete == 24
+    assert set(simulator.built.values()) == {1}
+    assert simulator.waiting_s == 0
+
+
+def test_without_looking_ahead_workers_wait_for_each_other_and_slots_stand_idle(simulate, folder) -> None:
+    unaware, _ = simulate(4, sharing=False)
+    assert unaware.waiting_s > 60  # three wait for the teacher at least
+    folder.journal.unlink()
+    in_order, _ = simulate(4, lookahead=1, leaves=False)
+    folder.journal.unlink()
+    ahead, _ = simulate(4, lookahead=16, leaves=False)
+    assert ahead.waiting_s == in_order.waiting_s == 0
+    assert ahead.idle_s < in_order.idle_s
+
+
+def test_while_the_teacher_is_trained_everything_else_is_blocked(make_config, folder) -> None:
+    stored: set[str] = set()
+    source = TrialSource(Study(make_config(), folder), [], Flight(chain, stored.__contains__, Costs()))
+    teacher = source.next()
+    assert source.next() is None
+    assert source.blocked
+    assert not source.exhausted
+    stored |= {link.key for link in chain(teacher.recipe)}
+    assert source.next().number == 1
+    assert not source.blocked
+
+
+def test_what_a_dead_worker_was_computing_is_free_at_once(make_config, folder) -> None:
+    source = TrialSource(Study(make_config(), folder), [], Flight(chain, lambda key: False, Costs()))
+    teacher = source.next()
+    source.lose(teacher, "the worker died", 5.0)
+    assert source.next() == teacher
+
+
+def test_suggestions_that_wait_are_not_on_record(make_config, folder) -> None:
+    study = Study(make_config(search={"lookahead": 8}), folder)
+    source = TrialSource(study, [], Flight(chain, lambda key: True, Costs()))
+    source.next()
+    source.next()
+    assert len(study.trials) == 2
+    assert len(Study(study.config, folder).trials) == 2
+
+
+def test_who_proposed_a_trial_is_on_record(simulate, folder) -> None:
+    _, study = simulate(1)
+    by = [trial.proposed for trial in study.trials]
+    assert by[0] == "baseline"
+    assert set(by[1:]) == {"sampler", "leaf"}
+    assert [trial.proposed for trial in Study(study.config, folder).trials] == by
+
+
+def test_no_leaves_where_they_are_switched_off(simulate) -> None:
+    _, study = simulate(2, leaves=False)
+    assert {trial.proposed for trial in study.trials[1:]} == {"sampler"}
+
+
+def test_one_slot_and_the_same_seed_propose_the_same(simulate, folder) -> None:
+    runs = []
+    for _ in range(2):
+        runs.append([trial.recipe for trial in simulate(1)[0].begun])
+        folder.journal.unlink()
+    assert runs[0] == runs[1]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    slots=st.integers(1, 5),
+    seed=st.integers(0, 1000),
+    lookahead=st.sampled_from([None, 1, 6]),
+    deaths=st.sets(st.integers(0, 40), max_size=8),
+)
+def test_whatever_dies_nothing_is_computed_twice_and_every_trial_ends(slots, seed, lookahead, deaths) -> None:
+    stage = iter(range(10**6))
+    search = {"sampler": "random", "trials": 14, "seed": seed, "lookahead": lookahead}
+    config = parse_config(merge(SMALL, {"search": search}))
+    simulator = Simulator(
+        slots,
+        lambda recipe: {"accuracy": 1 - 0.01 * len(recipe.steps), "latency_ms": 1.0, "size_mb": 4 - len(recipe.steps)},
+        dies=lambda trial, link: next(stage) in deaths,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        study = Study(config, SweepFolder(Path(folder)))
+        simulator.run(TrialSource(study, [], Flight(chain, simulator.stored, Costs())))
+        trials = study.trials
+    assert set(simulator.built.values()) <= {1}
+    assert simulator.waiting_s == 0
+    assert len(trials) == len({trial.recipe.digest for trial in trials}) == 14
+    assert all(trial.result for trial in trials)
