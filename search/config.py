@@ -38,8 +38,8 @@ class SearchSection(Section):
         trials: How many recipes are tried in all, the uncompressed teacher included.
         seed: Of the sampler and of every training.
         remeasure: Whether the front is measured again when the search has ended; see `search.remeasurement`.
-        lookahead: Out of how many suggestions the next trial is chosen, see `search.lookahead`: 1 takes them in order.
-            When absent, out of four for each trial that runs at once.
+        lookahead: How many suggestions are looked at for one that need not wait for what other trials compute; 1 takes
+            them in order; four for each trial that runs at once, when absent. See `search.lookahead`.
         leaves: Whether cheap continuations of what was computed are tried beside what the sampler suggests; see
             `search.leaves`.
     """

@@ -41,6 +41,7 @@ class Effects:
         self._product = np.zeros((features, len(prior)))
         self._squares = np.zeros(len(prior))
         self._free = 0
+        self._fit: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
     def add(self, group: Hashable, features: np.ndarray, values: np.ndarray) -> None:
         """Take note of one result.
@@ -54,6 +55,7 @@ class Effects:
         if known is None:
             self._groups[group] = _Group(1, features.astype(float), values.astype(float))
             return
+        self._fit = None
         # Welford's update: sums of products around the mean, as the mean moves.
         share = known.count / (known.count + 1)
         off, miss = features - known.features, values - known.values
@@ -76,12 +78,17 @@ class Effects:
             The expected values, and the standard deviations of what the effects are not known by, without noise; both
             of shape (choices, values).
         """
-        inverse = np.linalg.inv(self._precision)
-        effects = inverse @ self._product
-        fit = np.sum(effects * (self._precision @ effects), axis=0)
-        unexplained = np.maximum(self._squares - fit, 0.0)
-        variance = (PRIOR_RESULTS * self._noise**2 + unexplained) / (PRIOR_RESULTS + self._free)
-        known = self._groups[group]
+        if self._fit is None:
+            self._fit = self._solve()
+        known, (inverse, effects, noise) = self._groups[group], self._fit
         off = features - known.features
         spread = np.sqrt(np.maximum(np.sum(off @ inverse * off, axis=1), 0.0))
-        return known.values + off @ effects, spread[:, None] * np.sqrt(variance)
+        return known.values + off @ effects, spread[:, None] * noise
+
+    def _solve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The inverse of the precision, the expected effects, and the expected noise."""
+        inverse = np.linalg.inv(self._precision)
+        effects = inverse @ self._product
+        unexplained = np.maximum(self._squares - np.sum(effects * self._product, axis=0), 0.0)
+        noise = np.sqrt((PRIOR_RESULTS * self._noise**2 + unexplained) / (PRIOR_RESULTS + self._free))
+        return inverse, effects, noise

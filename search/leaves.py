@@ -23,12 +23,11 @@ import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
-from pipelines.pipeline import network_stages
 from search.config import SweepConfig
+from search.continuations import Trunk, choices, feature_names, join, trunk_of, ways_on
 from search.effects import Effects
 from search.flight import Flight
 from search.front import dominated_share, losses, nondominated
@@ -36,8 +35,7 @@ from search.objective import Constraint, Objective
 from search.proposal import Proposal
 from search.standing import Standing
 from search.trial import Proposer, Trial
-from spaces import NONE, Recipe, SearchSpace, Value
-from spaces.order import ORDER
+from spaces import NONE, Recipe, Value
 
 WINDOW, MOST = 8, 4
 """Leaves are at most `MOST` of the last `WINDOW` trials."""
@@ -51,6 +49,9 @@ MEMORY = 10
 PER_TRUNK = 64
 """Of how many ways to go on from the same networks leaves are chosen: all, in most spaces; else a random selection."""
 
+KEPT = 500
+"""So many candidates are compared at most, those of the networks that were computed last: it bounds the time."""
+
 OPTIMISM = 1.0
 """By how many standard deviations of what is not known a prediction is better."""
 
@@ -60,16 +61,13 @@ PRIOR = {"maximize": 0.03, "minimize": 0.4}
 NOISE = 0.25
 """The noise that is assumed first, as a share of that."""
 
-_Trunk = tuple[tuple[str, tuple[tuple[str, Value], ...]], ...]
-"""The stages of a recipe that work on networks, with what they read."""
-
 
 @dataclass(frozen=True)
 class _Candidate:
     """A leaf that may be proposed, the networks that it goes on from, and its features."""
 
     proposal: Proposal
-    trunk: _Trunk
+    trunk: Trunk
     features: np.ndarray
 
 
@@ -84,19 +82,15 @@ class Leaves:
 
     def __init__(self, config: SweepConfig, flight: Flight, tried: Callable[[Recipe], bool]) -> None:
         self._space, self._seed = config.space, config.search.seed
-        self._objectives, self._constraints, self._flight, self._tried = (
-            config.objectives,
-            config.constraints,
-            flight,
-            tried,
-        )
+        self._objectives, self._constraints = config.objectives, config.constraints
+        self._flight, self._tried = flight, tried
         self._metrics = _metrics(config.objectives, config.constraints)
-        self._ways = _ways(config.space)
+        self._ways = ways_on(config.space)
         self._switches = [step.switch.name for step in config.space.steps if step.gives == "file"]
-        self._features = _feature_names(self._ways, self._switches)
+        self._features = feature_names(self._ways, self._switches)
         prior = np.array([PRIOR[direction] for direction in self._metrics.values()])
         self._effects = Effects(len(self._features), prior, NOISE * prior)
-        self._trunks: set[_Trunk] = set()
+        self._trunks: set[Trunk] = set()
         self._candidates: dict[str, _Candidate] = {}
         self._out: dict[str, np.ndarray] = {}
         self._ended: dict[tuple[Value, ...], tuple[int, int]] = {}
@@ -123,7 +117,7 @@ class Leaves:
             self._seconds = self._seconds * (1 - 1 / MEMORY) + trial.result.finished - trial.result.started
         if trial.state != "complete" or not self._metrics.keys() <= trial.metrics.keys():
             return
-        trunk = _trunk(trial.recipe)
+        trunk = trunk_of(trial.recipe)
         self._effects.add(trunk, self._encode(trial.params), self._values(trial.metrics))
         if trunk not in self._trunks:
             self._trunks.add(trunk)
@@ -207,7 +201,7 @@ class Leaves:
         """The metrics of `candidates` as `_values` gives them, better by what is not known; (candidates, metrics)."""
         predicted = np.zeros((len(candidates), len(self._metrics)))
         better = np.array([1.0 if direction == "maximize" else -1.0 for direction in self._metrics.values()])
-        at: dict[_Trunk, list[int]] = {}
+        at: dict[Trunk, list[int]] = {}
         for index, candidate in enumerate(candidates):
             at.setdefault(candidate.trunk, []).append(index)
         for trunk, rows in at.items():
@@ -215,19 +209,21 @@ class Leaves:
             predicted[rows] = mean + OPTIMISM * better * spread
         return predicted
 
-    def _grow(self, trunk: _Trunk, trial: Trial) -> None:
+    def _grow(self, trunk: Trunk, trial: Trial) -> None:
         """Make candidates of all ways to go on from the networks of `trial`."""
         ways = self._ways
         if len(ways) > PER_TRUNK:
             ways = random.Random(f"{self._seed}:{trial.recipe.digest}").sample(ways, PER_TRUNK)
         for way in ways:
-            params = _join(self._space, trial.params, way)
+            params = join(self._space, trial.params, way)
             if params is None:
                 continue
             recipe = self._space.recipe(params)
-            if not self._tried(recipe) and _trunk(recipe) == trunk:
+            if not self._tried(recipe) and trunk_of(recipe) == trunk:
                 proposal = Proposal(recipe, params, "leaf")
                 self._candidates[recipe.digest] = _Candidate(proposal, trunk, self._encode(params))
+        for digest in list(self._candidates)[:-KEPT]:
+            del self._candidates[digest]
 
     def _values(self, metrics: Mapping[str, float]) -> np.ndarray:
         """What effects are learned of: maximised metrics as they are, others as logarithms."""
@@ -240,7 +236,7 @@ class Leaves:
 
     def _encode(self, params: Mapping[str, Value]) -> np.ndarray:
         features = np.zeros(len(self._features))
-        for feature, weight in _choices(params, self._switches):
+        for feature, weight in choices(params, self._switches):
             if feature in self._features:
                 features[self._features[feature]] = weight
         return features
@@ -260,52 +256,3 @@ def _metrics(objectives: Sequence[Objective], constraints: Sequence[Constraint])
     for constraint in constraints:
         found.setdefault(constraint.name, "minimize" if constraint.compare.startswith("<") else "maximize")
     return found
-
-
-def _trunk(recipe: Recipe) -> _Trunk:
-    return tuple((stage.name, tuple(sorted(params.items()))) for stage, params in network_stages(recipe))
-
-
-def _ways(space: SearchSpace) -> list[dict[str, Value]]:
-    """All that the steps on files may do: their parameters by full name."""
-    each: list[list[dict[str, Value]]] = []
-    for index, step in enumerate(space.steps):
-        if step.gives == "file":
-            boxes = {
-                tuple(box.items()): box
-                for part in {id(region.parts[index]): region.parts[index] for region in space.regions}.values()
-                for box in part.boxes
-            }
-            each.append([dict(zip(box, row, strict=True)) for box in boxes.values() for row in product(*box.values())])
-    return [{name: value for way in ways for name, value in way.items()} for ways in product(*each)]
-
-
-def _join(space: SearchSpace, params: Mapping[str, Value], way: Mapping[str, Value]) -> dict[str, Value] | None:
-    """`params` with what `way` does to the file instead; None if that is not in the space."""
-    off = {step.switch.name: NONE for step in space.steps}
-    given = {ORDER: space.orders[0], **off, **params, **way}
-    try:
-        joined = space.propose(lambda axis: given[axis.name])
-    except KeyError:  # with this way to go on, parameters apply that have no value here
-        return None
-    legal = all(value in space.axis(name).values for name, value in joined.items())
-    return joined if legal and not space.broken(joined) else None
-
-
-def _choices(params: Mapping[str, Value], switches: Sequence[str]) -> list[tuple[tuple[Value, ...], float]]:
-    """What tells ways to go on apart: the scheme, and less so each of its parameters, with their weights."""
-    found: list[tuple[tuple[Value, ...], float]] = []
-    for switch in switches:
-        scheme = params.get(switch, NONE)
-        if scheme == NONE:
-            continue
-        found.append(((switch, scheme), 1.0))
-        group = switch.partition(".")[0] + "."
-        refined = sorted((n, v) for n, v in params.items() if n.startswith(group) and n != switch)
-        found += [((switch, scheme, name, value), 0.5) for name, value in refined]
-    return found
-
-
-def _feature_names(ways: Sequence[Mapping[str, Value]], switches: Sequence[str]) -> dict[tuple[Value, ...], int]:
-    names = dict.fromkeys(feature for way in ways for feature, _ in _choices(way, switches))
-    return {name: index for index, name in enumerate(names)}

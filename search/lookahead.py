@@ -1,4 +1,4 @@
-"""Looking ahead: suggestions that wait, so that the one can be begun that shares most with what is there."""
+"""Looking ahead: further suggestions are asked for when the first would have to wait for what others compute."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ class _Entry:
 
 
 class Lookahead:
-    """A short queue of suggestions of which the cheapest that nothing blocks goes first.
+    """A short queue of suggestions, of which the cheapest that nothing blocks goes first.
+
+    A suggestion is asked for only when none that waits is free: with one trial at a time suggestions come in the order
+    of the sampler, and otherwise only those wait that were blocked. A long queue that is kept full would be staler: its
+    suggestions are made before results that would have changed them, and in replays that cost more than choosing the
+    cheapest of many brought.
 
     The price of a suggestion is the predicted time of what it misses (`Flight.seconds`), so seconds that were measured
-    enter the order. No suggestion waits for ever: one that others were taken before as often as the queue is long goes
-    before all cheaper ones. That bounds its age too: suggestions are not asked anew when results come in, but none is
-    begun later than that, unless it is blocked.
+    enter the order. No suggestion waits for ever: one that others were taken before as often as the queue may be long
+    goes before all cheaper ones as soon as it is free.
 
     Args:
         suggest: Asked for one more; None when there are no more.
@@ -38,13 +42,14 @@ class Lookahead:
         return len(self._entries)
 
     def take(self, length: int) -> Proposal | None:
-        """The next suggestion out of `length` of them (as many as there are); None if all are blocked, or none is left.
+        """The next suggestion, out of `length` at most that may wait; None if all are blocked, or none is left.
 
         Equal ones go in the order in which they were suggested. A queue of one gives suggestions in that order, too.
         """
-        while len(self._entries) < length and (proposal := self._suggest()):
-            self._entries.append(_Entry(proposal))
         free = [entry for entry in self._entries if self._flight.free(entry.proposal.recipe)]
+        while not free and len(self._entries) < length and (proposal := self._suggest()):
+            self._entries.append(_Entry(proposal))
+            free = self._entries[-1:] if self._flight.free(proposal.recipe) else []
         if not free:
             return None
         overdue = [entry for entry in free if entry.passed >= length]

@@ -14,12 +14,13 @@ from search.proposal import BASELINE, Proposal
 from search.standing import Standing, ended, standings
 from search.study import Study
 from search.trial import Result, Trial
+from spaces import Recipe
 
 MAX_ATTEMPTS = 2
 """How often a trial is started when its worker dies under it."""
 
 AHEAD = 4
-"""Out of how many suggestions the next trial is chosen for each trial that runs at once, if the sweep does not say."""
+"""How many suggestions may wait for each trial that runs at once, if the sweep does not say."""
 
 
 class Observer(Protocol):
@@ -88,13 +89,16 @@ class TrialSource:
 
     def next(self) -> Trial | None:
         """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
-        trial = next((trial for trial in self._waiting if self._flight.free(trial.recipe)), None)
+        # Every trial is compared with the uncompressed teacher: while that is in flight, nothing else can begin.
+        ready, left = self._flight.free(Recipe()), self._study.config.search.trials - len(self._study.trials)
+        trial = next((trial for trial in self._waiting if ready and self._flight.free(trial.recipe)), None)
         if trial:
             self._waiting.remove(trial)
+            self.blocked = False
         else:
-            left = self._study.config.search.trials - len(self._study.trials)
-            proposal = self._propose() if left > 0 else None
-            self.blocked = proposal is None and bool(self._waiting or (left > 0 and len(self._suggested)))
+            proposal = self._propose() if ready and left > 0 else None
+            pending = bool(self._waiting or (left > 0 and (not ready or len(self._suggested))))
+            self.blocked = proposal is None and pending
             if proposal is None:
                 return None
             trial = self._study.begin(proposal)
@@ -124,6 +128,9 @@ class TrialSource:
         for trial, standing in zip(ended(trials), standings(trials, self._study.config), strict=True):
             self._learn(trial, standing.hypervolume - before)
             before = standing.hypervolume
+        for trial in trials:
+            if self._leaves:
+                self._leaves.begun(trial.proposed)
 
     def _learn(self, trial: Trial, gain: float) -> None:
         self._flight.costs.learn(trial)

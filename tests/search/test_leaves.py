@@ -153,3 +153,13 @@ def test_networks_that_have_to_be_trained_again_are_too_dear(warm) -> None:
     warm.leaves.learn(warm.trials[-1], 0.0)
     again = warm.propose(idle=True)
     assert again is not None  # nothing else to do: even then
+
+
+def test_the_oldest_candidates_go_when_there_are_many(warm, full, monkeypatch) -> None:
+    monkeypatch.setattr("search.leaves.KEPT", 2)
+    warm.end(full(warm.config.space, student(2, 0.5, scheme="none")), seconds=1e6)
+    found = []
+    while leaf := warm.propose(idle=True):
+        found.append(leaf)
+    assert 0 < len(found) <= 2
+    assert {leaf.params["student.depth"] for leaf in found} == {2}

@@ -46,21 +46,66 @@ def taken(queue: Lookahead, length: int) -> list[str]:
     return found
 
 
-def test_the_cheapest_of_so_many_goes_first(make_queue) -> None:
-    assert taken(make_queue(["a3", "b1", "c2", "d1"]), 3) == ["b1", "d1", "c2", "a3"]
+def hold(flight: Flight, *letters: str) -> list[Trial]:
+    """Trials that are computing what recipes with these letters need."""
+    trials = [Trial(number, recipe(f"{letter}1"), {}, "", 0.0) for number, letter in enumerate(letters)]
+    for trial in trials:
+        flight.depart(trial)
+    return trials
 
 
-def test_a_queue_of_one_keeps_the_order(make_queue) -> None:
-    assert taken(make_queue(["a3", "b1", "c2"]), 1) == ["a3", "b1", "c2"]
+def test_suggestions_keep_their_order_while_nothing_is_blocked(make_queue) -> None:
+    queue = make_queue(["a3", "b1", "c2", "d1"])
+    assert taken(queue, 3) == ["a3", "b1", "c2", "d1"]
 
 
-def test_equal_ones_keep_their_order(make_queue) -> None:
-    assert taken(make_queue(["a2", "b2", "c2"]), 3) == ["a2", "b2", "c2"]
+def test_nothing_is_asked_for_ahead_of_need(make_queue) -> None:
+    queue = make_queue(["a3", "b1", "c2"])
+    queue.take(3)
+    assert len(queue) == 0
 
 
-def test_no_suggestion_is_passed_over_more_often_than_the_queue_is_long(make_queue) -> None:
-    cheap = [f"{letter}1" for letter in "bcdef" * 4]
-    assert taken(make_queue(["a9", *cheap]), 3).index("a9") == 3
+def test_as_many_are_asked_for_as_it_takes_to_find_one_that_is_free(make_queue, flight) -> None:
+    hold(flight, "a")
+    queue = make_queue(["a3", "a2", "b9", "c1"])
+    assert queue.take(3).recipe.steps[0].name == "b9"
+    assert len(queue) == 2
+    assert make_queue(["a3", "a2", "b9"]).take(2) is None
+
+
+def test_of_those_that_have_waited_the_cheapest_goes_first(make_queue, flight) -> None:
+    held = hold(flight, "a", "b", "c")
+    queue = make_queue(["a3", "b2", "c1", "d5", "e1"])
+    assert queue.take(4).recipe.steps[0].name == "d5"
+    for trial in held:
+        flight.land(trial)
+    assert taken(queue, 4) == ["c1", "b2", "a3", "e1"]
+
+
+def test_equal_ones_keep_their_order(make_queue, flight) -> None:
+    held = hold(flight, "a", "b")
+    queue = make_queue(["a2", "b2", "c2"])
+    queue.take(3)
+    for trial in held:
+        flight.land(trial)
+    assert taken(queue, 3) == ["a2", "b2"]
+
+
+def test_what_was_passed_over_as_often_as_the_queue_is_long_goes_first(make_queue, flight) -> None:
+    held = hold(flight, "a", "b")
+    queue = make_queue(["a9", "b1", "c1", "d1", "e1"])
+    assert [queue.take(3).recipe.steps[0].name for _ in range(3)] == ["c1", "d1", "e1"]
+    for trial in held:
+        flight.land(trial)
+    assert taken(queue, 3) == ["a9", "b1"]
+
+
+def test_a_queue_of_one_waits_for_its_first(make_queue, flight) -> None:
+    (held,) = hold(flight, "a")
+    queue = make_queue(["a3", "b1"])
+    assert queue.take(1) is None
+    flight.land(held)
+    assert taken(queue, 1) == ["a3", "b1"]
 
 
 def test_what_is_blocked_stays_until_it_is_free(make_queue, flight) -> None:

@@ -107,7 +107,7 @@ def simulate(analytic, make_config, folder):
 
     def run(slots: int, sharing: bool = True, **search) -> tuple[Simulator, Study]:
         simulator = Simulator(slots, lambda recipe: analytic(recipe).measurement.metrics)
-        study = Study(make_config(search={"sampler": "tpe", "trials": 24, **search}), folder)
+        study = Study(make_config(search={"trials": 24, **search}), folder)
         simulator.run(TrialSource(study, [], Flight(chain, simulator.stored, Costs()) if sharing else None))
         return simulator, study
 
@@ -136,8 +136,9 @@ def test_while_the_teacher_is_trained_everything_else_is_blocked(make_config, fo
     stored: set[str] = set()
     source = TrialSource(Study(make_config(), folder), [], Flight(chain, stored.__contains__, Costs()))
     teacher = source.next()
-    assert source.next() is None
-    assert source.blocked
+    for _ in range(3):
+        assert source.next() is None
+        assert source.blocked
     assert not source.exhausted
     stored |= {link.key for link in chain(teacher.recipe)}
     assert source.next().number == 1
@@ -181,16 +182,16 @@ def test_one_slot_and_the_same_seed_propose_the_same(simulate, folder) -> None:
     assert runs[0] == runs[1]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     slots=st.integers(1, 5),
     seed=st.integers(0, 1000),
     lookahead=st.sampled_from([None, 1, 6]),
-    deaths=st.sets(st.integers(0, 40), max_size=8),
+    deaths=st.sets(st.integers(0, 30), max_size=6),
 )
 def test_whatever_dies_nothing_is_computed_twice_and_every_trial_ends(slots, seed, lookahead, deaths) -> None:
     stage = iter(range(10**6))
-    search = {"sampler": "random", "trials": 14, "seed": seed, "lookahead": lookahead}
+    search = {"sampler": "random", "trials": 12, "seed": seed, "lookahead": lookahead}
     config = parse_config(merge(SMALL, {"search": search}))
     simulator = Simulator(
         slots,
@@ -203,5 +204,5 @@ def test_whatever_dies_nothing_is_computed_twice_and_every_trial_ends(slots, see
         trials = study.trials
     assert set(simulator.built.values()) <= {1}
     assert simulator.waiting_s == 0
-    assert len(trials) == len({trial.recipe.digest for trial in trials}) == 14
+    assert len(trials) == len({trial.recipe.digest for trial in trials}) == 12
     assert all(trial.result for trial in trials)

@@ -207,3 +207,11 @@ def test_a_used_up_space_is_the_end(make_config, folder, play) -> None:
     play(study, 2)
     assert study.ask() is None
     assert len(Study(make_config(space=space), folder).trials) == 2
+
+
+def test_a_journal_that_does_not_say_who_proposed_still_loads(config, folder, play) -> None:
+    play(Study(config, folder), 2)
+    written = folder.journal.read_text(encoding="utf-8")
+    folder.journal.write_text(written.replace('"proposed":', '"of_old":'), encoding="utf-8")
+    assert '"of_old"' in folder.journal.read_text(encoding="utf-8")
+    assert [trial.proposed for trial in Study(config, folder).trials] == ["baseline", "sampler"]

@@ -1,0 +1,64 @@
+"""How recipes may go on from networks that were computed: what is done to the file, and what tells that apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+from pipelines.pipeline import network_stages
+from spaces import NONE, Recipe, SearchSpace, Value
+from spaces.order import ORDER
+
+Trunk = tuple[tuple[str, tuple[tuple[str, Value], ...]], ...]
+"""The stages of a recipe that work on networks, with what they read."""
+
+
+def trunk_of(recipe: Recipe) -> Trunk:
+    """The networks that `recipe` goes on from."""
+    return tuple((stage.name, tuple(sorted(params.items()))) for stage, params in network_stages(recipe))
+
+
+def ways_on(space: SearchSpace) -> list[dict[str, Value]]:
+    """All that the steps on files may do: their parameters by full name."""
+    each: list[list[dict[str, Value]]] = []
+    for index, step in enumerate(space.steps):
+        if step.gives == "file":
+            boxes = {
+                tuple(box.items()): box
+                for part in {id(region.parts[index]): region.parts[index] for region in space.regions}.values()
+                for box in part.boxes
+            }
+            each.append([dict(zip(box, row, strict=True)) for box in boxes.values() for row in product(*box.values())])
+    return [{name: value for way in ways for name, value in way.items()} for ways in product(*each)]
+
+
+def join(space: SearchSpace, params: Mapping[str, Value], way: Mapping[str, Value]) -> dict[str, Value] | None:
+    """`params` with what `way` does to the file instead; None if that is not in the space."""
+    off = {step.switch.name: NONE for step in space.steps}
+    given = {ORDER: space.orders[0], **off, **params, **way}
+    try:
+        joined = space.propose(lambda axis: given[axis.name])
+    except KeyError:  # with this way to go on, parameters apply that have no value here
+        return None
+    legal = all(value in space.axis(name).values for name, value in joined.items())
+    return joined if legal and not space.broken(joined) else None
+
+
+def choices(params: Mapping[str, Value], switches: Sequence[str]) -> list[tuple[tuple[Value, ...], float]]:
+    """What tells ways to go on apart: the scheme, and less so each of its parameters, with their weights."""
+    found: list[tuple[tuple[Value, ...], float]] = []
+    for switch in switches:
+        scheme = params.get(switch, NONE)
+        if scheme == NONE:
+            continue
+        found.append(((switch, scheme), 1.0))
+        group = switch.partition(".")[0] + "."
+        refined = sorted((n, v) for n, v in params.items() if n.startswith(group) and n != switch)
+        found += [((switch, scheme, name, value), 0.5) for name, value in refined]
+    return found
+
+
+def feature_names(ways: Sequence[Mapping[str, Value]], switches: Sequence[str]) -> dict[tuple[Value, ...], int]:
+    """A number for each of the choices that `ways` differ in."""
+    names = dict.fromkeys(feature for way in ways for feature, _ in choices(way, switches))
+    return {name: index for index, name in enumerate(names)}
