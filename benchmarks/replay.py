@@ -52,18 +52,18 @@ class Way:
     leaves: bool = True
 
 
-WAYS = (
-    Way("Optuna, teacher by hand", TEACHER, plain=True),
-    Way("Optuna, teacher and student by hand", STUDENT, plain=True),
-    Way("Paredown, store only", lookahead=0, leaves=False),
-    Way("Paredown, look-ahead", leaves=False),
-    Way("Paredown, leaves", lookahead=1),
-    Way("Paredown"),
-)
+PLAIN = Way("Optuna, teacher by hand", TEACHER, plain=True)
+STORE = Way("Paredown, store only", lookahead=0, leaves=False)
+WHOLE = Way("Paredown")
+
+ONE_SLOT = (PLAIN, Way("Optuna, teacher and student by hand", STUDENT, plain=True), STORE, WHOLE)
+"""What is compared with one slot: there, nothing is ever in flight that a suggestion would have to wait for."""
+
+SEVERAL_SLOTS = (STORE, Way("Paredown, look-ahead", leaves=False), WHOLE)
 
 
 @dataclass(frozen=True)
-class Step:
+class Moment:
     """Where a sweep stood after one of its trials.
 
     Attributes:
@@ -82,7 +82,7 @@ class Run:
     Attributes:
         way: How it searched.
         seed: Of its sampler.
-        steps: Where it stood, trial by trial as they ended.
+        moments: Where it stood, trial by trial as they ended.
         waiting_s: Seconds for which slots waited for a stage that another slot computed.
         idle_s: Seconds for which slots had nothing to do although trials were left.
         wall_s: When the last trial ended.
@@ -92,7 +92,7 @@ class Run:
 
     way: Way
     seed: int
-    steps: list[Step] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
     waiting_s: float = 0.0
     idle_s: float = 0.0
     wall_s: float = 0.0
@@ -101,11 +101,11 @@ class Run:
 
     def reached(self, hypervolume: float) -> float:
         """The seconds of compute after which it stood at `hypervolume` or above; infinite if it never did."""
-        return next((step.compute_s for step in self.steps if step.hypervolume >= hypervolume - 1e-12), float("inf"))
+        return next((m.compute_s for m in self.moments if m.hypervolume >= hypervolume - 1e-12), float("inf"))
 
     def at(self, compute_s: float) -> float:
         """The hypervolume after so many seconds of compute."""
-        return max((step.hypervolume for step in self.steps if step.compute_s <= compute_s), default=0.0)
+        return max((m.hypervolume for m in self.moments if m.compute_s <= compute_s), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -180,11 +180,11 @@ def search(tape: Tape, way: Way, seed: int, trials: int, limit_s: float = float(
         standing = Standing.of((), tape.config(seed))
         store: set[str] = set()
         for trial in _plain(tape, seed, trials):
-            spent = run.steps[-1].compute_s if run.steps else 0.0
+            spent = run.moments[-1].compute_s if run.moments else 0.0
             spent += tape.cost(tape.rows[trial.recipe.digest], way.shared, store)
             standing = standing.with_started().with_finished(trial, tape.config(seed))
-            run.steps.append(Step(spent, standing.hypervolume))
-        run.wall_s = run.steps[-1].compute_s
+            run.moments.append(Moment(spent, standing.hypervolume))
+        run.wall_s = run.moments[-1].compute_s
         return run
     options = {"leaves": way.leaves} | ({"lookahead": way.lookahead} if way.lookahead else {})
     with tempfile.TemporaryDirectory() as folder:
@@ -199,7 +199,7 @@ def search(tape: Tape, way: Way, seed: int, trials: int, limit_s: float = float(
 
 
 def _note(run: Run, machine: Machine, study: Study) -> None:
-    run.steps.append(Step(machine.compute_s, study.standing.hypervolume))
+    run.moments.append(Moment(machine.compute_s, study.standing.hypervolume))
 
 
 def _plain(tape: Tape, seed: int, trials: int) -> Iterator[Trial]:

@@ -68,7 +68,7 @@ def middle(values: Sequence[float]) -> tuple[float, float, float]:
 
 def replay(file: Path, seeds: Sequence[int], processes: int, console: Console) -> dict[str, Any]:
     """Answer the three questions; the figures as plain data, with the curves under ``curves``."""
-    from benchmarks.replay import WAYS, Tape, same_trials, search
+    from benchmarks.replay import ONE_SLOT, SEVERAL_SLOTS, Tape, same_trials, search
 
     tape, started = Tape.read(file), time.monotonic()
     costs = {count: [same_trials(tape, count, seed) for seed in seeds] for count in COUNTS}
@@ -78,13 +78,13 @@ def replay(file: Path, seeds: Sequence[int], processes: int, console: Console) -
         jobs = {
             pool.submit(search, tape, way, seed, HAND if way.plain else TRIALS, slots=slots): slots
             for seed in seeds
-            for way in WAYS
-            for slots in ((1,) if way.plain else (1, SLOTS))
+            for slots, ways in ((1, ONE_SLOT), (SLOTS, SEVERAL_SLOTS))
+            for way in ways
         }
         for number, job in enumerate(as_completed(jobs), 1):
             (one if jobs[job] == 1 else several).append(job.result())
             print(f"{number} of {len(jobs)} sweeps", file=sys.stderr, end="\r", flush=True)
-    by_way = {way.name: sorted((r for r in one if r.way == way), key=lambda r: r.seed) for way in WAYS}
+    by_way = {way.name: sorted((r for r in one if r.way == way), key=lambda r: r.seed) for way in ONE_SLOT}
     figures = {
         "about": dict(tape.record.about),
         "seeds": list(seeds),
@@ -125,7 +125,7 @@ def _search(by_way: dict[str, list[Run]], console: Console) -> dict[str, Any]:
     from rich.table import Table
 
     hand, *_ = by_way.values()
-    third = [run.steps[HAND].compute_s / 3 for run in hand]
+    third = [run.moments[HAND].compute_s / 3 for run in hand]
     table = Table(
         "way",
         *(f"compute to Optuna's hypervolume of {n} trials" for n in MARKS),
@@ -138,9 +138,9 @@ def _search(by_way: dict[str, list[Run]], console: Console) -> dict[str, Any]:
     for name, runs in by_way.items():
         found: dict[str, Any] = {}
         for n in MARKS:
-            goals = [base.steps[n].hypervolume for base in hand]
+            goals = [base.moments[n].hypervolume for base in hand]
             reached = [run.reached(goal) for run, goal in zip(runs, goals, strict=True)]
-            of_budget = [r / base.steps[n].compute_s for r, base in zip(reached, hand, strict=True)]
+            of_budget = [r / base.moments[n].compute_s for r, base in zip(reached, hand, strict=True)]
             of_moment = [
                 r / base.reached(goal) for r, base, goal in zip(reached, hand, goals, strict=True)
             ]
@@ -153,7 +153,7 @@ def _search(by_way: dict[str, list[Run]], console: Console) -> dict[str, Any]:
             }
         at_third = [run.at(limit) for run, limit in zip(runs, third, strict=True)]
         found["at_third"] = mean(at_third)
-        found["at_third_less_end"] = mean([x - b.steps[HAND].hypervolume for x, b in zip(at_third, hand, strict=True)])
+        found["at_third_less_end"] = mean([x - b.moments[HAND].hypervolume for x, b in zip(at_third, hand, strict=True)])
         found["leaves"] = mean([run.leaves for run in runs])
         figures[name] = found
         cells = (
@@ -180,7 +180,7 @@ def _slots(runs: Sequence[Run], console: Console) -> dict[str, Any]:
     for name in dict.fromkeys(run.way.name for run in sorted(runs, key=lambda run: run.way.name)):
         own = [run for run in runs if run.way.name == name]
         found = {key: mean([getattr(run, key) for run in own]) for key in ("waiting_s", "idle_s", "wall_s")}
-        figures[name] = {**found, "twice": sum(run.twice for run in own)}
+        figures[name] = {**found, "twice": sum(run.twice for run in own), "trials": len(own[0].moments)}
         table.add_row(name, *("{:.0f} ± {:.0f}".format(*values) for values in found.values()), str(figures[name]["twice"]))
     console.print(table)
     return figures
@@ -189,10 +189,10 @@ def _slots(runs: Sequence[Run], console: Console) -> dict[str, Any]:
 def _curves(by_way: dict[str, list[Run]]) -> dict[str, Any]:
     """The hypervolume over compute: mean and half-width of its interval at times common to all."""
     hand, *_ = by_way.values()
-    times = np.geomspace(100, max(run.steps[HAND].compute_s for run in hand), 60)
+    times = np.geomspace(100, max(run.moments[HAND].compute_s for run in hand), 60)
     curves: dict[str, Any] = {"seconds": times.tolist()}
     for name, runs in by_way.items():
-        ends = min(run.steps[-1].compute_s for run in runs)
+        ends = min(run.moments[-1].compute_s for run in runs)
         curves[name] = [mean([run.at(second) for run in runs]) if second <= ends else None for second in times]
     return curves
 
