@@ -75,9 +75,7 @@ JOBS: Mapping[str, Job] = {
         Training(teacher_epochs=20, student_epochs=30, finetune_epochs=10),
         space_of(2, 3, 4),
     ),
-    "digits": Job(
-        "digits", {}, Training(teacher_epochs=60, student_epochs=80, finetune_epochs=25), space_of(1, 2, 3)
-    ),
+    "digits": Job("digits", {}, Training(teacher_epochs=60, student_epochs=80, finetune_epochs=25), space_of(1, 2, 3)),
 }
 
 

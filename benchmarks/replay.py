@@ -129,7 +129,9 @@ class Tape:
     def config(self, seed: int, **search: Any) -> SweepConfig:
         """A sweep over all that was recorded."""
         section = {"seed": seed, "trials": len(self.record.rows), **search}
-        return parse_config({"sweep": "replay", "task": {"use": "digits"}, "space": self.record.space, "search": section})
+        return parse_config(
+            {"sweep": "replay", "task": {"use": "digits"}, "space": self.record.space, "search": section}
+        )
 
     def links(self, recipe: Recipe) -> tuple[Link, ...]:
         """What `pipelines.Evaluator.chain` said of `recipe`."""
@@ -252,7 +254,7 @@ class Machine:
         self._count = 0
 
     def run(self, source: TrialSource, limit_s: float, ended: Callable[[], None]) -> None:
-        """Run trials until there are no more, or `limit_s` seconds of compute are spent; `ended` is told of each end."""
+        """Run trials until there are no more, or `limit_s` seconds are computed; `ended` is told of each end."""
         idle = self._slots
         while True:
             while idle and (trial := source.next()):

@@ -6,15 +6,16 @@ sampler, look-ahead and leaves (`benchmarks/replay.py`). Three questions:
 
 1. What do the same random trials cost if everything is trained again for each, if the teacher is shared by hand, if
    teacher and students are, and in Paredown?
-2. After how much compute does a search reach the hypervolume at which plain Optuna (multivariate TPE, the teacher shared
-   by hand) stands after 25, 50 and 100 trials? One slot; every seed searches in each way.
+2. After how much compute does a search reach the hypervolume at which plain Optuna (multivariate TPE, the teacher
+   shared by hand) stands after 25, 50 and 100 trials? One slot; every seed searches in each way.
 3. With four slots: how long do slots wait for each other, and is a stage ever computed twice?
 
     python benchmarks/reuse.py replay benchmarks/reuse-fashion.json.gz --seeds 20 --picture reuse.svg --json reuse.json
     python benchmarks/reuse.py record fashion --data fashion_mnist.npz --processes 8 --json reuse-fashion.json.gz
 
 A way that does not reach a hypervolume within its 200 trials counts as infinite there: medians and their intervals
-(order statistics) are right with that as long as they are finite themselves.
+(order statistics) are right with that as long as they are finite themselves. Recording needs Paredown's pipelines only,
+not what searches.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 from scipy import stats
 
 if TYPE_CHECKING:
     from benchmarks.replay import Run
-    from rich.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
 COUNTS, MARKS = (50, 100, 200), (25, 50, 100)
@@ -98,8 +100,6 @@ def replay(file: Path, seeds: Sequence[int], processes: int, console: Console) -
 
 
 def _same(costs: dict[int, list[dict[str, float]]], console: Console) -> dict[str, Any]:
-    from rich.table import Table
-
     names = list(next(iter(costs.values()))[0])
     table = Table("the same random trials", *(f"{n}: hours, × Paredown" for n in costs))
     figures: dict[str, Any] = {}
@@ -122,8 +122,6 @@ def _same(costs: dict[int, list[dict[str, float]]], console: Console) -> dict[st
 
 
 def _search(by_way: dict[str, list[Run]], console: Console) -> dict[str, Any]:
-    from rich.table import Table
-
     hand, *_ = by_way.values()
     third = [run.moments[HAND].compute_s / 3 for run in hand]
     table = Table(
@@ -141,9 +139,7 @@ def _search(by_way: dict[str, list[Run]], console: Console) -> dict[str, Any]:
             goals = [base.moments[n].hypervolume for base in hand]
             reached = [run.reached(goal) for run, goal in zip(runs, goals, strict=True)]
             of_budget = [r / base.moments[n].compute_s for r, base in zip(reached, hand, strict=True)]
-            of_moment = [
-                r / base.reached(goal) for r, base, goal in zip(reached, hand, goals, strict=True)
-            ]
+            of_moment = [r / base.reached(goal) for r, base, goal in zip(reached, hand, goals, strict=True)]
             found[str(n)] = {
                 "share": middle(of_budget),
                 "share_strict": middle(of_moment),
@@ -153,7 +149,9 @@ def _search(by_way: dict[str, list[Run]], console: Console) -> dict[str, Any]:
             }
         at_third = [run.at(limit) for run, limit in zip(runs, third, strict=True)]
         found["at_third"] = mean(at_third)
-        found["at_third_less_end"] = mean([x - b.moments[HAND].hypervolume for x, b in zip(at_third, hand, strict=True)])
+        found["at_third_less_end"] = mean(
+            [x - b.moments[HAND].hypervolume for x, b in zip(at_third, hand, strict=True)]
+        )
         found["leaves"] = mean([run.leaves for run in runs])
         figures[name] = found
         cells = (
@@ -171,8 +169,6 @@ def _search(by_way: dict[str, list[Run]], console: Console) -> dict[str, Any]:
 
 
 def _slots(runs: Sequence[Run], console: Console) -> dict[str, Any]:
-    from rich.table import Table
-
     table = Table(
         f"{SLOTS} slots, {TRIALS} trials", "waited, slot-seconds", "idle, slot-seconds", "wall, s", "computed twice"
     )
@@ -181,7 +177,9 @@ def _slots(runs: Sequence[Run], console: Console) -> dict[str, Any]:
         own = [run for run in runs if run.way.name == name]
         found = {key: mean([getattr(run, key) for run in own]) for key in ("waiting_s", "idle_s", "wall_s")}
         figures[name] = {**found, "twice": sum(run.twice for run in own), "trials": len(own[0].moments)}
-        table.add_row(name, *("{:.0f} ± {:.0f}".format(*values) for values in found.values()), str(figures[name]["twice"]))
+        table.add_row(
+            name, *("{:.0f} ± {:.0f}".format(*values) for values in found.values()), str(figures[name]["twice"])
+        )
     console.print(table)
     return figures
 
@@ -202,7 +200,7 @@ def draw(figures: dict[str, Any], file: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "paredown"
+    matplotlib.rcParams.update({"svg.hashsalt": "paredown", "svg.fonttype": "none"})
     from matplotlib import pyplot
 
     shown = ("Optuna, teacher by hand", "Optuna, teacher and student by hand", "Paredown, store only", "Paredown")
@@ -213,11 +211,16 @@ def draw(figures: dict[str, Any], file: Path) -> None:
         points = np.array([figures["curves"][name][index] for index in kept])
         (line,) = axes.plot(seconds[kept], points[:, 0], label=name)
         axes.fill_between(
-            seconds[kept], points[:, 0] - points[:, 1], points[:, 0] + points[:, 1], color=line.get_color(), alpha=0.2, lw=0
+            seconds[kept],
+            points[:, 0] - points[:, 1],
+            points[:, 0] + points[:, 1],
+            color=line.get_color(),
+            alpha=0.2,
+            lw=0,
         )
     axes.set(xscale="log", xlabel="seconds of compute", ylabel="hypervolume")
-    low = min(figures["curves"][shown[0]][20][0], 1.0)
-    axes.set_ylim(bottom=low)
+    highest = max(point[0] for name in shown for point in figures["curves"][name] if point)
+    axes.set_ylim(0.8 * highest, 1.01 * highest)
     axes.legend(fontsize="small")
     figure.savefig(file, metadata={"Date": None})
 
@@ -249,8 +252,6 @@ def main() -> int:
         made.write(args.json)
         print(f"{args.json}: {len(made.rows)} recipes, {len(made.stages)} stages")
         return 0
-    from rich.console import Console
-
     seeds = range(args.first, args.first + args.seeds)
     figures = replay(args.record, seeds, args.processes, Console(width=200))
     if args.picture:
