@@ -179,12 +179,12 @@ def search(tape: Tape, way: Way, seed: int, trials: int, limit_s: float = float(
     """Search once: until `trials` trials have ended after the teacher's, or `limit_s` seconds of compute are spent."""
     run = Run(way, seed)
     if way.plain:
-        standing = Standing.of((), tape.config(seed))
-        store: set[str] = set()
-        for trial in _plain(tape, seed, trials):
+        config, store = tape.config(seed), set[str]()
+        standing = Standing.of((), config)
+        for trial in _plain(tape, config, trials):
             spent = run.moments[-1].compute_s if run.moments else 0.0
             spent += tape.cost(tape.rows[trial.recipe.digest], way.shared, store)
-            standing = standing.with_started().with_finished(trial, tape.config(seed))
+            standing = standing.with_started().with_finished(trial, config)
             run.moments.append(Moment(spent, standing.hypervolume))
         run.wall_s = run.moments[-1].compute_s
         return run
@@ -204,15 +204,14 @@ def _note(run: Run, machine: Machine, study: Study) -> None:
     run.moments.append(Moment(machine.compute_s, study.standing.hypervolume))
 
 
-def _plain(tape: Tape, seed: int, trials: int) -> Iterator[Trial]:
+def _plain(tape: Tape, config: SweepConfig, trials: int) -> Iterator[Trial]:
     """The uncompressed teacher, and `trials` different recipes from Optuna's own sampler.
 
     A suggestion that was tried before is told again and costs nothing: somebody kept the numbers.
     """
-    config = tape.config(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler = optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed)
+        sampler = optuna.samplers.TPESampler(multivariate=True, group=True, seed=config.search.seed)
     study = optuna.create_study(directions=[o.direction for o in config.objectives], sampler=sampler)
     yield _ended(0, Recipe(), {}, tape.rows[Recipe().digest])
     seen: set[str] = set()
