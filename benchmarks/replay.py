@@ -217,7 +217,7 @@ def _plain(tape: Tape, config: SweepConfig, trials: int) -> Iterator[Trial]:
     seen: set[str] = set()
     while len(seen) < trials:
         asked = study.ask()
-        params = config.space.sample(lambda axis, asked=asked: asked.suggest_categorical(axis.name, axis.values))
+        params = config.space.sample(lambda axis, asked=asked: asked.suggest_categorical(axis.name, axis.values))  # type: ignore[misc]
         recipe = config.space.recipe(params)
         row = tape.rows[recipe.digest]
         study.tell(asked, [row.metrics[o.name] for o in config.objectives])
