@@ -27,9 +27,9 @@ from ray.tune.search import Searcher
 
 from search import interruption
 from search.climb import Climb
-from search.config import ClusterSection
 from search.errors import SweepError
 from search.ray_watch import RayDied, RayWatch, dead_process
+from search.sections import ClusterSection
 from search.source import Source
 from search.trial import Evaluate, Result, Trial
 
