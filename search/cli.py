@@ -243,10 +243,13 @@ def main() -> None:
         raise
     except Exception as error:
         from pipelines import TrialFailed
+        from search.disk import FullDiskError, is_full
         from search.errors import SweepError
 
         if isinstance(error, (SweepError, TrialFailed)):
             sys.exit(_say(1, str(error)))
+        if is_full(error):
+            sys.exit(_say(1, str(FullDiskError.of(error))))
         raise
 
 

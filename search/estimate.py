@@ -10,8 +10,9 @@ from typing import Any
 import torch
 
 from pipelines.stages import TrainTeacher
-from search.config import ClusterSection, SweepConfig
+from search.config import SweepConfig
 from search.costs import Spread
+from search.sections import ClusterSection
 from search.timings import Timings
 from search.workload import Workload
 

@@ -27,16 +27,17 @@ from ray.tune.search import Searcher
 
 from search import interruption
 from search.climb import Climb
-from search.config import ClusterSection
+from search.disk import FullDiskError, is_full
 from search.errors import SweepError
 from search.ray_watch import RayDied, RayWatch, dead_process
+from search.sections import ClusterSection
 from search.source import Source
 from search.trial import Evaluate, Result, Trial
 
 LOG = logging.getLogger(__name__)
 
-RUNG = "rung"
-"""Under this name a worker tells what it has found."""
+RUNG, FULL = "rung", "full disk"
+"""Under these names a worker tells what it has found, or that it cannot write that down."""
 
 DIED = (
     "the worker died twice over this trial, most likely killed for want of memory; use a smaller batch, "
@@ -182,9 +183,14 @@ class Worker(tune.Trainable):  # type: ignore[misc]
 
     def step(self) -> dict[str, Any]:
         """Run the trial up to its next rung; at the top, write its result down before anyone is told."""
-        result = self._climb.step()
-        if self._climb.is_done:
-            result.write(self._results)
+        try:
+            result = self._climb.step()
+            if self._climb.is_done:
+                result.write(self._results)
+        except Exception as error:
+            if not is_full(error):
+                raise
+            return {"number": self.config["trial"].number, FULL: str(error), "done": True}
         return {"number": result.number, RUNG: result, "done": self._climb.is_done}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -227,9 +233,17 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return bool(why)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A worker has returned, or died."""
-        if trial_id in self._by_tune_id:
-            self.settle(self._by_tune_id.pop(trial_id))
+        """A worker has returned, or died.
+
+        Raises:
+            FullDiskError: it could not do its work for want of room. The trial is left for another time.
+        """
+        trial = self._by_tune_id.pop(trial_id, None)
+        if trial and result and FULL in result:
+            self._source.take_back(trial)
+            raise FullDiskError(result[FULL])
+        if trial:
+            self.settle(trial)
         interruption.check()
 
     def settle(self, trial: Trial) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 from pipelines import Outcome, StageRun, TrialFailed
 from pipelines.meters import Interval
+from search.disk import FullDiskError, is_full
 from search.rung import Rung
 from search.usage import Series, Usage
 from spaces import Recipe, Value
@@ -172,7 +173,11 @@ class Trial:
 
 
 def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, share: float = 1.0) -> Result:
-    """Do one trial's work, with `share` of its trainings. Whatever goes wrong becomes the reason of a failed result."""
+    """Do one trial's work, with `share` of its trainings. Whatever goes wrong becomes the reason of a failed result.
+
+    Raises:
+        FullDiskError: it could not be done for want of room.
+    """
     started, usage = time.time(), Usage()
 
     def failed(reason: str, details: str = "") -> Result:
@@ -188,6 +193,8 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, share: float = 1.
         reason = "out of memory; use a smaller batch, or raise cluster.cpus_per_trial so that fewer trials run at once"
         return failed(reason, traceback.format_exc())
     except Exception as error:
+        if is_full(error):
+            raise FullDiskError.of(error) from error
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return failed(reason, traceback.format_exc())
     found = outcome.measurement

@@ -14,12 +14,13 @@ from pipelines import STEPS, Evaluator
 from search.budget import duration
 from search.commands.output import err, out, print_json
 from search.commands.preflight import preflight
-from search.config import DEFAULT_TRIALS, SweepConfig, load_config
+from search.config import SweepConfig, load_config
 from search.costs import Spread
 from search.estimate import Estimate, Range
 from search.plan import Plan
 from search.probe import probe, probes
 from search.saved import sweep_evaluator
+from search.sections import DEFAULT_TRIALS
 from search.timings import Timings, trials_like
 from search.trial import Trial
 from search.workload import Workload

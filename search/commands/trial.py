@@ -11,10 +11,11 @@ import torch
 from pipelines import STEPS
 from search.commands.output import out, print_json
 from search.commands.preflight import preflight
-from search.config import load_config, read_yaml
+from search.config import load_config
 from search.saved import sweep_evaluator
 from search.table import number
 from search.workspace import Workspace
+from search.yaml_file import read_yaml
 from spaces import Recipe
 
 

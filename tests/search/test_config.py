@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from pipelines import Store, extra
-from search.config import load_config, parse_config, read_yaml
+from search.config import load_config, parse_config
 from search.objective import Constraint, Objective
 from search.saved import sweep_evaluator
 from search.workspace import Workspace
@@ -120,17 +120,6 @@ def test_the_bound_on_accuracy_reaches_those_who_train(make_config, workspace) -
 def test_a_key_given_twice_is_told_with_its_line(write_yaml) -> None:
     path = write_yaml("sweep: a\ntask: {use: digits}\nspace:\n  student: {depth: 1}\n  student: {depth: 2}\n")
     assert problems_of(lambda: load_config(path)) == {f"{path}:5:3": "not YAML: 'student' is given twice"}
-
-
-@pytest.mark.parametrize(
-    ("text", "where"),
-    [("a: [1\nb: 2\n", ":2:2"), ("a: {b: 1", ":1:9"), ("? [a]\n: 1\n", ":1:3"), ("a: \tb: c", ""), ("\x00", "")],
-)
-def test_what_is_not_yaml_is_told_with_its_place(write_yaml, text, where) -> None:
-    path = write_yaml(text)
-    ((found, message),) = problems_of(lambda: read_yaml(path)).items()
-    assert found.startswith(f"{path}{where}")
-    assert message.startswith("not YAML: ")
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", "word"])

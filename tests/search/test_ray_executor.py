@@ -18,10 +18,10 @@ from mlflow.tracking import MlflowClient
 
 from pipelines import Link, Outcome, TrialFailed, load_task
 from pipelines.meters import Measurement
-from search.config import ClusterSection
 from search.costs import Costs
 from search.flight import Flight
 from search.ray_executor import RayExecutor
+from search.sections import ClusterSection
 from search.source import TrialSource
 from search.study import Study, read_trials
 from search.tracking import NUMBER, PARENT

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 import pytest
 import ray
 
-from search.config import ClusterSection
 from search.errors import SweepError
 from search.ray_executor import MAX_DEATHS, RayExecutor
 from search.ray_watch import RayDied, RayWatch, dead_process
+from search.sections import ClusterSection
 from search.source import TrialSource
 from search.study import Study
 
