@@ -82,6 +82,8 @@ class RayExecutor:
                     LOG.warning("Ray Tune stopped (%s); going on", _first_line(error))
                 for trial in source.out:
                     searcher.settle(trial)
+                if searcher.full_disk:
+                    raise FullDiskError(searcher.full_disk)
                 if not searcher.given:
                     break
         finally:
@@ -190,7 +192,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         except Exception as error:
             if not is_full(error):
                 raise
-            return {"number": self.config["trial"].number, FULL: str(error), "done": True}
+            return {"number": self.config["trial"].number, FULL: str(FullDiskError.of(error)), "done": True}
         return {"number": result.number, RUNG: result, "done": self._climb.is_done}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -206,6 +208,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     Args:
         source: Gives trials and takes results.
         results: Where workers write.
+
+    Attributes:
+        given: How many trials were given out.
+        full_disk: What a worker said that had no room; then no more are.
     """
 
     def __init__(self, source: Source, results: Path) -> None:
@@ -213,10 +219,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._source, self._results = source, results
         self._by_tune_id: dict[str, Trial] = {}
         self.given = 0
+        self.full_disk = ""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial as a Tune configuration, or that there is none."""
         interruption.check()
+        if self.full_disk:
+            return str(Searcher.FINISHED)
         trial = self._source.next()
         if trial is None:  # with None, Ray Tune asks again about ten times a second as long as trials run
             return None if self._source.blocked else str(Searcher.FINISHED)
@@ -233,16 +242,12 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return bool(why)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A worker has returned, or died.
-
-        Raises:
-            FullDiskError: it could not do its work for want of room. The trial is left for another time.
-        """
+        """A worker has returned, or died. Where it had no room, its trial is left for another time."""
         trial = self._by_tune_id.pop(trial_id, None)
         if trial and result and FULL in result:
             self._source.take_back(trial)
-            raise FullDiskError(result[FULL])
-        if trial:
+            self.full_disk = result[FULL]  # raised here, Tune would take it for the trial's failure
+        elif trial:
             self.settle(trial)
         interruption.check()
 
