@@ -55,7 +55,7 @@ class Source(Protocol):
         """A worker died over `trial`: it will be given out once more, then it has failed with `reason`."""
 
     def take_back(self, trial: Trial) -> None:
-        """All workers died, through no fault of `trial`'s: it will be given out as if it never had been."""
+        """`trial` was not worked on, through no fault of its own: it will be given out as if it never had been."""
 
     @property
     def out(self) -> tuple[Trial, ...]:
@@ -186,7 +186,7 @@ class TrialSource:
             self.finish(Result(trial.number, trial.started, now, reason=reason))
 
     def take_back(self, trial: Trial) -> None:
-        """All workers died, through no fault of `trial`'s: it will be given out as if it never had been."""
+        """`trial` was not worked on, through no fault of its own: it will be given out as if it never had been."""
         self._attempts[trial.number] -= 1
         del self._out[trial.number]
         self._flight.land(trial)
