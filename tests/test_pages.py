@@ -28,7 +28,7 @@ NOT_RUN = {
 SHORT = ["search.trials=3"] + [f"training.{name}_epochs={n}" for name, n in (("teacher", 8), ("student", 1))]
 SHORT += ["training.finetune_epochs=1", "search.remeasure=false"]
 OVERRIDES = [word for override in SHORT for word in ("-o", override)]
-ADDED = {"run": OVERRIDES, "trial": OVERRIDES, "sensitivity": OVERRIDES, "confirm": ["--seeds", "1"]}
+ADDED = {name: OVERRIDES for name in ("plan", "run", "trial", "sensitivity")} | {"confirm": ["--seeds", "1"]}
 """What makes a command quick."""
 
 
@@ -86,7 +86,6 @@ def test_every_command_in_the_pages_runs(folder: Path) -> None:
         run(sys.executable, "-c", text + "\nassert logits.shape == (1, 10)")
     queries = [line for text in fenced(ROOT / "docs/mlflow.md", "sql") for line in text.splitlines()]
     assert queries
-    search = "import sys, mlflow; mlflow.search_runs(search_all_experiments=True, filter_string=sys.argv[1])"
-    for query in queries:
-        environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / 'home/mlflow.db'}"
-        run(sys.executable, "-c", search, query)
+    search = "mlflow.search_runs(search_all_experiments=True, filter_string=query)"
+    environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / 'home/mlflow.db'}"
+    run(sys.executable, "-c", f"import sys, mlflow\nfor query in sys.argv[1:]: {search}", *queries)
