@@ -53,9 +53,9 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
     if ended := _ended_early(sweep):
         console.print(ended, markup=False, soft_wrap=True)
     if sweep.standing.stopped:
-        console.print(f"{sweep.standing.stopped} trials were stopped early; see why: paredown status {config.sweep}")
+        console.print(f"stopped early: {sweep.standing.stopped} of the trials; see why: paredown status {config.sweep}")
     if sweep.standing.failed:
-        console.print(f"{sweep.standing.failed} trials failed; see: paredown status {config.sweep}")
+        console.print(f"failed: {sweep.standing.failed} of the trials; see why: paredown status {config.sweep}")
     out().print(
         f"look further: paredown ui   ·   paredown front {config.sweep} --plot front.png\n"
         f"ship one:     paredown pick {config.sweep} --knee --export out/"

@@ -362,7 +362,7 @@ def test_a_bound_on_the_size_stops_trials_before_they_are_trained(sweeps) -> Non
         elif trial.rungs:
             assert trial.metrics["size_mb"] <= 0.05
             assert trial.metrics["size_mb"] == pytest.approx(trial.rungs[0].metrics["size_mb"], rel=0.02)
-    assert f"{len(stopped)} trials were stopped early" in err
+    assert f"stopped early: {len(stopped)} of the trials" in err
     (parent,), children = sweeps.runs()
     assert parent.info.status == "FINISHED"
     killed = {int(run.data.tags[NUMBER]) for run in children if run.info.status == "KILLED"}
