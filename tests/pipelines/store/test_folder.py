@@ -1,4 +1,3 @@
-import multiprocessing
 import os
 import threading
 from collections.abc import Callable
@@ -8,8 +7,7 @@ import pytest
 from filelock import Timeout
 
 from pipelines.store import MANIFEST, Folder, Store
-
-PROCESSES = multiprocessing.get_context("fork")
+from tests.pipelines.store.processes import in_processes
 
 
 @pytest.fixture
@@ -29,20 +27,13 @@ def test_manifests_tell_of_every_entry_that_can_be_read(
     assert sorted(manifest["key"] for manifest in store.folder.manifests()) == sorted([key, "ab" + key])
 
 
-def killed(work: Callable[[], None]) -> None:
-    process = PROCESSES.Process(target=work)
-    process.start()
-    process.join(60)
-    assert process.exitcode == 9
-
-
 def test_what_a_killed_process_leaves_is_found_and_removed(folder: Folder, key: str) -> None:
     def die() -> None:
         with folder.lock(key), folder.draft(key) as draft, folder.pin([key]):
             (draft / "half").write_text("…")
             os._exit(9)
 
-    killed(die)
+    assert in_processes(die) == [9]
     named = folder.leftovers(remove=False)
     assert [name.split("/")[0] for name in named] == ["drafts", "locks", "pins"]
     assert folder.leftovers(remove=False) == named, "only looked at"
@@ -71,7 +62,7 @@ def test_a_dead_workers_pin_counts_for_nothing(folder: Folder, key: str) -> None
         with folder.pin([key]):
             os._exit(9)
 
-    killed(die)
+    assert in_processes(die) == [9]
     assert any((folder.root / "pins").iterdir())
     with folder.still() as pinned:
         assert pinned == set()

@@ -1,4 +1,3 @@
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -12,9 +11,9 @@ from pipelines.store import Remote, Store, claim, evict
 from pipelines.store import remote as module
 from pipelines.store import store as store_module
 from spaces import InputError
+from tests.pipelines.store.processes import in_processes
 
 Write = Wait = Callable[[Path], None]
-PROCESSES = multiprocessing.get_context("fork")
 
 
 @pytest.fixture
@@ -36,13 +35,6 @@ def objects(tmp_path: Path) -> Callable[[str], list[Path]]:
 
 def not_again(folder: Path) -> None:
     pytest.fail("made twice")
-
-
-def run(work: Callable[[], None]) -> int | None:
-    process = PROCESSES.Process(target=work)
-    process.start()
-    process.join(60)
-    return process.exitcode
 
 
 def test_what_one_machine_makes_another_finds(here: Store, there: Store, key: str, write: Write) -> None:
@@ -104,7 +96,7 @@ def test_a_killed_upload_leaves_no_entry_and_is_made_good(
         monkeypatch.setattr(fs, moment, half)
         here.compute(key, write, {})
 
-    assert run(die) == 9
+    assert in_processes(die) == [9]
     assert there.get(key) is None
     assert here.compute(key, not_again, {}).reused, "the result is in the folder"
     assert there.get(key), "and was sent when it was used"
@@ -178,17 +170,12 @@ def test_machines_that_share_a_url_make_an_entry_once(
 
         assert (store.compute(key, make, {}).folder / "file").read_text() == "made"
 
-    processes = [PROCESSES.Process(target=work, args=(store,)) for store in (here, there)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0]
+    assert in_processes(lambda: work(here), lambda: work(there)) == [0, 0]
     assert (tmp_path / "log").read_text() == "made\n"
 
 
 def die_in(store: Store, key: str) -> None:
-    assert run(lambda: store.compute(key, lambda folder: os._exit(9), {})) == 9
+    assert in_processes(lambda: store.compute(key, lambda folder: os._exit(9), {})) == [9]
 
 
 def test_a_dead_makers_claim_is_taken_over(

@@ -1,5 +1,4 @@
 import json
-import multiprocessing
 import os
 import pickle
 import threading
@@ -10,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.store import MANIFEST, Store
+from tests.pipelines.store.processes import PROCESSES, in_processes
 
 Write = Wait = Callable[[Path], None]
-PROCESSES = multiprocessing.get_context("fork")
 
 
 def test_an_entry_is_made_once(store: Store, key: str, write: Write) -> None:
@@ -106,12 +105,7 @@ def test_two_processes_make_an_entry_once(store: Store, tmp_path: Path, key: str
         entry = store.compute(key, make, {})
         (tmp_path / f"reused{number}").write_text(str(entry.reused))
 
-    processes = [PROCESSES.Process(target=work, args=(number,)) for number in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0]
+    assert in_processes(lambda: work(0), lambda: work(1)) == [0, 0]
     assert (tmp_path / "log").read_text() == "made\n"
     assert sorted((tmp_path / f"reused{number}").read_text() for number in range(2)) == ["False", "True"]
 
