@@ -46,11 +46,11 @@ from torch import Tensor, nn
 from pipelines import Training
 from pipelines.bench.conditions import processor
 from pipelines.bench.job import Job
-from pipelines.context import Context
 from pipelines.lease import Lease
 from pipelines.meters.running import run_bench
 from pipelines.runtimes import OUTPUT, OnnxRuntime
-from pipelines.training import train
+from pipelines.training.context import Context
+from pipelines.training.loop import train
 
 TARGET_SPEARMAN, TARGET_ERROR, TARGET_SHARE = 0.99, 0.03, 0.10
 NAIVE_WARM_UP, NAIVE_REPEATS = 10, 20

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipelines.task import Batch, Split
+from pipelines.tasks.task import Batch, Split
 
 VALIDATION, CALIBRATION = 5_000, 500
 STUDENT_WIDTHS = (16, 32, 32, 32)

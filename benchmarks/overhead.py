@@ -80,7 +80,7 @@ def evaluate(recipe: Any) -> Any:
 
 def config(trials: int) -> Any:
     """The sweep."""
-    from search.config import parse_config
+    from search.config.sweep_config import parse_config
 
     return parse_config(
         {
@@ -95,7 +95,7 @@ def config(trials: int) -> Any:
 
 def suggest_all(trial: Any) -> dict[str, Any]:
     """A point of the space, asked of an Optuna trial, by the keys that `analytic` knows."""
-    from search.sampler import _suggest
+    from search.suggest.sampler import _suggest
 
     params = _space().sample(lambda axis: _suggest(trial, axis))
     return {name.partition(".")[2]: value for name, value in params.items()}
@@ -153,9 +153,9 @@ class Clock:
 
 def measure_paredown(trials: Sequence[int], folder: Path) -> list[dict[str, float]]:
     """Paredown's whole sweep."""
-    from search.study import Study
+    from search.study.study import Study
+    from search.study.workspace import Workspace
     from search.sweep import run_sweep
-    from search.workspace import Workspace
 
     (number,) = trials
     clock, ask, tell = Clock(), Timer(), Timer()
@@ -185,7 +185,7 @@ def measure_optuna(trials: Sequence[int], folder: Path) -> list[dict[str, float]
     import optuna
     from optuna.storages.journal import JournalFileBackend, JournalStorage
 
-    from search.sampler import SAMPLERS
+    from search.suggest.sampler import SAMPLERS
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     clock = Clock()
@@ -216,7 +216,7 @@ def measure_ray(trials: Sequence[int], folder: Path) -> list[dict[str, float]]:
     from ray import tune
     from ray.tune.search.optuna import OptunaSearch
 
-    from search.sampler import SAMPLERS
+    from search.suggest.sampler import SAMPLERS
 
     (number,) = trials
     clock = Clock()

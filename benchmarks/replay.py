@@ -17,14 +17,14 @@ import optuna
 
 from benchmarks.recording import Record, Row
 from pipelines import STEPS, Link, StageRun
-from search.config import SweepConfig, parse_config
-from search.costs import Costs
-from search.flight import Flight
-from search.source import TrialSource
-from search.standing import Standing
-from search.study import Study
-from search.trial import Result, Trial
-from search.workspace import SweepFolder
+from search.config.sweep_config import SweepConfig, parse_config
+from search.study.state import Standing
+from search.study.study import Study
+from search.study.trial import Result, Trial
+from search.study.workspace import SweepFolder
+from search.suggest.costs import Costs
+from search.suggest.in_flight import Flight
+from search.suggest.queue import TrialSource
 from spaces import Recipe
 
 ALL = None
@@ -68,7 +68,7 @@ class Moment:
 
     Attributes:
         compute_s: Seconds that stages and measuring took until then, in all slots.
-        hypervolume: See `search.front.ParetoFront.hypervolume`.
+        hypervolume: See `search.study.front.ParetoFront.hypervolume`.
     """
 
     compute_s: float

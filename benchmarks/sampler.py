@@ -1,6 +1,6 @@
 """Does the sampler's bounded history cost quality? Fronts found with and without the bound, and what an ask takes.
 
-`search.sampler.Sampler` is run for real over a table of all 15,625 cells of NAS-Bench-201 (six operations with five
+`search.suggest.sampler.Sampler` is run for real over a table of all 15,625 cells of NAS-Bench-201 (six operations with five
 choices each) with three objectives: validation accuracy up, latency of one device down, parameters down. The figure is
 the hypervolume of the trials so far as a share of that of the whole table's front, after 50 to 2,000 distinct trials.
 Every history has the same seeds, so differences are paired; random search without repetition is the control.
@@ -34,10 +34,10 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from search.front import losses, nondominated
-from search.objective import Objective
-from search.sampler import HISTORY, Sampler
-from search.trial import Result, Trial
+from search.config.objective import Objective
+from search.study.front import losses, nondominated
+from search.study.trial import Result, Trial
+from search.suggest.sampler import HISTORY, Sampler
 from spaces import Axis, Options, Parameter, SearchSpace, StepSpec
 
 CHECKPOINTS = (50, 100, 200, 500, 1000, 2000)

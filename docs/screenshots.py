@@ -44,7 +44,7 @@ def served(sweep: str) -> Iterator[tuple[str, str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "search.cli", "ui", sweep, "--port", str(port)]
+    command = [sys.executable, "-m", "search.cli.app", "ui", sweep, "--port", str(port)]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         assert server.stderr

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pipelines.meters import METRICS
     from pipelines.pipeline import Built, Link, StageRun, run_recipe
     from pipelines.runtimes import RUNTIMES
-    from pipelines.settings import Section, Target, Training
     from pipelines.stages import STEPS
     from pipelines.store import Store
     from pipelines.suitability import runtime_problem, scheme_problem
-    from pipelines.task import BUILT_IN, Batch, Inputs, Split, Task, load_task
+    from pipelines.tasks.task import BUILT_IN, Batch, Inputs, Split, Task, load_task
+    from pipelines.training.settings import Section, Target, Training
 
 _MODULES = {
     "errors": ("TrialFailed",),
@@ -27,11 +27,11 @@ _MODULES = {
     "meters": ("METRICS",),
     "pipeline": ("Built", "Link", "StageRun", "run_recipe"),
     "runtimes": ("RUNTIMES",),
-    "settings": ("Section", "Target", "Training"),
+    "training.settings": ("Section", "Target", "Training"),
     "stages": ("STEPS",),
     "store": ("Store",),
     "suitability": ("runtime_problem", "scheme_problem"),
-    "task": ("BUILT_IN", "Batch", "Inputs", "Split", "Task", "load_task"),
+    "tasks.task": ("BUILT_IN", "Batch", "Inputs", "Split", "Task", "load_task"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

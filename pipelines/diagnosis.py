@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from pipelines.graph import Graph
 from pipelines.meters import Measurement, Subject
-from pipelines.runtimes.coverage import Coverage, int8_coverage
-from pipelines.runtimes.optimized_graph import operators
+from pipelines.onnxfile.coverage import Coverage, int8_coverage
+from pipelines.onnxfile.layer_summary import Graph
+from pipelines.onnxfile.optimized_graph import operators
 
 SPEEDUP, WHY, SIZE = "speedup", "speedup.why", "size"
 """The names of the facts: that a step made the file no faster, why, and that it made it no smaller."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipelines.pipeline import network_stages
-from pipelines.settings import Training
 from pipelines.stages import Distil, Prune, QuantizationAwareTraining
+from pipelines.training.settings import Training
 from spaces import Recipe
 
 TRAINED = {

@@ -9,16 +9,16 @@ from typing import Any
 
 import torch
 
-from pipelines.context import Context
 from pipelines.diagnosis import diagnose
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
 from pipelines.meters import Measurement, Subject, measure
 from pipelines.pipeline import Built, Link, StageRun, nodes, run_recipe, shipped
 from pipelines.runtimes import RUNTIMES
-from pipelines.settings import Target, Training
 from pipelines.store import Store
-from pipelines.task import Task, fingerprint, load_task
+from pipelines.tasks.task import Task, fingerprint, load_task
+from pipelines.training.context import Context
+from pipelines.training.settings import Target, Training
 from spaces import Recipe
 
 

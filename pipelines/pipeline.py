@@ -8,11 +8,11 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from pipelines.context import Context
-from pipelines.seed import seed_everything
 from pipelines.stages import MODEL, STAGES, Export, Pack, Stage, Trains, TrainTeacher, Work
 from pipelines.store import Entry, Store
-from pipelines.trajectory import Trajectory
+from pipelines.training.context import Context
+from pipelines.training.seed import seed_everything
+from pipelines.training.trajectory import Trajectory
 from spaces import Params, Recipe, digest
 
 BEFORE = "before"

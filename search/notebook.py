@@ -11,21 +11,21 @@ from typing import Any
 import pandas as pd
 import torch
 
-from search.choice import Choice
-from search.choice import pick as choose
-from search.commands.output import err
-from search.commands.pick import read_options
-from search.commands.preflight import preflight
-from search.commands.settle import settle
-from search.config import SweepConfig, load_config
-from search.evidence import Evidence
-from search.executor import InlineExecutor
-from search.plot import plot_front
-from search.report import front_json, table
-from search.saved import Sweep, load_sweep
+from search.analysis.post_hoc import Evidence
+from search.cli.output import err
+from search.cli.pick import read_options
+from search.config.sweep_config import SweepConfig, load_config
+from search.execution.executor import InlineExecutor
+from search.finalize import settle
+from search.planning.preflight import preflight
+from search.reports.plot import plot_front
+from search.reports.report import front_json, table
+from search.selection.choice import Choice
+from search.selection.choice import pick as choose
+from search.study.saved import Sweep, load_sweep
+from search.study.trial import Trial
+from search.study.workspace import Workspace
 from search.sweep import run_sweep as run
-from search.trial import Trial
-from search.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Front:
 
     @property
     def hypervolume(self) -> float:
-        """What the front is worth; see `search.front.ParetoFront.hypervolume`."""
+        """What the front is worth; see `search.study.front.ParetoFront.hypervolume`."""
         return self.sweep.standing.hypervolume
 
     @property
@@ -156,9 +156,9 @@ def pick(
         where: Bounds to keep, such as ``"latency_ratio<=0.5"``.
         minimize: Take the member with the least of this metric.
         maximize: Take the member with the most of this metric.
-        weights: Take the best by these weights; see `search.preference.Weights`.
+        weights: Take the best by these weights; see `search.selection.preference.Weights`.
 
-    Without any of the last three the knee decides; see `search.preference.Knee`.
+    Without any of the last three the knee decides; see `search.selection.preference.Knee`.
 
     Raises:
         InputError: everything that is wrong with the options; places are those of the command line.

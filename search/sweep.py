@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pipelines import Evaluator, Task
-from search.config import SweepConfig, load_config
-from search.costs import Costs
-from search.executor import Executor
-from search.flight import Flight
-from search.ray_executor import RayExecutor
-from search.saved import Sweep, sweep_evaluator
-from search.source import Observer, TrialSource
-from search.study import Study
-from search.tracker import Tracker
-from search.trial import Evaluate
-from search.upkeep import Upkeep
-from search.workspace import SweepFolder, Workspace
+from search.config.sweep_config import SweepConfig, load_config
+from search.execution.executor import Executor
+from search.execution.ray_executor import RayExecutor
+from search.store_gc import Upkeep
+from search.study.saved import Sweep, sweep_evaluator
+from search.study.study import Study
+from search.study.trial import Evaluate
+from search.study.workspace import SweepFolder, Workspace
+from search.suggest.costs import Costs
+from search.suggest.in_flight import Flight
+from search.suggest.queue import Observer, TrialSource
+from search.tracking.tracker import Tracker
 from spaces import InputError, Problem
 
 

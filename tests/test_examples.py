@@ -16,7 +16,7 @@ from pipelines.pruners import PRUNERS
 from pipelines.quantizers import QUANTIZERS
 from pipelines.runtimes import OnnxRuntime, to_feed
 from pipelines.stages.technique import switched
-from search.config import load_config, parse_config
+from search.config.sweep_config import load_config, parse_config
 from spaces import Recipe
 
 ROOT = Path(__file__).parents[1]

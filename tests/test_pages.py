@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from search.config import load_config
+from search.config.sweep_config import load_config
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -20,7 +20,7 @@ ORDER = ("validate", "plan", "sensitivity", "run", "trial", "status", "front", "
 """In this order commands find what they need."""
 
 NOT_RUN = {
-    "paredown ui": "serves until it is ended; tests/search/commands/test_ui.py starts it",
+    "paredown ui": "serves until it is ended; tests/search/cli/test_ui.py starts it",
     "cluster.address=": "needs a cluster that is running; whether what it changes is legal is tested below",
 }
 """What is only read, with the reason: lines that begin so, or have that in them."""
@@ -81,7 +81,7 @@ def test_every_command_in_the_pages_runs(folder: Path) -> None:
     commands = shown()
     commands.insert([name for name, *_ in commands].index("run"), ["run", "configs/digits.yaml"])  # `make sweep`
     for name, *arguments in commands:
-        run(sys.executable, "-m", "search.cli", name, *arguments, *ADDED.get(name, []))
+        run(sys.executable, "-m", "search.cli.app", name, *arguments, *ADDED.get(name, []))
     for text in fenced(ROOT / "docs/digits.md", "python"):  # what `pick` has exported, run with the runtime alone
         run(sys.executable, "-c", text + "\nassert logits.shape == (1, 10)")
     queries = [line for text in fenced(ROOT / "docs/mlflow.md", "sql") for line in text.splitlines()]

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from pipelines.quantizers.layers import no_weights, replaceable
+from pipelines.onnxfile.layers import no_weights, replaceable
 
 
 class WeightFp16:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from pipelines.distillers.activation_recorder import Listener
 from pipelines.distillers.attention import Attention
 from pipelines.distillers.distiller import Distiller, FeatureDistiller
 from pipelines.distillers.hint import Hint
-from pipelines.distillers.listener import Listener
 from pipelines.distillers.point import Point
 from pipelines.distillers.relational import Relational
 from pipelines.distillers.response import Response

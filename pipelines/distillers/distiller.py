@@ -8,7 +8,7 @@ from torch import nn
 
 from pipelines.distillers.point import Point
 from pipelines.distillers.signals import Signals
-from pipelines.task import Inputs
+from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params
 
 

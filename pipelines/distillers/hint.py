@@ -9,7 +9,7 @@ from torch.nn import functional
 from pipelines.distillers.beta import BETA
 from pipelines.distillers.point import Point, penultimate
 from pipelines.distillers.signals import Signals
-from pipelines.task import Inputs
+from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import TrialFailed
-from pipelines.task import Inputs, as_tuple
+from pipelines.tasks.task import Inputs, as_tuple
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 

@@ -6,6 +6,7 @@ from operator import or_
 
 from pipelines.errors import TrialFailed
 from pipelines.meters.accuracy import Accuracy, mean_interval, scores
+from pipelines.meters.complexity import Work
 from pipelines.meters.energy import Energy
 from pipelines.meters.latency import Latency
 from pipelines.meters.measurement import Interval, Measurement
@@ -13,7 +14,6 @@ from pipelines.meters.memory import Memory
 from pipelines.meters.meter import Direction, Meter, Metric, Subject
 from pipelines.meters.score import Score, score_split
 from pipelines.meters.size import Size
-from pipelines.meters.work import Work
 
 METERS: tuple[Meter, ...] = (Accuracy(), Latency(), Memory(), Energy(), Size(), Work())
 

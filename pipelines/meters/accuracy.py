@@ -13,7 +13,7 @@ from pipelines.errors import TrialFailed
 from pipelines.meters.measurement import Interval, Measurement
 from pipelines.meters.meter import Metric, Subject
 from pipelines.runtimes import Session, to_feed
-from pipelines.task import Split, Task, score_of
+from pipelines.tasks.task import Split, Task, score_of
 
 
 class Accuracy:

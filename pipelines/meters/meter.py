@@ -13,8 +13,8 @@ from pipelines.lease import Lease
 from pipelines.meters.measurement import Measurement
 from pipelines.meters.running import run_bench
 from pipelines.runtimes import Runtime, to_feed
-from pipelines.settings import Target
-from pipelines.task import Task, has_own_score, to_batch
+from pipelines.tasks.task import Task, has_own_score, to_batch
+from pipelines.training.settings import Target
 
 Direction = Literal["maximize", "minimize"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipelines.meters.accuracy import mean_interval, scores
 from pipelines.meters.measurement import Interval
 from pipelines.runtimes import Session
-from pipelines.task import Split, Task
+from pipelines.tasks.task import Split, Task
 
 
 @dataclass(frozen=True)

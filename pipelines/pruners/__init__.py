@@ -2,11 +2,11 @@
 
 from pipelines.pruners.blocks import BlockPruner
 from pipelines.pruners.channel import ChannelPruner
-from pipelines.pruners.cut import Cut, Sizes
 from pipelines.pruners.ffn import FeedForwardPruner
 from pipelines.pruners.heads import HeadPruner
 from pipelines.pruners.n_m import NMPruner
 from pipelines.pruners.pruner import Pruner
+from pipelines.pruners.pruning_request import Cut, Sizes
 from pipelines.pruners.unstructured import UnstructuredPruner
 
 PRUNERS: dict[str, Pruner] = {

@@ -14,11 +14,11 @@ from torch.nn import functional
 
 from pipelines.errors import TrialFailed
 from pipelines.importances import L2
-from pipelines.pruners.cut import Cut, Sizes
 from pipelines.pruners.options import RATIO
 from pipelines.pruners.probe import is_same, outputs, probe
+from pipelines.pruners.pruning_request import Cut, Sizes
 from pipelines.pruners.traceable import traceable
-from pipelines.task import Inputs, as_tuple
+from pipelines.tasks.task import Inputs, as_tuple
 from spaces import Parameter, Params
 
 Blocks = dict[str, list[str]]

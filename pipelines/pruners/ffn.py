@@ -6,13 +6,13 @@ from typing import Any
 
 from torch import nn
 
-from pipelines.attention import attention_layers
 from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, importance_of
-from pipelines.pruners.cut import Cut, Sizes
+from pipelines.networks.attention import attention_layers
 from pipelines.pruners.options import RATIO, ROUND_TO, SCOPE, is_local, width_label
+from pipelines.pruners.pruning_request import Cut, Sizes
 from pipelines.pruners.widths import Width, cut_widths, replay_widths, sizes_of
-from pipelines.task import Inputs
+from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params
 
 

@@ -9,15 +9,15 @@ import torch
 import torch_pruning as tp
 from torch import Tensor, nn
 
-from pipelines.attention import Attention, attentions, with_separate_heads
 from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, L2, Importance, importance_of
-from pipelines.pruners.cut import Cut, Sizes
+from pipelines.networks.attention import Attention, attentions, with_separate_heads
 from pipelines.pruners.options import RATIO, SCOPE, is_global, is_local, ratio_label
 from pipelines.pruners.probe import is_same, outputs, probe
+from pipelines.pruners.pruning_request import Cut, Sizes
 from pipelines.pruners.ranking import Ranked, removed
 from pipelines.pruners.traceable import traceable
-from pipelines.task import Inputs
+from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params
 
 WIDTHS = ("all_head_size", "inner_dim", "attn_dim", "embed_dim", "hidden_size", "hidden_dim", "d_model", "dim")

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from pipelines.errors import TrialFailed
 from pipelines.importances import importance_of
-from pipelines.pruners.cut import Cut, Sizes
 from pipelines.pruners.options import value_of
+from pipelines.pruners.pruning_request import Cut, Sizes
 from pipelines.pruners.traceable import traceable
 from pipelines.pruners.weights import Weight, rank_gradients, scores, weights
-from pipelines.task import Inputs
+from pipelines.tasks.task import Inputs
 from spaces import Options, Parameter, Params
 
 

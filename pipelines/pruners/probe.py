@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import TrialFailed
-from pipelines.task import Inputs, as_tuple
+from pipelines.tasks.task import Inputs, as_tuple
 
 
 def check_shape(model: nn.Module, example: Inputs, expected: tuple[int, ...] | None = None) -> tuple[int, ...]:

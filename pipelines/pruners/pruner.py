@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from pipelines.pruners.cut import Cut, Sizes
-from pipelines.task import Inputs
+from pipelines.pruners.pruning_request import Cut, Sizes
+from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pipelines.pruners.cut import Cut
+from pipelines.pruners.pruning_request import Cut
 
 
 @dataclass(frozen=True)

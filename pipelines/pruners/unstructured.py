@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, importance_of
-from pipelines.pruners.cut import Cut, Sizes
 from pipelines.pruners.options import RATIO, SCOPE, is_global, ratio_label
+from pipelines.pruners.pruning_request import Cut, Sizes
 from pipelines.pruners.traceable import traceable
 from pipelines.pruners.weights import rank_gradients, scores, weights
-from pipelines.task import Inputs
+from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params, When
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from pipelines.pruners.cut import Cut
+from pipelines.pruners.pruning_request import Cut
 
 MATRICES = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.MultiheadAttention, nn.RNNBase)
 """Layers whose weights multiply activations; embeddings only look them up."""

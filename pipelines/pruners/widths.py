@@ -11,12 +11,12 @@ import torch_pruning as tp
 from torch import Tensor, nn
 
 from pipelines.errors import TrialFailed
-from pipelines.pruners.cut import Cut, Sizes
 from pipelines.pruners.options import ROUND_TO, is_global, value_of
 from pipelines.pruners.probe import check_shape
+from pipelines.pruners.pruning_request import Cut, Sizes
 from pipelines.pruners.ranking import Ranked, removed
 from pipelines.pruners.traceable import traceable
-from pipelines.task import Inputs, as_tuple
+from pipelines.tasks.task import Inputs, as_tuple
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 

@@ -1,10 +1,10 @@
 """Quantization schemes. A new one is a file here with a `Quantizer`, and its line in `QUANTIZERS`."""
 
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.cluster import Cluster
 from pipelines.quantizers.dynamic_int8 import DynamicInt8
 from pipelines.quantizers.fp16 import Fp16
 from pipelines.quantizers.nncf_int8 import NncfInt8
+from pipelines.quantizers.palettize import Cluster
 from pipelines.quantizers.qat_int8 import QatInt8
 from pipelines.quantizers.quantizer import Quantizer
 from pipelines.quantizers.static_int8 import StaticInt8

@@ -11,7 +11,7 @@ from torch import Tensor
 from pipelines.errors import TrialFailed
 from pipelines.quantizers.parameters import ALL
 from pipelines.runtimes import Feed, to_feed
-from pipelines.task import Inputs, Task, as_tuple
+from pipelines.tasks.task import Inputs, Task, as_tuple
 from spaces import Params
 
 Found = TypeVar("Found")

@@ -10,8 +10,8 @@ import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 
+from pipelines.onnxfile.layers import no_weights
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.layers import no_weights
 from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
 from spaces import Parameter, Params
 

@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 from torch import nn
 
+from pipelines.onnxfile.layers import no_weights
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.layers import no_weights
 from spaces import Parameter, Params
 
 

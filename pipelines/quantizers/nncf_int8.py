@@ -12,8 +12,8 @@ from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.extra import missing, without_telemetry
+from pipelines.onnxfile.layers import no_weights
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.layers import no_weights
 from pipelines.quantizers.parameters import CALIBRATION_SIZE, KEEP_FLOAT, refined
 from spaces import Parameter, Params
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
+from pipelines.onnxfile.layers import no_weights
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.layers import no_weights
 from pipelines.quantizers.parameters import CALIBRATION_SIZE, GRANULARITY, refined
 from pipelines.quantizers.static_int8 import StaticInt8
 from spaces import Parameter, Params

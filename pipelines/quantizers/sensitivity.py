@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 
 from pipelines.errors import TrialFailed
+from pipelines.onnxfile.layers import layers
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.layers import layers
 from pipelines.quantizers.quantizer import Quantizer
 from pipelines.runtimes import RUNTIMES, Feed
 from spaces import Params

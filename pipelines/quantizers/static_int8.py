@@ -22,8 +22,8 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 from torch import nn
 
+from pipelines.onnxfile.layers import no_weights
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.layers import no_weights
 from pipelines.quantizers.parameters import CALIBRATION_SIZE, CALIBRATOR, GRANULARITY, KEEP_FLOAT, keeps_none, refined
 from pipelines.runtimes import Feed
 from spaces import Parameter, Params

@@ -10,8 +10,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from pipelines.onnxfile.layers import no_weights, replaceable
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.layers import no_weights, replaceable
 from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
 from spaces import Parameter, Params
 

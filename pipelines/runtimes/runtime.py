@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from pipelines.task import Inputs
+    from pipelines.tasks.task import Inputs
 
 Feed = dict[str, np.ndarray]
 """One batch as an exported file takes it: input name → array."""

@@ -10,16 +10,16 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
 from pipelines.distillers import FEATURES, RESPONSE
+from pipelines.distillers.teaching import task_points, taught, teach
 from pipelines.errors import TrialFailed
-from pipelines.extent import Extent
-from pipelines.inheritance import inherit
+from pipelines.networks.inheritance import inherit
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.stages.stage import Form
 from pipelines.stages.technique import gains_of, rules_of, switched
-from pipelines.task import make_student
-from pipelines.teaching import task_points, taught, teach
+from pipelines.tasks.task import make_student
+from pipelines.training.context import Context
+from pipelines.training.epoch_budget import Extent
 from spaces import NONE, Interval, Options, Parameter, Params, Rule, StepSpec, When
 
 

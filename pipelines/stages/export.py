@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
 from pipelines.errors import TrialFailed
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.runtimes import OUTPUT, OnnxRuntime, input_names, to_feed
 from pipelines.stages.stage import MODEL, Form
-from pipelines.task import Task, as_tuple
+from pipelines.tasks.task import Task, as_tuple
+from pipelines.training.context import Context
 from spaces import Params
 
 OPSET = 18

@@ -10,8 +10,8 @@ from typing import Any
 import onnx
 from onnx import numpy_helper
 
-from pipelines.context import Context
 from pipelines.stages.stage import MODEL, Form
+from pipelines.training.context import Context
 from spaces import Params
 
 

@@ -10,20 +10,20 @@ from typing import Any
 
 from torch import nn
 
-from pipelines.accuracy import network_accuracy
-from pipelines.allocation import ratios_for
-from pipelines.batchnorm import reestimate_statistics
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
-from pipelines.extent import Extent
-from pipelines.masks import keep_zeros
 from pipelines.pruners import PRUNERS, Cut, Pruner
+from pipelines.pruners.allocation import ratios_for
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.pruners.options import RATIO
 from pipelines.pruners.schedule import SCHEDULES, epochs_of, shares
-from pipelines.pruning import asked_cut
+from pipelines.stages.pruning_request import asked_cut
 from pipelines.stages.stage import Form
 from pipelines.stages.technique import gains_of, rules_of, switched
-from pipelines.training import train
+from pipelines.training.accuracy import network_accuracy
+from pipelines.training.batchnorm import reestimate_statistics
+from pipelines.training.context import Context
+from pipelines.training.epoch_budget import Extent
+from pipelines.training.loop import train
+from pipelines.training.masks import keep_zeros
 from spaces import Interval, Options, Parameter, Params, StepSpec, When
 
 GRADUAL = tuple(name for name, pruner in PRUNERS.items() if RATIO in pruner.parameters)

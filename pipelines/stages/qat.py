@@ -10,17 +10,17 @@ from typing import Any
 
 from torch import nn
 
-from pipelines.accuracy import network_accuracy
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
 from pipelines.errors import TrialFailed
-from pipelines.extent import Extent
-from pipelines.fake_quantization import FakeQuantization
-from pipelines.masks import keep_zeros
+from pipelines.networks.fake_quantization import FakeQuantization
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.quantizers import Calibration
 from pipelines.stages.stage import Form
-from pipelines.task import as_tuple
-from pipelines.training import train
+from pipelines.tasks.task import as_tuple
+from pipelines.training.accuracy import network_accuracy
+from pipelines.training.context import Context
+from pipelines.training.epoch_budget import Extent
+from pipelines.training.loop import train
+from pipelines.training.masks import keep_zeros
 from spaces import Params
 
 RATE = 0.1

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.context import Context
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.quantizers.preparation import prepare
 from pipelines.quantizers.sensitivity import EXAMPLES, layer_sensitivity
 from pipelines.stages.stage import MODEL, Form
+from pipelines.training.context import Context
 from spaces import Params
 
 SENSITIVITY = "sensitivity.json"

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipelines.context import Context
 from pipelines.extra import missing
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.quantizers.parameters import KEEP_FLOAT
@@ -18,6 +17,7 @@ from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import SENSITIVITY, QuantizationSensitivity
 from pipelines.stages.stage import MODEL, Form, Stage
 from pipelines.stages.technique import gains_of, rules_of, switched
+from pipelines.training.context import Context
 from spaces import Params, StepSpec
 
 QUANTIZE = StepSpec(

@@ -8,15 +8,15 @@ from typing import Any
 
 from torch import nn
 
-from pipelines.accuracy import network_accuracy
-from pipelines.batchnorm import reestimate_statistics
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
 from pipelines.pruners import PRUNERS
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.pruners.options import BY_SENSITIVITY
-from pipelines.pruning import asked_cut
-from pipelines.sensitivity import Told, analyse
+from pipelines.pruners.sensitivity import Told, analyse
+from pipelines.stages.pruning_request import asked_cut
 from pipelines.stages.stage import Form
+from pipelines.training.accuracy import network_accuracy
+from pipelines.training.batchnorm import reestimate_statistics
+from pipelines.training.context import Context
 from spaces import Params
 
 EIGHTHS: tuple[float, ...] = tuple(eighth / 8 for eighth in range(1, 8))
@@ -31,7 +31,7 @@ class AnalyseSensitivity:
 
     Args:
         ratios: The ratios to cut each layer by.
-        told: Told of progress; see `pipelines.sensitivity.analyse`.
+        told: Told of progress; see `pipelines.pruners.sensitivity.analyse`.
     """
 
     name = "sensitivity"

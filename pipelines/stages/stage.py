@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from pipelines.context import Context
-from pipelines.extent import Extent
+from pipelines.training.context import Context
+from pipelines.training.epoch_budget import Extent
 from spaces import Form as Form
 from spaces import Params
 
@@ -52,7 +52,7 @@ class Stage(Protocol):
 
 @runtime_checkable
 class Trains(Protocol):
-    """What a stage offers besides if it trains: all of its trainings go through `pipelines.training.train`."""
+    """What a stage offers besides if it trains: all of its trainings go through `pipelines.training.loop.train`."""
 
     def extent(self, params: Params, context: Context) -> Extent:
         """How many epochs it trains for, and of how many: in the key, but not in that of its trajectory."""

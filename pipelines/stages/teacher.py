@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
-from pipelines.extent import Extent
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.stages.stage import Form
-from pipelines.training import train
+from pipelines.training.context import Context
+from pipelines.training.epoch_budget import Extent
+from pipelines.training.loop import train
 from spaces import Params
 
 

@@ -1,9 +1,9 @@
 """Where stages keep their results, each whole or not there at all: a folder, and behind it maybe a URL."""
 
+from pipelines.store.backend import Place
 from pipelines.store.entry import MANIFEST, Entry, Record
 from pipelines.store.eviction import evict
 from pipelines.store.folder import Folder
-from pipelines.store.place import Place
 from pipelines.store.remote import Remote
 from pipelines.store.store import Store
 

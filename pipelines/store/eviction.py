@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from pipelines.store.backend import Place
 from pipelines.store.entry import Record
-from pipelines.store.place import Place
 
 
 def evict(place: Place, limit_bytes: float, keep: Collection[str], dry_run: bool = False) -> list[Record]:

@@ -1,1 +1,1 @@
-"""Tasks that come with Paredown; `pipelines.task.BUILT_IN` names them."""
+"""Tasks that come with Paredown; `pipelines.tasks.task.BUILT_IN` names them."""

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
-from pipelines.task import Batch, Split
+from pipelines.tasks.task import Batch, Split
 
 WIDTH = 32
 DEPTHS = range(1, 4)

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from pipelines import Target, Training
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
 from pipelines.evaluator import Evaluator
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.quantizers.preparation import prepare
 from pipelines.stages import MODEL, Export, TrainTeacher
 from pipelines.stages.technique import Technique
 from pipelines.store import Store
-from pipelines.task import Batch, Split
+from pipelines.tasks.task import Batch, Split
+from pipelines.training.context import Context
 from spaces import Options, Value
 
 

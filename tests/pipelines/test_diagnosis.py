@@ -15,7 +15,7 @@ from pipelines.diagnosis import diagnose, reasons, remark
 from pipelines.meters import Measurement, Subject
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.runtimes import RUNTIMES
-from pipelines.settings import Target
+from pipelines.training.settings import Target
 
 RUNTIME = RUNTIMES["onnxruntime"]
 

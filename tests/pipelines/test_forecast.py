@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from pipelines import STEPS, Training, run_recipe
-from pipelines.context import Context
 from pipelines.forecast import has_known_structure
 from pipelines.store import Store
 from pipelines.tasks.digits import Digits, network
+from pipelines.training.context import Context
 from spaces import Recipe
 
 DISTIL = {"distil": {"depth": 1, "alpha": 0.5}}

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from pipelines import STEPS, run_recipe
-from pipelines.context import Context
 from pipelines.lease import Lease
 from pipelines.pipeline import nodes
 from pipelines.store import Store
+from pipelines.training.context import Context
 from spaces import Recipe
 
 DISTIL = {"distil": {"depth": 1, "alpha": 0.5, "temperature": 2}}

@@ -14,14 +14,14 @@ from rich.console import Console
 
 from pipelines import STEPS, Outcome, StageRun, TrialFailed
 from pipelines.meters import Measurement
-from pipelines.sensitivity import Row, Sensitivity
-from search import cli
-from search.config import SweepConfig, parse_config
-from search.executor import InlineExecutor
-from search.saved import Sweep
+from pipelines.pruners.sensitivity import Row, Sensitivity
+from search.cli.app import app as cli
+from search.config.sweep_config import SweepConfig, parse_config
+from search.execution.executor import InlineExecutor
+from search.study.saved import Sweep
+from search.study.trial import Result, Trial
+from search.study.workspace import SweepFolder, Workspace
 from search.sweep import run_sweep
-from search.trial import Result, Trial
-from search.workspace import SweepFolder, Workspace
 from spaces import Recipe
 
 Merge = Mapping[str, Any]

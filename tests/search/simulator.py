@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from pipelines import Link, StageRun
-from search.source import TrialSource
-from search.trial import Result, Trial
+from search.study.trial import Result, Trial
+from search.suggest.queue import TrialSource
 from spaces import Recipe
 
 SECONDS = {"teacher": 60.0, "distil": 30.0, "prune": 12.0, "export": 1.0, "quantize": 3.0, "pack": 0.5, "measure": 2.0}

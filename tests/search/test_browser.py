@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from search.study import read_trials
-from search.workspace import Workspace
+from search.study.study import read_trials
+from search.study.workspace import Workspace
 from tests.search.browser import Browser, browser, missing
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +54,7 @@ class Scene:
 
     def start(self, *arguments: object) -> subprocess.Popen:
         return subprocess.Popen(
-            [sys.executable, "-m", "search.cli", *map(str, arguments)],
+            [sys.executable, "-m", "search.cli.app", *map(str, arguments)],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,

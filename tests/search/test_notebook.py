@@ -22,8 +22,8 @@ def test_importing_the_package_loads_nothing() -> None:
 
 
 def test_the_names_are_functions_also_after_every_module_was_imported() -> None:
-    import search.choice
-    import search.commands.pick
+    import search.cli.pick
+    import search.selection.choice
 
     assert callable(search.pick)
     assert callable(search.run_sweep)

@@ -18,10 +18,10 @@ import yaml
 from mlflow.tracking import MlflowClient
 
 from pipelines import Store
-from search.ray_executor import DIED
-from search.study import read_trials
-from search.tracking import NUMBER, PARENT
-from search.workspace import Workspace
+from search.execution.ray_executor import DIED
+from search.study.study import read_trials
+from search.study.workspace import Workspace
+from search.tracking.client import NUMBER, PARENT
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")]
 ROOT = Path(__file__).parents[2]
@@ -90,7 +90,7 @@ class Survivor:
         log = self.folder / f"{len(self.sessions)}.log"
         with log.open("w") as stream:
             self.driver = subprocess.Popen(
-                [sys.executable, "-m", "search.cli", "run", "dots.yaml", "-o", f"search.trials={trials}"],
+                [sys.executable, "-m", "search.cli.app", "run", "dots.yaml", "-o", f"search.trials={trials}"],
                 cwd=self.folder,
                 env={**os.environ, "PAREDOWN_HOME": str(self.workspace.root), "PYTHONPATH": str(ROOT)},
                 stdout=stream,

@@ -1,10 +1,10 @@
 import pytest
 
-from search.config import parse_config
+from search.config.sweep_config import parse_config
 from search.errors import SweepError
-from search.executor import InlineExecutor
-from search.saved import load_sweep
-from search.study import read_trials
+from search.execution.executor import InlineExecutor
+from search.study.saved import load_sweep
+from search.study.study import read_trials
 from search.sweep import run_sweep
 from spaces import InputError
 
@@ -100,7 +100,7 @@ def test_a_result_that_was_spooled_by_a_killed_drivers_worker_counts(
     config = make_config(search={"trials": 4})
     with pytest.raises(KeyboardInterrupt):
         run_inline(config, Interrupted(analytic, 2))
-    from search.trial import run_trial
+    from search.study.trial import run_trial
 
     folder = workspace.sweep("small")
     running = read_trials(folder)[2]

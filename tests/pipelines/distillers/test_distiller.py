@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from pipelines.distillers import DISTILLERS, FEATURES, Distiller, Listener, Signals
-from pipelines.task import Inputs
-from pipelines.teaching import feature_pairs, lesson_problem
+from pipelines.distillers.teaching import feature_pairs, lesson_problem
+from pipelines.tasks.task import Inputs
 from spaces import Value
 
 pytestmark = pytest.mark.parametrize("distiller", DISTILLERS.values(), ids=list(DISTILLERS))

@@ -7,7 +7,7 @@ from torch import nn
 from pipelines.errors import TrialFailed
 from pipelines.importances import L2
 from pipelines.pruners import ChannelPruner, Cut
-from pipelines.task import Inputs
+from pipelines.tasks.task import Inputs
 
 EXAMPLE = torch.zeros(1, 1, 8, 8)
 

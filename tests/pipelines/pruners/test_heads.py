@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.attention import HeadAttention
 from pipelines.errors import TrialFailed
 from pipelines.importances import IMPORTANCES, L2
+from pipelines.networks.attention import HeadAttention
 from pipelines.pruners import Cut, HeadPruner
 from pipelines.pruners.probe import probe
 

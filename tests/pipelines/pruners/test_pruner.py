@@ -12,14 +12,14 @@ import torch
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
 from pipelines.errors import TrialFailed
 from pipelines.importances import IMPORTANCES
-from pipelines.masks import masks_of
 from pipelines.pruners import PRUNERS, Cut, Pruner
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.runtimes import OUTPUT, to_feed
 from pipelines.stages import MODEL, PRUNE, Export
+from pipelines.training.context import Context
+from pipelines.training.masks import masks_of
 
 Made = tuple[Callable[[], nn.Module], torch.Tensor]
 

@@ -10,13 +10,13 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.quantizers import Calibration
 from pipelines.quantizers.preparation import prepare
-from pipelines.settings import Training
 from pipelines.stages import MODEL, Export
-from pipelines.task import Batch, Inputs, as_tuple
+from pipelines.tasks.task import Batch, Inputs, as_tuple
+from pipelines.training.context import Context
+from pipelines.training.settings import Training
 
 
 class Residual(nn.Module):

@@ -1,8 +1,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from pipelines.onnxfile.coverage import Coverage, int8_coverage
 from pipelines.quantizers import DynamicInt8
-from pipelines.runtimes.coverage import Coverage, int8_coverage
 
 
 def test_every_layer_is_executed_in_int8(prepared: Callable, tmp_path: Path) -> None:

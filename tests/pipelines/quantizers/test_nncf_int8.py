@@ -6,10 +6,10 @@ import onnx
 import pytest
 
 from pipelines import extra
-from pipelines.context import Context
 from pipelines.errors import TrialFailed
 from pipelines.quantizers import Calibration, NncfInt8
 from pipelines.stages import MODEL, Quantize
+from pipelines.training.context import Context
 
 
 @pytest.fixture

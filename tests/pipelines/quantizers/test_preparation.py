@@ -6,10 +6,10 @@ import onnx
 import torch
 from torch import nn
 
+from pipelines.onnxfile.coverage import Coverage, int8_coverage
 from pipelines.quantizers import Calibration, StaticInt8
 from pipelines.quantizers.preparation import prepare
 from pipelines.runtimes import OnnxRuntime, to_feed
-from pipelines.runtimes.coverage import Coverage, int8_coverage
 
 
 def test_a_rectifier_after_a_pooling_comes_before_it(export: Callable, tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.context import Context
 from pipelines.errors import TrialFailed
 from pipelines.quantizers import QUANTIZERS, Calibration, Quantizer
 from pipelines.runtimes import RUNTIMES, OnnxRuntime, to_feed
 from pipelines.stages import MODEL, Quantize
 from pipelines.stages.pack import packed
-from pipelines.task import as_tuple
+from pipelines.tasks.task import as_tuple
+from pipelines.training.context import Context
 
 NETWORKS = ["linear", "conv", "residual", "two inputs", "transformer"]
 SHARES = {

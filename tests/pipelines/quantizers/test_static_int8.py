@@ -8,11 +8,11 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
+from pipelines.onnxfile.coverage import Coverage, int8_coverage
 from pipelines.quantizers import Calibration, StaticInt8
 from pipelines.quantizers.parameters import CALIBRATOR
 from pipelines.quantizers.static_int8 import METHODS
 from pipelines.runtimes import OnnxRuntime, to_feed
-from pipelines.runtimes.coverage import Coverage, int8_coverage
 
 IMAGES = torch.linspace(0, 1, 20 * 64).view(20, 1, 8, 8)
 CALIBRATION = Calibration(lambda: IMAGES.split(8))

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from pipelines.errors import TrialFailed
+from pipelines.onnxfile.optimized_graph import operators
 from pipelines.quantizers import WeightInt4
 from pipelines.runtimes import OnnxRuntime, to_feed
-from pipelines.runtimes.optimized_graph import operators
 
 
 def test_products_and_tables_are_executed_from_4_bits(prepared: Callable, tmp_path: Path) -> None:

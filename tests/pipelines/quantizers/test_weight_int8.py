@@ -7,8 +7,8 @@ import torch
 from onnx import TensorProto
 from torch import nn
 
+from pipelines.onnxfile.optimized_graph import operators
 from pipelines.quantizers import WeightInt8
-from pipelines.runtimes.optimized_graph import operators
 
 
 def test_weights_are_stored_in_8_bits_and_computed_with_as_before(prepared: Callable, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pipelines.errors import TrialFailed
-from pipelines.example_feed import example_feed
+from pipelines.onnxfile.example_feed import example_feed
 from pipelines.runtimes import RUNTIMES, Runtime, input_names, to_feed
 
 

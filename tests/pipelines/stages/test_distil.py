@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from pipelines import STEPS
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
 from pipelines.distillers import FEATURES
 from pipelines.errors import TrialFailed
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.stages import DISTIL, Distil, Prune, TrainTeacher
 from pipelines.tasks.digits import Digits
+from pipelines.training.context import Context
 from spaces import InputError, Recipe, SearchSpace
 
 PLAIN = {"depth": 1, "width": 1.0, "init": "random", "alpha": 0.5, "temperature": 4.0, "feature": "none"}

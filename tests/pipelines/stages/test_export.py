@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
 from pipelines.errors import TrialFailed
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.runtimes import OnnxRuntime, to_feed
 from pipelines.stages import MODEL, Export
 from pipelines.stages.export import OPSET
-from pipelines.task import Split, as_tuple
+from pipelines.tasks.task import Split, as_tuple
+from pipelines.training.context import Context
 
 
 class Sum(nn.Module):

@@ -6,10 +6,10 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pipelines.context import Context
 from pipelines.quantizers.fp16 import convert_float_to_float16
 from pipelines.stages import MODEL, Pack
 from pipelines.stages.pack import packed
+from pipelines.training.context import Context
 
 
 def run(model: onnx.ModelProto, **feed: object) -> np.ndarray:

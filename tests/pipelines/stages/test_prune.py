@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from pipelines import STEPS
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
 from pipelines.errors import TrialFailed
-from pipelines.masks import masks_of
 from pipelines.pruners import PRUNERS
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.stages import PRUNE, Prune, TrainTeacher
+from pipelines.training.context import Context
+from pipelines.training.masks import masks_of
 from spaces import Recipe, SearchSpace, Value, digest
 
 PRUNING: dict[str, Value] = {"method": "channel", "ratio": 0.5, "importance": "l2"}

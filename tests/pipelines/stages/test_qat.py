@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
 from pipelines.errors import TrialFailed
-from pipelines.extent import Extent
+from pipelines.onnxfile.coverage import int8_coverage
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.runtimes import OnnxRuntime, to_feed
-from pipelines.runtimes.coverage import int8_coverage
 from pipelines.stages import MODEL, Export, QuantizationAwareTraining, Quantize, TrainTeacher
 from pipelines.stages.qat import REPORT
-from pipelines.task import Batch, Split
+from pipelines.tasks.task import Batch, Split
+from pipelines.training.context import Context
+from pipelines.training.epoch_budget import Extent
 
 PARAMS = {"scheme": "qat-int8", "granularity": "tensor", "calibration_size": "all"}
 

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.context import Context
 from pipelines.runtimes import OnnxRuntime, to_feed
 from pipelines.stages import MODEL, QuantizationSensitivity
 from pipelines.stages.quantization_sensitivity import SENSITIVITY
+from pipelines.training.context import Context
 
 
 def test_it_writes_the_ranking_and_hands_the_file_on(exported, context: Context, tmp_path: Path) -> None:

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.context import Context
 from pipelines.errors import TrialFailed
+from pipelines.onnxfile.coverage import int8_coverage
 from pipelines.pipeline import nodes
-from pipelines.runtimes.coverage import int8_coverage
 from pipelines.stages import MODEL, QUANTIZE, STEPS, QuantizationSensitivity, Quantize
+from pipelines.training.context import Context
 from spaces import Recipe
 
 STATIC = {

@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from pipelines import STEPS, run_recipe
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
 from pipelines.errors import TrialFailed
 from pipelines.pipeline import network_stages, nodes, run_stages
-from pipelines.sensitivity import Sensitivity
+from pipelines.pruners.checkpoint import Checkpoint
+from pipelines.pruners.sensitivity import Sensitivity
 from pipelines.stages import STAGES, AnalyseSensitivity, TrainTeacher
 from pipelines.store import Store
+from pipelines.training.context import Context
 from spaces import Recipe, Step
 
 SHARED = {"method": "channel", "importance": "l2"}

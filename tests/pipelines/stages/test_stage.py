@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.context import Context
 from pipelines.stages import STAGES, STEPS, Distil, Export, Prune, Quantize, Stage, TrainTeacher
+from pipelines.training.context import Context
 from spaces import digest
 
 ALL: list[Stage] = [TrainTeacher(), Distil(), Prune(), Export(), Quantize()]

@@ -4,9 +4,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.stages import TrainTeacher
+from pipelines.training.context import Context
 
 
 def test_a_teacher_that_comes_trained_is_taken_as_it_is(context: Context, tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from pipelines import Training
-from pipelines.checkpoint import Checkpoint
-from pipelines.context import Context
 from pipelines.distillers import Listener, Point
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.stages import TrainTeacher
-from pipelines.task import top1
 from pipelines.tasks.digits import Digits
+from pipelines.tasks.task import top1
+from pipelines.training.context import Context
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,170 @@
+"""One student, one teacher, and what is learned: the labels, the teacher's outputs, its features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.distillers import FEATURES, RESPONSE, Distiller, Listener, Point, Signals
+from pipelines.errors import TrialFailed
+from pipelines.tasks.task import Task, as_tuple, loss_of
+from pipelines.training.context import Context
+from pipelines.training.loop import train
+from spaces import NONE, Params, illegal
+
+Pairs = tuple[tuple[Point, Point], ...]
+"""Where to listen: a point of the teacher and one of the student."""
+
+
+def taught(params: Params) -> tuple[Distiller, ...]:
+    """What a student learns from the teacher besides the labels, given the step's parameters by key."""
+    feature = str(params.get("feature", NONE))
+    response = (RESPONSE,) if params["alpha"] else ()
+    return response if feature == NONE else (*response, FEATURES[feature])
+
+
+def teach(student: nn.Module, teacher: nn.Module | None, context: Context, params: Params, *, epochs: int) -> nn.Module:
+    """Train `student` in place; returns it in evaluation mode, on the CPU. Nothing else is changed.
+
+    The loss is ``(1 - alpha) · the task's own + alpha · response + beta · features``, with what each distiller calls
+    its loss.
+
+    Args:
+        student: What to train.
+        teacher: The trained network to learn from; may be None if nothing is learned from it (see `taught`).
+        context: The task and how to train.
+        params: The step's parameters by key.
+        epochs: Passes over the training split.
+
+    Raises:
+        TrialFailed: the two networks cannot be compared so, or training fails.
+    """
+    distillers = taught(params)
+    if teacher is None or not distillers:
+        train(student, context, epochs=epochs)
+        return student
+    task_loss, alpha = loss_of(context.task), float(params["alpha"])
+    with ExitStack() as stack:
+        ears = [Ear(distiller, student, teacher, context.task, int(params["depth"]), stack) for distiller in distillers]
+        pupil = _Pupil(student, [ear.lesson(params) for ear in ears])
+        teacher.to(context.device).eval()
+
+        def loss(inputs: tuple[Tensor, ...], outputs: Tensor, targets: Tensor) -> Tensor:
+            with torch.no_grad():
+                shown = teacher(*inputs)
+            total = (1 - alpha) * task_loss(outputs, targets)
+            for ear, lesson in zip(ears, pupil.lessons, strict=True):
+                own, others = ear.signals(outputs, shown)
+                total = total + float(params[ear.distiller.weight]) * lesson(own, others)
+            return total
+
+        train(pupil, context, epochs=epochs, loss=loss)
+    return student
+
+
+def lesson_problem(distiller: Distiller, student: nn.Module, teacher: nn.Module, task: Task, depth: int) -> str | None:
+    """Why a student of `depth` cannot learn from `teacher` by `distiller`, or None if it can; trains nothing."""
+    try:
+        with ExitStack() as stack:
+            return Ear(distiller, student, teacher, task, depth, stack).problem()
+    except TrialFailed as error:
+        return error.reason
+
+
+class Ear:
+    """One distiller, listening to both networks until `stack` is closed.
+
+    Raises:
+        TrialFailed: there is no point to listen at.
+    """
+
+    def __init__(
+        self, distiller: Distiller, student: nn.Module, teacher: nn.Module, task: Task, depth: int, stack: ExitStack
+    ) -> None:
+        self.distiller = distiller
+        self._example = as_tuple(task.example_input())
+        self._student, self._teacher = student, teacher
+        pairs = feature_pairs(distiller, student, teacher, task, depth)
+        self._own = stack.enter_context(Listener(student, [own for _, own in pairs]))
+        self._others = stack.enter_context(Listener(teacher, [other for other, _ in pairs]))
+
+    def signals(self, outputs: Tensor, shown: Tensor) -> tuple[Signals, Signals]:
+        """What the student and the teacher said in their last calls, which gave `outputs` and `shown`."""
+        return Signals(outputs, self._own.features), Signals(shown, self._others.features)
+
+    def problem(self) -> str | None:
+        """See `Distiller.problem`."""
+        return self.distiller.problem(*self._of_example())
+
+    def lesson(self, params: Params) -> nn.Module:
+        """See `Distiller.lesson`.
+
+        Raises:
+            TrialFailed: the distiller has a problem with these networks.
+        """
+        signals = self._of_example()
+        if problem := self.distiller.problem(*signals):
+            raise TrialFailed(f"{self.distiller.name} distillation does not work here: {problem}")
+        return self.distiller.lesson(*signals, params)
+
+    def _of_example(self) -> tuple[Signals, Signals]:
+        with torch.no_grad():
+            return self.signals(self._student.eval()(*self._example), self._teacher.eval()(*self._example))
+
+
+def feature_pairs(distiller: Distiller, student: nn.Module, teacher: nn.Module, task: Task, depth: int) -> Pairs:
+    """Where `distiller` listens, if it compares features: where the task says for `depth`, else where it finds a point.
+
+    Raises:
+        TrialFailed: the task names a module that is not there, or no point is found.
+    """
+    listening = FEATURES.get(distiller.name)
+    if listening is None:  # the outputs are all that it compares
+        return ()
+    named, example = task_points(task, depth), task.example_input()
+    if named is None:
+        return ((listening.point(teacher, example), listening.point(student, example)),)
+    return _points(named, teacher, student)
+
+
+def task_points(task: Task, depth: int) -> list[tuple[str, str]] | None:
+    """The pairs of the teacher's and the student's modules that the task names for `depth`; None if it names none.
+
+    Raises:
+        TrialFailed: what it gives are no pairs of names.
+    """
+    hook: Any = getattr(task, "feature_points", None)
+    if hook is None:
+        return None
+    given = hook(depth)
+    form = f"feature_points({depth}) must give pairs (teacher's module, student's module) of names, not {given!r}"
+    if not isinstance(given, Iterable):
+        raise TrialFailed(form)
+    pairs = [tuple(pair) if isinstance(pair, (tuple, list)) else () for pair in given]
+    if not pairs or any(len(pair) != 2 or not all(isinstance(name, str) for name in pair) for pair in pairs):
+        raise TrialFailed(form)
+    return pairs
+
+
+def _points(named: Sequence[tuple[str, str]], teacher: nn.Module, student: nn.Module) -> Pairs:
+    for whose, index, model in (("teacher", 0, teacher), ("student", 1, student)):
+        modules = [name for name, _ in model.named_modules() if name]
+        for pair in named:
+            if pair[index] not in modules:
+                raise TrialFailed(f"feature_points names a module of the {whose}: {illegal(pair[index], modules)}")
+    return tuple((Point(of_teacher), Point(of_student)) for of_teacher, of_student in named)
+
+
+class _Pupil(nn.Module):
+    """The student together with what is learned beside it and thrown away: one optimizer trains both."""
+
+    def __init__(self, student: nn.Module, lessons: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.student, self.lessons = student, nn.ModuleList(lessons)
+
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.student(*inputs)

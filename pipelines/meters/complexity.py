@@ -1,0 +1,44 @@
+"""What the exported file consists of: parameters, and multiplications for one input."""
+
+from __future__ import annotations
+
+from pipelines.meters.measurement import Measurement
+from pipelines.meters.meter import Metric, Subject
+from pipelines.onnxfile.graph import Graph
+from pipelines.runtimes import to_feed
+from pipelines.tasks.task import to_batch
+
+
+class Work:
+    """Parameters of the file, and its multiply-accumulate operations for one input. Neither says how fast it is.
+
+    A network with fewer operations may well be slower, so they are shown and cannot be an objective. A file with
+    shapes that cannot be found out has no number of them, and the fact ``macs`` says why.
+    """
+
+    metrics: tuple[Metric, ...] = (
+        Metric(
+            "parameters",
+            "minimize",
+            "weights of the network, each counted once, whatever its bits",
+            of_structure=True,
+        ),
+        Metric(
+            "macs",
+            "minimize",
+            "multiplications of convolutions and products for one input",
+            objective=False,
+            absence=lambda: "",
+            of_structure=True,
+        ),
+    )
+
+    def measure(self, subject: Subject) -> Measurement:
+        """See `Meter.measure`."""
+        with subject.lease.shared():
+            graph = Graph(subject.file, to_feed(to_batch(subject.task.example_input(), 1)))
+            metrics = {"parameters": float(graph.parameters())}
+            try:
+                return Measurement({**metrics, "macs": float(graph.macs())})
+            except LookupError as error:
+                return Measurement(metrics, facts={"macs": f"not available: {error.args[0]}"})

@@ -1,0 +1,1 @@
+"""Parts of networks: what they are built of, and what can take their place."""

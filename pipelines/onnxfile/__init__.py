@@ -1,0 +1,1 @@
+"""ONNX files as graphs: layers, shapes, and what ONNX Runtime makes of them."""

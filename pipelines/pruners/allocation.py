@@ -1,0 +1,111 @@
+"""Allocation: from one share for the whole network to a share for each layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from pipelines.errors import TrialFailed
+from pipelines.pruners.options import BY_SENSITIVITY
+from pipelines.pruners.sensitivity import Row, Sensitivity
+from spaces import Params
+
+LEAST_KEPT = 1e-3
+"""A cut that leaves no accuracy counts as one that leaves this share of it: its logarithm has to be finite."""
+
+LESS_IS_ENOUGH = 1e-3
+"""What cutting the whole network adds to the loss, so that among equally harmless choices the smallest is taken."""
+
+
+def ratios_for(folder: Path, params: Params) -> float | dict[str, float]:
+    """What the prune step cuts, as `pipelines.pruners.Cut` takes it.
+
+    Args:
+        folder: The parent's folder: with ``pruning.scope: sensitivity``, that of the analysis.
+        params: The step's parameters by key.
+
+    Returns:
+        ``pruning.ratio``, or a ratio for each layer whose units together make that share of the network's.
+
+    Raises:
+        TrialFailed: the ratio is beyond what the analysis found possible.
+    """
+    ratio = float(params.get("ratio", 1))  # a method without one removes what its pattern says
+    if params.get("scope") != BY_SENSITIVITY:
+        return ratio
+    return allocate(Sensitivity.read(folder), ratio)
+
+
+def allocate(sensitivity: Sensitivity, budget: float) -> dict[str, float]:
+    """Choose a measured cut, or none, for each layer, so that `budget` is met at the least predicted loss.
+
+    The effects of the layers are taken for independent: the shares of accuracy that they leave multiply, so the sum of
+    their negative logarithms is minimised. A larger cut is never taken for less harmful than a smaller one of the same
+    layer; where it was measured so, that is noise. Only measured cuts are chosen: between two ratios it depends on the
+    pruner's rounding what is really cut. This is a multiple-choice knapsack problem (P. Sinha, A. Zoltners, Operations
+    Research 27, 1979), solved exactly as an integer program by HiGHS through SciPy.
+
+    Args:
+        sensitivity: The measured cuts.
+        budget: The share of all units that has to go at least, above 0.
+
+    Returns:
+        The ratio by layer, for the layers that are cut.
+
+    Raises:
+        TrialFailed: the measured cuts together do not reach the budget.
+    """
+    total = sum(sensitivity.sizes.values())
+    choices = [(row, loss) for layer in sensitivity.layers for row, loss in _choices(sensitivity, layer)]
+    shares = np.array([row.units / total for row, _ in choices])
+    layers = np.array([[row.layer == layer for row, _ in choices] for layer in sensitivity.layers], dtype=float)
+    reachable = float((layers * shares).max(axis=1).sum()) if choices else 0.0
+    if reachable < budget - 1e-9:
+        raise TrialFailed(
+            f"ratio {budget:g} cannot be shared out by sensitivity: cutting every layer as far as was analysed removes "
+            f"{reachable:.3g} of the units; use a smaller ratio"
+        )
+    losses = np.array([loss for _, loss in choices])
+    solved = milp(
+        losses + LESS_IS_ENOUGH * shares,
+        integrality=np.ones(len(choices)),
+        bounds=Bounds(0, 1),
+        constraints=[LinearConstraint(layers, 0, 1), LinearConstraint(shares, budget - 1e-9)],
+        options={"mip_rel_gap": 0.0},
+    )
+    if solved.x is None:
+        raise TrialFailed(f"ratio {budget:g} cannot be shared out by sensitivity: {solved.message}")
+    chosen = [row for (row, _), taken in zip(choices, solved.x, strict=True) if taken > 0.5]
+    return {row.layer: row.ratio for row in chosen}
+
+
+def predicted_accuracy(sensitivity: Sensitivity, ratios: Mapping[str, float]) -> float:
+    """The accuracy that `allocate` expects of the network cut by `ratios`, each of which was measured."""
+    loss = sum(
+        loss
+        for layer in sensitivity.layers
+        for row, loss in _choices(sensitivity, layer)
+        if ratios.get(layer) == row.ratio
+    )
+    return sensitivity.accuracy * math.exp(-loss) if sensitivity.accuracy > 0 else sensitivity.accuracy - loss
+
+
+def _choices(sensitivity: Sensitivity, layer: str) -> list[tuple[Row, float]]:
+    """The distinct cuts of `layer` that leave something of it, each with its loss, both rising."""
+    choices: list[tuple[Row, float]] = []
+    units = sensitivity.sizes[layer]
+    loss, gone = 0.0, 0
+    for row in sensitivity.rows:
+        if row.layer == layer and row.accuracy is not None and gone < row.units < units:
+            loss, gone = max(loss, _loss(row.accuracy, sensitivity.accuracy)), row.units
+            choices.append((row, loss))
+    return choices
+
+
+def _loss(left: float, whole: float) -> float:
+    """What is lost from `whole` to `left`; the plain difference for scores that have no shares, being below zero."""
+    return -math.log(max(left / whole, LEAST_KEPT)) if whole > 0 else whole - left

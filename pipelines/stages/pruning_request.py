@@ -1,0 +1,28 @@
+"""What a prune step asks of its pruner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+
+from torch import nn
+
+from pipelines.importances import IMPORTANCES
+from pipelines.pruners import PRUNERS, Cut
+from pipelines.training.context import Context
+from pipelines.training.gradients import BATCHES, sum_gradients
+from spaces import Params
+
+
+def asked_cut(model: nn.Module, params: Params, context: Context, ratio: float | Mapping[str, float]) -> Cut:
+    """The whole cut that a prune step with `params` makes of `model`, by `ratio`; see `Cut`."""
+    example = context.task.example_input()
+    return Cut(
+        example,
+        ratio=ratio,
+        sizes=PRUNERS[str(params["method"])].sizes(model, example),
+        importance=IMPORTANCES[str(params.get("importance", "l2"))],
+        params=params,
+        gradients=lambda network: sum_gradients(network, context),
+        inputs=lambda: (inputs for inputs, _ in islice(context.task.batches("train"), BATCHES)),
+    )

@@ -1,0 +1,32 @@
+"""How well a network does its task, before it is a file."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from pipelines.errors import TrialFailed
+from pipelines.tasks.task import Split, move, score_of
+from pipelines.training.context import Context
+
+
+def network_accuracy(model: nn.Module, context: Context, split: Split = "validation") -> float:
+    """The mean of the task's score over `split`; `model`, which is on the CPU, is left in evaluation mode.
+
+    Raises:
+        TrialFailed: an output is not finite, or the split has no batches.
+    """
+    score, device, total, count = score_of(context.task), context.device, 0.0, 0
+    model.to(device).eval()
+    with torch.no_grad():
+        for inputs, targets in context.task.batches(split):
+            context.lease.give_way()
+            outputs = model(*move(inputs, device))
+            if not torch.isfinite(outputs).all():
+                raise TrialFailed("the network gives outputs that are not finite")
+            scores = score(outputs, targets.to(device))
+            total, count = total + float(scores.double().sum()), count + len(scores)
+    model.cpu()
+    if not count:
+        raise TrialFailed(f"the {split} split has no batches")
+    return total / count

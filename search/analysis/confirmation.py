@@ -1,0 +1,177 @@
+"""Whether a front is more than luck: its members are made again from the beginning, with other seeds."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, stdev
+
+from search.config.sweep_config import SweepConfig
+from search.execution.executor import Executor
+from search.execution.ray_executor import RayExecutor
+from search.study.front import pareto_front
+from search.study.saved import Sweep, sweep_evaluator
+from search.study.trial import Evaluate, Result, Trial
+from search.study.workspace import Workspace
+from search.suggest.queue import MAX_ATTEMPTS
+
+Told = Callable[[int, Trial], None]
+"""Told of each trial that has ended: the seed, and the trial with what came of it."""
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The same recipes under several seeds.
+
+    Attributes:
+        config: The sweep.
+        trials: The trials as the sweep recorded them.
+        repeats: For each seed the same trials with what came of them.
+    """
+
+    config: SweepConfig
+    trials: tuple[Trial, ...]
+    repeats: Mapping[int, tuple[Trial, ...]]
+
+    def values(self, number: int, name: str) -> list[float]:
+        """A metric of a trial under each seed with which it did not fail."""
+        return [t.metrics[name] for trials in self.repeats.values() for t in trials if t.number == number and t.metrics]
+
+    def mean(self, number: int, name: str) -> float | None:
+        """The mean of a metric of a trial over the seeds, or None if it failed with each."""
+        return mean(values) if (values := self.values(number, name)) else None
+
+    def spread(self, number: int, name: str) -> float | None:
+        """The standard deviation of a metric of a trial over the seeds (of a sample: n - 1), or None below two."""
+        return stdev(values) if len(values := self.values(number, name)) > 1 else None
+
+    def survived(self, number: int) -> int:
+        """With how many seeds the trial is on the front of all trials that were repeated."""
+        objectives, constraints = self.config.objectives, self.config.constraints
+        return sum(number in pareto_front(trials, objectives, constraints) for trials in self.repeats.values())
+
+
+def confirm(
+    sweep: Sweep,
+    workspace: Workspace,
+    trials: Sequence[Trial],
+    seeds: Sequence[int],
+    *,
+    executor: Executor | None = None,
+    evaluate: Callable[[int], Evaluate] | None = None,
+    told: Told = lambda seed, trial: None,
+) -> Confirmation:
+    """Make `trials` again with each of `seeds`, or go on where an earlier call stopped.
+
+    The seed is in the key of every stage: nothing is shared between seeds, and within a seed what recipes have in
+    common is made once. Results stay beside the study, which does not change.
+
+    Args:
+        sweep: Whose trials they are.
+        workspace: Where state is kept.
+        trials: What to make again.
+        seeds: Seeds other than the sweep's own.
+        executor: Who runs the trials; Ray Tune, when None.
+        evaluate: Given a seed, what a worker does with a recipe; the pipeline, when None.
+        told: Told of each trial that has ended, those of earlier calls too.
+
+    Raises:
+        SweepError: the sweep is at work in another process, or trials cannot be run at all.
+    """
+    folder, build = workspace.sweep(sweep.config.sweep), sweep_evaluator(sweep.config, workspace)
+    make: Callable[[int], Evaluate] = evaluate or (lambda seed: replace(build, seed=seed))
+    repeats = {}
+    with folder.lock():
+        for seed in seeds:
+            source = RepeatSource(trials, folder.confirm / str(seed), lambda trial, seed=seed: told(seed, trial))  # type: ignore[misc]
+            if not source.exhausted:
+                runner = executor or RayExecutor(sweep.config.cluster, folder.ray)
+                runner.run(source, make(seed), source.results)
+            repeats[seed] = source.finished
+    return Confirmation(sweep.config, tuple(trials), repeats)
+
+
+class RepeatSource:
+    """Gives out trials of which no result is written down yet; see `search.suggest.queue.Source`.
+
+    Args:
+        trials: What to repeat.
+        results: Where workers write what came of them; it stays there.
+        told: Told of each trial that has ended.
+    """
+
+    def __init__(self, trials: Sequence[Trial], results: Path, told: Callable[[Trial], None]) -> None:
+        self.results, self._told = results, told
+        self._trials = {trial.number: replace(trial, result=None) for trial in trials}
+        self._done: dict[int, Trial] = {}
+        self._waiting: deque[Trial] = deque()
+        self._out: dict[int, Trial] = {}
+        self._attempts: dict[int, int] = {}
+        for trial in self._trials.values():
+            if written := Result.read(results, trial.number):
+                self._end(written)
+            else:
+                self._waiting.append(trial)
+
+    def next(self) -> Trial | None:
+        """See `Source.next`."""
+        if not self._waiting:
+            return None
+        trial = replace(self._waiting.popleft(), started=time.time())
+        self._out[trial.number] = trial
+        self._attempts[trial.number] = self._attempts.get(trial.number, 0) + 1
+        return trial
+
+    def ladder(self, trial: Trial) -> tuple[float, ...]:
+        """See `Source.ladder`: what is repeated is repeated to its end."""
+        return (1.0,)
+
+    def judge(self, trial: Trial, result: Result) -> str:
+        """See `Source.judge`."""
+        return ""
+
+    def finish(self, result: Result) -> None:
+        """See `Source.finish`."""
+        del self._out[result.number]
+        self._end(result)
+
+    def lose(self, trial: Trial, reason: str, now: float) -> None:
+        """See `Source.lose`."""
+        if self._attempts[trial.number] < MAX_ATTEMPTS:
+            self._waiting.append(self._out.pop(trial.number))
+            return
+        failed = Result(trial.number, trial.started, now, reason=reason)
+        failed.write(self.results)
+        self.finish(failed)
+
+    def take_back(self, trial: Trial) -> None:
+        """See `Source.take_back`."""
+        self._attempts[trial.number] -= 1
+        self._waiting.append(self._out.pop(trial.number))
+
+    @property
+    def out(self) -> tuple[Trial, ...]:
+        """See `Source.out`."""
+        return tuple(self._out.values())
+
+    @property
+    def blocked(self) -> bool:
+        """See `Source.blocked`: the same recipe with several seeds shares nothing that would have to be awaited."""
+        return False
+
+    @property
+    def exhausted(self) -> bool:
+        """See `Source.exhausted`."""
+        return not self._out and not self._waiting
+
+    @property
+    def finished(self) -> tuple[Trial, ...]:
+        """The trials that have ended, in the order in which they were asked for."""
+        return tuple(self._done[number] for number in self._trials if number in self._done)
+
+    def _end(self, result: Result) -> None:
+        self._done[result.number] = self._trials[result.number].finish(result)
+        self._told(self._done[result.number])

@@ -1,0 +1,115 @@
+"""What the test split says of trials that were chosen. Nothing that searches reads it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipelines import RUNTIMES, Evaluator, Target
+from pipelines.meters import Score, score_split
+from search.config.objective import Objective
+from search.errors import SweepError
+from search.study.front import losses, nondominated
+from search.study.trial import Trial
+from search.study.whole_file import write_json
+
+TOLERANCE = 1e-6
+"""How far the accuracy of the reloaded file may be from the measured one: it is the same file, data and runtime."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A file's accuracy, reloaded in a fresh session.
+
+    Attributes:
+        trial: Whose file.
+        validation: On the split that the search saw.
+        test: On the split that nothing had seen.
+        opened: When the test split was opened for this trial, seconds since the epoch.
+    """
+
+    trial: int
+    validation: Score
+    test: Score
+    opened: float
+
+    def to_json(self) -> dict[str, Any]:
+        """It as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> HeldOut:
+        """What `to_json` wrote."""
+        validation, test = (
+            Score(**{**data[split], "interval": tuple(data[split]["interval"]) if data[split]["interval"] else None})
+            for split in ("validation", "test")
+        )
+        return cls(data["trial"], validation, test, data["opened"])
+
+
+def hold_out(trial: Trial, evaluator: Evaluator, target: Target, folder: Path) -> tuple[Path, HeldOut]:
+    """Open the test split for `trial`, once: what came of it is kept in `folder`, and given again from there.
+
+    Returns:
+        The trial's file, rebuilt if the store has lost it, and its accuracies.
+
+    Raises:
+        SweepError: the reloaded file does not score what the sweep measured.
+    """
+    file = evaluator.build(trial.recipe).file
+    session = RUNTIMES[target.runtime].load(file, target.threads)
+    validation, measured = score_split(session, evaluator.task, "validation"), trial.metrics["accuracy"]
+    if abs(validation.accuracy - measured) > TOLERANCE:
+        raise SweepError(
+            f"the reloaded file has a validation accuracy of {validation.accuracy:.6f}, but the sweep measured "
+            f"{measured:.6f}: the data, the library versions or the machine have changed since; "
+            f"measure again with: paredown run CONFIG --fresh"
+        )
+    known = held_out(folder).get(trial.number)
+    if known is None:
+        known = HeldOut(trial.number, validation, score_split(session, evaluator.task, "test"), time.time())
+        write_json(folder / f"{trial.number}.json", known.to_json())
+    return file, known
+
+
+def held_out(folder: Path) -> dict[int, HeldOut]:
+    """What is kept in `folder`, by trial."""
+    found = (HeldOut.from_json(json.loads(path.read_text(encoding="utf-8"))) for path in folder.glob("*.json"))
+    return {each.trial: each for each in sorted(found, key=lambda each: each.trial)}
+
+
+def on_test(trial: Trial, found: HeldOut) -> Trial:
+    """`trial` as the test split sees it: its accuracy is the one on test, all else stays."""
+    if trial.result is None:
+        raise ValueError(f"trial {trial.number} is not complete")
+    metrics = {**trial.metrics, "accuracy": found.test.accuracy}
+    intervals = {name: ends for name, ends in trial.result.intervals.items() if name != "accuracy"}
+    if found.test.interval:
+        intervals["accuracy"] = found.test.interval
+    return trial.finish(replace(trial.result, metrics=metrics, intervals=intervals))
+
+
+def fronts_on_test(members: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[list[int], list[int]]:
+    """What the validation front is worth on the test split, at best and at worst.
+
+    Source: M. Feurer, K. Eggensperger, E. Bergman, F. Pfisterer, B. Bischl and F. Hutter, "Mind the Gap: Measuring
+    Generalization Performance Across Multiple Objectives", 2023.
+
+    Args:
+        members: The front's members, as `on_test` gives them.
+        objectives: What is optimised.
+
+    Returns:
+        Numbers of the optimistic front's trials, which no other member dominates on test, and of the pessimistic
+        front's, which dominate no other member there: the best and the worst that can be picked.
+    """
+    points = losses(members, objectives)
+    numbers = [trial.number for trial in members]
+    best, worst = (
+        [number for number, keep in zip(numbers, nondominated(side), strict=True) if keep] for side in (points, -points)
+    )
+    return best, worst

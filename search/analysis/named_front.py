@@ -1,0 +1,73 @@
+"""One of several fronts that are compared: a sweep's as searched, or as measured again for another target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines import Target
+from search.analysis.remeasurement import Campaign
+from search.config.sweep_config import SweepConfig
+from search.study.saved import load_sweep
+from search.study.state import Standing
+from search.study.trial import Trial
+from search.study.workspace import Workspace
+from spaces import InputError
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A front with its name.
+
+    Attributes:
+        name: As it was asked for: ``SWEEP``, or ``SWEEP@TARGET``.
+        config: The sweep.
+        target: For what its files were measured.
+        trials: The trials that were.
+        standing: What came of them.
+    """
+
+    name: str
+    config: SweepConfig
+    target: Target
+    trials: tuple[Trial, ...]
+    standing: Standing
+
+    @classmethod
+    def load(cls, name: str, workspace: Workspace) -> Contender:
+        """The front called `name`.
+
+        ``digits`` is the sweep as searched. ``digits@openvino-b8`` is the last time that it was measured again for a
+        target with these parts; the parts are the runtime, the device, ``b`` and the batch, ``t`` and the threads.
+
+        Raises:
+            InputError: there is no such sweep, it was never measured so, or several targets have these parts.
+        """
+        sweep_name, at, parts = name.partition("@")
+        sweep = load_sweep(sweep_name, workspace)
+        if not at:
+            return cls(name, sweep.config, sweep.config.target, sweep.trials, sweep.standing)
+        campaign = _find(workspace.sweep(sweep_name).measurements, name, set(parts.split("-")))
+        trials = tuple(campaign.measured(sweep.trials))
+        return cls(name, sweep.config, campaign.target, trials, Standing.of(trials, sweep.config))
+
+
+def target_parts(target: Target) -> tuple[str, ...]:
+    """What a target is called by: ``("openvino", "cpu", "b8", "t1")``."""
+    return (target.runtime, target.device, f"b{target.batch}", f"t{target.threads}")
+
+
+def _find(folder: Path, name: str, parts: set[str]) -> Campaign:
+    """The latest campaign in `folder` for the one target that has all `parts`."""
+    last: dict[tuple[str, ...], Campaign] = {}
+    for campaign in sorted(map(Campaign.read, folder.glob("*.json")), key=lambda each: each.started):
+        last[target_parts(campaign.target)] = campaign
+    found = [target for target in last if parts <= set(target)]
+    if len(found) == 1:
+        return last[found[0]]
+    measured = ", ".join("-".join(target) for target in found or last) or "nothing yet"
+    if found:
+        raise InputError.at("SWEEP", f"{name!r} may be any of {measured}; say more of it")
+    sweep = name.partition("@")[0]
+    advice = f"see: paredown measure {sweep} --help"
+    raise InputError.at("SWEEP", f"{name!r} was not measured; measured again: {measured}; {advice}")

@@ -1,0 +1,89 @@
+"""A measuring campaign: files of one sweep measured side by side after the search, kept beside its study."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipelines import RUNTIMES, Target
+from search.study.trial import Result, Trial
+from search.study.whole_file import write_json
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What was measured again.
+
+    Attributes:
+        target: In what and how.
+        results: One for each trial; failed where the file does not run there.
+        started: Seconds since the epoch.
+        finished: Seconds since the epoch.
+        machine: Where: the computer's name and its processor's.
+        versions: The runtime's packages and their versions.
+    """
+
+    target: Target
+    results: tuple[Result, ...]
+    started: float
+    finished: float
+    machine: str
+    versions: dict[str, str]
+
+    @classmethod
+    def here(cls, target: Target, results: Iterable[Result], started: float, finished: float) -> Campaign:
+        """A campaign on this machine."""
+        versions = {package: version(package) for package in RUNTIMES[target.runtime].packages}
+        return cls(target, tuple(results), started, finished, f"{platform.node()} ({_processor()})", versions)
+
+    @property
+    def name(self) -> str:
+        """When, and for what: the name of its file without the ending."""
+        stamp = datetime.fromtimestamp(self.started, UTC).strftime("%Y%m%dT%H%M%S")
+        target = self.target
+        return f"{stamp}-{target.runtime}-{target.device}-b{target.batch}-t{target.threads}"
+
+    def overlay(self, trials: Iterable[Trial]) -> list[Trial]:
+        """`trials` with the results of this campaign in place of their own, where it has one."""
+        mine = {result.number: result for result in self.results}
+        return [trial.finish(mine[trial.number]) if trial.number in mine else trial for trial in trials]
+
+    def measured(self, trials: Iterable[Trial]) -> list[Trial]:
+        """Those of `trials` that are part of this campaign, with its results."""
+        mine = {result.number for result in self.results}
+        return self.overlay(trial for trial in trials if trial.number in mine)
+
+    def write(self, folder: Path) -> Path:
+        """Put it down in `folder`: whole or not at all; an earlier one of the same second gives way."""
+        path = folder / f"{self.name}.json"
+        write_json(path, asdict(self) | {"target": self.target.model_dump()})
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> Campaign:
+        """The campaign that `write` put down."""
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        results = tuple(Result.from_json(result) for result in data["results"])
+        return cls(**{**data, "target": Target(**data["target"]), "results": results})
+
+
+def latest(folder: Path, target: Target) -> Campaign | None:
+    """The last campaign in `folder` for `target`, or None if there was none."""
+    found = [campaign for path in sorted(folder.glob("*.json")) if (campaign := Campaign.read(path)).target == target]
+    return max(found, key=lambda campaign: campaign.started, default=None)
+
+
+def _processor() -> str:
+    """The processor's name as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -1,0 +1,103 @@
+"""Measuring a sweep's files again, side by side: the same conditions for all, which the search could not give."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import median
+
+from pipelines import Target
+from pipelines.meters import Interval
+from search.analysis.remeasurement import Campaign
+from search.study.saved import Sweep
+from search.study.trial import Evaluate, Result, Trial, run_trial
+
+PASSES = 3
+"""How often each file is measured. What a session's memory happens to look like, and what the machine does meanwhile,
+differs from one pass to the next, which the interval of one measurement does not know."""
+
+CHEAP_S, SHARE = 60.0, 0.1
+"""What measuring `PASSES` times may cost after a search unless it is asked for: seconds, or a share of the search's."""
+
+Told = Callable[[int, int, Trial], None]
+"""Told of each measurement before it begins: how many are done, of how many, and whose turn it is."""
+
+
+def remeasure(
+    trials: Sequence[Trial],
+    evaluate: Evaluate,
+    target: Target,
+    told: Told = lambda done, total, trial: None,
+    passes: int = PASSES,
+) -> Campaign:
+    """Measure the files of `trials`, each once in each pass, in a new random order in each.
+
+    Args:
+        trials: Complete trials.
+        evaluate: Measures a recipe's file for `target`, and need not build it.
+        target: What it measures for.
+        told: Told of each measurement.
+        passes: How often each is measured.
+
+    Returns:
+        For each trial the medians over the passes, with intervals that hold every pass's.
+    """
+    started = time.time()
+    found: dict[int, list[Result]] = {trial.number: [] for trial in trials}
+    order, turns = random.Random(started), 0
+    for _ in range(passes):
+        for trial in order.sample(trials, len(trials)):
+            told(turns, passes * len(trials), trial)
+            found[trial.number].append(run_trial(trial.number, trial.recipe, evaluate))
+            turns += 1
+    return Campaign.here(target, [combine(results) for results in found.values()], started, time.time())
+
+
+def affordable_passes(trials: Sequence[Trial], sweep: Sweep) -> int:
+    """How often `trials` can be measured after `sweep` without being asked: `PASSES`, or once where that takes long."""
+    estimate_s = PASSES * sum(map(_measuring_s, trials))
+    search_s = sum(trial.result.finished - trial.result.started for trial in sweep.trials if trial.result)
+    return PASSES if estimate_s <= max(CHEAP_S, SHARE * search_s) else 1
+
+
+def _measuring_s(trial: Trial) -> float:
+    """What of a trial's time its stages did not take."""
+    if trial.result is None:
+        return 0.0
+    building_s = sum(stage.seconds for stage in trial.result.stages if not stage.reused)
+    return max(0.0, trial.result.finished - trial.result.started - building_s)
+
+
+def combine(results: Sequence[Result]) -> Result:
+    """One result of several of the same file: failed if one has failed, else medians and enveloping intervals."""
+    first, last = results[0], results[-1]
+    if failed := next((result for result in results if result.reason), None):
+        return replace(failed, started=first.started, finished=last.finished)
+    facts = {
+        name: "; ".join(dict.fromkeys(result.facts[name] for result in results if name in result.facts))
+        for name in dict.fromkeys(name for result in results for name in result.facts)
+    }
+    return replace(
+        first,
+        finished=last.finished,
+        metrics={name: median(result.metrics[name] for result in results) for name in first.metrics},
+        intervals={name: _envelope(name, results) for name in first.intervals},
+        facts=facts,
+    )
+
+
+def _envelope(name: str, results: Sequence[Result]) -> Interval:
+    values = [result.metrics[name] for result in results if name in result.metrics]
+    values += [end for result in results for end in result.intervals.get(name, ())]
+    return min(values), max(values)
+
+
+def subjects(sweep: Sweep, near: Sequence[Trial], *, everything: bool = False) -> list[Trial]:
+    """What is worth measuring again: the front, those near it, and the baseline; or all that is complete."""
+    complete = [trial for trial in sweep.trials if trial.state == "complete"]
+    wanted = {trial.number for trial in (*sweep.standing.front.members, *near)}
+    if sweep.standing.baseline:
+        wanted.add(sweep.standing.baseline.number)
+    return [trial for trial in complete if everything or trial.number in wanted]

@@ -1,0 +1,137 @@
+"""``paredown measure``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from pipelines import Target, runtime_problem
+from search.analysis.before_after import Comparison, compare, comparison_annotation, comparison_json, comparison_table
+from search.analysis.held_out import HeldOut, fronts_on_test, hold_out, on_test
+from search.analysis.post_hoc import Evidence
+from search.analysis.remeasuring import remeasure, subjects
+from search.cli.output import err, out, print_json
+from search.errors import SweepError
+from search.finalize import counting, report
+from search.reports.table import number, score_cells
+from search.study.saved import Sweep, load_sweep, stored_evaluator
+from search.study.trial import Trial
+from search.study.workspace import Workspace
+from search.tracking.annotation import annotate
+from spaces import InputError
+
+
+def measure(
+    name: str,
+    everything: bool,
+    runtime: str | None,
+    batch: int | None,
+    threads: int | None,
+    test: bool,
+    as_json: bool,
+    csv: Path | None,
+) -> None:
+    """See `search.cli.app.measure`."""
+    if csv and not csv.parent.is_dir():
+        raise InputError.at("--csv", f"folder {csv.parent} does not exist")
+    workspace = Workspace.default()
+    sweep, folder = load_sweep(name, workspace), workspace.sweep(name)
+    target, console = _target(sweep.config.target, runtime, batch, threads), err()
+    if test and target != sweep.config.target:
+        raise InputError.at("--test", "the test split is for the sweep's own target; leave out what changes it")
+    trials = subjects(sweep, Evidence.of(sweep, folder).near, everything=everything)
+    if not trials:
+        raise SweepError(f"nothing to measure: no trial of {name!r} is complete; see: paredown status {name}")
+    if folder.is_running():
+        console.print(f"sweep {name!r} is running: its trials disturb what is measured now", soft_wrap=True)
+    build = stored_evaluator(sweep, workspace)
+    campaign = remeasure(trials, replace(build, target=target), target, counting(console, target))
+    console.print(f"wrote {campaign.write(folder.measurements)}", soft_wrap=True, markup=False)
+    opened = {t.number: hold_out(t, build, target, folder.held_out)[1] for t in _members(sweep)} if test else {}
+    comparison, evidence = compare(sweep, campaign), Evidence.of(sweep, folder)
+    report(annotate(sweep, workspace, evidence, comparison_annotation(sweep, comparison)), console)
+    if csv:
+        comparison_table(comparison).to_csv(csv, index=False)
+        console.print(f"wrote {csv}", soft_wrap=True, markup=False)
+    if as_json:
+        print_json({"sweep": name, **comparison_json(comparison), **(_test_json(sweep, opened) if test else {})})
+        return
+    out().print(_table(comparison))
+    out().print(
+        f"hypervolume {sweep.standing.hypervolume:.4f} as searched, {comparison.hypervolume:.4f} as measured now"
+    )
+    if test:
+        out().print(_test_table(sweep, opened))
+        console.print(OPENED, soft_wrap=True)
+
+
+OPENED = (
+    "the test split is now open for every member of the front: whoever picks by these scores uses it as a second "
+    "validation split, and the picked one's test score will be too good"
+)
+
+
+def _target(own: Target, runtime: str | None, batch: int | None, threads: int | None) -> Target:
+    """The sweep's target with what is to be different."""
+    if runtime is not None and (problem := runtime_problem(runtime)):
+        raise InputError.at("--runtime", problem)
+    changes = {"runtime": runtime, "batch": batch, "threads": threads}
+    return own.model_copy(update={key: value for key, value in changes.items() if value is not None})
+
+
+def _members(sweep: Sweep) -> tuple[Trial, ...]:
+    return sweep.standing.front.members
+
+
+def _table(comparison: Comparison) -> Table:
+    target = comparison.campaign.target
+    title = f"Measured again: {target.runtime}, {target.device}, batch {target.batch}, threads {target.threads}"
+    table = Table(title=title)
+    table.add_column("trial", justify="right")
+    table.add_column("recipe", overflow="fold")
+    for objective in comparison.objectives:
+        table.add_column(f"{objective.name}: then → now", justify="right")
+    table.add_column("p(front)", justify="right")
+    table.add_column("front")
+    for then, now in zip(comparison.then, comparison.now, strict=True):
+        cells = [_cell(then, now, objective.name) for objective in comparison.objectives]
+        fate = comparison.fate(then.number)
+        fate += f": {now.result.reason.splitlines()[0]}" if now.result and now.result.reason else ""
+        chance = f"{comparison.chances[then.number]:.2f}"
+        table.add_row(str(then.number), then.label, *cells, chance, fate, style="dim" if fate == "off" else None)
+    return table
+
+
+def _cell(then: Trial, now: Trial, name: str) -> str:
+    """Both values, and the new one's interval where it is known."""
+    if name not in now.metrics:
+        return f"{number(then.metrics[name])} → ?"
+    interval = now.result.intervals.get(name) if now.result else None
+    sure = f" [dim]({'–'.join(map(number, interval))})[/dim]" if interval else ""
+    return f"{number(then.metrics[name])} → {number(now.metrics[name])}{sure}"
+
+
+def _on_test(sweep: Sweep, opened: Mapping[int, HeldOut]) -> tuple[list[int], list[int]]:
+    members = [on_test(trial, opened[trial.number]) for trial in _members(sweep)]
+    return fronts_on_test(members, sweep.config.objectives)
+
+
+def _test_json(sweep: Sweep, opened: Mapping[int, HeldOut]) -> dict[str, Any]:
+    best, worst = _on_test(sweep, opened)
+    return {"test": [found.to_json() for found in opened.values()], "optimistic": best, "pessimistic": worst}
+
+
+def _test_table(sweep: Sweep, opened: Mapping[int, HeldOut]) -> Table:
+    best, worst = _on_test(sweep, opened)
+    table = Table(title="The front on the test split")
+    for column in ("trial", "validation", "95 % interval", "test", "95 % interval", "optimistic", "pessimistic"):
+        table.add_column(column, justify="right")
+    for trial in _members(sweep):
+        found = opened[trial.number]
+        marks = ["yes" if trial.number in front else "" for front in (best, worst)]
+        table.add_row(str(trial.number), *score_cells(found.validation)[:2], *score_cells(found.test)[:2], *marks)
+    return table

@@ -1,0 +1,176 @@
+"""``paredown pick``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.table import Table
+
+from pipelines import METRICS
+from search.analysis.held_out import HeldOut, held_out, hold_out
+from search.analysis.post_hoc import Evidence
+from search.cli.output import err, out, print_json
+from search.config.objective import Constraint, Objective
+from search.reports.report import trial_json
+from search.reports.table import number, score_cells
+from search.selection.choice import Choice
+from search.selection.choice import pick as choose
+from search.selection.preference import Best, Knee, Preference, Weights
+from search.shipping.export import check_folder
+from search.shipping.export import export as write_export
+from search.shipping.export_bundle import Shipment
+from search.study.saved import load_sweep, stored_evaluator
+from search.study.workspace import Workspace
+from spaces import InputError, Problem, illegal
+
+T = TypeVar("T")
+
+
+def pick(
+    name: str,
+    where: Sequence[str],
+    minimize: str | None,
+    maximize: str | None,
+    knee: bool,
+    weights: str | None,
+    export: Path | None,
+    register: str | None,
+    as_json: bool,
+) -> None:
+    """See `search.cli.app.pick`."""
+    workspace = Workspace.default()
+    constraints, prefer = read_options(where, minimize, maximize, knee, weights, _outside(name, export, register))
+    sweep, folder = load_sweep(name, workspace), workspace.sweep(name)
+    chosen = choose(sweep.standing.front, constraints, prefer)
+    build = stored_evaluator(sweep, workspace)
+    opened = held_out(folder.held_out)
+    file, found = hold_out(chosen.trial, build, sweep.config.target, folder.held_out)
+    if others := sorted(opened.keys() - {chosen.trial.number}):
+        err().print(_opened_before(others), soft_wrap=True)
+    evidence = Evidence.of(sweep, folder)
+    data = {
+        **trial_json(chosen.trial, evidence),
+        **choice_json(chosen),
+        "validation_accuracy": found.validation.accuracy,
+        "test_accuracy": found.test.accuracy,
+    }
+    if export:
+        write_export(Shipment(sweep, chosen, file, found, evidence, build), export)
+        data["exported"] = str(export)
+    if register:
+        from search.tracking.registry import parse_name
+        from search.tracking.registry import register as write_registry
+
+        version = write_registry(
+            sweep.config, workspace, chosen.trial, file, build, *parse_name(register), test_accuracy=found.test.accuracy
+        )
+        data["registered"] = f"{register} version {version}"
+    if as_json:
+        print_json(data)
+        return
+    console = out()
+    console.print(f"[bold]trial {chosen.trial.number}[/bold]  {chosen.trial.label}")
+    console.print(f"  why: {chosen.reason}", soft_wrap=True)
+    for objective in sweep.config.objectives:
+        console.print(f"  {objective.name}: {number(chosen.trial.metrics.get(objective.name))}")
+    console.print(_side_by_side(found, again=chosen.trial.number in opened))
+    for key in ("exported", "registered"):
+        if key in data:
+            console.print(f"  {key}: {data[key]}")
+
+
+def choice_json(chosen: Choice) -> dict[str, Any]:
+    """Why, and what the runner-up is, as plain data."""
+    second = chosen.runner_up
+    return {
+        "reason": chosen.reason,
+        "feasible": chosen.feasible,
+        "members": chosen.members,
+        "runner_up": second and {"trial": second.number, "label": second.label, "costs": dict(chosen.costs)},
+    }
+
+
+def read_options(
+    where: Sequence[str],
+    minimize: str | None,
+    maximize: str | None,
+    knee: bool,
+    weights: str | None,
+    checks: Sequence[Callable[[], object]] = (),
+) -> tuple[list[Constraint], Preference]:
+    """What the options ask for.
+
+    Args:
+        where: Bounds.
+        minimize: A metric.
+        maximize: A metric.
+        knee: Whether the knee was asked for; it also decides when nothing was.
+        weights: See `Weights.parse`.
+        checks: What else is to be tried, for the sake of its `InputError`.
+
+    Raises:
+        InputError: everything that is wrong with them.
+    """
+    problems: list[Problem] = []
+    constraints = [_try(problems, lambda text=text: Constraint.parse(text)) for text in where]  # type: ignore[misc]
+    asked = [minimize is not None, maximize is not None, knee, weights is not None]
+    if sum(asked) > 1:
+        options = ("--minimize", "--maximize", "--knee", "--weights")
+        given = [option for option, is_there in zip(options, asked, strict=True) if is_there]
+        problems.append(Problem(", ".join(given), "each decides by itself; give one of them"))
+    prefer: Preference = Knee()
+    for option, name in (("--minimize", minimize), ("--maximize", maximize)):
+        if name is not None and name not in METRICS:
+            problems.append(Problem(option, illegal(name, list(METRICS))))
+        elif name is not None:
+            prefer = Best(Objective(name, "minimize" if option == "--minimize" else "maximize"))
+    if weights is not None:
+        prefer = _try(problems, lambda: Weights.parse(weights)) or prefer
+    for check in checks:
+        _try(problems, check)
+    if problems:
+        raise InputError(problems)
+    return [constraint for constraint in constraints if constraint], prefer
+
+
+def _outside(name: str, export: Path | None, register: str | None) -> list[Callable[[], object]]:
+    """What raises `InputError` where a name or a folder is of no use."""
+    checks: list[Callable[[], object]] = [lambda: Workspace.default().existing(name)]
+    if export:
+        checks.append(lambda: check_folder(export))
+    if register:
+        from search.tracking.registry import parse_name
+
+        checks.append(lambda: parse_name(register))
+    return checks
+
+
+def _try(problems: list[Problem], read: Callable[[], T]) -> T | None:
+    """What `read` gives; if it finds wrong input, that is added to `problems`."""
+    try:
+        return read()
+    except InputError as error:
+        problems += error.problems
+        return None
+
+
+def _side_by_side(found: HeldOut, *, again: bool) -> Table:
+    """The accuracy on both splits with how sure it is."""
+    table = Table()
+    for column in ("", "accuracy", "95 % interval", "examples"):
+        table.add_column(column, justify="right" if column else "left")
+    table.add_row("validation", *score_cells(found.validation))
+    when = datetime.fromtimestamp(found.opened).strftime("%Y-%m-%d %H:%M")
+    table.add_row(f"test (opened {when})" if again else "test", *score_cells(found.test))
+    return table
+
+
+def _opened_before(others: Sequence[int]) -> str:
+    listed = ", ".join(map(str, others))
+    return (
+        f"the test split was opened before, for trial {listed}: a choice between them by their test scores would make "
+        "the chosen one's too good"
+    )

@@ -1,0 +1,86 @@
+"""``paredown run``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from search.cli.output import err, out, print_json
+from search.config.sweep_config import load_config
+from search.errors import SweepError
+from search.finalize import settle
+from search.planning.advice import warnings
+from search.planning.preflight import preflight
+from search.reports.progress import LiveProgress
+from search.reports.report import front_json
+from search.reports.table import front_table
+from search.study.saved import Sweep
+from search.study.study import Study
+from search.study.workspace import Workspace
+from search.suggest.budget_tracker import Spending
+from search.sweep import run_sweep
+
+
+def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> None:
+    """See `search.cli.app.run`."""
+    config = load_config(path, overrides)
+    preflight(config)
+    console = err()
+    for warning in warnings(config):
+        console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+    with ExitStack() as stack:
+
+        def observers(study: Study) -> list[LiveProgress]:
+            standing = study.standing
+            if standing.finished:
+                console.print(f"going on with sweep {config.sweep}: {standing.finished} trials are finished")
+            return [stack.enter_context(LiveProgress(config, standing, console, study.trials))]
+
+        sweep = run_sweep(config, Workspace.default(), fresh=fresh, observers=observers)
+    if sweep.tracking_problem:
+        advice = "run the same command again to bring it so"
+        console.print(f"MLflow is not up to date ({sweep.tracking_problem}); {advice}", markup=False, soft_wrap=True)
+    if not sweep.standing.complete:
+        stopped = f" ({sweep.standing.stopped} were stopped early)" if sweep.standing.stopped else ""
+        raise SweepError(f"all {sweep.standing.failed} trials failed{stopped}:\n{_reasons(sweep)}")
+    evidence = settle(sweep, Workspace.default(), console)
+    if as_json:
+        print_json(front_json(config, sweep.standing, evidence))
+        return
+    out().print(front_table(sweep.standing, config.objectives, evidence))
+    if ended := _ended_early(sweep):
+        console.print(ended, markup=False, soft_wrap=True)
+    if sweep.standing.stopped:
+        console.print(f"stopped early: {sweep.standing.stopped} of the trials; see why: paredown status {config.sweep}")
+    if sweep.standing.failed:
+        console.print(f"failed: {sweep.standing.failed} of the trials; see why: paredown status {config.sweep}")
+    out().print(
+        f"look further: paredown ui   ·   paredown front {config.sweep} --plot front.png\n"
+        f"ship one:     paredown pick {config.sweep} --knee --export out/"
+    )
+
+
+def _ended_early(sweep: Sweep) -> str:
+    """Why there are not as many trials as planned, and how to have more; empty if there are."""
+    planned, spending = sweep.config.search.trials, Spending(sweep.config, sweep.trials)
+    if planned is not None and sweep.standing.finished >= planned:
+        return ""
+    budget = sweep.config.search.budget
+    if budget and spending.is_used_up:
+        more = replace(budget, seconds=2 * budget.seconds)
+        return (
+            f"the budget is used up ({spending.progress}): no new trial was started, those that ran were finished; "
+            f"to go on, give more in all: -o 'search.budget={more}'"
+        )
+    return f"the space has no more recipes: {sweep.standing.finished} trials are all there are"
+
+
+def _reasons(sweep: Sweep) -> str:
+    """The distinct reasons of failed trials, each with how often it was given."""
+    reasons: dict[str, list[int]] = {}
+    for trial in sweep.trials:
+        if trial.result and trial.result.reason:
+            reasons.setdefault(trial.result.reason, []).append(trial.number)
+    return "\n".join(f"  {len(numbers)}x (trial {numbers[0]}): {reason}" for reason, numbers in reasons.items())

@@ -1,0 +1,40 @@
+"""``paredown validate``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from search.cli.output import err, out, print_json
+from search.config.sweep_config import load_config
+from search.planning.advice import warnings
+from search.planning.plan import rules_json
+from search.planning.preflight import preflight
+
+
+def validate(path: Path, overrides: Sequence[str], as_json: bool) -> None:
+    """See `search.cli.app.validate`."""
+    config = load_config(path, overrides)
+    preflight(config)
+    size, rules, search = config.space.size(), config.space.ruled_out(), config.search
+    chosen = [axis for axis in config.space.axes if len(axis.values) > 1]
+    found = warnings(config)
+    if as_json:
+        axes = {axis.name: list(axis.values) for axis in chosen}
+        ends = {"trials": search.trials, "budget": str(search.budget) if search.budget else None}
+        data = {"sweep": config.sweep, "valid": True, "recipes": size, **ends, "axes": axes}
+        print_json({**data, "rules": rules_json(rules), "warnings": found})
+        return
+    console = out()
+    console.print(f"{path} is valid: sweep [bold]{config.sweep}[/bold], task {config.task.use}")
+    console.print(f"  {size} distinct recipes; {search.extent} with {search.sampler}, the first the teacher itself")
+    for axis in chosen:
+        console.print(f"  {axis.name}: {', '.join(map(str, axis.values))}")
+    for rule, count in rules.items():
+        console.print(f"  without {count} recipes: {rule}", markup=False, soft_wrap=True)
+    for objective in config.objectives:
+        console.print(f"  {objective.direction} {objective.name}")
+    for constraint in config.constraints:
+        console.print(f"  keep {constraint}")
+    for warning in found:
+        err().print(f"warning: {warning}", markup=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""What a sweep is asked for: its file, read and checked."""

@@ -1,0 +1,1 @@
+"""Who runs the trials; the only home of Ray."""

@@ -1,0 +1,302 @@
+"""Runs trials with Ray Tune, on this machine or on a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+# Ray reads these when it is imported or started. The loggers write files that nothing reads, and the snapshots of the
+# experiment are rewritten whole each time: the study is what is kept.
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+import torch
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from search.config.sections import ClusterSection
+from search.errors import FullDiskError, SweepError, is_full
+from search.execution import interruption
+from search.execution.ray_watch import RayDied, RayWatch, dead_process
+from search.execution.rung_runner import Climb
+from search.study.trial import Evaluate, Result, Trial
+from search.suggest.queue import Source
+
+LOG = logging.getLogger(__name__)
+
+RUNG, FULL = "rung", "full disk"
+"""Under these names a worker tells what it has found, or that it cannot write that down."""
+
+DIED = (
+    "the worker died twice over this trial, most likely killed for want of memory; use a smaller batch, "
+    "or set cluster.max_concurrent_trials so that fewer trials run at once"
+)
+
+MAX_DEATHS = 3
+"""How often Ray is started again within one run when a process of its own has died."""
+
+
+class RayExecutor:
+    """Runs trials as Ray Tune trials whose workers stay warm from one to the next.
+
+    Args:
+        cluster: Where, and with what resources.
+        scratch: A folder for what Ray Tune writes; emptied before and after.
+    """
+
+    def __init__(self, cluster: ClusterSection, scratch: Path) -> None:
+        self._cluster, self._scratch = cluster, scratch
+
+    def run(self, source: Source, evaluate: Evaluate, results: Path) -> None:
+        """See `Executor.run`.
+
+        Raises:
+            SweepError: the cluster cannot be reached or has too little for one trial.
+        """
+        self._connect()
+        try:
+            slots, deaths = self._slots(), 0
+            while not source.exhausted:
+                searcher = StudySearcher(source, results)
+                try:
+                    self._tuner(searcher, evaluate, results, slots).fit()
+                except (RayDied, Exception) as error:
+                    if died := dead_process():
+                        deaths += 1
+                        self._start_again(source, searcher, died, deaths)
+                        continue
+                    if not isinstance(error, RuntimeError):  # an out-of-memory kill ends the whole fit
+                        raise
+                    LOG.warning("Ray Tune stopped (%s); going on", _first_line(error))
+                for trial in source.out:
+                    searcher.settle(trial)
+                if searcher.full_disk:
+                    raise FullDiskError(searcher.full_disk)
+                if not searcher.given:
+                    break
+        finally:
+            ray.shutdown()
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _connect(self) -> None:
+        for name in ("ray", "ray.tune"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        address = self._cluster.address
+        try:
+            ray.init(
+                address=address,  # without one, Ray would join whatever cluster was started last on this machine
+                include_dashboard=False if address == "local" else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=True,
+            )
+        except Exception as error:  # Ray's connection errors have no common base
+            if address == "local":
+                raise SweepError(
+                    f"cannot start Ray on this machine: {_first_line(error)}; "
+                    "if one of its processes was killed, or the machine was too busy, run the same command again"
+                ) from error
+            raise SweepError(
+                f"cannot reach Ray at {address!r}: {_first_line(error)}; "
+                "check cluster.address and that 'ray status' answers there "
+                "(set RAY_AUTH_MODE=token if the cluster asks for a token, as one does that was started where "
+                "~/.ray/auth_token exists)"
+            ) from error
+
+    def _start_again(self, source: Source, searcher: StudySearcher, died: str, deaths: int) -> None:
+        """Put another Ray in the place of one that has lost a process."""
+        for trial in source.out:
+            searcher.settle(trial)
+        ray.shutdown()
+        if deaths > MAX_DEATHS:
+            raise SweepError(
+                f"Ray's own process {died} died, and so did one {MAX_DEATHS} times before; most likely they are killed "
+                "for want of memory: set cluster.max_concurrent_trials so that fewer trials run at once. "
+                "Nothing that was finished is lost: the same command goes on from here"
+            )
+        LOG.warning("Ray's own process %s died; starting Ray again and going on", died)
+        self._connect()
+
+    def _slots(self) -> int:
+        """How many trials fit on the cluster at once."""
+        have = ray.cluster_resources()
+        cpus, gpus = self._cluster.cpus_per_trial, self._cluster.gpus_per_trial
+        fit = int(have.get("CPU", 0) // cpus)
+        if gpus:
+            fit = min(fit, int(have.get("GPU", 0) / gpus + 1e-9))
+        if not fit:
+            raise SweepError(
+                f"no trial fits: one needs {cpus} CPU and {gpus:g} GPU, the cluster has {have.get('CPU', 0):g} CPU "
+                f"and {have.get('GPU', 0):g} GPU; lower cluster.cpus_per_trial or cluster.gpus_per_trial"
+            )
+        return min(fit, self._cluster.max_concurrent_trials or fit)
+
+    def _tuner(self, searcher: StudySearcher, evaluate: Evaluate, results: Path, slots: int) -> tune.Tuner:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        worker = tune.with_parameters(
+            Worker, evaluate=evaluate, results=results, threads=self._cluster.cpus_per_trial, path=[str(Path.cwd())]
+        )
+        resources = {"cpu": self._cluster.cpus_per_trial, "gpu": self._cluster.gpus_per_trial}
+        return tune.Tuner(
+            tune.with_resources(worker, resources),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                scheduler=StudyScheduler(searcher),
+                num_samples=-1,
+                max_concurrent_trials=slots,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: str(trial.trial_id),
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str(self._scratch),
+                verbose=0,
+                callbacks=[RayWatch()],
+                # A dead worker's trial is given out again by the source, which knows whether a result was written.
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+
+
+class Worker(tune.Trainable):  # type: ignore[misc]
+    """One rung of a trial per step. Its actor is kept for the next trial, with torch, the data and the task loaded."""
+
+    def setup(
+        self, config: dict[str, Any], *, evaluate: Evaluate, results: Path, threads: int, path: list[str]
+    ) -> None:
+        """Called once in an actor's life, before its first trial."""
+        sys.path.extend(entry for entry in path if entry not in sys.path)
+        torch.set_num_threads(threads)
+        self._evaluate, self._results = evaluate, results
+        self.reset_config(config)
+
+    def step(self) -> dict[str, Any]:
+        """Run the trial up to its next rung; at the top, write its result down before anyone is told."""
+        try:
+            result = self._climb.step()
+            if self._climb.is_done:
+                result.write(self._results)
+        except Exception as error:
+            if not is_full(error):
+                raise
+            return {"number": self.config["trial"].number, FULL: str(FullDiskError.of(error)), "done": True}
+        return {"number": result.number, RUNG: result, "done": self._climb.is_done}
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next trial in the same actor."""
+        self.config = new_config
+        self._climb = Climb(new_config["trial"], new_config["ladder"], self._evaluate)
+        return True
+
+
+class StudySearcher(Searcher):  # type: ignore[misc]
+    """Ray Tune's view of a `Source`. Nothing is kept here: results are read from what workers wrote down.
+
+    Args:
+        source: Gives trials and takes results.
+        results: Where workers write.
+
+    Attributes:
+        given: How many trials were given out.
+        full_disk: What a worker said that had no room; then no more are.
+    """
+
+    def __init__(self, source: Source, results: Path) -> None:
+        super().__init__(metric="number", mode="min")
+        self._source, self._results = source, results
+        self._by_tune_id: dict[str, Trial] = {}
+        self.given = 0
+        self.full_disk = ""
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial as a Tune configuration, or that there is none."""
+        interruption.check()
+        if self.full_disk:
+            return str(Searcher.FINISHED)
+        trial = self._source.next()
+        if trial is None:  # with None, Ray Tune asks again about ten times a second as long as trials run
+            return None if self._source.blocked else str(Searcher.FINISHED)
+        self._by_tune_id[trial_id] = trial
+        self.given += 1
+        return {"trial": trial, "ladder": self._source.ladder(trial)}
+
+    def ends(self, trial_id: str, result: Result) -> bool:
+        """Whether a trial ends with what its worker has found below the top; then its result is written down."""
+        trial = self._by_tune_id[trial_id]
+        why = self._source.judge(trial, result)
+        if why:
+            result.stop(why).write(self._results)
+        return bool(why)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """A worker has returned, or died. Where it had no room, its trial is left for another time."""
+        trial = self._by_tune_id.pop(trial_id, None)
+        if trial and result and FULL in result:
+            self._source.take_back(trial)
+            self.full_disk = result[FULL]  # raised here, Tune would take it for the trial's failure
+        elif trial:
+            self.settle(trial)
+        interruption.check()
+
+    def settle(self, trial: Trial) -> None:
+        """Take the result that the worker of `trial` wrote down; without one, it died."""
+        written = Result.read(self._results, trial.number)
+        if written:
+            self._source.finish(written)
+        elif dead_process():
+            self._source.take_back(trial)
+        else:
+            self._source.lose(trial, DIED, time.time())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Ray Tune pickles its searcher so that an experiment can be restored; this one is never restored."""
+        return {}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> StudySearcher:
+        return self
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: the study is on the disk."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore."""
+
+
+class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Ray Tune's way to ask whether a trial goes on. Nothing is kept here, either.
+
+    Args:
+        searcher: Knows the trials by Tune's ids.
+    """
+
+    def __init__(self, searcher: StudySearcher) -> None:
+        super().__init__()
+        self._searcher = searcher
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """What becomes of a trial that has reached a rung below the top."""
+        try:
+            ends = self._searcher.ends(trial.trial_id, result[RUNG])
+        except Exception as error:  # in doubt a trial goes on: raised here, it would end the whole sweep
+            LOG.warning("trial %s goes on: cannot tell whether to stop it: %s", result["number"], _first_line(error))
+            ends = False
+        return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> StudyScheduler:
+        return self
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,47 @@
+"""What is legal in a sweep, and yet most likely not meant."""
+
+from __future__ import annotations
+
+from pipelines import METRICS
+from search.config.sweep_config import SweepConfig
+
+
+def warnings(config: SweepConfig) -> list[str]:
+    """In words: techniques whose benefit no objective sees, values that no recipe has, what cannot be measured here."""
+    return [*_unseen(config), *_unused(config), *_absent(config)]
+
+
+def _unseen(config: SweepConfig) -> list[str]:
+    """Techniques that can improve nothing that is looked at: a trial with one can only lose by it."""
+    seen = {objective.name for objective in config.objectives} | {constraint.name for constraint in config.constraints}
+    found = []
+    for gain in (gain for step in config.space.steps for gain in step.gains):
+        values = [str(value) for value in config.space.used(gain.when.name) if value in gain.when.values]
+        more = any(value in when.values for when in gain.more_with for value in config.space.used(when.name))
+        if values and not more and not seen & set(gain.metrics):
+            found.append(
+                f"space.{gain.when.name}: {', '.join(values)} can improve only {', '.join(gain.metrics)}, and no "
+                f"objective or constraint looks at that; add objectives.{gain.metrics[0]}, or take it out of the axis"
+            )
+    return found
+
+
+def _unused(config: SweepConfig) -> list[str]:
+    """Values of an axis that are in no recipe."""
+    found = []
+    for axis in config.space.axes:
+        used = config.space.used(axis.name)
+        unused = [str(value) for value in axis.values if value not in used]
+        if unused and len(axis.values) > 1:
+            found.append(f"space.{axis.name}: no recipe has {', '.join(unused)}: it does not apply or is ruled out")
+    return found
+
+
+def _absent(config: SweepConfig) -> list[str]:
+    """What this machine cannot measure of what the sweep needs; others may run the trials."""
+    found = []
+    for name in config.optional_metrics:
+        absence = METRICS[name].absence
+        if absence and (reason := absence()):
+            found.append(f"{name} is not available here: {reason}; trials that run here will fail")
+    return found

@@ -1,0 +1,77 @@
+"""What a sweep is about to do, as far as its file tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from search.config.sweep_config import SweepConfig
+from search.planning.advice import warnings
+from search.planning.sharing import Share, shares
+from spaces import Rule, SearchSpace
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep has before it.
+
+    Attributes:
+        recipes: How many recipes may be tried.
+        excluded: How many are ruled out.
+        rules: What rules them out, and how many recipes each rule costs; one may be counted with several.
+        orders: For each order that may be chosen, how many recipes take it where another would mean something else.
+        trials: How many trials there will be at most: as many as were asked for, and no more than recipes, and the
+            uncompressed teacher.
+        shares: How much the recipes share; None if that takes too long to tell.
+        warnings: What is tried in vain.
+    """
+
+    recipes: int
+    excluded: int
+    rules: Mapping[Rule, int]
+    orders: Mapping[str, int]
+    trials: int
+    shares: tuple[Share, ...] | None
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, config: SweepConfig) -> Plan:
+        """The plan of the sweep `config`."""
+        space, shared = config.space, shares(config.space)
+        most = space.size() + (not _has_teacher(space))
+        return cls(
+            recipes=space.size(),
+            excluded=space.excluded(),
+            rules=space.ruled_out(),
+            orders=_orders(space),
+            trials=min(config.search.trials or most, most),
+            shares=None if shared is None else tuple(shared),
+            warnings=tuple(warnings(config)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain data."""
+        return {
+            "recipes": self.recipes,
+            "excluded": self.excluded,
+            "rules": rules_json(self.rules),
+            "orders": dict(self.orders),
+            "trials": self.trials,
+            "stages": None if self.shares is None else [share.__dict__ for share in self.shares],
+            "warnings": list(self.warnings),
+        }
+
+
+def rules_json(rules: Mapping[Rule, int]) -> list[dict[str, Any]]:
+    """What is ruled out, as plain data."""
+    return [{"combination": rule.combination, "reason": rule.reason, "recipes": count} for rule, count in rules.items()]
+
+
+def _orders(space: SearchSpace) -> dict[str, int]:
+    return {order: sum(region.count for region in space.regions if region.order == order) for order in space.orders}
+
+
+def _has_teacher(space: SearchSpace) -> bool:
+    """Whether the uncompressed teacher, which is always the first trial, is one of the recipes."""
+    return any(not region.sequence for region in space.regions)

@@ -1,0 +1,40 @@
+"""Fronts side by side as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from search.analysis.front_comparison import Contest
+from search.reports.plot import frame, panels, points, whiskers
+
+COLORS = ("#0969da", "#bc4c00", "#1a7f37", "#8250df", "#bf3989", "#6e7781")
+
+
+def plot_contest(contest: Contest, path: Path) -> None:
+    """Draw all fronts into one panel for every pair of objectives and write the picture to `path`.
+
+    Baselines are squares; 95 % intervals are whiskers.
+
+    Raises:
+        ValueError: the format is not known.
+    """
+    if not path.suffix:
+        raise ValueError(f"{path} has no ending that says the format, such as .png")
+    pairs = panels(contest.objectives)
+    figure = Figure(figsize=(4.6 * len(pairs), 4.1), layout="constrained")
+    figure.suptitle(" and ".join(each.name for each in contest.contenders))
+    for index, (x, y) in enumerate(pairs):
+        axes = figure.add_subplot(1, len(pairs), index + 1)
+        shown = []
+        for number, (each, volume) in enumerate(zip(contest.contenders, contest.hypervolumes, strict=True)):
+            color, members = COLORS[number % len(COLORS)], each.standing.front.members
+            points(axes, x, y, members, f"{each.name}: hypervolume {volume:.3f}", color, "o", 34)
+            baseline = [each.standing.baseline] if each.standing.baseline else []
+            points(axes, x, y, baseline, "_nolegend_", color, "s", 44)
+            whiskers(axes, x, y, [*members, *baseline], color)
+            shown += [*members, *baseline]
+        frame(axes, x, y, shown)
+    figure.axes[0].legend(loc="lower right", fontsize=8)
+    figure.savefig(path, dpi=130)

@@ -1,0 +1,95 @@
+"""The front as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from search.config.objective import Objective
+from search.study.state import Standing
+from search.study.trial import Trial
+
+FRONT, DOMINATED, BASELINE = "#0969da", "#afb8c1", "#cf222e"
+
+
+def plot_front(title: str, standing: Standing, trials: Sequence[Trial], path: Path) -> None:
+    """Draw every pair of objectives side by side and write the picture to `path`; its ending gives the format.
+
+    Raises:
+        ValueError: the format is not known.
+    """
+    if not path.suffix:
+        raise ValueError(f"{path} has no ending that says the format, such as .png")
+    pairs = panels(standing.front.objectives)
+    figure = Figure(figsize=(4.6 * len(pairs), 4.1), layout="constrained")
+    figure.suptitle(title)
+    for index, (x, y) in enumerate(pairs):
+        _panel(figure.add_subplot(1, len(pairs), index + 1), x, y, standing, trials)
+    figure.axes[0].legend(loc="lower right", fontsize=8)
+    figure.savefig(path, dpi=130)
+
+
+def panels(objectives: Sequence[Objective]) -> list[tuple[Objective, Objective]]:
+    """What is drawn to the right and upwards in each panel: every pair of objectives."""
+    return [(x, y) for y, x in combinations(objectives, 2)] or [(objectives[0], objectives[0])]
+
+
+def _panel(axes: Axes, x: Objective, y: Objective, standing: Standing, trials: Sequence[Trial]) -> None:
+    members = standing.front.members
+    others = [t for t in trials if t.state == "complete" and t.number not in standing.front and t.number != 0]
+    groups = [("dominated", others, DOMINATED, "o", 18), ("Pareto front", list(members), FRONT, "o", 34)]
+    if standing.baseline:
+        groups.append(("uncompressed teacher", [standing.baseline], BASELINE, "s", 44))
+    for label, group, color, marker, size in groups:
+        points(axes, x, y, group, label, color, marker, size)
+        if color != DOMINATED:
+            whiskers(axes, x, y, group, color)
+    shown = [*members, *([standing.baseline] if standing.baseline else [])]
+    frame(axes, x, y, shown)
+
+
+def points(
+    axes: Axes, x: Objective, y: Objective, trials: Sequence[Trial], label: str, color: str, marker: str, size: int
+) -> None:
+    """Draw `trials`."""
+    xs, ys = ([trial.metrics[o.name] for trial in trials] for o in (x, y))
+    axes.scatter(xs, ys, c=color, marker=marker, s=size, label=label, zorder=2 if color == DOMINATED else 3)
+
+
+def whiskers(axes: Axes, x: Objective, y: Objective, trials: Sequence[Trial], color: str) -> None:
+    """Draw the 95 % intervals of `trials` as whiskers, where they are known."""
+    for trial in trials:
+        xerr, yerr = (_lengths(trial, objective) for objective in (x, y))
+        if xerr or yerr:
+            at = [trial.metrics[x.name]], [trial.metrics[y.name]]
+            axes.errorbar(*at, yerr, xerr, fmt="none", ecolor=color, elinewidth=1, capsize=2, alpha=0.6, zorder=2.5)
+
+
+def _lengths(trial: Trial, objective: Objective) -> list[list[float]] | None:
+    """How far a trial's interval reaches down and up from its value, or None if it is not known."""
+    ends = trial.result.intervals.get(objective.name) if trial.result else None
+    value = trial.metrics[objective.name]
+    return [[max(value - ends[0], 0.0)], [max(ends[1] - value, 0.0)]] if ends else None
+
+
+def frame(axes: Axes, x: Objective, y: Objective, shown: Sequence[Trial]) -> None:
+    """Name the axes, and fit them to `shown`: a few hopeless trials must not squeeze the front into a corner.
+
+    Whiskers fit in too, as far as they reach no further beyond the points than these lie apart.
+    """
+    if shown:
+        for objective, limit in ((x, axes.set_xlim), (y, axes.set_ylim)):
+            values = [trial.metrics[objective.name] for trial in shown]
+            ends = [end for t in shown if t.result for end in t.result.intervals.get(objective.name, ())]
+            low, high = min(values), max(values)
+            span = high - low or abs(high) or 1
+            low, high = max(min([low, *ends]), low - span), min(max([high, *ends]), high + span)
+            limit(low - span * 0.12, high + span * 0.12)
+    axes.locator_params(nbins=6)
+    axes.set_xlabel(f"{x.name} ({'more' if x.direction == 'maximize' else 'less'} is better)")
+    axes.set_ylabel(f"{y.name} ({'more' if y.direction == 'maximize' else 'less'} is better)")
+    axes.grid(color="#eaeef2", zorder=0)

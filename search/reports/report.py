@@ -1,0 +1,141 @@
+"""A sweep as files and data: the front's table, its page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from search.analysis.held_out import fronts_on_test, on_test
+from search.analysis.post_hoc import Evidence
+from search.config.sweep_config import SweepConfig
+from search.study.front import ParetoFront
+from search.study.state import Standing
+from search.study.trial import Trial
+
+
+def table(trials: Iterable[Trial]) -> pd.DataFrame:
+    """One row per trial: who it is and who proposed it, every parameter that was chosen, every metric.
+
+    The ends of intervals stand in columns of their own, such as ``latency_ms.low`` and ``latency_ms.high``, after all
+    metrics.
+    """
+    trials = list(trials)
+    parts = (
+        [{"trial": t.number, "label": t.label, "recipe": t.recipe.digest, "proposed_by": t.proposed} for t in trials],
+        [{f"{step.name}.{key}": value for step in t.recipe.steps for key, value in step.items} for t in trials],
+        [dict(t.metrics) for t in trials],
+        [_ends(t) for t in trials],
+    )
+    return pd.concat([pd.DataFrame(part) for part in parts], axis=1)
+
+
+def _ends(trial: Trial) -> dict[str, float]:
+    intervals = trial.result.intervals if trial.result else {}
+    return {
+        f"{name}.{end}": value
+        for name, ends in intervals.items()
+        for end, value in zip(("low", "high"), ends, strict=True)
+    }
+
+
+def front_csv(front: ParetoFront, path: Path) -> None:
+    """Write the front's members to the CSV file `path`."""
+    table(front.members).to_csv(path, index=False)
+
+
+def front_json(config: SweepConfig, standing: Standing, evidence: Evidence | None = None) -> dict[str, Any]:
+    """The front as plain data, for ``paredown front --json`` and notebooks."""
+    data = {
+        "sweep": config.sweep,
+        "objectives": {objective.name: objective.direction for objective in config.objectives},
+        "constraints": [str(constraint) for constraint in config.constraints],
+        "hypervolume": standing.hypervolume,
+        "baseline": trial_json(standing.baseline, evidence) if standing.baseline else None,
+        "front": [trial_json(trial, evidence) for trial in standing.front.members],
+    }
+    if evidence:
+        data["near"] = [trial_json(trial, evidence) for trial in evidence.near]
+    return data
+
+
+def trial_json(trial: Trial, evidence: Evidence | None = None) -> dict[str, Any]:
+    """A trial as plain data."""
+    return {
+        "trial": trial.number,
+        "label": trial.label,
+        "state": trial.state,
+        "recipe": trial.recipe.to_list(),
+        "digest": trial.recipe.digest,
+        "metrics": dict(trial.metrics),
+        **({"intervals": dict(trial.result.intervals), "facts": dict(trial.result.facts)} if trial.result else {}),
+        **({"reason": trial.result.reason or trial.result.stopped} if trial.result and not trial.metrics else {}),
+        **(_known(trial, evidence) if evidence else {}),
+    }
+
+
+def _known(trial: Trial, evidence: Evidence) -> dict[str, Any]:
+    """What the evidence says of a trial, as plain data."""
+    known: dict[str, Any] = {"p_front": evidence.membership[trial.number]}
+    if again := evidence.remeasured(trial.number):
+        known["remeasured"] = {"metrics": dict(again.metrics), "intervals": dict(again.intervals)}
+    if found := evidence.held_out.get(trial.number):
+        known["held_out"] = found.to_json()
+    return known
+
+
+def front_page(
+    config: SweepConfig, standing: Standing, trials: Sequence[Trial], evidence: Evidence | None = None
+) -> str:
+    """The front as an interactive page: one file of some kilobytes that needs no network."""
+    data = {
+        "sweep": config.sweep,
+        "objectives": [{"name": o.name, "direction": o.direction} for o in config.objectives],
+        "hypervolume": standing.hypervolume,
+        "trials": [
+            {"front": trial.number in standing.front, **_mark(trial, evidence)}
+            for trial in trials
+            if trial.state == "complete"
+        ],
+        **_test_fronts(config, standing, evidence),
+    }
+    template = resources.files("search.reports").joinpath("page.html").read_text(encoding="utf-8")
+    # Within a script element, "</script" would end it and "<!--" begin a comment.
+    return template.replace("/*DATA*/null", json.dumps(data).replace("<", "\\u003c"))
+
+
+def _mark(trial: Trial, evidence: Evidence | None) -> dict[str, Any]:
+    """A trial as the page draws it; what is not known is left out."""
+    again = evidence.remeasured(trial.number) if evidence else None
+    measured = again or trial.result
+    mark: dict[str, Any] = {
+        "number": trial.number,
+        "label": trial.label,
+        "metrics": {name: _short(value) for name, value in trial.metrics.items()},
+    }
+    if measured and measured.intervals:
+        mark["intervals"] = {name: [_short(end) for end in ends] for name, ends in measured.intervals.items()}
+    if again:
+        mark["again"] = {name: _short(value) for name, value in again.metrics.items()}
+    if evidence and (chance := evidence.membership[trial.number]):
+        mark["p"] = chance
+    if evidence and (found := evidence.held_out.get(trial.number)):
+        mark["test"] = {"accuracy": _short(found.test.accuracy), "interval": found.test.interval}
+    return mark
+
+
+def _test_fronts(config: SweepConfig, standing: Standing, evidence: Evidence | None) -> dict[str, Any]:
+    """The optimistic and the pessimistic front on the test split, if that was opened for every member."""
+    opened, members = (evidence.held_out if evidence else {}), standing.front.members
+    if not members or "accuracy" not in members[0].metrics or any(trial.number not in opened for trial in members):
+        return {}
+    best, worst = fronts_on_test([on_test(trial, opened[trial.number]) for trial in members], config.objectives)
+    return {"optimistic": best, "pessimistic": worst}
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")

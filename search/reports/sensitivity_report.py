@@ -1,0 +1,22 @@
+"""A sensitivity analysis as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.pruners.sensitivity import Sensitivity
+from search.reports.sensitivity_plot import plot_sensitivity
+
+
+def frame(found: Sensitivity) -> pd.DataFrame:
+    """One row for each layer and ratio; see `pipelines.pruners.sensitivity.Row`."""
+    return pd.DataFrame(found.records())
+
+
+def write_files(title: str, found: Sensitivity, folder: Path) -> None:
+    """Write ``sensitivity.csv``, ``sensitivity.png`` and ``sensitivity.json`` into `folder`."""
+    frame(found).to_csv(folder / "sensitivity.csv", index=False)
+    plot_sensitivity(title, found, folder / "sensitivity.png")
+    found.write(folder)

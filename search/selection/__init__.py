@@ -1,0 +1,1 @@
+"""Choosing one configuration of a front."""

@@ -1,0 +1,62 @@
+"""Picks that are ready to take: what most people look for on a front, each with the command that gives it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from search.config.objective import Constraint, Objective
+from search.config.sweep_config import SweepConfig
+from search.errors import SweepError
+from search.selection.choice import pick
+from search.study.state import Standing
+from search.study.trial import Trial
+
+POINT = 0.01
+"""How much accuracy may be lost for a smaller file: one percentage point of the baseline's."""
+
+
+@dataclass(frozen=True)
+class ReadyPick:
+    """One member of the front.
+
+    Attributes:
+        name: What it is, in a word or two.
+        trial: The member.
+        command: What exports it.
+    """
+
+    name: str
+    trial: Trial
+    command: str
+
+
+def ready_picks(config: SweepConfig, standing: Standing) -> tuple[ReadyPick, ...]:
+    """The knee, the smallest file within one point of the baseline's accuracy, and the fastest, as far as they exist.
+
+    A pick is left out where the sweep does not measure what it decides by, or where no member of the front is able.
+    """
+    wanted: list[tuple[str, Constraint | None, Objective | None]] = [("knee", None, None)]
+    if standing.baseline and "accuracy" in standing.baseline.metrics:
+        # Rounded down, so that the command says the very number that was decided by.
+        bound = math.floor((standing.baseline.metrics["accuracy"] - POINT) * 1e4) / 1e4
+        near = Constraint("accuracy", ">=", bound)
+        wanted.append(("smallest within 1 point", near, Objective("size_mb", "minimize")))
+    wanted.append(("fastest", None, Objective("latency_ms", "minimize")))
+    found = (_ready(config, standing, *each) for each in wanted)
+    return tuple(each for each in found if each)
+
+
+def _ready(
+    config: SweepConfig, standing: Standing, name: str, near: Constraint | None, best: Objective | None
+) -> ReadyPick | None:
+    members = standing.front.members
+    if not members or (best and any(best.name not in trial.metrics for trial in members)):
+        return None
+    try:
+        trial = pick(standing.front, [near] if near else [], best).trial
+    except SweepError:  # nobody is that near
+        return None
+    options = f' --where "{near.name}{near.compare}{near.bound:g}"' if near else ""
+    options += f" --minimize {best.name}" if best else " --knee"
+    return ReadyPick(name, trial, f"paredown pick {config.sweep}{options} --export out/")

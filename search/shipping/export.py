@@ -1,0 +1,107 @@
+"""Shipping one trial: a folder with its file and all that goes with it, checked by reading it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from pipelines import RUNTIMES
+from pipelines.onnxfile.example_feed import example_feed
+from pipelines.stages import MODEL
+from search.errors import SweepError
+from search.shipping.export_bundle import Shipment
+from search.shipping.manifest import manifest
+from search.shipping.model_card import model_card
+from spaces import InputError
+
+MANIFEST, CARD, RECIPE, SWEEP, SCRIPT = "manifest.json", "README.md", "recipe.yaml", "sweep.yaml", "run.py"
+
+
+def check_folder(folder: Path) -> None:
+    """See whether an export may be written to `folder`.
+
+    Raises:
+        InputError: it holds something else, or cannot be made.
+    """
+    if folder.resolve() == Path.cwd():
+        raise InputError.at("--export", f"{folder} is the current folder, which cannot give way; name another")
+    if folder.is_dir():
+        found = {path.name for path in folder.iterdir()}
+        strange = sorted(found - {MODEL, MANIFEST, CARD, RECIPE, SWEEP, SCRIPT, "__pycache__"})
+        if found and MANIFEST not in found:
+            raise InputError.at(
+                "--export", f"{folder} exists and is not an earlier export; name an empty or new folder"
+            )
+        if strange:
+            message = f"{folder} holds more than an earlier export ({', '.join(strange[:3])}), which would be lost"
+            raise InputError.at("--export", f"{message}; name an empty or new folder")
+    elif folder.exists():
+        raise InputError.at("--export", f"{folder} exists and is not a folder; name an empty or new folder")
+
+
+def export(shipment: Shipment, folder: Path) -> None:
+    """Write the model file, a manifest, a model card, a program that runs it, its recipe and its sweep to `folder`.
+
+    Everything is written aside and appears by a rename; an earlier export gives way.
+
+    Raises:
+        InputError: `folder` holds something else.
+        SweepError: the folder cannot be written, or what was written is not what was measured.
+    """
+    check_folder(folder)
+    folder = folder.resolve()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as aside:
+            draft = Path(aside) / "new"
+            draft.mkdir()
+            _write(shipment, draft)
+            _swap(draft, folder, Path(aside) / "old")
+    except OSError as error:
+        raise SweepError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
+def _swap(draft: Path, folder: Path, old: Path) -> None:
+    """Put `draft` in the place of `folder`, which becomes `old`; it comes back if that fails."""
+    if folder.exists():
+        os.replace(folder, old)
+    try:
+        os.replace(draft, folder)
+    except OSError:
+        if old.exists():
+            os.replace(old, folder)
+        raise
+
+
+def _write(shipment: Shipment, folder: Path) -> None:
+    config, trial, file = shipment.config, shipment.trial, shipment.file
+    shutil.copyfile(file, folder / file.name)
+    if _sha256(folder / file.name) != _sha256(file):
+        raise SweepError(f"{file} could not be copied whole; is the disk full?")
+    runtime, target = RUNTIMES[config.target.runtime], config.target
+    recipe = yaml.safe_dump(trial.recipe.to_list(), sort_keys=False)
+    texts = {
+        RECIPE: recipe,
+        SWEEP: config.dump(),
+        SCRIPT: runtime.script(file.name, example_feed(file, target.batch), target.threads),
+        CARD: model_card(shipment, recipe, _sha256(file)),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    hashes = {name: _sha256(folder / name) for name in (file.name, *texts)}
+    text = json.dumps(manifest(shipment, hashes), indent=2, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    for path in folder.iterdir():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

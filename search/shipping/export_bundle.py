@@ -1,0 +1,65 @@
+"""What is known of the one trial that is shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines import Evaluator
+from pipelines.meters import Interval
+from pipelines.pipeline import nodes
+from search.analysis.held_out import HeldOut
+from search.analysis.post_hoc import Evidence
+from search.config.sweep_config import SweepConfig
+from search.selection.choice import Choice
+from search.study.saved import Sweep
+from search.study.trial import Trial
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """A chosen trial with its file and all that is known of it.
+
+    Attributes:
+        sweep: Where it was found.
+        choice: The trial, and why it was chosen.
+        file: Its exported file.
+        held_out: What the test split said of it.
+        evidence: What was found out after the search.
+        evaluator: Builds recipes of the sweep.
+    """
+
+    sweep: Sweep
+    choice: Choice
+    file: Path
+    held_out: HeldOut
+    evidence: Evidence
+    evaluator: Evaluator
+
+    @property
+    def trial(self) -> Trial:
+        """What is shipped."""
+        return self.choice.trial
+
+    @property
+    def config(self) -> SweepConfig:
+        """What the sweep was asked for."""
+        return self.sweep.config
+
+    def figures(self, trial: Trial) -> tuple[Mapping[str, float], Mapping[str, Interval]]:
+        """The latest metrics of a trial of the sweep, and their intervals: measured again, if it was."""
+        latest = self.evidence.remeasured(trial.number) or trial.result
+        return (latest.metrics, latest.intervals) if latest else ({}, {})
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The distributions that shape the file, sorted."""
+        work = nodes(self.trial.recipe, self.evaluator.context)
+        return tuple(sorted({library for stage, _, _ in work for library in stage.libraries}))
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this code, these libraries and this task are those that made the file: else none is rebuilt alike."""
+        *_, (_, _, key) = nodes(self.trial.recipe, self.evaluator.context)
+        return self.trial.result is not None and self.trial.result.model == key

@@ -1,0 +1,82 @@
+"""A sweep as it stands: read back from the workspace, or just ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from pipelines import Evaluator, StageRun, Store
+from pipelines.stages import STAGES
+from search.config.objective import lower_bound
+from search.config.sweep_config import SweepConfig, load_config
+from search.study.state import Standing
+from search.study.study import read_trials
+from search.study.trial import Trial
+from search.study.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep when it has ended, or was read back.
+
+    Attributes:
+        config: What was asked for.
+        trials: All trials, by number.
+        standing: What came of them.
+        tracking_problem: Why MLflow could not be brought up to date, if so.
+    """
+
+    config: SweepConfig
+    trials: tuple[Trial, ...]
+    standing: Standing
+    tracking_problem: str | None = None
+
+
+def load_sweep(name: str, workspace: Workspace | None = None) -> Sweep:
+    """The sweep called `name` as it stands now; a driver may be at work on it.
+
+    Raises:
+        InputError: there is no such sweep.
+    """
+    folder = (workspace or Workspace.default()).existing(name)
+    config = load_config(folder.config)
+    trials = read_trials(folder)
+    return Sweep(config, tuple(trials), Standing.of(trials, config))
+
+
+def open_store(config: SweepConfig, workspace: Workspace) -> Store:
+    """Where the results of `config`'s stages are: in the workspace's folder, and behind the sweep's URL."""
+    url = config.store.url
+    return Store(workspace.store, url, f"{config.sweep}@{workspace.identity()}") if url else Store(workspace.store)
+
+
+def sweep_evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
+    """What a worker does for `config`: small enough to be sent to it."""
+    return Evaluator(
+        use=config.task.use,
+        args=config.task.args,
+        training=config.training,
+        target=config.target,
+        seed=config.search.seed,
+        store=open_store(config, workspace),
+        device=None if config.cluster.gpus_per_trial else "cpu",
+        accuracy_floor=lower_bound(config.constraints, "accuracy"),
+        required=config.optional_metrics,
+    )
+
+
+def stored_evaluator(sweep: Sweep, workspace: Workspace) -> Evaluator:
+    """The same for after the search: the files of `sweep` are taken from the store as they are, not built again."""
+    return replace(sweep_evaluator(sweep.config, workspace), stored=_stored(sweep.trials))
+
+
+def _stored(trials: Iterable[Trial]) -> Mapping[str, tuple[StageRun, ...]]:
+    """The stages of each recipe whose file was made, by the recipe's digest."""
+    made = {trial.recipe.digest: (trial, trial.result.stages) for trial in trials if trial.result and trial.metrics}
+    stored = {digest: stages for digest, (_, stages) in made.items()}
+    for trial, stages in made.values():
+        # A last step that is one stage of a file has its parent's file right before it: not packed, as that comes last.
+        work = STAGES[trial.recipe.steps[-1].name](trial.recipe.steps[-1].params) if trial.recipe.steps else ()
+        if len(work) == 1 and work[0][0].form == "file" and len(stages) > 2:
+            stored.setdefault(trial.recipe.parent().digest, stages[:-2])
+    return stored

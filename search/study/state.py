@@ -1,0 +1,100 @@
+"""Where a sweep stands: what the progress display, the status command and MLflow show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from search.config.sweep_config import SweepConfig
+from search.study.front import ParetoFront, pareto_front
+from search.study.trial import Trial
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A sweep at one moment.
+
+    Attributes:
+        front: The Pareto front so far.
+        baseline: The uncompressed teacher, once it is complete.
+        hypervolume: See `ParetoFront.hypervolume`.
+        running: Trials given out and not finished.
+        complete: Trials that were measured.
+        failed: Trials that failed.
+        stopped: Trials that were stopped early.
+    """
+
+    front: ParetoFront
+    baseline: Trial | None
+    hypervolume: float
+    running: int
+    complete: int
+    failed: int
+    stopped: int = 0
+
+    @property
+    def finished(self) -> int:
+        """Trials that have ended, one way or the other."""
+        return self.complete + self.failed + self.stopped
+
+    @classmethod
+    def of(cls, trials: Iterable[Trial], config: SweepConfig) -> Standing:
+        """The standing after `trials`."""
+        trials = list(trials)
+        front = pareto_front(trials, config.objectives, config.constraints)
+        baseline = next((trial for trial in trials if trial.number == 0 and trial.state == "complete"), None)
+        states = [trial.state for trial in trials]
+        return cls(
+            front,
+            baseline,
+            front.hypervolume(baseline),
+            states.count("running"),
+            states.count("complete"),
+            states.count("failed"),
+            states.count("stopped"),
+        )
+
+    def with_started(self) -> Standing:
+        """The standing after one more trial was given out."""
+        return replace(self, running=self.running + 1)
+
+    def with_finished(self, trial: Trial, config: SweepConfig) -> Standing:
+        """The standing after the running `trial` has ended; costs time in proportion to the front only."""
+        if trial.state == "failed":
+            return replace(self, running=self.running - 1, failed=self.failed + 1)
+        if trial.state == "stopped":
+            return replace(self, running=self.running - 1, stopped=self.stopped + 1)
+        front = pareto_front([*self.front.members, trial], config.objectives, config.constraints)
+        baseline = trial if trial.number == 0 else self.baseline
+        changed = front.members != self.front.members or baseline is not self.baseline
+        hypervolume = front.hypervolume(baseline) if changed else self.hypervolume
+        return Standing(front, baseline, hypervolume, self.running - 1, self.complete + 1, self.failed, self.stopped)
+
+
+def ended(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials that have ended, in the order in which they did."""
+    return sorted((trial for trial in trials if trial.result), key=lambda trial: trial.result.finished)  # type: ignore[union-attr]
+
+
+def standings(trials: Iterable[Trial], config: SweepConfig) -> Iterator[Standing]:
+    """The standing after each finished trial, in the order in which they ended."""
+    standing = Standing.of((), config)
+    for trial in ended(trials):
+        standing = standing.with_started().with_finished(trial, config)
+        yield standing
+
+
+def progress_text(standing: Standing, planned: int | None, budget: str = "") -> str:
+    """How far the sweep is, in one line: what MLflow and the live display say alike.
+
+    Args:
+        standing: Where it stands.
+        planned: How many trials there are to be; None if no number was asked for.
+        budget: How much of the budget is used, in words; see `search.suggest.budget_tracker.Spending.progress`.
+    """
+    parts = [f"{standing.finished}{f' of {planned}' if planned else ''} trials finished"]
+    parts += [budget] if budget else []
+    parts += [f"{standing.stopped} stopped early"] if standing.stopped else []
+    parts += [f"{standing.failed} failed"] if standing.failed else []
+    parts += [f"{standing.running} running"] if standing.running else []
+    return " · ".join([*parts, f"hypervolume {standing.hypervolume:.4f}"])

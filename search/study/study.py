@@ -1,0 +1,215 @@
+"""The study: the one truth about which trials exist and how they ended, kept in an Optuna journal."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from uuid import uuid4
+
+import optuna
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock, JournalStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from pipelines import STEPS
+from search.config.sweep_config import SweepConfig
+from search.stopping.structure import violations
+from search.study.proposal import BASELINE, Proposal
+from search.study.rung import Rung
+from search.study.state import Standing
+from search.study.trial import Result, Trial
+from search.study.workspace import SweepFolder
+from search.suggest.sampler import Sampler, chosen_params
+from spaces import Recipe
+
+RECIPE, PARAMS, PROPOSED, RUNGS, RESULT = "recipe", "params", "proposed", "rungs", "result"
+STUDY_ID = "paredown.study"
+
+
+class Study:
+    """Asked for trials and told how they ended; everything is on the disk before a call returns.
+
+    Only the process that holds the sweep's lock may ask or tell. Others read with `read_trials`.
+
+    Args:
+        config: What is searched.
+        folder: Where the study is kept.
+    """
+
+    def __init__(self, config: SweepConfig, folder: SweepFolder) -> None:
+        self.config, self._folder = config, folder
+        folder.results.mkdir(parents=True, exist_ok=True)
+        self._study = _open(config, folder.journal)
+        self.id: str = self._study.user_attrs[STUDY_ID]
+        self._trials = {trial.number: trial for trial in _trials(self._study)}
+        self._storage_ids = {frozen.number: frozen._trial_id for frozen in self._study.get_trials(deepcopy=False)}
+        self._sampler = Sampler(
+            config.search.sampler, config.space, config.objectives, config.constraints, config.search.seed
+        )
+        self._sampler.resume(self._trials.values())
+        self.standing = Standing.of(self._trials.values(), config)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials, by number."""
+        return [self._trials[number] for number in sorted(self._trials)]
+
+    def collect(self) -> list[Trial]:
+        """Tell the results that workers have written down and nobody has told, as after the driver was killed.
+
+        Returns:
+            The trials that are finished by this.
+        """
+        written = (Result.read(self._folder.results, trial.number) for trial in self.trials if trial.state == "running")
+        return [self.tell(result) for result in written if result]
+
+    def ask(self) -> Trial | None:
+        """A new trial: the uncompressed teacher first, then what the sampler suggests; None if nothing is left."""
+        proposal = self.suggest() if self._trials else BASELINE
+        return self.begin(proposal) if proposal else None
+
+    def suggest(self) -> Proposal | None:
+        """What the sampler would try next; None if nothing is left. It counts as tried, and is recorded nowhere."""
+        params = self._sampler.suggest()
+        return None if params is None else Proposal(self.config.space.recipe(params), params, "sampler")
+
+    def tried(self, recipe: Recipe) -> bool:
+        """Whether `recipe` was suggested or begun already."""
+        return self._sampler.tried(recipe)
+
+    def begin(self, proposal: Proposal) -> Trial:
+        """Make a trial of `proposal`: from now on it is on record."""
+        self._sampler.count(proposal.recipe)
+        chosen, distributions = chosen_params(self.config.space, proposal.params)
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                state=TrialState.RUNNING,
+                params=chosen,
+                distributions=distributions,
+                user_attrs={
+                    RECIPE: proposal.recipe.to_list(),
+                    PARAMS: dict(proposal.params),
+                    PROPOSED: proposal.by,
+                },
+            )
+        )
+        frozen = self._study.get_trials(deepcopy=False)[-1]
+        self._storage_ids[frozen.number] = frozen._trial_id
+        trial = _trial(frozen)
+        self._trials[trial.number] = trial
+        self.standing = self.standing.with_started()
+        return trial
+
+    def reach(self, number: int, rung: Rung) -> Trial:
+        """Record what a running trial has reached on its way.
+
+        Raises:
+            ValueError: the trial is not running.
+        """
+        trial = self._running(number).reach(rung)
+        handle = optuna.Trial(self._study, self._storage_ids[number])
+        handle.set_user_attr(RUNGS, [each.to_json() for each in trial.rungs])
+        self._trials[number] = trial
+        return trial
+
+    def tell(self, result: Result) -> Trial:
+        """Record how a running trial ended, and remove what its worker wrote down.
+
+        Raises:
+            ValueError: the trial is not running.
+        """
+        trial = self._running(result.number).finish(result)
+        handle = optuna.Trial(self._study, self._storage_ids[trial.number])
+        handle.set_user_attr(RESULT, result.to_json())
+        if trial.state == "complete":
+            for constraint in self.config.constraints:
+                handle.set_constraint(str(constraint), constraint.violation(trial.metrics))
+            self._study.tell(handle, [trial.metrics[objective.name] for objective in self.config.objectives])
+        elif trial.state == "stopped":
+            for name, violation in violations(trial, self.config.constraints).items():
+                handle.set_constraint(name, violation)
+            self._study.tell(handle, state=TrialState.PRUNED)
+        else:
+            self._study.tell(handle, state=TrialState.FAIL)
+        (self._folder.results / f"{trial.number}.json").unlink(missing_ok=True)
+        self._trials[trial.number] = trial
+        self._sampler.learn(trial)
+        self.standing = self.standing.with_finished(trial, self.config)
+        return trial
+
+    def _running(self, number: int) -> Trial:
+        trial = self._trials[number]
+        if trial.state != "running":
+            raise ValueError(f"trial {number} is {trial.state} already")
+        return trial
+
+
+def read_trials(folder: SweepFolder) -> list[Trial]:
+    """All trials of a sweep by number, read without disturbing a driver that may be at work."""
+    study = _read(folder)
+    return _trials(study) if study else []
+
+
+def read_study_id(folder: SweepFolder) -> str | None:
+    """What marks the sweep's runs in MLflow, or None if the sweep has no study yet."""
+    study = _read(folder)
+    return study.user_attrs.get(STUDY_ID) if study else None
+
+
+def _read(folder: SweepFolder) -> optuna.Study | None:
+    if not folder.journal.exists():
+        return None
+    storage = JournalStorage(JournalFileBackend(str(folder.journal), lock_obj=_DriverLock(str(folder.journal))))
+    studies = optuna.get_all_study_summaries(storage)
+    return optuna.load_study(study_name=studies[0].study_name, storage=storage) if studies else None
+
+
+def _open(config: SweepConfig, journal: Path) -> optuna.Study:
+    _mend(journal)
+    storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=_DriverLock(str(journal))))
+    study = optuna.create_study(
+        storage=storage,
+        study_name=config.sweep,
+        directions=[objective.direction for objective in config.objectives],
+        load_if_exists=True,
+    )
+    if STUDY_ID not in study.user_attrs:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names([objective.name for objective in config.objectives])
+        study.set_user_attr(STUDY_ID, uuid4().hex)
+    return study
+
+
+def _mend(journal: Path) -> None:
+    """Cut off a last line that a kill has left unfinished: with it, the journal could not be written again."""
+    if journal.exists() and (content := journal.read_bytes()) and not content.endswith(b"\n"):
+        with journal.open("r+b") as stream:
+            stream.truncate(content.rfind(b"\n") + 1)
+
+
+class _DriverLock(JournalFileSymlinkLock):
+    """The journal's lock, always held: the sweep's own lock lets one driver write, and goes with its process."""
+
+    def acquire(self) -> bool:
+        """Nothing to wait for."""
+        return True
+
+    def release(self) -> None:
+        """Nothing to give back."""
+
+
+def _trials(study: optuna.Study) -> list[Trial]:
+    return [_trial(frozen) for frozen in study.get_trials(deepcopy=False)]
+
+
+def _trial(frozen: FrozenTrial) -> Trial:
+    recipe = Recipe.from_list(frozen.user_attrs[RECIPE], STEPS, recorded=True)
+    # A result whose trial is still running was being told when the driver was killed: its file is still there.
+    result = Result.from_json(frozen.user_attrs[RESULT]) if frozen.state.is_finished() else None
+    started = frozen.datetime_start.timestamp() if frozen.datetime_start else 0.0
+    # Studies of before there were leaves do not say who proposed.
+    proposed = frozen.user_attrs.get(PROPOSED, "sampler" if frozen.number else "baseline")
+    rungs = tuple(Rung.from_json(rung) for rung in frozen.user_attrs.get(RUNGS, ()))
+    return Trial(
+        frozen.number, recipe, frozen.user_attrs[PARAMS], recipe.label(STEPS), started, result, proposed, rungs
+    )

@@ -1,0 +1,98 @@
+"""What a sweep's trials have used of its budget."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
+
+from search.config.sweep_config import SweepConfig
+from search.study.state import Standing
+from search.study.trial import Trial
+
+
+class Spending:
+    """Adds up the time that trials took, from the record: nothing is kept beside it.
+
+    Time in which no trial ran does not count, so that a sweep that is resumed goes on with what is left.
+
+    Args:
+        config: The sweep.
+        trials: Its trials so far. Those that have ended count; one that runs counts from `begin` on, since the record
+            does not tell whether it ran all the time since it was asked for.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self, config: SweepConfig, trials: Iterable[Trial] = (), clock: Callable[[], float] = time.time
+    ) -> None:
+        self._budget, self._cluster, self._clock = config.search.budget, config.cluster, clock
+        self._running: dict[int, float] = {}
+        self._spans: list[tuple[float, float]] = []
+        """When trials ran that have ended: apart from each other, in order."""
+        self._work_s = 0.0
+        for trial in trials:
+            self._add(trial)
+
+    def begin(self, number: int, at: float) -> None:
+        """Trial `number` runs since `at`."""
+        self._running[number] = at
+
+    def started(self, trial: Trial, standing: Standing) -> None:
+        """See `Observer.started`."""
+        self.begin(trial.number, self._clock())
+
+    def finished(self, trial: Trial, standing: Standing) -> None:
+        """See `Observer.finished`."""
+        self._running.pop(trial.number, None)
+        self._add(trial)
+
+    @property
+    def used_s(self) -> float:
+        """Seconds used, of what the budget counts; of wall time, if there is no budget."""
+        now = self._clock()
+        if self._budget and self._budget.of != "wall":
+            running_s = sum(max(0.0, now - since) for since in self._running.values())
+            return (self._work_s + running_s) * self._per_trial
+        # All that run have in common that they have not ended: together they are one span, up to now.
+        since = min(self._running.values(), default=now)
+        return max(0.0, now - since) + sum(max(0.0, min(end, since) - start) for start, end in self._spans)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left of what the budget counts: none if it is used up, infinitely many if there is no budget."""
+        return max(0.0, self._budget.seconds - self.used_s) if self._budget else float("inf")
+
+    @property
+    def left_wall_s(self) -> float:
+        """How soon the budget will be used up if as many trials run as now; infinite if that cannot be told."""
+        if self._budget is None or self._budget.of == "wall":
+            return self.left_s
+        rate = len(self._running) * self._per_trial
+        return self.left_s / rate if rate else float("inf")
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether no new trial may start; those that run are finished, and their work is kept."""
+        return self.left_s <= 0
+
+    @property
+    def progress(self) -> str:
+        """How much of the budget is used, for people; empty if there is no budget."""
+        return self._budget.progress(self.used_s) if self._budget else ""
+
+    @property
+    def _per_trial(self) -> float:
+        """Processors, or GPUs, of a trial."""
+        return self._budget.per_trial(self._cluster.cpus_per_trial, self._cluster.gpus_per_trial) if self._budget else 1
+
+    def _add(self, trial: Trial) -> None:
+        """Count a trial that has ended."""
+        if trial.result is None or trial.result.finished <= trial.result.started:
+            return
+        start, end = trial.result.started, trial.result.finished
+        self._work_s += end - start
+        first = bisect_left(self._spans, start, key=lambda span: span[1])
+        last = bisect_right(self._spans, end, key=lambda span: span[0])
+        touched = self._spans[first:last]
+        self._spans[first:last] = [(min([start, *(s for s, _ in touched)]), max([end, *(e for _, e in touched)]))]

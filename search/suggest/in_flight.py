@@ -1,0 +1,81 @@
+"""What is in flight: the stages that trials at work are about to compute, so that no other trial begins them too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import median
+
+from pipelines import Link
+from pipelines.epochs import TRAINED
+from search.study.trial import Trial
+from search.suggest.costs import MEASURE, Costs
+from spaces import Recipe
+
+
+class Flight:
+    """Which stages a recipe would have to compute, which of those another trial is computing, and what they take.
+
+    A stage is in flight from when a trial that needs it, and finds it missing, is given out until its result is in the
+    store or the trial has ended, well or not. Only this driver's trials are known here: between drivers the store's own
+    locks keep a stage from being computed twice.
+
+    Args:
+        chain: The stages whose results a trial of a recipe needs; see `pipelines.Evaluator.chain`.
+        stored: Whether the store has the result of a key. Asked often: it must be quick.
+        costs: What stages take.
+    """
+
+    def __init__(self, chain: Callable[[Recipe], Sequence[Link]], stored: Callable[[str], bool], costs: Costs) -> None:
+        self._chain, self._stored, self.costs = chain, stored, costs
+        self._chains: dict[str, tuple[Link, ...]] = {}
+        self._present: set[str] = set()
+        self._building: dict[int, frozenset[str]] = {}
+
+    def missing(self, recipe: Recipe) -> tuple[Link, ...]:
+        """The stages of the trial of `recipe` that are not in the store."""
+        return tuple(link for link in self._links(recipe) if not self._is_stored(link.key))
+
+    def trains(self, recipe: Recipe) -> bool:
+        """Whether a trial of `recipe` has trainings before it: it has if that is not known."""
+        links = self._links(recipe)
+        return not links or any(link.name in TRAINED for link in self.missing(recipe))
+
+    def free(self, recipe: Recipe) -> bool:
+        """Whether a trial of `recipe` could begin without computing what another trial is about to compute."""
+        taken = [keys for keys in self._building.values() if keys]
+        return not taken or not any(link.key in keys for link in self.missing(recipe) for keys in taken)
+
+    def seconds(self, recipe: Recipe) -> float:
+        """What the trial of `recipe` would take: its missing stages, and measuring.
+
+        A stage that was never computed counts like the middle one of those that were; nothing is known at the start.
+        """
+        known = self.costs.known()
+        typical = median(known.values()) if known else 0.0
+        names = (*(link.name for link in self.missing(recipe)), MEASURE)
+        return sum(known.get(name, typical) for name in names)
+
+    def depart(self, trial: Trial) -> None:
+        """`trial` was given out: what it misses is its to compute."""
+        self._building[trial.number] = frozenset(link.key for link in self.missing(trial.recipe))
+
+    def land(self, trial: Trial) -> None:
+        """`trial` has ended or its worker has died: what it has not computed is anyone's again."""
+        self._building.pop(trial.number, None)
+        self._chains.pop(trial.recipe.digest, None)
+        self._present.clear()  # the store may have dropped what it had
+
+    def _is_stored(self, key: str) -> bool:
+        if key not in self._present and self._stored(key):
+            self._present.add(key)
+        return key in self._present
+
+    def _links(self, recipe: Recipe) -> tuple[Link, ...]:
+        if recipe.digest not in self._chains:
+            try:
+                links = tuple(self._chain(recipe))
+            except Exception:
+                # Whatever keeps the keys from being told here will be the reason with which the trial fails.
+                links = ()
+            self._chains[recipe.digest] = links
+        return self._chains[recipe.digest]

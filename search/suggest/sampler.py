@@ -1,0 +1,212 @@
+"""Who suggests the next recipe: an Optuna sampler over a bounded history, that never suggests a recipe twice."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import TrialState
+
+from search.config.objective import Constraint, Objective
+from search.stopping.structure import violations
+from search.study.front import pareto_front
+from search.study.trial import Trial
+from spaces import Axis, Recipe, SearchSpace, Value
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+SAMPLERS: Mapping[str, Callable[[int], optuna.samplers.BaseSampler]] = {
+    # Multivariate: without it TPE treats objectives' parameters as independent and repeats itself. Group: without it
+    # the multivariate model drops every conditional parameter.
+    "tpe": lambda seed: optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed),
+    "nsga2": lambda seed: optuna.samplers.NSGAIISampler(population_size=20, seed=seed),
+    "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
+}
+"""The samplers that ``search.sampler`` may name, each made from a seed."""
+
+HISTORY = 200
+"""How many finished trials, a quarter of them at most members of the front, the sampler is shown at least, and half of
+what it is shown at most: an ask takes time in proportion. `benchmarks/sampler.py` compares the fronts found with and
+without the bound."""
+
+ATTEMPTS = 8
+"""How often the sampler is asked again when it suggests what was tried before; then a random new recipe is taken."""
+
+
+class Sampler:
+    """Suggests parameters of recipes that were not tried yet.
+
+    The Optuna study in here lives in memory and serves the sampler alone; `search.study.study.Study` is what is kept.
+
+    Args:
+        name: One of `SAMPLERS`.
+        space: What may be suggested.
+        objectives: What is optimised.
+        constraints: What has to be kept.
+        seed: The same seed and history give the same suggestions.
+        history: How many finished trials the sampler is shown at least, and half of what it is shown at most.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        space: SearchSpace,
+        objectives: Sequence[Objective],
+        constraints: Sequence[Constraint],
+        seed: int,
+        history: int = HISTORY,
+    ) -> None:
+        self._name, self._space, self._seed, self._history = name, space, seed, history
+        self._objectives, self._constraints = tuple(objectives), tuple(constraints)
+        self._tried: set[str] = set()
+        self._finished: list[Trial] = []
+        self._restart()
+
+    def suggest(self) -> dict[str, Value] | None:
+        """The parameters of a recipe that was not tried yet, or None if every recipe of the space was.
+
+        The recipe counts as tried from now on.
+        """
+        if self._shown > 2 * self._history:
+            self._restart()
+        for _ in range(ATTEMPTS):
+            asked = self._study.ask()
+            proposed = self._space.propose(lambda axis, asked=asked: _suggest(asked, axis))  # type: ignore[misc]
+            params = self._space.repair(proposed)
+            digest = self._space.recipe(params).digest
+            if digest not in self._tried:
+                self._tried.add(digest)
+                if params == proposed:
+                    self._asked[digest] = asked
+                else:  # what the sampler asked for is ruled out: it is shown what was done instead when that ends
+                    self._study.tell(asked, state=TrialState.FAIL)
+                return params
+            self._study.tell(asked, state=TrialState.FAIL)
+        unseen = self._random()
+        if unseen is not None:
+            self._tried.add(self._space.recipe(unseen).digest)
+        return unseen
+
+    def tried(self, recipe: Recipe) -> bool:
+        """Whether `recipe` was suggested, or counts as tried."""
+        return recipe.digest in self._tried
+
+    def count(self, recipe: Recipe) -> None:
+        """Take `recipe` for tried, whoever proposed it: it is not suggested any more."""
+        self._tried.add(recipe.digest)
+
+    def learn(self, trial: Trial) -> None:
+        """Take note of how a trial ended."""
+        self._tried.add(trial.recipe.digest)
+        self._finished.append(trial)
+        asked = self._asked.pop(trial.recipe.digest, None)
+        if asked is None:
+            self._show(trial)
+            return
+        self._shown += 1
+        if trial.state == "failed":
+            self._study.tell(asked, state=TrialState.FAIL)
+            return
+        for name, violation in self._violations(trial).items():
+            asked.set_constraint(name, violation)
+        if trial.state == "complete":
+            self._study.tell(asked, self._values(trial))
+        else:
+            self._study.tell(asked, state=TrialState.PRUNED)
+
+    def resume(self, trials: Iterable[Trial]) -> None:
+        """Take note of many trials at once, finished or not, as when a sweep goes on."""
+        for trial in trials:
+            self._tried.add(trial.recipe.digest)
+            if trial.result:
+                self._finished.append(trial)
+        self._restart()
+
+    def _restart(self) -> None:
+        """Begin a new study with the front and the latest trials: the sampler's time must not grow without end."""
+        # A sampler that restarts with its old seed would suggest the same again.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # ``group``
+            sampler = SAMPLERS[self._name](self._seed + len(self._finished))
+        self._study = optuna.create_study(directions=[o.direction for o in self._objectives], sampler=sampler)
+        # Trials that run now are forgotten here: they are shown when they end.
+        self._asked: dict[str, optuna.Trial] = {}
+        self._shown = 0
+        front = pareto_front(self._finished, self._objectives, self._constraints).members
+        # Every n-th member in the order of the first objective: a large front is thinned evenly.
+        kept = front[:: max(1, -(-len(front) // (self._history // 4)))]
+        recent = self._finished[-(self._history - len(kept)) :]
+        for trial in sorted({trial.number: trial for trial in (*kept, *recent)}.values(), key=lambda t: t.number):
+            self._show(trial)
+
+    def _show(self, trial: Trial) -> None:
+        """Add a finished trial to the study in memory."""
+        if trial.state == "failed":
+            return
+        self._shown += 1
+        chosen, distributions = chosen_params(self._space, trial.params)
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                state=TrialState.COMPLETE if trial.state == "complete" else TrialState.PRUNED,
+                values=self._values(trial) if trial.state == "complete" else None,
+                params=chosen,
+                distributions=distributions,
+                constraints=self._violations(trial),
+            )
+        )
+
+    def _values(self, trial: Trial) -> list[float]:
+        return [trial.metrics[objective.name] for objective in self._objectives]
+
+    def _violations(self, trial: Trial) -> dict[str, float]:
+        """By how much each constraint is missed; of a trial that was stopped, those on the structure."""
+        if trial.state == "stopped":
+            return violations(trial, self._constraints)
+        return {str(constraint): constraint.violation(trial.metrics) for constraint in self._constraints}
+
+    def _random(self) -> dict[str, Value] | None:
+        """A recipe that was not tried: at random while there are many, else the first that is left."""
+        chance = random.Random(f"{self._seed}:{len(self._tried)}")
+        for _ in range(100):
+            params = self._space.draw(chance)
+            if self._space.recipe(params).digest not in self._tried:
+                return params
+        left = (params for params in self._space.points() if self._space.recipe(params).digest not in self._tried)
+        return next(left, None)
+
+
+def chosen_params(
+    space: SearchSpace, params: Mapping[str, Value]
+) -> tuple[dict[str, Value], dict[str, BaseDistribution]]:
+    """The `params` that were chosen on an axis of `space`, with their Optuna distributions; fixed ones are left out."""
+    axes = [axis for axis in space.axes if len(axis.values) > 1 and axis.name in params]
+    return {axis.name: params[axis.name] for axis in axes}, {axis.name: distribution(axis) for axis in axes}
+
+
+def distribution(axis: Axis) -> BaseDistribution:
+    """The Optuna distribution of `axis`: a range keeps its order, a list is categorical."""
+    if axis.step is None:
+        return CategoricalDistribution(axis.values)
+    low, high = axis.values[0], axis.values[-1]
+    if all(isinstance(value, int) for value in axis.values):
+        return IntDistribution(int(low), int(high), step=int(axis.step))
+    return FloatDistribution(float(low), float(high), step=axis.step)
+
+
+def _suggest(trial: optuna.Trial, axis: Axis) -> Value:
+    if axis.step is None:
+        return cast(Value, trial.suggest_categorical(axis.name, axis.values))
+    if all(isinstance(value, int) for value in axis.values):
+        return trial.suggest_int(axis.name, int(axis.values[0]), int(axis.values[-1]), step=int(axis.step))
+    value = trial.suggest_float(axis.name, float(axis.values[0]), float(axis.values[-1]), step=axis.step)
+    # Optuna's steps add up rounding errors; the axis' own values have the digests that trials share.
+    return min(axis.values, key=lambda known: abs(float(known) - value))

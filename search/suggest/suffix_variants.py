@@ -1,0 +1,258 @@
+"""Cheap leaves: recipes that go on from networks that were computed already, tried as far as they promise enough.
+
+Recipes that share all work on networks differ in what is done to the exported file: the quantization scheme and its
+parameters. Computing such a recipe costs a small part of what its networks took. `Leaves` proposes them beside the
+sampler, by these rules:
+
+1. A candidate is a recipe of the space that was not tried, whose networks are those of a complete trial.
+2. Its metrics are predicted: the level of its networks, known from their trials, and the effect of what comes after,
+   learned from trials that differ in nothing else (`search.suggest.effects`): differences of maximised metrics, ratios of
+   others. As long as an effect is little known, the prediction is better by one standard deviation: it is found out.
+3. Its gain is what the predicted metrics would add to the hypervolume, times the share of trials with its scheme that
+   did not fail; none if the prediction breaks a constraint. Leaves that are out are taken for what was predicted.
+4. Its price is the predicted time of what is missing, measuring included. The seconds are measured ones, so the choice
+   is the same in two sweeps only as far as these are.
+5. The candidate with the highest gain for its price is tried if that is more than the sampler's own trials brought of
+   late, gain and seconds counted alike. It needs no more than any gain if a slot would have to wait otherwise.
+6. Of the last `WINDOW` trials given out, leaves are `MOST` at most, so that the sampler goes on exploring.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from search.config.objective import Constraint, Objective
+from search.config.sweep_config import SweepConfig
+from search.study.front import dominated_share, losses, nondominated
+from search.study.proposal import Proposal
+from search.study.state import Standing
+from search.study.trial import Proposer, Trial
+from search.suggest.effects import Effects
+from search.suggest.in_flight import Flight
+from search.suggest.suffixes import Trunk, choices, feature_names, join, trunk_of, ways_on
+from spaces import NONE, Recipe, Value
+
+WINDOW, MOST = 8, 4
+"""Leaves are at most `MOST` of the last `WINDOW` trials."""
+
+WARM_UP = 4
+"""So many of the sampler's own trials have to end before leaves are compared with them."""
+
+MEMORY = 10
+"""The sampler's trials are remembered for about so many of its further ones."""
+
+PER_TRUNK = 64
+"""Of how many ways to go on from the same networks leaves are chosen: all, in most spaces; else a random selection."""
+
+KEPT = 500
+"""So many candidates are compared at most, those of the networks that were computed last: it bounds the time."""
+
+OPTIMISM = 1.0
+"""By how many standard deviations of what is not known a prediction is better."""
+
+PRIOR = {"maximize": 0.03, "minimize": 0.4}
+"""By how much going on differently changes a metric, before anything is known: a difference, or a logarithm."""
+
+NOISE = 0.25
+"""The noise that is assumed first, as a share of that."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A leaf that may be proposed, the networks that it goes on from, and its features."""
+
+    proposal: Proposal
+    trunk: Trunk
+    features: np.ndarray
+
+
+class Leaves:
+    """Proposes cheap continuations of what was computed; the rules stand above.
+
+    Args:
+        config: What is searched.
+        flight: What recipes miss and what that takes.
+        tried: Whether a recipe was tried already, or is about to be.
+    """
+
+    def __init__(self, config: SweepConfig, flight: Flight, tried: Callable[[Recipe], bool]) -> None:
+        self._space, self._seed = config.space, config.search.seed
+        self._objectives, self._constraints = config.objectives, config.constraints
+        self._flight, self._tried = flight, tried
+        self._metrics = _metrics(config.objectives, config.constraints)
+        self._ways = ways_on(config.space)
+        self._switches = [step.switch.name for step in config.space.steps if step.gives == "file"]
+        self._features = feature_names(self._ways, self._switches)
+        prior = np.array([PRIOR[direction] for direction in self._metrics.values()])
+        self._effects = Effects(len(self._features), prior, NOISE * prior)
+        self._trunks: set[Trunk] = set()
+        self._candidates: dict[str, _Candidate] = {}
+        self._out: dict[str, np.ndarray] = {}
+        self._ended: dict[tuple[Value, ...], tuple[int, int]] = {}
+        self._recent: deque[Proposer] = deque(maxlen=WINDOW)
+        self._gain = self._seconds = 0.0
+        self._warm = 0
+        self._ranked: list[tuple[float, float, str]] | None = None
+
+    def begun(self, by: Proposer) -> None:
+        """A trial was given out that was proposed `by` one or the other."""
+        self._recent.append(by)
+
+    def learn(self, trial: Trial, gain: float) -> None:
+        """`trial` has ended, and the hypervolume has grown by `gain`."""
+        self._ranked = None
+        self._out.pop(trial.recipe.digest, None)
+        self._candidates.pop(trial.recipe.digest, None)
+        scheme = self._scheme(trial.params)
+        good, bad = self._ended.get(scheme, (0, 0))
+        self._ended[scheme] = (good + (trial.state == "complete"), bad + (trial.state == "failed"))
+        if trial.proposed == "sampler" and trial.result:
+            self._warm += 1
+            self._gain = self._gain * (1 - 1 / MEMORY) + gain
+            self._seconds = self._seconds * (1 - 1 / MEMORY) + trial.result.finished - trial.result.started
+        if trial.state != "complete" or not self._metrics.keys() <= trial.metrics.keys():
+            return
+        trunk = trunk_of(trial.recipe)
+        self._effects.add(trunk, self._encode(trial.params), self._values(trial.metrics))
+        if trunk not in self._trunks:
+            self._trunks.add(trunk)
+            self._grow(trunk, trial)
+
+    def propose(self, standing: Standing, *, idle: bool = False) -> Proposal | None:
+        """The leaf to try next; None if none is worth it now.
+
+        Args:
+            standing: Where the sweep stands.
+            idle: A slot has nothing else to do.
+        """
+        if standing.baseline is None or self._recent.count("leaf") >= MOST:
+            return None
+        if not idle and self._warm < WARM_UP:
+            return None
+        if self._ranked is None:
+            self._ranked = self._rank(standing)
+        least = 0.0 if idle else self._gain / max(self._seconds, 1e-9)
+        for gain, seconds, digest in self._ranked:
+            if gain <= least * seconds:
+                return None
+            candidate = self._candidates.get(digest)
+            if candidate is None or self._tried(candidate.proposal.recipe):
+                self._candidates.pop(digest, None)
+            elif self._flight.free(candidate.proposal.recipe):
+                self._out[digest] = self._predict([candidate])[0]
+                self._ranked = None
+                del self._candidates[digest]
+                return candidate.proposal
+        return None
+
+    def _rank(self, standing: Standing) -> list[tuple[float, float, str]]:
+        """Gain, seconds and digest of the candidates that promise any gain, the most gain for the seconds first."""
+        for digest in [d for d, candidate in self._candidates.items() if self._tried(candidate.proposal.recipe)]:
+            del self._candidates[digest]
+        candidates = list(self._candidates.values())
+        if not candidates:
+            return []
+        gains = self._gains(self._predict(candidates), standing)
+        ranked = []
+        for candidate, gain in zip(candidates, gains, strict=True):
+            gain *= self._chance(candidate.proposal.params)
+            if gain > 0:
+                recipe = candidate.proposal.recipe
+                ranked.append((float(gain), max(self._flight.seconds(recipe), 1e-9), recipe.digest))
+        return sorted(ranked, key=lambda found: -found[0] / found[1])
+
+    def _gains(self, values: np.ndarray, standing: Standing) -> np.ndarray:
+        """By how much each of the predicted `values`, shape (points, metrics), would raise the hypervolume."""
+        assert standing.baseline
+        points = self._points(values)
+        taken = losses(standing.front.members, self._objectives)
+        if self._out:
+            expected = self._points(np.array(list(self._out.values())))
+            taken = np.vstack([taken, expected[~np.isnan(expected).any(axis=1)]])
+        scale = {o.name: abs(standing.baseline.metrics[o.name]) for o in self._objectives}
+        before = dominated_share(taken, self._objectives, scale)
+        gains = np.zeros(len(points))
+        for index in np.flatnonzero(~np.isnan(points).any(axis=1)):
+            if not (taken <= points[index]).all(axis=1).any():
+                with_it = np.vstack([taken, points[index]])
+                gains[index] = dominated_share(with_it[nondominated(with_it)], self._objectives, scale) - before
+        return gains
+
+    def _points(self, values: np.ndarray) -> np.ndarray:
+        """The objectives, less is better, shape (points, objectives); NaN where a constraint is broken."""
+        rows = [
+            {
+                name: float(value if direction == "maximize" else np.exp(value))
+                for (name, direction), value in zip(self._metrics.items(), row, strict=True)
+            }
+            for row in values
+        ]
+        none = [np.nan] * len(self._objectives)
+        kept = [all(constraint.holds(row) for constraint in self._constraints) for row in rows]
+        points = [[o.loss(row) for o in self._objectives] if k else none for row, k in zip(rows, kept, strict=True)]
+        return np.array(points).reshape(-1, len(self._objectives))
+
+    def _predict(self, candidates: Sequence[_Candidate]) -> np.ndarray:
+        """The metrics of `candidates` as `_values` gives them, better by what is not known; (candidates, metrics)."""
+        predicted = np.zeros((len(candidates), len(self._metrics)))
+        better = np.array([1.0 if direction == "maximize" else -1.0 for direction in self._metrics.values()])
+        at: dict[Trunk, list[int]] = {}
+        for index, candidate in enumerate(candidates):
+            at.setdefault(candidate.trunk, []).append(index)
+        for trunk, rows in at.items():
+            mean, spread = self._effects.predict(trunk, np.stack([candidates[row].features for row in rows]))
+            predicted[rows] = mean + OPTIMISM * better * spread
+        return predicted
+
+    def _grow(self, trunk: Trunk, trial: Trial) -> None:
+        """Make candidates of all ways to go on from the networks of `trial`."""
+        ways = self._ways
+        if len(ways) > PER_TRUNK:
+            ways = random.Random(f"{self._seed}:{trial.recipe.digest}").sample(ways, PER_TRUNK)
+        for way in ways:
+            params = join(self._space, trial.params, way)
+            if params is None:
+                continue
+            recipe = self._space.recipe(params)
+            if not self._tried(recipe) and trunk_of(recipe) == trunk:
+                proposal = Proposal(recipe, params, "leaf")
+                self._candidates[recipe.digest] = _Candidate(proposal, trunk, self._encode(params))
+        for digest in list(self._candidates)[:-KEPT]:
+            del self._candidates[digest]
+
+    def _values(self, metrics: Mapping[str, float]) -> np.ndarray:
+        """What effects are learned of: maximised metrics as they are, others as logarithms."""
+        return np.array(
+            [
+                metrics[name] if direction == "maximize" else np.log(max(metrics[name], 1e-12))
+                for name, direction in self._metrics.items()
+            ]
+        )
+
+    def _encode(self, params: Mapping[str, Value]) -> np.ndarray:
+        features = np.zeros(len(self._features))
+        for feature, weight in choices(params, self._switches):
+            if feature in self._features:
+                features[self._features[feature]] = weight
+        return features
+
+    def _scheme(self, params: Mapping[str, Value]) -> tuple[Value, ...]:
+        return tuple(params.get(name, NONE) for name in self._switches)
+
+    def _chance(self, params: Mapping[str, Value]) -> float:
+        """The share of trials with the scheme of `params` that did not fail, with half a good one added."""
+        good, bad = self._ended.get(self._scheme(params), (0, 0))
+        return (good + 0.5) / (good + bad + 0.5)
+
+
+def _metrics(objectives: Sequence[Objective], constraints: Sequence[Constraint]) -> dict[str, str]:
+    """What has to be predicted, with the direction that is better."""
+    found = {o.name: str(o.direction) for o in objectives}
+    for constraint in constraints:
+        found.setdefault(constraint.name, "minimize" if constraint.compare.startswith("<") else "maximize")
+    return found

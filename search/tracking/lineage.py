@@ -1,0 +1,52 @@
+"""Where a model comes from: which files of a front are logged as models, and what is said of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipelines import Store
+from pipelines.stages import MODEL
+from search.config.sweep_config import SweepConfig
+from search.selection.recommended import ready_picks
+from search.study.state import Standing
+from search.study.trial import Trial
+
+MODELS, MODELS_MB = 30, 1000.0
+"""So many files of a front are logged as models at most, of so many megabytes together; a pick logs any other."""
+
+
+def front_models(config: SweepConfig, standing: Standing, store: Store) -> Iterator[tuple[Trial, Path]]:
+    """The members of the front whose files become models: the ready picks, then members from all along the front.
+
+    Members whose file the store has lost are passed over.
+    """
+    members = standing.front.members
+    thinned = members[:: max(1, -(-len(members) // MODELS))]
+    wanted = {trial.number: trial for trial in (*(each.trial for each in ready_picks(config, standing)), *thinned)}
+    left_mb = MODELS_MB
+    for trial in list(wanted.values())[:MODELS]:
+        file = stored_file(trial, store)
+        if file and (size_mb := file.stat().st_size / 1e6) <= left_mb:
+            left_mb -= size_mb
+            yield trial, file
+
+
+def stored_file(trial: Trial, store: Store) -> Path | None:
+    """The exported file of `trial`, undamaged, or None if the store has lost it."""
+    folder = store.get(trial.result.model) if trial.result and trial.result.model else None
+    return folder / MODEL if folder else None
+
+
+def lineage(config: SweepConfig, trial: Trial) -> dict[str, str]:
+    """What a model's tags say of where it comes from."""
+    return {
+        "paredown.sweep": config.sweep,
+        "paredown.trial": str(trial.number),
+        "recipe": trial.label,
+        "recipe.digest": trial.recipe.digest,
+        "task": config.task.use,
+        "seed": str(config.search.seed),
+        "target": f"{config.target.runtime} on {config.target.device}, batch {config.target.batch}, "
+        f"threads {config.target.threads}",
+    }

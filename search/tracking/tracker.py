@@ -1,0 +1,152 @@
+"""MLflow follows the study: written from a thread of its own, never read back as truth."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+import time
+from collections.abc import Iterable
+from functools import cached_property
+
+from mlflow.entities import DatasetInput
+
+from pipelines import Task, load_task
+from search.config.sweep_config import SweepConfig
+from search.study.history import History
+from search.study.state import Standing
+from search.study.trial import Trial
+from search.study.workspace import Workspace
+from search.tracking.client import connect
+from search.tracking.dataset import dataset_input
+from search.tracking.projection import Projection, Status
+
+FRONT_EVERY_S, OVERVIEW_EVERY_S = 5.0, 60.0
+"""The front's files, and the pictures of all trials, are written no more often than this while a sweep runs."""
+
+LOG = logging.getLogger(__name__)
+
+
+class Tracker:
+    """Keeps MLflow in step with the study.
+
+    Everything it does happens on its own thread. What fails there is tried again with the next change, at the end, and
+    whenever the sweep is run again: a tracking server that is away costs the sweep nothing.
+
+    Args:
+        config: The sweep.
+        workspace: Where the embedded store is.
+        study_id: Marks the sweep's runs.
+        trials: The trials that exist already.
+        standing: Where the sweep stands.
+    """
+
+    def __init__(
+        self, config: SweepConfig, workspace: Workspace, study_id: str, trials: Iterable[Trial], standing: Standing
+    ) -> None:
+        self._config, self._workspace, self._study_id = config, workspace, study_id
+        self._trials = {trial.number: trial for trial in trials}
+        self._standing = standing
+        self._history = History(self._trials.values(), config)
+        self._projection: Projection | None = None
+        self._behind: set[int] = set()
+        self._inbox: queue.Queue[tuple[Trial, Standing] | Status] = queue.Queue()
+        self._thread = threading.Thread(target=self._work, name="mlflow-tracker", daemon=True)
+        self._front_at = 0.0
+        self._overview_at = time.monotonic()
+        self.problem: str | None = None
+
+    def __enter__(self) -> Tracker:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close("KILLED")
+
+    def started(self, trial: Trial, standing: Standing) -> None:
+        """See `Observer.started`."""
+        self._inbox.put((trial, standing))
+
+    def finished(self, trial: Trial, standing: Standing) -> None:
+        """See `Observer.finished`."""
+        self._inbox.put((trial, standing))
+
+    def close(self, status: Status) -> None:
+        """Bring MLflow up to date and end the parent run with `status`; a second call does nothing."""
+        if self._thread.is_alive():
+            self._inbox.put(status)
+            self._thread.join()
+
+    def _work(self) -> None:
+        ending: Status | None = None
+        self._project(None)
+        while ending is None:
+            events = [self._inbox.get()]
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    events.append(self._inbox.get_nowait())
+            for event in events:
+                if isinstance(event, str):
+                    ending = event
+                else:
+                    trial, self._standing = event
+                    self._history.add(*event)
+                    self._trials[trial.number] = trial
+                    self._behind.add(trial.number)
+            self._project(ending)
+
+    def _project(self, ending: Status | None) -> None:
+        for pause_s in (0, 1, 2) if ending else (0,):
+            time.sleep(pause_s)
+            try:
+                self._try_project(ending)
+                self.problem = None
+                return
+            except Exception as error:  # whatever is wrong with the server is no reason to stop the sweep
+                self.problem = f"{type(error).__name__}: {error}"
+                self._projection = None  # what was asked for may have been done: look before it is asked for again
+                LOG.debug("MLflow is behind", exc_info=True)
+
+    def _try_project(self, ending: Status | None) -> None:
+        if self._projection is None:
+            client = connect(self._config, self._workspace)
+            self._projection = Projection.open(client, self._config, self._workspace, self._study_id, self._data)
+            self._behind = set(self._trials)
+        for number in sorted(self._behind):
+            self._projection.put_trial(self._trials[number])
+            self._projection.put_analyses(self._trials[number], self._workspace)
+            self._behind.discard(number)
+        self._projection.put_pareto(self._standing)
+        self._projection.put_progress(self._history.moments)
+        now, trials = time.monotonic(), [self._trials[number] for number in sorted(self._trials)]
+        if ending or now - self._overview_at > OVERVIEW_EVERY_S:
+            self._projection.put_overview(self._standing, trials)
+            self._overview_at = now
+        if ending or now - self._front_at > FRONT_EVERY_S:
+            self._projection.put_front(self._standing, trials, last=ending is not None)
+            self._front_at = now
+        if ending:
+            try:
+                if ending == "FINISHED" and self._task:
+                    self._projection.put_models(self._standing, self._workspace, self._task)
+            finally:
+                self._projection.close(ending)
+
+    @cached_property
+    def _task(self) -> Task | None:
+        """The person's task, or None if it cannot be made here: whatever is wrong with it, trials tell."""
+        try:
+            return load_task(self._config.task.use, self._config.task.args)
+        except Exception:
+            LOG.debug("no data set input", exc_info=True)
+            return None
+
+    @cached_property
+    def _data(self) -> DatasetInput | None:
+        """What the sweep's runs have as their input."""
+        try:
+            return dataset_input(self._config, self._task) if self._task else None
+        except Exception:
+            LOG.debug("no data set input", exc_info=True)
+            return None

@@ -1,0 +1,183 @@
+import copy
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from pipelines.distillers import DISTILLERS, FEATURES, RESPONSE, Point, Signals
+from pipelines.distillers.hint import Hint
+from pipelines.distillers.teaching import feature_pairs, lesson_problem, task_points, taught, teach
+from pipelines.errors import TrialFailed
+from pipelines.training.context import Context
+
+ALONE = {"depth": 1, "alpha": 0, "feature": "none"}
+RESPONSE_ONLY = {"depth": 1, "alpha": 0.5, "temperature": 4, "feature": "none"}
+FEATURE_ONLY = [{"depth": 1, "alpha": 0, "feature": name, "beta": 1} for name in FEATURES]
+EVERYTHING = {"depth": 1, "alpha": 0.5, "temperature": 4, "feature": "hint", "beta": 2}
+WAYS = [ALONE, RESPONSE_ONLY, *FEATURE_ONLY, EVERYTHING]
+
+
+def name(params: dict) -> str:
+    return "+".join(distiller.name for distiller in taught(params)) or "labels"
+
+
+def hooks(*models: nn.Module) -> int:
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for model in models for m in model.modules())
+
+
+@pytest.fixture
+def networks(fresh_cnn: Callable[..., nn.Module]) -> tuple[nn.Module, nn.Module]:
+    """A student and a teacher, both untrained."""
+    torch.manual_seed(0)
+    return fresh_cnn(1, 8), fresh_cnn(2, 16)
+
+
+@pytest.mark.parametrize("params", WAYS, ids=name)
+def test_the_student_changes_and_the_teacher_does_not(context: Context, networks, params) -> None:
+    student, teacher = networks
+    before, own = copy.deepcopy(teacher.state_dict()), copy.deepcopy(student.state_dict())
+    taught_student = teach(student, teacher, context, params, epochs=1)
+    assert taught_student is student
+    assert not student.training
+    assert student.state_dict().keys() == own.keys()
+    assert not torch.equal(student[0].weight, own["0.weight"])
+    assert all(torch.equal(teacher.state_dict()[key], value) for key, value in before.items())
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+    assert hooks(student, teacher) == 0
+
+
+@pytest.mark.parametrize("params", WAYS, ids=name)
+def test_the_same_seed_teaches_the_same(context: Context, networks, params) -> None:
+    first, teacher = networks
+    second = copy.deepcopy(first)
+    for student in (first, second):
+        torch.manual_seed(5)
+        teach(student, teacher, context, params, epochs=1)
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
+
+
+def test_the_weights_are_those_of_the_recipe(context: Context, networks, monkeypatch) -> None:
+    """The loss of two examples by hand: (1 - α) labels + α response + β features."""
+    student, teacher = networks
+    losses: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def once(pupil: nn.Module, context: Context, *, epochs: int, loss) -> nn.Module:
+        inputs, targets = next(iter(context.task.batches("train")))
+        outputs = pupil.eval()(inputs)
+        losses.append((loss((inputs,), outputs, targets), outputs, targets))
+        return pupil
+
+    monkeypatch.setattr("pipelines.distillers.teaching.train", once)
+    torch.manual_seed(5)
+    teach(student, teacher, context, EVERYTHING, epochs=1)
+    ((value, outputs, targets),) = losses
+    images, _ = next(iter(context.task.batches("train")))
+    shown = teacher(images)
+    own = Signals(outputs, (student[:-1](images),)), Signals(shown, (teacher[:-1](images),))
+    torch.manual_seed(5)
+    hint = FEATURES["hint"].lesson(*own, EVERYTHING)(*own)
+    response = RESPONSE.lesson(*own, EVERYTHING)(*own)
+    torch.testing.assert_close(value, 0.5 * cross_entropy(outputs, targets) + 0.5 * response + 2 * hint)
+
+
+def test_projections_are_trained_and_thrown_away(context: Context, networks, monkeypatch) -> None:
+    student, teacher = networks
+    lessons: list[tuple[nn.Module, list[Tensor]]] = []
+
+    class Recording(Hint):
+        def lesson(self, *arguments) -> nn.Module:
+            lesson = super().lesson(*arguments)
+            lessons.append((lesson, [p.detach().clone() for p in lesson.parameters()]))
+            return lesson
+
+    monkeypatch.setitem(FEATURES, "hint", Recording())
+    names = [name for name, _ in student.named_modules()]
+    teach(student, teacher, context, FEATURE_ONLY[0], epochs=1)
+    ((lesson, before),) = lessons
+    assert all(not torch.equal(a, b) for a, b in zip(lesson.parameters(), before, strict=True))
+    assert [name for name, _ in student.named_modules()] == names
+
+
+def test_features_alone_bring_the_student_closer(context: Context, networks) -> None:
+    student, teacher = networks
+    images, _ = next(iter(context.task.batches("validation")))
+
+    @torch.no_grad()
+    def apart() -> float:
+        own, shown = (Signals(model(images), (model[:-1](images),)) for model in (student, teacher))
+        return float(FEATURES["relational"].lesson(own, shown, {})(own, shown))
+
+    before = apart()
+    teach(student, teacher, context, {"depth": 1, "alpha": 0, "feature": "relational", "beta": 100}, epochs=2)
+    assert apart() < 0.7 * before
+
+
+@pytest.mark.parametrize("params", [*FEATURE_ONLY, EVERYTHING], ids=name)
+def test_no_hook_is_left_when_training_fails(context: Context, networks, params) -> None:
+    failing = replace(context, training=context.training.model_copy(update={"learning_rate": 1e30}))
+    with pytest.raises(TrialFailed, match="the loss became"):
+        teach(*networks, failing, params, epochs=2)
+    assert hooks(*networks) == 0
+
+
+def pointed(tiny, points: object) -> object:
+    class Pointed(type(tiny)):
+        def feature_points(self, depth: int) -> object:
+            return points
+
+    return Pointed()
+
+
+def test_the_task_says_where_to_listen(tiny, networks) -> None:
+    task = pointed(tiny, [("2", "2"), ("5", "2")])
+    expected = ((Point("2"), Point("2")), (Point("5"), Point("2")))
+    for distiller in FEATURES.values():
+        assert feature_pairs(distiller, *networks, task, 1) == expected
+        assert lesson_problem(distiller, *networks, task, 1) is None
+    assert feature_pairs(RESPONSE, *networks, task, 1) == ()
+
+
+def test_without_the_hook_a_point_is_found(tiny, networks) -> None:
+    """The student has its layers at 0 to 5, the teacher at 0 to 8."""
+    found = {name: feature_pairs(distiller, *networks, tiny, 1) for name, distiller in DISTILLERS.items()}
+    embedding = ((Point("8", "input"), Point("5", "input")),)
+    maps = ((Point("6"), Point("3")),)  # 2 × 2, after the pooling
+    assert found == {"response": (), "hint": embedding, "attention": maps, "relational": embedding}
+
+
+@pytest.mark.parametrize(
+    ("points", "told"),
+    [
+        ([("2", "0.body")], "feature_points names a module of the student: '0.body' is not known; legal: 0, 1, 2, 3"),
+        ([("99", "2")], "feature_points names a module of the teacher: '99' is not known; legal: 0, 1, 2, 3, 4, 5, 6"),
+        ([("2",)], "feature_points(1) must give pairs (teacher's module, student's module) of names, not [('2',)]"),
+        (["25"], "feature_points(1) must give pairs (teacher's module, student's module) of names, not ['25']"),
+        ([(2, 2)], "feature_points(1) must give pairs (teacher's module, student's module) of names, not [(2, 2)]"),
+        ([], "feature_points(1) must give pairs (teacher's module, student's module) of names, not []"),
+        (None, "feature_points(1) must give pairs (teacher's module, student's module) of names, not None"),
+    ],
+    ids=["student's", "teacher's", "one name", "a word", "numbers", "nothing", "None"],
+)
+def test_points_that_are_wrong_are_told(tiny, networks, points, told: str) -> None:
+    problem = lesson_problem(FEATURES["hint"], *networks, pointed(tiny, points), 1)
+    assert problem is not None
+    assert problem.startswith(told)
+
+
+def test_a_problem_fails_the_trial_with_its_reason(context: Context, tiny, networks) -> None:
+    flat = replace(context, task=pointed(tiny, [("7", "4")]))  # flattened features
+    reason = "attention distillation does not work here: the student's features are (1, 32) and the teacher's (1, 64)"
+    with pytest.raises(TrialFailed, match=re.escape(reason)):
+        teach(*networks, flat, {**FEATURE_ONLY[1]}, epochs=1)
+    assert hooks(*networks) == 0
+
+
+def test_points_are_plain_data(tiny) -> None:
+    assert task_points(tiny, 1) is None
+    assert task_points(pointed(tiny, [["2", "2"]]), 1) == [("2", "2")]

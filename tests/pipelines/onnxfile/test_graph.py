@@ -1,0 +1,153 @@
+"""Weights and multiplications, counted by hand."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_dynamic, quantize_static
+from torch import nn
+
+from pipelines.onnxfile.graph import Graph
+
+IMAGE = {"input": np.zeros((1, 1, 8, 8), np.float32)}
+CNN_WEIGHTS = (16 * 9 + 16) + (16 * 16 * 9 + 16) + (64 * 2 + 2)
+CNN_MACS = 64 * 16 * 9 + 64 * 16 * 16 * 9 + 64 * 2
+
+
+class One(CalibrationDataReader):
+    def __init__(self) -> None:
+        self._feeds = iter([{"input": np.random.default_rng(0).random((1, 1, 8, 8), np.float32)}])
+
+    def get_next(self):
+        return next(self._feeds, None)
+
+
+def to_onnx(model: nn.Module, example: torch.Tensor, path: Path) -> Path:
+    names = {"input_names": ["input"], "output_names": ["output"]}
+    axes = {"input": {0: "batch"}, "output": {0: "batch"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model.eval(), (example,), str(path), dynamo=False, opset_version=18, dynamic_axes=axes, **names
+        )
+    return path
+
+
+@pytest.fixture
+def cnn(fresh_cnn, tmp_path: Path) -> Path:
+    """Two convolutions with folded batch norms, pooling to 2×2, a linear layer."""
+    return to_onnx(fresh_cnn(depth=2, width=16), torch.zeros(1, 1, 8, 8), tmp_path / "cnn.onnx")
+
+
+def test_a_convolutional_network(cnn: Path) -> None:
+    graph = Graph(cnn, IMAGE)
+    assert (graph.parameters(), graph.macs()) == (CNN_WEIGHTS, CNN_MACS)
+
+
+@pytest.mark.parametrize("per_channel", [False, True], ids=["tensor", "channel"])
+def test_static_int8_has_the_same_weights_and_work(cnn: Path, tmp_path: Path, per_channel: bool) -> None:
+    types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
+    quantize_static(cnn, tmp_path / "int8.onnx", One(), per_channel=per_channel, **types)
+    graph = Graph(tmp_path / "int8.onnx", IMAGE)
+    assert (graph.parameters(), graph.macs()) == (CNN_WEIGHTS, CNN_MACS)
+
+
+@pytest.mark.parametrize("per_channel", [False, True], ids=["tensor", "channel"])
+def test_dynamic_int8_has_the_same_weights_and_work(cnn: Path, tmp_path: Path, per_channel: bool) -> None:
+    quantize_dynamic(cnn, tmp_path / "int8.onnx", weight_type=QuantType.QUInt8, per_channel=per_channel)
+    graph = Graph(tmp_path / "int8.onnx", IMAGE)
+    assert (graph.parameters(), graph.macs()) == (CNN_WEIGHTS, CNN_MACS)
+
+
+def test_groups_strides_and_transposed_convolutions(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(4, 8, 3, stride=2, padding=1, groups=2), nn.ConvTranspose2d(8, 6, 2, stride=2))
+    file = to_onnx(model, torch.zeros(1, 4, 8, 8), tmp_path / "model.onnx")
+    graph = Graph(file, {"input": np.zeros((1, 4, 8, 8), np.float32)})
+    assert graph.parameters() == (8 * 2 * 9 + 8) + (8 * 6 * 4 + 6)
+    # Each of 4×4 outputs of 8 channels takes 2×9; each of 4×4 inputs of 8 channels gives 6×4.
+    assert graph.macs() == 16 * 8 * 18 + 16 * 8 * 24
+
+
+def test_attention_multiplies_what_it_makes_itself(tmp_path: Path) -> None:
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(50, 16)
+            self.layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+            self.head = nn.Linear(16, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.layer(self.embedding(x)).mean(1))
+
+    torch.manual_seed(0)
+    model = Network()
+    for parameter in model.parameters():  # no two alike, which an exporter would store once
+        nn.init.normal_(parameter)
+    graph = Graph(
+        to_onnx(model, torch.zeros(1, 7, dtype=torch.int64), tmp_path / "model.onnx"),
+        {"input": np.zeros((1, 7), np.int64)},
+    )
+    assert graph.parameters() == sum(p.numel() for p in model.parameters())
+    projections, attention, feed_forward = 7 * 16 * 64, 2 * 2 * 7 * 7 * 8, 2 * 7 * 16 * 32
+    assert graph.macs() == projections + attention + feed_forward + 16 * 3
+
+
+def save(path: Path, nodes: list, constants: dict[str, np.ndarray], width: int) -> Path:
+    float_input = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", width])
+    output = helper.make_tensor_value_info("output", TensorProto.FLOAT, None)
+    initializers = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "graph", [float_input], [output], initializers)
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets), path)
+    return path
+
+
+def test_a_palette_counts_its_indices_and_not_its_colours(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Gather", ["palette", "indices"], ["weight"]),
+        helper.make_node("MatMul", ["input", "weight"], ["output"]),
+    ]
+    constants = {"palette": np.zeros(4, np.float32), "indices": np.zeros((6, 5), np.int64)}
+    graph = Graph(save(tmp_path / "m.onnx", nodes, constants, 6), {"input": np.zeros((1, 6), np.float32)})
+    assert (graph.parameters(), graph.macs()) == (30, 30)
+
+
+def test_factors_and_shapes_are_no_weights(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Mul", ["input", "factor"], ["scaled"]),
+        helper.make_node("Reshape", ["scaled", "shape"], ["reshaped"]),
+        helper.make_node("Add", ["reshaped", "bias"], ["output"]),
+    ]
+    constants = {
+        "factor": np.full(1, 0.5, np.float32),
+        "shape": np.array([-1, 3, 2], np.int64),
+        "bias": np.zeros(2, np.float32),
+    }
+    graph = Graph(save(tmp_path / "m.onnx", nodes, constants, 6), {"input": np.zeros((1, 6), np.float32)})
+    assert (graph.parameters(), graph.macs()) == (2, 0)
+
+
+def test_packed_4_bit_weights_count_as_what_they_stand_for(tmp_path: Path) -> None:
+    form = {"domain": "com.microsoft", "K": 32, "N": 8, "bits": 4, "block_size": 16}
+    node = helper.make_node("MatMulNBits", ["input", "packed", "scales"], ["output"], **form)
+    constants = {"packed": np.zeros((8, 2, 8), np.uint8), "scales": np.ones((8, 2), np.float32)}
+    graph = Graph(save(tmp_path / "m.onnx", [node], constants, 32), {"input": np.zeros((1, 32), np.float32)})
+    assert (graph.parameters(), graph.macs()) == (32 * 8, 32 * 8)
+
+
+def test_shapes_that_nobody_can_tell_are_no_zero(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Unheard", ["input"], ["hidden"], domain="com.microsoft"),
+        helper.make_node("MatMul", ["hidden", "weight"], ["output"]),
+    ]
+    graph = Graph(
+        save(tmp_path / "m.onnx", nodes, {"weight": np.zeros((6, 5), np.float32)}, 6),
+        {"input": np.zeros((1, 6), np.float32)},
+    )
+    assert graph.parameters() == 30
+    with pytest.raises(LookupError, match="the shapes of hidden, output cannot be found out: "):
+        graph.macs()

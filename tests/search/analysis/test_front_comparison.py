@@ -1,0 +1,150 @@
+from dataclasses import replace
+
+import pytest
+
+from pipelines import Target
+from search.analysis.front_comparison import contest, contest_frame, contest_json, load_contest
+from search.analysis.named_front import Contender
+from search.analysis.remeasurement import Campaign
+from search.config.sweep_config import parse_config
+from search.reports.front_comparison_plot import plot_contest
+from search.study.state import Standing
+from spaces import InputError
+
+PAIR = {"accuracy": "maximize", "latency_ms": "minimize"}
+
+
+@pytest.fixture
+def contender(make_raw, make_trial):
+    """A front of trials with these accuracies and latencies; the first is the baseline."""
+
+    def make(name, rows, objectives=PAIR, target=None, **changes):
+        config = parse_config({**make_raw(**changes), "sweep": name, "objectives": objectives})
+        trials = tuple(make_trial(n, (accuracy, latency, 1)) for n, (accuracy, latency) in enumerate(rows))
+        return Contender(name, config, target or config.target, trials, Standing.of(trials, config))
+
+    return make
+
+
+@pytest.fixture
+def two(contender):
+    """Front of a: 0 and 2; of b: 0 and 1. b's 1 dominates a's 2; the baselines have latencies 4 and 2."""
+    a = contender("a", [(0.9, 4.0), (0.5, 4.5), (0.6, 1.0)])
+    b = contender("b", [(0.8, 2.0), (0.7, 0.5)])
+    return contest([a, b])
+
+
+def test_the_reference_point_comes_from_the_larger_values_of_all_baselines(two) -> None:
+    """With accuracies over 0.9 and latencies over 4, the reference is (0, 1.1)."""
+    assert two.scale == {"accuracy": 0.9, "latency_ms": 4.0}
+    area_a = (6 / 9) * (1.1 - 0.25) + (3 / 9) * (1.1 - 1.0)
+    area_b = (7 / 9) * (1.1 - 0.125) + (1 / 9) * (1.1 - 0.5)
+    assert two.hypervolumes == pytest.approx((area_a / 1.1, area_b / 1.1))
+
+
+def test_each_front_gives_its_share_of_the_joint_front(two) -> None:
+    assert two.joint == (frozenset({0}), frozenset({0, 1}))
+    assert two.shares == pytest.approx((1 / 3, 2 / 3))
+
+
+def test_the_same_front_twice_shares_equally_and_has_its_own_hypervolume(contender) -> None:
+    rows = [(0.9, 4.0), (0.6, 1.0)]
+    a, b = contender("a", rows), contender("b", rows)
+    both = contest([a, b])
+    assert both.shares == (0.5, 0.5)
+    assert both.hypervolumes == pytest.approx((a.standing.hypervolume, b.standing.hypervolume))
+
+
+def test_sweeps_with_other_objectives_are_refused_with_what_they_have_in_common(contender) -> None:
+    a = contender("a", [(0.9, 4.0)])
+    b = contender("b", [(0.9, 4.0)], {"accuracy": "maximize", "size_mb": "minimize"})
+    with pytest.raises(InputError) as told:
+        contest([a, b])
+    assert str(told.value) == (
+        "SWEEP: a and b have different objectives: in common accuracy; a alone has latency_ms (minimize); "
+        "b alone has size_mb (minimize); only fronts of the same objectives can be compared"
+    )
+
+
+def test_the_order_of_objectives_does_not_matter(contender) -> None:
+    rows = [(0.9, 4.0), (0.6, 1.0)]
+    turned = contender("b", rows, dict(reversed(PAIR.items())))
+    both = contest([contender("a", rows), turned])
+    assert both.hypervolumes[0] == pytest.approx(both.hypervolumes[1])
+
+
+def test_what_cannot_be_compared_is_remarked(contender) -> None:
+    a = contender("a", [(0.9, 4.0)])
+    b = contender("b", [(0.9, 4.0)], target=Target(batch=8), task={"use": "elsewhere:Other"})
+    assert contest([a, b]).remarks == [
+        "a and b have different tasks: their accuracies mean other things",
+        "a is for onnxruntime-cpu-b1-t1 and b for onnxruntime-cpu-b8-t1: latencies are per call there",
+    ]
+    assert contest([a, contender("c", [(0.9, 4.0)])]).remarks == []
+
+
+def test_a_sweep_in_which_nothing_is_complete_has_nothing(contender) -> None:
+    found = contest([contender("a", [(0.9, 4.0)]), contender("b", [])])
+    assert found.hypervolumes[1] == 0
+    assert found.shares == (1, 0)
+    assert contest([contender("a", []), contender("b", [])]).shares == (0, 0)
+
+
+def test_it_is_plain_data_and_a_frame(two) -> None:
+    data = contest_json(two)
+    assert [(each["name"], len(each["front"])) for each in data["fronts"]] == [("a", 2), ("b", 2)]
+    assert [trial["joint"] for trial in data["fronts"][0]["front"]] == [True, False]
+    frame = contest_frame(two)
+    assert frame["front"].tolist() == ["a", "a", "b", "b"]
+    assert frame["joint"].tolist() == [True, False, True, True]
+    assert frame["latency_ms"].tolist() == [4.0, 1.0, 2.0, 0.5]
+
+
+def test_it_is_drawn(two, tmp_path) -> None:
+    plot_contest(two, tmp_path / "both.svg")
+    assert "<svg" in (tmp_path / "both.svg").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="no ending"):
+        plot_contest(two, tmp_path / "both")
+
+
+@pytest.fixture
+def remeasured(make_config, run_inline, workspace):
+    """A sweep whose front was measured again for two other targets, where everything takes twice as long."""
+    sweep = run_inline(make_config(search={"trials": 6}))
+    for started, target in ((10.0, Target(batch=8)), (20.0, Target(batch=8)), (30.0, Target(batch=8, threads=2))):
+        slower = [
+            replace(trial.result, metrics={**trial.metrics, "latency_ms": 2 * trial.metrics["latency_ms"]})
+            for trial in (sweep.standing.baseline, *sweep.standing.front.members)
+        ]
+        campaign = Campaign(target, tuple(slower), started, started + 1, "here", {})
+        campaign.write(workspace.sweep("small").measurements)
+    return sweep
+
+
+def test_a_measurement_for_another_target_is_compared_with_the_sweep(remeasured, workspace) -> None:
+    found = load_contest(["small", "small@b8-t1"], workspace)
+    assert [each.target.batch for each in found.contenders] == [1, 8]
+    assert found.scale["latency_ms"] == 2 * remeasured.standing.baseline.metrics["latency_ms"]
+    assert found.contenders[1].standing.hypervolume == pytest.approx(remeasured.standing.hypervolume)
+    assert found.hypervolumes[0] > found.hypervolumes[1]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["small", "small"], "'small' is given twice"),
+        (["small", "smal"], "'smal' is not known (did you mean 'small'?)"),
+        (["small", "small@b8"], "may be any of onnxruntime-cpu-b8-t1, onnxruntime-cpu-b8-t2; say more of it"),
+        (["small", "small@openvino"], "measured again: onnxruntime-cpu-b8-t1, onnxruntime-cpu-b8-t2; see: paredown"),
+    ],
+)
+def test_a_name_that_is_no_front_is_told(remeasured, workspace, names, told) -> None:
+    with pytest.raises(InputError) as error:
+        load_contest(names, workspace)
+    assert told in str(error.value)
+
+
+def test_all_names_are_told_at_once(remeasured, workspace) -> None:
+    with pytest.raises(InputError) as error:
+        load_contest(["smal", "small@x", "small@x"], workspace)
+    assert len(error.value.problems) == 3

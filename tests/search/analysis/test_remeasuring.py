@@ -1,0 +1,114 @@
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from pipelines import Outcome, StageRun, Target, TrialFailed
+from pipelines.meters import Measurement
+from search.analysis.remeasuring import PASSES, affordable_passes, combine, remeasure, subjects
+from search.study.saved import Sweep
+from search.study.state import Standing
+from search.study.trial import Result
+
+
+@pytest.fixture
+def trials(make_trial):
+    return [make_trial(n, (0.9 - n / 100, 4.0 - n, 2.0), recipe=[{"distil": {"depth": n + 1}}]) for n in range(3)]
+
+
+def test_each_is_measured_once_in_each_pass_in_random_order(trials) -> None:
+    seen, said = [], []
+
+    def evaluate(recipe):
+        seen.append(recipe.digest)
+        return Outcome(Measurement({"latency_ms": float(len(seen))}), (), "m")
+
+    campaign = remeasure(trials, evaluate, Target(), lambda done, total, trial: said.append((done, total)))
+    digests = {trial.recipe.digest for trial in trials}
+    rounds = [seen[index : index + 3] for index in range(0, 3 * PASSES, 3)]
+    assert all(set(each) == digests for each in rounds)
+    assert said == [(done, 3 * PASSES) for done in range(3 * PASSES)]
+    assert [result.number for result in campaign.results] == [0, 1, 2]
+    assert campaign.target == Target()
+    assert campaign.started <= campaign.finished
+
+
+def test_orders_differ_between_campaigns(trials) -> None:
+    orders = set()
+
+    for _ in range(20):
+        order = []
+
+        def evaluate(recipe, order=order):
+            order.append(recipe.digest)
+            return Outcome(Measurement({}), (), "m")
+
+        remeasure(trials, evaluate, Target())
+        orders.add(tuple(order))
+    assert len(orders) > 10  # of 216 equally likely ones: fewer than that in 20 draws is out of the question
+
+
+def result(latency: float, low: float, high: float, **changes) -> Result:
+    return Result(7, 1.0, 2.0, {"latency_ms": latency, "size_mb": 1.0}, {"latency_ms": (low, high)}, **changes)
+
+
+def test_passes_become_their_median_with_an_interval_that_holds_them_all() -> None:
+    stages = (StageRun("export", "e", 1.0, True),)
+    passes = [result(2.0, 1.9, 2.1, stages=stages, model="m"), result(2.6, 2.5, 2.65), result(2.2, 2.1, 2.3)]
+    found = combine(passes)
+    assert found.metrics == {"latency_ms": 2.2, "size_mb": 1.0}
+    assert found.intervals == {"latency_ms": (1.9, 2.65)}
+    assert (found.stages, found.model, found.number) == (stages, "m", 7)
+
+
+def test_what_a_pass_says_in_words_is_kept_once() -> None:
+    passes = [result(2, 1, 3, facts={"noise": "none", "clock": "cpu"}), result(2, 1, 3, facts={"noise": "much"})]
+    assert combine([*passes, passes[0]]).facts == {"noise": "none; much", "clock": "cpu"}
+
+
+def test_one_failed_pass_fails_it() -> None:
+    failed = Result(7, 3.0, 4.0, reason="does not load", details="…")
+    found = combine([result(2, 1, 3), failed, result(2, 1, 3)])
+    assert (found.reason, found.metrics) == ("does not load", {})
+
+
+def test_a_file_that_does_not_run_there_is_told_and_the_others_are_measured(trials) -> None:
+    def evaluate(recipe):
+        if recipe == trials[1].recipe:
+            raise TrialFailed("OpenVINO cannot load the file")
+        return Outcome(Measurement({"latency_ms": 1.0}), (), "m")
+
+    campaign = remeasure(trials, evaluate, Target())
+    assert Counter(result.reason for result in campaign.results) == {"": 2, "OpenVINO cannot load the file": 1}
+
+
+def test_the_front_what_is_near_it_and_the_baseline_are_measured(config, make_trial) -> None:
+    rows = [(0.5, 9.0, 9.0), (0.9, 4.0, 2.0), (0.9, 4.1, 2.0), (0.8, 4.0, 2.0), (0.7, 1.0, 1.0)]
+    trials = [make_trial(n, row) for n, row in enumerate(rows)] + [make_trial(5, None, "bad"), make_trial(6)]
+    sweep = Sweep(config, tuple(trials), Standing.of(trials, config))
+    assert [trial.number for trial in sweep.standing.front.members] == [1, 4]
+    assert [trial.number for trial in subjects(sweep, [trials[2]])] == [0, 1, 2, 4]
+    assert [trial.number for trial in subjects(sweep, [], everything=True)] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("measuring_s", "building_s", "passes"),
+    [(1.0, 10.0, PASSES), (1000.0, 10.0, 1), (1000.0, 90_000.0, PASSES)],
+    ids=["seconds", "long", "long, but little beside the search"],
+)
+def test_what_takes_long_is_measured_once(config, make_trial, measuring_s, building_s, passes) -> None:
+    trials = []
+    for number in range(3):
+        stages = (StageRun("teacher", "t", 5.0, True), StageRun("distil", "d", building_s, False))
+        trial = make_trial(number, (0.9, 4.0, 2.0))
+        finished = trial.result.started + measuring_s + building_s
+        trials.append(trial.finish(replace(trial.result, finished=finished, stages=stages)))
+    sweep = Sweep(config, tuple(trials), Standing.of(trials, config))
+    assert affordable_passes(trials, sweep) == passes
+    assert affordable_passes([], sweep) == PASSES
+
+
+def test_the_number_of_passes_can_be_told(trials) -> None:
+    seen = []
+    remeasure(trials, lambda recipe: Outcome(Measurement({}), (seen.append(recipe),), "m"), Target(), passes=1)
+    assert len(seen) == 3
