@@ -11,7 +11,7 @@ load: as many workers as processors, each of which trains, measures one network,
 
 Each way is compared with itself on the idle machine, by rank (Spearman) and by error. ``idle again`` compares one half
 of the idle measurements with the other: nothing can be truer than that. The share is what measuring, waiting to measure
-and standing still for others who measured took of the workers' time; it falls as trials get longer, so the length of
+and state still for others who measured took of the workers' time; it falls as trials get longer, so the length of
 these is told with it (``--train``).
 
 ``--foreign N`` adds N busy processes that know nothing of the lease, to the load only.
@@ -154,7 +154,7 @@ def paredown(folder: Path, variant: str, lease: Lease) -> dict[str, Any]:
     file, reference = folder / f"{variant}.onnx", folder / f"{REFERENCE} fp32.onnx"
     parent = folder / f"{variant.rpartition(' ')[0]} fp32.onnx" if variant.endswith("int8") else reference
     report = run_bench(Job(file, reference, parent, Path(), "onnxruntime", threads=1, batch=1), FEED, lease)
-    noise = report.facts.get("latency.noise", "")
+    noise = report.notes.get("latency.noise", "")
     return {
         "paredown ms": report.metrics["latency_ms"],
         "paredown ratio": report.metrics["latency_ratio"],
@@ -323,7 +323,7 @@ def report(summary: Mapping[str, Any], console: Console) -> None:
 
 
 def summarise(rows: Mapping[str, Sequence[Mapping[str, Any]]], spent: Mapping[str, float]) -> dict[str, Any]:
-    """Every comparison."""
+    """Every before_after."""
     compared = []
     for way, columns in COLUMNS.items():
         for column in columns:

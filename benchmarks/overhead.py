@@ -142,10 +142,10 @@ class Clock:
         self.times: list[float] = []
         self.cpu: list[float] = []
 
-    def started(self, trial: Any, standing: Any) -> None:
+    def started(self, trial: Any, state: Any) -> None:
         """Nothing to note."""
 
-    def finished(self, trial: Any, standing: Any) -> None:
+    def finished(self, trial: Any, state: Any) -> None:
         """One more."""
         self.times.append(time.perf_counter())
         self.cpu.append(time.process_time())
@@ -164,8 +164,8 @@ def measure_paredown(trials: Sequence[int], folder: Path) -> list[dict[str, floa
     begin = time.perf_counter()
     sweep = run_sweep(config(number), Workspace(folder / "home"), evaluate=evaluate, observers=lambda study: [clock])
     end, cpu = time.perf_counter(), time.process_time()
-    if sweep.tracking_problem or sweep.standing.complete != number:
-        raise RuntimeError(f"{sweep.standing.complete} of {number} complete; MLflow: {sweep.tracking_problem}")
+    if sweep.tracking_problem or sweep.state.complete != number:
+        raise RuntimeError(f"{sweep.state.complete} of {number} complete; MLflow: {sweep.tracking_problem}")
     return [
         {
             "trials": number,
@@ -175,7 +175,7 @@ def measure_paredown(trials: Sequence[int], folder: Path) -> list[dict[str, floa
             "ask_ms": 1000 * ask.seconds / number,
             "tell_ms": 1000 * tell.seconds / number,
             "after_last_s": end - clock.times[-1],
-            "front": len(sweep.standing.front.members),
+            "front": len(sweep.state.front.members),
         }
     ]
 

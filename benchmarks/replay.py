@@ -16,15 +16,15 @@ from typing import Any
 import optuna
 
 from benchmarks.recording import Record, Row
-from pipelines import STEPS, Link, StageRun
+from pipelines import STEPS, StageKey, StageRun
 from search.config.sweep_config import SweepConfig, parse_config
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.study import Study
 from search.study.trial import Result, Trial
 from search.study.workspace import SweepFolder
 from search.suggest.costs import Costs
-from search.suggest.in_flight import Flight
-from search.suggest.queue import TrialSource
+from search.suggest.in_flight import InFlight
+from search.suggest.queue import StudyQueue
 from spaces import Recipe
 
 ALL = None
@@ -42,28 +42,28 @@ class Way:
         shared: The names of stages that are computed once, when that is done by hand; `ALL` in Paredown's store.
         plain: Whether Optuna's sampler is asked directly, in a loop as its documentation shows it.
         lookahead: As ``search.lookahead``; 0 takes suggestions as they come and lets workers wait for each other.
-        leaves: As ``search.leaves``.
+        suffix_variants: As ``search.suffix_variants``.
     """
 
     name: str
     shared: frozenset[str] | None = ALL
     plain: bool = False
     lookahead: int | None = None
-    leaves: bool = True
+    suffix_variants: bool = True
 
 
 PLAIN = Way("Optuna, teacher by hand", TEACHER, plain=True)
-STORE = Way("Paredown, store only", lookahead=0, leaves=False)
+STORE = Way("Paredown, store only", lookahead=0, suffix_variants=False)
 WHOLE = Way("Paredown")
 
 ONE_SLOT = (PLAIN, Way("Optuna, teacher and student by hand", STUDENT, plain=True), STORE, WHOLE)
 """What is compared with one slot: there, nothing is ever in flight that a suggestion would have to wait for."""
 
-SEVERAL_SLOTS = (STORE, Way("Paredown, look-ahead", leaves=False), WHOLE)
+SEVERAL_SLOTS = (STORE, Way("Paredown, look-ahead", suffix_variants=False), WHOLE)
 
 
 @dataclass(frozen=True)
-class Moment:
+class Snapshot:
     """Where a sweep stood after one of its trials.
 
     Attributes:
@@ -82,30 +82,30 @@ class Run:
     Attributes:
         way: How it searched.
         seed: Of its sampler.
-        moments: Where it stood, trial by trial as they ended.
+        snapshots: Where it stood, trial by trial as they ended.
         waiting_s: Seconds for which slots waited for a stage that another slot computed.
         idle_s: Seconds for which slots had nothing to do although trials were left.
         wall_s: When the last trial ended.
         twice: Stages that were computed more than once.
-        leaves: How many of the trials were leaves.
+        suffix_variants: How many of the trials were suffix variants.
     """
 
     way: Way
     seed: int
-    moments: list[Moment] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
     waiting_s: float = 0.0
     idle_s: float = 0.0
     wall_s: float = 0.0
     twice: int = 0
-    leaves: int = 0
+    suffix_variants: int = 0
 
     def reached(self, hypervolume: float) -> float:
         """The seconds of compute after which it stood at `hypervolume` or above; infinite if it never did."""
-        return next((m.compute_s for m in self.moments if m.hypervolume >= hypervolume - 1e-12), float("inf"))
+        return next((m.compute_s for m in self.snapshots if m.hypervolume >= hypervolume - 1e-12), float("inf"))
 
     def at(self, compute_s: float) -> float:
         """The hypervolume after so many seconds of compute."""
-        return max((m.hypervolume for m in self.moments if m.compute_s <= compute_s), default=0.0)
+        return max((m.hypervolume for m in self.snapshots if m.compute_s <= compute_s), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ class Tape:
             {"sweep": "replay", "task": {"use": "digits"}, "space": self.record.space, "search": section}
         )
 
-    def links(self, recipe: Recipe) -> tuple[Link, ...]:
+    def links(self, recipe: Recipe) -> tuple[StageKey, ...]:
         """What `pipelines.Evaluator.chain` said of `recipe`."""
-        return tuple(Link(self.record.stages[key][0], key) for key in self.rows[recipe.digest].chain)
+        return tuple(StageKey(self.record.stages[key][0], key) for key in self.rows[recipe.digest].chain)
 
     def own(self, row: Row) -> tuple[str, ...]:
         """The stages that lead to the file of `row`: those of its parent and of the teacher's file follow them."""
@@ -143,7 +143,7 @@ class Tape:
         return row.chain[: names.index("pack") + 1]
 
     def by_hand(self, row: Row) -> tuple[str, ...]:
-        """What a script would run for `row`: no comparison with other files, no teacher where nothing is taught."""
+        """What a script would run for `row`: no before_after with other files, no teacher where nothing is taught."""
         taught = row.params.get("distillation.alpha", 1)
         return tuple(key for key in self.own(row) if taught or self.record.stages[key][0] != "teacher")
 
@@ -180,28 +180,28 @@ def search(tape: Tape, way: Way, seed: int, trials: int, limit_s: float = float(
     run = Run(way, seed)
     if way.plain:
         config, store = tape.config(seed), set[str]()
-        standing = Standing.of((), config)
+        state = SweepState.of((), config)
         for trial in _plain(tape, config, trials):
-            spent = run.moments[-1].compute_s if run.moments else 0.0
+            spent = run.snapshots[-1].compute_s if run.snapshots else 0.0
             spent += tape.cost(tape.rows[trial.recipe.digest], way.shared, store)
-            standing = standing.with_started().with_finished(trial, config)
-            run.moments.append(Moment(spent, standing.hypervolume))
-        run.wall_s = run.moments[-1].compute_s
+            state = state.with_started().with_finished(trial, config)
+            run.snapshots.append(Snapshot(spent, state.hypervolume))
+        run.wall_s = run.snapshots[-1].compute_s
         return run
-    options = {"leaves": way.leaves} | ({"lookahead": way.lookahead} if way.lookahead else {})
+    options = {"suffix_variants": way.suffix_variants} | ({"lookahead": way.lookahead} if way.lookahead else {})
     with tempfile.TemporaryDirectory() as folder:
         study = Study(tape.config(seed, **options | {"trials": trials + 1}), SweepFolder(Path(folder)))
         machine = Machine(tape, slots)
-        flight = Flight(tape.links, machine.store.__contains__, Costs()) if way.lookahead != 0 else None
-        machine.run(TrialSource(study, flight=flight), limit_s, lambda: _note(run, machine, study))
-        run.leaves = sum(trial.proposed == "leaf" for trial in study.trials if trial.result)
+        in_flight = InFlight(tape.links, machine.store.__contains__, Costs()) if way.lookahead != 0 else None
+        machine.run(StudyQueue(study, in_flight=in_flight), limit_s, lambda: _note(run, machine, study))
+        run.suffix_variants = sum(trial.proposed == "suffix" for trial in study.trials if trial.result)
     run.waiting_s, run.idle_s, run.wall_s = machine.waiting_s, machine.idle_s, machine.now
     run.twice = sum(count > 1 for count in machine.built.values())
     return run
 
 
 def _note(run: Run, machine: Machine, study: Study) -> None:
-    run.moments.append(Moment(machine.compute_s, study.standing.hypervolume))
+    run.snapshots.append(Snapshot(machine.compute_s, study.state.hypervolume))
 
 
 def _plain(tape: Tape, config: SweepConfig, trials: int) -> Iterator[Trial]:
@@ -252,7 +252,7 @@ class Machine:
         self._busy: list[tuple[float, int, _Work]] = []
         self._count = 0
 
-    def run(self, source: TrialSource, limit_s: float, ended: Callable[[], None]) -> None:
+    def run(self, source: StudyQueue, limit_s: float, ended: Callable[[], None]) -> None:
         """Run trials until there are no more, or `limit_s` seconds are computed; `ended` is told of each end."""
         idle = self._slots
         while True:
@@ -267,7 +267,7 @@ class Machine:
             self.now = then
             idle += self._go_on(work, source, ended)
 
-    def _go_on(self, work: _Work, source: TrialSource, ended: Callable[[], None]) -> int:
+    def _go_on(self, work: _Work, source: StudyQueue, ended: Callable[[], None]) -> int:
         """Let `work` go on until it is busy, waits or has ended, and whoever it set free; how many have ended."""
         ready, ends = [work], 0
         while ready:

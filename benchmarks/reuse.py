@@ -2,7 +2,7 @@
 
 A record has what every recipe of a space measured, which stages it needs and what each of them took, as Paredown's own
 pipeline computed them (`benchmarks/recording.py`). Sweeps over it run in virtual time, with Paredown's own study,
-sampler, look-ahead and leaves (`benchmarks/replay.py`). Three questions:
+sampler, look-ahead and suffix variants (`benchmarks/replay.py`). Three questions:
 
 1. What do the same random trials cost if everything is trained again for each, if the teacher is shared by hand, if
    teacher and students are, and in Paredown?
@@ -123,22 +123,22 @@ def _same(costs: dict[int, list[dict[str, float]]], console: Console) -> dict[st
 
 def _search(by_way: dict[str, list[Run]], console: Console) -> dict[str, Any]:
     hand, *_ = by_way.values()
-    third = [run.moments[HAND].compute_s / 3 for run in hand]
+    third = [run.snapshots[HAND].compute_s / 3 for run in hand]
     table = Table(
         "way",
         *(f"compute to Optuna's hypervolume of {n} trials" for n in MARKS),
         "hypervolume at a third of its compute",
         "difference to Optuna's end",
-        "leaves",
+        "suffix_variants",
         title="Share of Optuna's compute: median [95 %] (seeds that got there)",
     )
     figures: dict[str, Any] = {}
     for name, runs in by_way.items():
         found: dict[str, Any] = {}
         for n in MARKS:
-            goals = [base.moments[n].hypervolume for base in hand]
+            goals = [base.snapshots[n].hypervolume for base in hand]
             reached = [run.reached(goal) for run, goal in zip(runs, goals, strict=True)]
-            of_budget = [r / base.moments[n].compute_s for r, base in zip(reached, hand, strict=True)]
+            of_budget = [r / base.snapshots[n].compute_s for r, base in zip(reached, hand, strict=True)]
             of_moment = [r / base.reached(goal) for r, base, goal in zip(reached, hand, goals, strict=True)]
             found[str(n)] = {
                 "share": middle(of_budget),
@@ -150,9 +150,9 @@ def _search(by_way: dict[str, list[Run]], console: Console) -> dict[str, Any]:
         at_third = [run.at(limit) for run, limit in zip(runs, third, strict=True)]
         found["at_third"] = mean(at_third)
         found["at_third_less_end"] = mean(
-            [x - b.moments[HAND].hypervolume for x, b in zip(at_third, hand, strict=True)]
+            [x - b.snapshots[HAND].hypervolume for x, b in zip(at_third, hand, strict=True)]
         )
-        found["leaves"] = mean([run.leaves for run in runs])
+        found["suffix_variants"] = mean([run.suffix_variants for run in runs])
         figures[name] = found
         cells = (
             "{:.3f} [{:.3f}, {:.3f}]".format(*found[str(n)]["share"]) + f" ({found[str(n)]['reached']})" for n in MARKS
@@ -162,7 +162,7 @@ def _search(by_way: dict[str, list[Run]], console: Console) -> dict[str, Any]:
             *cells,
             "{:.4f} ± {:.4f}".format(*found["at_third"]),
             "{:+.4f} ± {:.4f}".format(*found["at_third_less_end"]),
-            f"{found['leaves'][0]:.0f}",
+            f"{found['suffix_variants'][0]:.0f}",
         )
     console.print(table)
     return figures
@@ -176,7 +176,7 @@ def _slots(runs: Sequence[Run], console: Console) -> dict[str, Any]:
     for name in dict.fromkeys(run.way.name for run in sorted(runs, key=lambda run: run.way.name)):
         own = [run for run in runs if run.way.name == name]
         found = {key: mean([getattr(run, key) for run in own]) for key in ("waiting_s", "idle_s", "wall_s")}
-        figures[name] = {**found, "twice": sum(run.twice for run in own), "trials": len(own[0].moments)}
+        figures[name] = {**found, "twice": sum(run.twice for run in own), "trials": len(own[0].snapshots)}
         table.add_row(
             name, *("{:.0f} ± {:.0f}".format(*values) for values in found.values()), str(figures[name]["twice"])
         )
@@ -187,10 +187,10 @@ def _slots(runs: Sequence[Run], console: Console) -> dict[str, Any]:
 def _curves(by_way: dict[str, list[Run]]) -> dict[str, Any]:
     """The hypervolume over compute: mean and half-width of its interval at times common to all."""
     hand, *_ = by_way.values()
-    times = np.geomspace(100, max(run.moments[HAND].compute_s for run in hand), 60)
+    times = np.geomspace(100, max(run.snapshots[HAND].compute_s for run in hand), 60)
     curves: dict[str, Any] = {"seconds": times.tolist()}
     for name, runs in by_way.items():
-        ends = min(run.moments[-1].compute_s for run in runs)
+        ends = min(run.snapshots[-1].compute_s for run in runs)
         curves[name] = [mean([run.at(second) for run in runs]) if second <= ends else None for second in times]
     return curves
 

@@ -79,8 +79,8 @@ RECIPES: Mapping[str, Steps] = {
     "QAT int8": [quantize("qat-int8")],
     "weights int8": [quantize("weight-int8")],
     "weights int4": [quantize("weight-int4")],
-    "clustered, 5 bits": [quantize("cluster", bits=5)],
-    "clustered, 4 bits": [quantize("cluster", bits=4)],
+    "palettized, 5 bits": [quantize("palettize", bits=5)],
+    "palettized, 4 bits": [quantize("palettize", bits=4)],
     # Distillation: a student that is trained on the labels alone, and what its teacher adds.
     "student, labels only": [distil(4, width=0.5, alpha=0)],
     "student, responses": [SMALL],
@@ -94,17 +94,17 @@ RECIPES: Mapping[str, Steps] = {
         prune("channel", ratio=0.75, scope="sensitivity"),
         quantize("static-int8"),
     ],
-    "unstructured 95 %, clustered 4 bits": [
+    "unstructured 95 %, palettized 4 bits": [
         prune("unstructured", ratio=0.95, scope="global", steps=3),
-        quantize("cluster", bits=4),
+        quantize("palettize", bits=4),
     ],
     "student, static int8": [SMALL, quantize("static-int8")],
     "student, QAT int8": [SMALL, quantize("qat-int8")],
     "student, weights int8": [SMALL, quantize("weight-int8")],
     "half the student, static int8": [distil(4, width=0.25, alpha=0.9), quantize("static-int8")],
     "half the student, QAT int8": [distil(4, width=0.25, alpha=0.9), quantize("qat-int8")],
-    "student, clustered 5 bits": [SMALL, quantize("cluster", bits=5)],
-    "wider student, clustered 5 bits": [distil(4, width=0.65, alpha=0.5), quantize("cluster", bits=5)],
+    "student, palettized 5 bits": [SMALL, quantize("palettize", bits=5)],
+    "wider student, palettized 5 bits": [distil(4, width=0.65, alpha=0.5), quantize("palettize", bits=5)],
     "shallow student, QAT int8": [distil(3, width=0.5, alpha=0.9), quantize("qat-int8")],
 }
 
@@ -120,7 +120,7 @@ class Row:
             ``test_accuracy``; empty if it failed.
         seconds: Time to build what no other recipe had built.
         reason: Why it failed.
-        facts: What Paredown says of it.
+        notes: What Paredown says of it.
     """
 
     name: str
@@ -128,7 +128,7 @@ class Row:
     metrics: Mapping[str, float]
     seconds: float
     reason: str = ""
-    facts: Mapping[str, str] | None = None
+    notes: Mapping[str, str] | None = None
 
 
 def measure(name: str, evaluator: Evaluator) -> Row:
@@ -143,7 +143,7 @@ def measure(name: str, evaluator: Evaluator) -> Row:
     seconds = sum(stage.seconds for stage in outcome.stages if not stage.reused)
     found = outcome.measurement
     metrics = {**found.metrics, "accuracy_low": found.intervals["accuracy"][0], "test_accuracy": test}
-    return Row(name, evaluator.seed, metrics, seconds, facts=dict(found.facts))
+    return Row(name, evaluator.seed, metrics, seconds, notes=dict(found.notes))
 
 
 def run_seed(

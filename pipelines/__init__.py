@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipelines.errors import TrialFailed
     from pipelines.evaluator import Evaluator, Outcome
     from pipelines.meters import METRICS
-    from pipelines.pipeline import Built, Link, StageRun, run_recipe
+    from pipelines.pipeline import Built, StageKey, StageRun, run_recipe
     from pipelines.runtimes import RUNTIMES
     from pipelines.stages import STEPS
     from pipelines.store import Store
@@ -25,7 +25,7 @@ _MODULES = {
     "errors": ("TrialFailed",),
     "evaluator": ("Evaluator", "Outcome"),
     "meters": ("METRICS",),
-    "pipeline": ("Built", "Link", "StageRun", "run_recipe"),
+    "pipeline": ("Built", "StageKey", "StageRun", "run_recipe"),
     "runtimes": ("RUNTIMES",),
     "training.settings": ("Section", "Target", "Training"),
     "stages": ("STEPS",),
@@ -57,10 +57,10 @@ __all__ = [
     "Built",
     "Evaluator",
     "Inputs",
-    "Link",
     "Outcome",
     "Section",
     "Split",
+    "StageKey",
     "StageRun",
     "Store",
     "Target",

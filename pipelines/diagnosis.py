@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from pipelines.meters import Measurement, Subject
+from pipelines.meters import Candidate, Measurement
 from pipelines.onnxfile.coverage import Coverage, int8_coverage
 from pipelines.onnxfile.layer_summary import Graph
 from pipelines.onnxfile.optimized_graph import operators
 
 SPEEDUP, WHY, SIZE = "speedup", "speedup.why", "size"
-"""The names of the facts: that a step made the file no faster, why, and that it made it no smaller."""
+"""The names of the notes: that a step made the file no faster, why, and that it made it no smaller."""
 
 VERSUS_PARENT = "latency_vs_parent"
 
@@ -34,11 +34,11 @@ SHORT_MS = 0.02
 MANY_ZEROS = 0.1
 
 
-def diagnose(subject: Subject, measurement: Measurement, step: str) -> dict[str, str]:
+def diagnose(candidate: Candidate, measurement: Measurement, step: str) -> dict[str, str]:
     """Compare the file with its parent: the file of the same recipe without its last step.
 
     Args:
-        subject: What was measured.
+        candidate: What was measured.
         measurement: What was found; without the metric ``latency_vs_parent`` nothing is said of speed.
         step: The name of the last step.
 
@@ -46,25 +46,25 @@ def diagnose(subject: Subject, measurement: Measurement, step: str) -> dict[str,
         Facts, for what did not help only: ``speedup`` and ``speedup.why`` if the file is no faster than its parent,
         ``size`` if it is no smaller.
     """
-    if subject.file == subject.parent:
+    if candidate.file == candidate.parent:
         return {}
-    facts = {}
+    notes = {}
     if verdict := _verdict(measurement, step):
         try:
-            why = "; ".join(reasons(subject, measurement)) or "nothing in the file explains it"
+            why = "; ".join(reasons(candidate, measurement)) or "nothing in the file explains it"
         except Exception as error:  # a trial that was measured is not lost over a remark
             why = f"the file cannot be examined: {type(error).__name__}: {error}"
-        facts = {SPEEDUP: verdict, WHY: why}
-    ratio = subject.file.stat().st_size / subject.parent.stat().st_size
+        notes = {SPEEDUP: verdict, WHY: why}
+    ratio = candidate.file.stat().st_size / candidate.parent.stat().st_size
     if ratio > 1 - SAME_SIZE:
-        facts[SIZE] = f"{'bigger' if ratio > 1 + SAME_SIZE else 'no smaller'} than without {step}: {ratio:.2f}×"
-    return facts
+        notes[SIZE] = f"{'bigger' if ratio > 1 + SAME_SIZE else 'no smaller'} than without {step}: {ratio:.2f}×"
+    return notes
 
 
-def remark(facts: Mapping[str, str]) -> str:
+def remark(notes: Mapping[str, str]) -> str:
     """What a diagnosis says, in one line; empty if there is nothing to say."""
-    speed = f"{facts[SPEEDUP]} ({facts[WHY]})" if SPEEDUP in facts and WHY in facts else facts.get(SPEEDUP, "")
-    return "; ".join(part for part in (speed, facts.get(SIZE, "")) if part)
+    speed = f"{notes[SPEEDUP]} ({notes[WHY]})" if SPEEDUP in notes and WHY in notes else notes.get(SPEEDUP, "")
+    return "; ".join(part for part in (speed, notes.get(SIZE, "")) if part)
 
 
 def _verdict(measurement: Measurement, step: str) -> str:
@@ -78,9 +78,9 @@ def _verdict(measurement: Measurement, step: str) -> str:
     return f"{'slower' if ratio > 1 + TIE and low > 1 else 'no faster'} than without {step}: {ratio:.2f}×"
 
 
-def reasons(subject: Subject, measurement: Measurement) -> list[str]:
+def reasons(candidate: Candidate, measurement: Measurement) -> list[str]:
     """Why a file may be no faster than its parent, as far as the two files and their execution show it."""
-    evidence = _Evidence(subject, measurement)
+    evidence = _Evidence(candidate, measurement)
     return [reason for find in REASONS if (reason := find(evidence))]
 
 
@@ -88,26 +88,26 @@ def reasons(subject: Subject, measurement: Measurement) -> list[str]:
 class _Evidence:
     """What reasons are found in; each part is looked at once."""
 
-    subject: Subject
+    candidate: Candidate
     measurement: Measurement
 
     @cached_property
     def own(self) -> Graph:
-        return Graph.read(self.subject.file)
+        return Graph.read(self.candidate.file)
 
     @cached_property
     def parent(self) -> Graph:
-        return Graph.read(self.subject.parent)
+        return Graph.read(self.candidate.parent)
 
     @cached_property
     def executed(self) -> Mapping[str, int]:
         """The operators that ONNX Runtime executes; none, if another runtime is the target."""
-        return operators(self.subject.file) if self.subject.runtime.name == "onnxruntime" else {}
+        return operators(self.candidate.file) if self.candidate.runtime.name == "onnxruntime" else {}
 
     @cached_property
     def coverage(self) -> Coverage:
         """What ONNX Runtime computes in 8 bits; nothing, if another runtime is the target."""
-        return int8_coverage(self.subject.file) if self.executed else Coverage(0, 0, 0)
+        return int8_coverage(self.candidate.file) if self.executed else Coverage(0, 0, 0)
 
     @property
     def quantized(self) -> bool:
@@ -156,7 +156,7 @@ def _zeros(evidence: _Evidence) -> str:
     sparsity = evidence.own.sparsity
     if sparsity < evidence.parent.sparsity + MANY_ZEROS:
         return ""
-    return f"{sparsity:.0%} of the weights are zero, which no kernel of {evidence.subject.runtime.name} skips"
+    return f"{sparsity:.0%} of the weights are zero, which no kernel of {evidence.candidate.runtime.name} skips"
 
 
 def _narrow(evidence: _Evidence) -> str:

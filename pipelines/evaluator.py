@@ -12,8 +12,8 @@ import torch
 from pipelines.diagnosis import diagnose
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
-from pipelines.meters import Measurement, Subject, measure
-from pipelines.pipeline import Built, Link, StageRun, nodes, run_recipe, shipped
+from pipelines.meters import Candidate, Measurement, measure
+from pipelines.pipeline import Built, StageKey, StageRun, nodes, run_recipe, shipped
 from pipelines.runtimes import RUNTIMES
 from pipelines.store import Store
 from pipelines.tasks.task import Task, fingerprint, load_task
@@ -70,68 +70,72 @@ class Evaluator:
     required: tuple[str, ...] = ()
     stored: Mapping[str, tuple[StageRun, ...]] = field(default_factory=dict)
 
-    def __call__(self, recipe: Recipe, share: float = 1.0) -> Outcome:
+    def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Outcome:
         """Build `recipe` and measure the file; nothing that this needs is evicted from the store meanwhile.
 
         Args:
             recipe: What to build.
-            share: How much of its epochs each training but the teacher's is run for, rounded up to whole epochs: 0
-                trains nothing, so that the file has the structure and no more. A later call with a larger share goes on
-                from there where it follows the same work. The parent is built at the same share; the reference is the
-                trained teacher.
+            fidelity: How much of its epochs each training but the teacher's is run for, rounded up to whole epochs: 0
+                trains nothing, so that the file has the structure and no more. A later call with a larger fidelity goes
+                on from there where it follows the same work. The parent is built at the same fidelity; the reference is
+                the trained teacher.
 
         Raises:
             TrialFailed: the recipe cannot become a measured file.
-            ValueError: `share` is not between 0 and 1.
+            ValueError: `fidelity` is not between 0 and 1.
         """
-        with self.store.pinned([link.key for link in self.chain(recipe, share)]):
-            return self._evaluate(recipe, share)
+        with self.store.pinned([link.key for link in self.chain(recipe, fidelity)]):
+            return self._evaluate(recipe, fidelity)
 
-    def _evaluate(self, recipe: Recipe, share: float) -> Outcome:
+    def _evaluate(self, recipe: Recipe, fidelity: float) -> Outcome:
         lease = self.context.lease
         before = spent(lease)
-        built, parent, reference = self.build(recipe, share), self.build(recipe.parent(), share), self.build(Recipe())
+        built, parent, reference = (
+            self.build(recipe, fidelity),
+            self.build(recipe.parent(), fidelity),
+            self.build(Recipe()),
+        )
         runtime = RUNTIMES[self.target.runtime]
-        subject = Subject(built.file, reference.file, parent.file, self.task, self.target, runtime, lease)
-        found = measure(subject)
+        candidate = Candidate(built.file, reference.file, parent.file, self.task, self.target, runtime, lease)
+        found = measure(candidate)
         for name in self.required:
             if name not in found.metrics:
-                reason = found.facts.get(name, "not available")
+                reason = found.notes.get(name, "not available")
                 advice = "take it out of objectives and constraints, or run the sweep on a machine that can measure it"
                 raise TrialFailed(f"{name} is {reason}; {advice}")
         seconds = {name: after - before[name] for name, after in spent(lease).items()}
-        facts = diagnose(subject, found, recipe.steps[-1].name) if recipe.steps else {}
-        return Outcome(found | Measurement({}, facts=facts), built.stages, built.stages[-1].key, seconds)
+        notes = diagnose(candidate, found, recipe.steps[-1].name) if recipe.steps else {}
+        return Outcome(found | Measurement({}, notes=notes), built.stages, built.stages[-1].key, seconds)
 
     def __getstate__(self) -> dict[str, Any]:
         # Whoever gets a copy loads task and data itself: they may be large, and need not be picklable.
         return {attribute.name: getattr(self, attribute.name) for attribute in fields(self)}
 
-    def build(self, recipe: Recipe, share: float = 1.0) -> Built:
-        """The file that `recipe` describes, from the store where it can be; for `share` see `__call__`."""
-        stages, store, context = self.stored.get(recipe.digest), self.store, self._context_for(share)
-        if stages and self._is_whole(recipe, share) and (folder := store.get(stages[-1].key)):
+    def build(self, recipe: Recipe, fidelity: float = 1.0) -> Built:
+        """The file that `recipe` describes, from the store where it can be; for `fidelity` see `__call__`."""
+        stages, store, context = self.stored.get(recipe.digest), self.store, self._context_for(fidelity)
+        if stages and self._is_whole(recipe, fidelity) and (folder := store.get(stages[-1].key)):
             return shipped(tuple(replace(stage, reused=True) for stage in stages), folder, context, store)
         return run_recipe(recipe, context, store)
 
-    def chain(self, recipe: Recipe, share: float = 1.0) -> tuple[Link, ...]:
+    def chain(self, recipe: Recipe, fidelity: float = 1.0) -> tuple[StageKey, ...]:
         """The stages whose results the trial of `recipe` needs, each once, every one after those that it follows.
 
         With the recipe's own come those of what it is compared with: its parent, and the uncompressed teacher. For
-        `share` see `__call__`.
+        `fidelity` see `__call__`.
         """
-        context = self._context_for(share)
+        context = self._context_for(fidelity)
         work = (node for each in (recipe, recipe.parent(), Recipe()) for node in nodes(each, context))
-        return tuple(dict.fromkeys(Link(stage.name, key) for stage, _, key in work))
+        return tuple(dict.fromkeys(StageKey(stage.name, key) for stage, _, key in work))
 
-    def _context_for(self, share: float) -> Context:
-        if not 0 <= share <= 1:
-            raise ValueError(f"the share of the epochs is between 0 and 1, not {share}")
-        return replace(self.context, share=share)
+    def _context_for(self, fidelity: float) -> Context:
+        if not 0 <= fidelity <= 1:
+            raise ValueError(f"fidelity is between 0 and 1, not {fidelity}")
+        return replace(self.context, fidelity=fidelity)
 
-    def _is_whole(self, recipe: Recipe, share: float) -> bool:
-        """Whether that share of the epochs is all of them, or nothing is trained but the teacher."""
-        *_, (_, _, key) = nodes(recipe, self._context_for(share))
+    def _is_whole(self, recipe: Recipe, fidelity: float) -> bool:
+        """Whether that fidelity of the epochs is all of them, or nothing is trained but the teacher."""
+        *_, (_, _, key) = nodes(recipe, self._context_for(fidelity))
         *_, (_, _, whole) = nodes(recipe, self.context)
         return key == whole
 
@@ -142,7 +146,7 @@ class Evaluator:
 
     @cached_property
     def context(self) -> Context:
-        """What the stages share."""
+        """What the stages fidelity."""
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         return Context(
             self.task,

@@ -43,7 +43,7 @@ class StageRun:
 
 
 @dataclass(frozen=True)
-class Link:
+class StageKey:
     """One stage of a recipe's work, done or not.
 
     Attributes:

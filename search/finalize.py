@@ -1,62 +1,63 @@
-"""What ends ``paredown run``: the front is measured again, and MLflow is told how sure it is."""
+"""What ends ``paredown run``: the front is measured again, and MLflow is on_progress how sure it is."""
 
 from __future__ import annotations
 
 from rich.console import Console
 
 from pipelines import Target
-from search.analysis.before_after import compare, comparison_annotation
-from search.analysis.post_hoc import Evidence
-from search.analysis.remeasurement import Campaign
-from search.analysis.remeasuring import Told, affordable_passes, remeasure, subjects
+from search.analysis.before_after import compare
+from search.analysis.post_hoc import PostHoc
+from search.analysis.remeasurement import Remeasurement
+from search.analysis.remeasuring import OnProgress, affordable_passes, remeasure, subjects
+from search.execution.work import Evaluate
 from search.study.saved import Sweep, stored_evaluator
-from search.study.trial import Evaluate, Trial
+from search.study.trial import Trial
 from search.study.workspace import Workspace
-from search.tracking.annotation import Annotation, annotate
+from search.tracking.annotation import Annotation, annotate, before_after_annotation
 
 
-def settle(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Evaluate | None = None) -> Evidence:
+def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Evaluate | None = None) -> PostHoc:
     """Measure the front of an ended sweep again, unless that was done since its last trial or is not wanted.
 
     Returns:
         What is known of the sweep now.
     """
     folder = workspace.sweep(sweep.config.sweep)
-    evidence, added = Evidence.of(sweep, folder), Annotation()
-    if sweep.config.search.remeasure and not _is_settled(sweep, evidence.campaign):
-        trials = subjects(sweep, evidence.near)
+    post_hoc, added = PostHoc.of(sweep, folder), Annotation()
+    if sweep.config.search.remeasure and not _is_finalized(sweep, post_hoc.remeasurement):
+        trials = subjects(sweep, post_hoc.near)
         console.print(f"measuring {len(trials)} files of the front, near it and the baseline again, side by side")
         work, passes = evaluate or stored_evaluator(sweep, workspace), affordable_passes(trials, sweep)
-        campaign = remeasure(trials, work, sweep.config.target, passes=passes)
-        campaign.write(folder.measurements)
-        evidence = Evidence.of(sweep, folder)
-        added = comparison_annotation(sweep, compare(sweep, campaign))
+        remeasurement = remeasure(trials, work, sweep.config.target, passes=passes)
+        remeasurement.write(folder.measurements)
+        post_hoc = PostHoc.of(sweep, folder)
+        added = before_after_annotation(sweep, compare(sweep, remeasurement))
     if sweep.tracking_problem is None:
-        report(annotate(sweep, workspace, evidence, added), console)
-    return evidence
+        report(annotate(sweep, workspace, post_hoc, added), console)
+    return post_hoc
 
 
 def report(problem: str | None, console: Console) -> None:
-    """Say that MLflow could not be told, if so."""
+    """Say that MLflow could not be on_progress, if so."""
     if problem:
         advice = "what was found out is kept beside the study"
         console.print(f"MLflow is not up to date ({problem}); {advice}", markup=False, soft_wrap=True)
 
 
-def counting(console: Console, target: Target) -> Told:
+def counting(console: Console, target: Target) -> OnProgress:
     """Prints each measurement before it begins."""
 
-    def told(done: int, total: int, trial: Trial) -> None:
+    def on_progress(done: int, total: int, trial: Trial) -> None:
         line = f"[{done + 1}/{total}] {target.runtime}: trial {trial.number} {trial.label}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    return told
+    return on_progress
 
 
-def _is_settled(sweep: Sweep, campaign: Campaign | None) -> bool:
+def _is_finalized(sweep: Sweep, remeasurement: Remeasurement | None) -> bool:
     """Whether the front was measured again after its last member had ended."""
-    if campaign is None:
+    if remeasurement is None:
         return False
-    measured = {result.number for result in campaign.results}
+    measured = {result.number for result in remeasurement.results}
     ended = max((trial.result.finished for trial in sweep.trials if trial.result), default=0.0)
-    return campaign.started >= ended and all(trial.number in measured for trial in sweep.standing.front.members)
+    return remeasurement.started >= ended and all(trial.number in measured for trial in sweep.state.front.members)

@@ -10,18 +10,18 @@ from typing import Any
 
 import pandas as pd
 import torch
+from rich.console import Console
 
-from search.analysis.post_hoc import Evidence
-from search.cli.output import err
-from search.cli.pick import read_options
+from search.analysis.post_hoc import PostHoc
 from search.config.sweep_config import SweepConfig, load_config
 from search.execution.executor import InlineExecutor
-from search.finalize import settle
+from search.finalize import finalize
 from search.planning.preflight import preflight
 from search.reports.plot import plot_front
 from search.reports.report import front_json, table
 from search.selection.choice import Choice
 from search.selection.choice import pick as choose
+from search.selection.options import read_options
 from search.study.saved import Sweep, load_sweep
 from search.study.trial import Trial
 from search.study.workspace import Workspace
@@ -34,26 +34,26 @@ class Front:
 
     Attributes:
         sweep: The sweep: its configuration, and every trial with its metrics.
-        evidence: What is known besides: how likely each trial is on the front, what was measured again, the test split.
+        post_hoc: What is known besides: how likely each trial is on the front, what was measured again, the test split.
     """
 
     sweep: Sweep
-    evidence: Evidence
+    post_hoc: PostHoc
 
     @property
     def members(self) -> tuple[Trial, ...]:
         """The trials on the front, best in the first objective first."""
-        return self.sweep.standing.front.members
+        return self.sweep.state.front.members
 
     @property
     def baseline(self) -> Trial | None:
         """The uncompressed teacher, or None while it is not measured."""
-        return self.sweep.standing.baseline
+        return self.sweep.state.baseline
 
     @property
     def hypervolume(self) -> float:
         """What the front is worth; see `search.study.front.ParetoFront.hypervolume`."""
-        return self.sweep.standing.hypervolume
+        return self.sweep.state.hypervolume
 
     @property
     def table(self) -> pd.DataFrame:
@@ -67,7 +67,7 @@ class Front:
 
     def to_json(self) -> dict[str, Any]:
         """What ``front --json`` prints."""
-        return front_json(self.sweep.config, self.sweep.standing, self.evidence)
+        return front_json(self.sweep.config, self.sweep.state, self.post_hoc)
 
     def plot(self, path: Path | str) -> Path:
         """Draw the front, with 95 % intervals as whiskers, into a file whose ending gives the format.
@@ -75,15 +75,15 @@ class Front:
         Raises:
             ValueError: the format is not known.
         """
-        standing = self.sweep.standing
-        title = f"{self.sweep.config.sweep}: {len(self.members)} of {standing.complete} trials on the front"
-        plot_front(title, standing, self.sweep.trials, Path(path))
+        state = self.sweep.state
+        title = f"{self.sweep.config.sweep}: {len(self.members)} of {state.complete} trials on the front"
+        plot_front(title, state, self.sweep.trials, Path(path))
         return Path(path)
 
     def _table(self, trials: Iterable[Trial]) -> pd.DataFrame:
         frame = table(trials)
         if not frame.empty:
-            frame["p_front"] = [self.evidence.membership[number] for number in frame["trial"]]
+            frame["p_front"] = [self.post_hoc.p_front[number] for number in frame["trial"]]
         return frame
 
 
@@ -119,9 +119,9 @@ def run_sweep(
     preflight(asked)
     home = _workspace(workspace)
     sweep = _run_here(asked, home, fresh) if in_process else run(asked, home, fresh=fresh)
-    if not sweep.standing.complete:
-        return Front(sweep, Evidence.of(sweep, home.sweep(asked.sweep)))
-    return Front(sweep, settle(sweep, home, err()))
+    if not sweep.state.complete:
+        return Front(sweep, PostHoc.of(sweep, home.sweep(asked.sweep)))
+    return Front(sweep, finalize(sweep, home, Console(stderr=True, highlight=False, emoji=False)))
 
 
 def load_front(name: str, *, workspace: Path | str | None = None) -> Front:
@@ -136,7 +136,7 @@ def load_front(name: str, *, workspace: Path | str | None = None) -> Front:
     """
     home = _workspace(workspace)
     sweep = load_sweep(name, home)
-    return Front(sweep, Evidence.of(sweep, home.sweep(name)))
+    return Front(sweep, PostHoc.of(sweep, home.sweep(name)))
 
 
 def pick(
@@ -167,7 +167,7 @@ def pick(
     bounds = [where] if isinstance(where, str) else where
     weighed = ",".join(f"{name}={value!r}" for name, value in weights.items()) if weights is not None else None
     constraints, prefer = read_options(bounds, minimize, maximize, False, weighed)
-    return choose(front.sweep.standing.front, constraints, prefer)
+    return choose(front.sweep.state.front, constraints, prefer)
 
 
 def _run_here(config: SweepConfig, workspace: Workspace, fresh: bool) -> Sweep:

@@ -6,11 +6,10 @@ import logging
 import threading
 import time
 
-from pipelines.store import Place, evict
+from pipelines.store import StoreBackend, evict
 from search.config.sweep_config import SweepConfig
-from search.needed_keys import front_keys, needed_keys
-from search.study.saved import open_store
-from search.study.state import Standing
+from search.study.saved import load_sweep, open_store
+from search.study.state import SweepState
 from search.study.trial import Trial
 from search.study.workspace import Workspace
 
@@ -23,7 +22,7 @@ ROOM = 0.9
 LOG = logging.getLogger(__name__)
 
 
-class Upkeep:
+class StoreGC:
     """Evicts what was not used for longest, here and behind the URL, and says there what this sweep's front needs.
 
     It works on a thread of its own, after trials have ended; whatever fails there is tried again after the next.
@@ -31,19 +30,19 @@ class Upkeep:
     Args:
         config: The sweep.
         workspace: Where the store is, and the sweeps whose fronts it keeps.
-        standing: Where the sweep stands.
+        state: Where the sweep stands.
     """
 
-    def __init__(self, config: SweepConfig, workspace: Workspace, standing: Standing) -> None:
-        self._workspace, self._standing = workspace, standing
+    def __init__(self, config: SweepConfig, workspace: Workspace, state: SweepState) -> None:
+        self._workspace, self._standing = workspace, state
         self._store = open_store(config, workspace)
         self._limit_bytes = config.store.limit_gb * 1e9 if config.store.limit_gb else None
         self._told: set[str] = set()
         self._published: set[str] = set()
         self._due, self._ended = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._work, name="store-upkeep", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="store-store_gc", daemon=True)
 
-    def __enter__(self) -> Upkeep:
+    def __enter__(self) -> StoreGC:
         if self._limit_bytes or self._store.remote:
             self._thread.start()
         return self
@@ -54,12 +53,12 @@ class Upkeep:
         if self._thread.is_alive():
             self._thread.join()
 
-    def started(self, trial: Trial, standing: Standing) -> None:
+    def started(self, trial: Trial, state: SweepState) -> None:
         """See `Observer.started`."""
 
-    def finished(self, trial: Trial, standing: Standing) -> None:
+    def finished(self, trial: Trial, state: SweepState) -> None:
         """See `Observer.finished`."""
-        self._standing = standing
+        self._standing = state
         self._due.set()
 
     def _work(self) -> None:
@@ -85,7 +84,7 @@ class Upkeep:
             if self._store.remote:
                 self._fit(self._store.remote, f"the store {self._store.url}", self._limit_bytes)
 
-    def _fit(self, place: Place, name: str, limit_bytes: float) -> None:
+    def _fit(self, place: StoreBackend, name: str, limit_bytes: float) -> None:
         size = sum(record.size_bytes for record in place.records())
         if size <= limit_bytes:
             return
@@ -102,3 +101,18 @@ class Upkeep:
         if message not in self._told:
             self._told.add(message)
             LOG.warning("%s", message)
+
+
+def needed_keys(workspace: Workspace) -> set[str]:
+    """The keys of all results that the front of some sweep of `workspace` rests on, or its uncompressed teacher.
+
+    Raises:
+        InputError: a sweep cannot be read, so that nobody knows what it needs.
+    """
+    return {key for name in workspace.sweeps() for key in front_keys(load_sweep(name, workspace).state)}
+
+
+def front_keys(state: SweepState) -> set[str]:
+    """The same for one sweep."""
+    trials = [*state.front.members, *([state.baseline] if state.baseline else [])]
+    return {stage.key for trial in trials if trial.result for stage in trial.result.stages}

@@ -8,14 +8,14 @@ from pipelines import Evaluator, Task
 from search.config.sweep_config import SweepConfig, load_config
 from search.execution.executor import Executor
 from search.execution.ray_executor import RayExecutor
-from search.store_gc import Upkeep
+from search.execution.work import Evaluate
+from search.store_gc import StoreGC
 from search.study.saved import Sweep, sweep_evaluator
 from search.study.study import Study
-from search.study.trial import Evaluate
 from search.study.workspace import SweepFolder, Workspace
 from search.suggest.costs import Costs
-from search.suggest.in_flight import Flight
-from search.suggest.queue import Observer, TrialSource
+from search.suggest.in_flight import InFlight
+from search.suggest.queue import Observer, StudyQueue
 from search.tracking.tracker import Tracker
 from spaces import InputError, Problem
 
@@ -53,22 +53,22 @@ def run_sweep(
         study.collect()
         evaluate = evaluate or sweep_evaluator(config, workspace)
         with (
-            Tracker(config, workspace, study.id, study.trials, study.standing) as tracker,
-            Upkeep(config, workspace, study.standing) as upkeep,
+            Tracker(config, workspace, study.id, study.trials, study.state) as tracker,
+            StoreGC(config, workspace, study.state) as store_gc,
         ):
-            source = TrialSource(study, [tracker, upkeep, *observers(study)], *_known(evaluate))
+            queue = StudyQueue(study, [tracker, store_gc, *observers(study)], *_known(evaluate))
             runner = executor or RayExecutor(config.cluster, folder.ray)
-            if not source.exhausted:
-                runner.run(source, evaluate, folder.results)
-            tracker.close("FINISHED" if study.standing.complete else "FAILED")
-        return Sweep(config, tuple(study.trials), study.standing, tracker.problem)
+            if not queue.exhausted:
+                runner.run(queue, evaluate, folder.results)
+            tracker.close("FINISHED" if study.state.complete else "FAILED")
+        return Sweep(config, tuple(study.trials), study.state, tracker.problem)
 
 
-def _known(evaluate: Evaluate) -> tuple[Flight | None, Task | None]:
+def _known(evaluate: Evaluate) -> tuple[InFlight | None, Task | None]:
     """What recipes share, and their task, if `evaluate` is the pipeline: what another function does is not known."""
     if not isinstance(evaluate, Evaluator):
         return None, None
-    return Flight(evaluate.chain, evaluate.store.has, Costs()), evaluate.task
+    return InFlight(evaluate.chain, evaluate.store.has, Costs()), evaluate.task
 
 
 def _remember(config: SweepConfig, folder: SweepFolder) -> None:

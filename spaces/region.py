@@ -44,12 +44,12 @@ class Region:
         for boxes in product(*(part.boxes for part in self.parts)):
             yield {name: values for box in (*boxes, order) for name, values in box.items()}
 
-    def draw(self, chance: Random) -> dict[str, Value]:
+    def draw(self, rng: Random) -> dict[str, Value]:
         """The parameters of one of its recipes, each equally likely."""
         params: dict[str, Value] = {ORDER: self.order} if self.order else {}
         for part in self.parts:
-            (box,) = chance.choices(part.boxes, weights=[count(box) for box in part.boxes])
-            params |= {name: chance.choice(values) for name, values in box.items()}
+            (box,) = rng.choices(part.boxes, weights=[count(box) for box in part.boxes])
+            params |= {name: rng.choice(values) for name, values in box.items()}
         return params
 
 
@@ -81,7 +81,7 @@ def nearest(among: Sequence[Region], params: Params) -> dict[str, Value]:
     A number that has to change becomes the nearest one, another value any of those that may stand there. The same
     `params` always become the same.
     """
-    chance = Random(str(sorted(params.items())))
+    rng = Random(str(sorted(params.items())))
     boxes: dict[int, tuple[int, Box]] = {}
 
     def best(part: Part) -> tuple[int, Box]:
@@ -95,10 +95,10 @@ def nearest(among: Sequence[Region], params: Params) -> dict[str, Value]:
 
     distances = [distance(region) for region in among]
     least = min(distances)
-    region = chance.choice([region for region, far in zip(among, distances, strict=True) if far == least])
+    region = rng.choice([region for region, far in zip(among, distances, strict=True) if far == least])
     moved: dict[str, Value] = {ORDER: region.order} if region.order else {}
     for part in region.parts:
-        moved |= {name: _move(params.get(name), values, chance) for name, values in best(part)[1].items()}
+        moved |= {name: _move(params.get(name), values, rng) for name, values in best(part)[1].items()}
     return moved
 
 
@@ -107,9 +107,9 @@ def _distance(box: Box, params: Params) -> int:
     return sum(-int(params[name] in values) if name in params else 1 for name, values in box.items())
 
 
-def _move(value: Value | None, values: Sequence[Value], chance: Random) -> Value:
+def _move(value: Value | None, values: Sequence[Value], rng: Random) -> Value:
     if value is not None and value in values:
         return value
     if isinstance(value, (int, float)) and all(isinstance(other, (int, float)) for other in values):
         return min(values, key=lambda other: abs(float(other) - value))
-    return chance.choice(values)
+    return rng.choice(values)

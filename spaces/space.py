@@ -106,10 +106,10 @@ class SearchSpace:
                 for values in product(*box.values()):
                     yield dict(zip(box, values, strict=True))
 
-    def draw(self, chance: Random) -> dict[str, Value]:
+    def draw(self, rng: Random) -> dict[str, Value]:
         """The parameters of a random recipe, each recipe of the space equally likely."""
-        (region,) = chance.choices(self.regions, weights=[region.count for region in self.regions])
-        return region.draw(chance)
+        (region,) = rng.choices(self.regions, weights=[region.count for region in self.regions])
+        return region.draw(rng)
 
     def sample(self, suggest: Callable[[Axis], Value]) -> dict[str, Value]:
         """Choose one point: as `propose`, and repaired if that is ruled out.

@@ -83,7 +83,7 @@ def test_every_recipe_in_a_page_is_legal(page: str, text: str) -> None:
 
 @pytest.mark.parametrize(("page", "line"), COMMANDS, ids=[f"{page}: {line}" for page, line in COMMANDS])
 def test_every_command_in_a_page_exists(page: str, line: str) -> None:
-    cli = pytest.importorskip("search.cli")
+    cli = pytest.importorskip("search.cli.app")
     typer = pytest.importorskip("typer")
     _, name, *arguments = shlex.split(line, comments=True)
     group = typer.main.get_command(cli.app)
@@ -97,7 +97,7 @@ def test_every_command_in_a_page_exists(page: str, line: str) -> None:
 
 
 def test_pages_show_every_command() -> None:
-    cli, typer = pytest.importorskip("search.cli"), pytest.importorskip("typer")
+    cli, typer = pytest.importorskip("search.cli.app"), pytest.importorskip("typer")
     shown = {shlex.split(line)[1] for _, line in COMMANDS}
     assert shown == set(typer.main.get_command(cli.app).commands)
 

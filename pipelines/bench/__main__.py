@@ -59,7 +59,7 @@ def _measure(job: Job, told: threading.Event, say: Callable[[str], None]) -> Rep
     taken, found = take(Rounds(sessions, feed), job.threads, job.budget_s)
     counters = Counters(job.powercap)
     absence = counters.absence()
-    energy = Report(facts={"energy_mj": f"not available: {absence}"})
+    energy = Report(notes={"energy_mj": f"not available: {absence}"})
     if not absence:
         energy = Report(metrics={"energy_mj": energy_mj(counters, lambda: first.run(feed))})
     say("measured")

@@ -58,20 +58,20 @@ class Report:
     Attributes:
         metrics: Numbers by the metric's name.
         intervals: The ends of 95 % confidence intervals, by the metric's name.
-        facts: What goes with the numbers in words.
+        notes: What goes with the numbers in words.
         failed: Why nothing was found; empty if something was.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    facts: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
     failed: str = ""
 
     def __or__(self, other: Report) -> Report:
         return Report(
             {**self.metrics, **other.metrics},
             {**self.intervals, **other.intervals},
-            {**self.facts, **other.facts},
+            {**self.notes, **other.notes},
             self.failed or other.failed,
         )
 
@@ -88,4 +88,4 @@ class Report:
         """
         data = json.loads(text)
         intervals = {name: (low, high) for name, (low, high) in data["intervals"].items()}
-        return cls(data["metrics"], intervals, data["facts"], data["failed"])
+        return cls(data["metrics"], intervals, data["notes"], data["failed"])

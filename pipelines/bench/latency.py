@@ -106,13 +106,13 @@ def report(taken: Taken, found: Estimate, job: Job, conditions: str) -> Report:
         metrics[name] = float(found.values[value[file]]) if value[file] else 1.0
         intervals[name] = _ends(found.intervals[value[file]]) if value[file] else (1.0, 1.0)
     count, again = len(taken.times[0]), int((~quiet(taken.times, job.threads)).sum())
-    facts = {"latency.conditions": conditions, "latency.load": _load(taken, job.threads)}
-    facts["latency.rounds"] = f"{count} of {', '.join(str(runs.shape[1]) for runs in taken.times)} calls" + (
+    notes = {"latency.conditions": conditions, "latency.load": _load(taken, job.threads)}
+    notes["latency.rounds"] = f"{count} of {', '.join(str(runs.shape[1]) for runs in taken.times)} calls" + (
         f"; other work cut into {again}" if again else ""
     )
     if noise := _noise(taken, found, job.threads):
-        facts["latency.noise"] = noise
-    return Report(metrics, intervals, facts)
+        notes["latency.noise"] = noise
+    return Report(metrics, intervals, notes)
 
 
 def _ends(interval: np.ndarray) -> tuple[float, float]:

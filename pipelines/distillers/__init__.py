@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipelines.distillers.activation_recorder import Listener
+from pipelines.distillers.activation_recorder import ActivationRecorder
 from pipelines.distillers.attention import Attention
 from pipelines.distillers.distiller import Distiller, FeatureDistiller
 from pipelines.distillers.hint import Hint
@@ -20,4 +20,13 @@ FEATURES: Mapping[str, FeatureDistiller] = {
 
 DISTILLERS: Mapping[str, Distiller] = {RESPONSE.name: RESPONSE, **FEATURES}
 
-__all__ = ["DISTILLERS", "FEATURES", "RESPONSE", "Distiller", "FeatureDistiller", "Listener", "Point", "Signals"]
+__all__ = [
+    "DISTILLERS",
+    "FEATURES",
+    "RESPONSE",
+    "ActivationRecorder",
+    "Distiller",
+    "FeatureDistiller",
+    "Point",
+    "Signals",
+]

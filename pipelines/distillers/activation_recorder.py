@@ -13,7 +13,7 @@ from pipelines.distillers.point import Point
 from pipelines.errors import TrialFailed
 
 
-class Listener:
+class ActivationRecorder:
     """Keeps what passed `points` of `model` in its last call, while the context is open; leaves no hook behind.
 
     Args:

@@ -45,12 +45,12 @@ class Attention:
                 return f"{sizes}: attention on a single position says nothing"
         return None
 
-    def lesson(self, student: Signals, teacher: Signals, params: Params) -> nn.Module:
-        """See `Distiller.lesson`."""
-        return _Lesson()
+    def loss(self, student: Signals, teacher: Signals, params: Params) -> nn.Module:
+        """See `Distiller.loss`."""
+        return _Loss()
 
 
-class _Lesson(nn.Module):
+class _Loss(nn.Module):
     def forward(self, student: Signals, teacher: Signals) -> Tensor:
         losses = []
         for own, shown in zip(student.features, teacher.features, strict=True):

@@ -28,7 +28,7 @@ class Distiller(Protocol):
     def problem(self, student: Signals, teacher: Signals) -> str | None:
         """Why nothing can be learned so, given both networks' signals for one example; None if it can."""
 
-    def lesson(self, student: Signals, teacher: Signals, params: Params) -> nn.Module:
+    def loss(self, student: Signals, teacher: Signals, params: Params) -> nn.Module:
         """What is compared: a module that takes the student's and the teacher's signals and gives a scalar, 0 at least.
 
         Its parameters, if it has any, are trained together with the student and thrown away after that.

@@ -40,12 +40,12 @@ class Hint:
                 return f"{sizes}: they have different numbers of tokens"
         return None
 
-    def lesson(self, student: Signals, teacher: Signals, params: Params) -> nn.Module:
-        """See `Distiller.lesson`."""
-        return _Lesson(student, teacher)
+    def loss(self, student: Signals, teacher: Signals, params: Params) -> nn.Module:
+        """See `Distiller.loss`."""
+        return _Loss(student, teacher)
 
 
-class _Lesson(nn.Module):
+class _Loss(nn.Module):
     def __init__(self, student: Signals, teacher: Signals) -> None:
         super().__init__()
         pairs = zip(student.features, teacher.features, strict=True)

@@ -40,12 +40,12 @@ class Response:
             return None
         return f"the student gives {tuple(student.outputs.shape)}, but the teacher {tuple(teacher.outputs.shape)}"
 
-    def lesson(self, student: Signals, teacher: Signals, params: Params) -> nn.Module:
-        """See `Distiller.lesson`."""
-        return _Lesson(float(params["temperature"]))
+    def loss(self, student: Signals, teacher: Signals, params: Params) -> nn.Module:
+        """See `Distiller.loss`."""
+        return _Loss(float(params["temperature"]))
 
 
-class _Lesson(nn.Module):
+class _Loss(nn.Module):
     def __init__(self, temperature: float) -> None:
         super().__init__()
         self._temperature = temperature

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipelines.distillers import FEATURES, RESPONSE, Distiller, Listener, Point, Signals
+from pipelines.distillers import FEATURES, RESPONSE, ActivationRecorder, Distiller, Point, Signals
 from pipelines.errors import TrialFailed
 from pipelines.tasks.task import Task, as_tuple, loss_of
 from pipelines.training.context import Context
@@ -49,33 +49,38 @@ def teach(student: nn.Module, teacher: nn.Module | None, context: Context, param
         return student
     task_loss, alpha = loss_of(context.task), float(params["alpha"])
     with ExitStack() as stack:
-        ears = [Ear(distiller, student, teacher, context.task, int(params["depth"]), stack) for distiller in distillers]
-        pupil = _Pupil(student, [ear.lesson(params) for ear in ears])
+        taps = [
+            FeatureTap(distiller, student, teacher, context.task, int(params["depth"]), stack)
+            for distiller in distillers
+        ]
+        trained = _StudentWithHeads(student, [tap.loss(params) for tap in taps])
         teacher.to(context.device).eval()
 
         def loss(inputs: tuple[Tensor, ...], outputs: Tensor, targets: Tensor) -> Tensor:
             with torch.no_grad():
                 shown = teacher(*inputs)
             total = (1 - alpha) * task_loss(outputs, targets)
-            for ear, lesson in zip(ears, pupil.lessons, strict=True):
-                own, others = ear.signals(outputs, shown)
-                total = total + float(params[ear.distiller.weight]) * lesson(own, others)
+            for tap, loss in zip(taps, trained.losses, strict=True):
+                own, others = tap.signals(outputs, shown)
+                total = total + float(params[tap.distiller.weight]) * loss(own, others)
             return total
 
-        train(pupil, context, epochs=epochs, loss=loss)
+        train(trained, context, epochs=epochs, loss=loss)
     return student
 
 
-def lesson_problem(distiller: Distiller, student: nn.Module, teacher: nn.Module, task: Task, depth: int) -> str | None:
+def distillation_problem(
+    distiller: Distiller, student: nn.Module, teacher: nn.Module, task: Task, depth: int
+) -> str | None:
     """Why a student of `depth` cannot learn from `teacher` by `distiller`, or None if it can; trains nothing."""
     try:
         with ExitStack() as stack:
-            return Ear(distiller, student, teacher, task, depth, stack).problem()
+            return FeatureTap(distiller, student, teacher, task, depth, stack).problem()
     except TrialFailed as error:
         return error.reason
 
 
-class Ear:
+class FeatureTap:
     """One distiller, listening to both networks until `stack` is closed.
 
     Raises:
@@ -89,8 +94,8 @@ class Ear:
         self._example = as_tuple(task.example_input())
         self._student, self._teacher = student, teacher
         pairs = feature_pairs(distiller, student, teacher, task, depth)
-        self._own = stack.enter_context(Listener(student, [own for _, own in pairs]))
-        self._others = stack.enter_context(Listener(teacher, [other for other, _ in pairs]))
+        self._own = stack.enter_context(ActivationRecorder(student, [own for _, own in pairs]))
+        self._others = stack.enter_context(ActivationRecorder(teacher, [other for other, _ in pairs]))
 
     def signals(self, outputs: Tensor, shown: Tensor) -> tuple[Signals, Signals]:
         """What the student and the teacher said in their last calls, which gave `outputs` and `shown`."""
@@ -100,8 +105,8 @@ class Ear:
         """See `Distiller.problem`."""
         return self.distiller.problem(*self._of_example())
 
-    def lesson(self, params: Params) -> nn.Module:
-        """See `Distiller.lesson`.
+    def loss(self, params: Params) -> nn.Module:
+        """See `Distiller.loss`.
 
         Raises:
             TrialFailed: the distiller has a problem with these networks.
@@ -109,7 +114,7 @@ class Ear:
         signals = self._of_example()
         if problem := self.distiller.problem(*signals):
             raise TrialFailed(f"{self.distiller.name} distillation does not work here: {problem}")
-        return self.distiller.lesson(*signals, params)
+        return self.distiller.loss(*signals, params)
 
     def _of_example(self) -> tuple[Signals, Signals]:
         with torch.no_grad():
@@ -159,12 +164,12 @@ def _points(named: Sequence[tuple[str, str]], teacher: nn.Module, student: nn.Mo
     return tuple((Point(of_teacher), Point(of_student)) for of_teacher, of_student in named)
 
 
-class _Pupil(nn.Module):
+class _StudentWithHeads(nn.Module):
     """The student together with what is learned beside it and thrown away: one optimizer trains both."""
 
-    def __init__(self, student: nn.Module, lessons: Iterable[nn.Module]) -> None:
+    def __init__(self, student: nn.Module, losses: Iterable[nn.Module]) -> None:
         super().__init__()
-        self.student, self.lessons = student, nn.ModuleList(lessons)
+        self.student, self.losses = student, nn.ModuleList(losses)
 
     def forward(self, *inputs: Tensor) -> Any:
         return self.student(*inputs)

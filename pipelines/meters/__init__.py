@@ -6,29 +6,29 @@ from operator import or_
 
 from pipelines.errors import TrialFailed
 from pipelines.meters.accuracy import Accuracy, mean_interval, scores
-from pipelines.meters.complexity import Work
+from pipelines.meters.complexity import Complexity
 from pipelines.meters.energy import Energy
 from pipelines.meters.latency import Latency
 from pipelines.meters.measurement import Interval, Measurement
 from pipelines.meters.memory import Memory
-from pipelines.meters.meter import Direction, Meter, Metric, Subject
+from pipelines.meters.meter import Candidate, Direction, Meter, Metric
 from pipelines.meters.score import Score, score_split
 from pipelines.meters.size import Size
 
-METERS: tuple[Meter, ...] = (Accuracy(), Latency(), Memory(), Energy(), Size(), Work())
+METERS: tuple[Meter, ...] = (Accuracy(), Latency(), Memory(), Energy(), Size(), Complexity())
 
 METRICS: dict[str, Metric] = {metric.name: metric for meter in METERS for metric in meter.metrics}
 """Everything that a trial measures, by name: the legal objectives and constraints."""
 
 
-def measure(subject: Subject) -> Measurement:
+def measure(candidate: Candidate) -> Measurement:
     """What every meter finds out.
 
     Raises:
         TrialFailed: a meter cannot measure, or a number is missing that is not optional, or it is not finite; nothing
             is told by halves.
     """
-    measurement = reduce(or_, (meter.measure(subject) for meter in METERS))
+    measurement = reduce(or_, (meter.measure(candidate) for meter in METERS))
     for name, metric in METRICS.items():
         value = measurement.metrics.get(name)
         if not (metric.optional if value is None else math.isfinite(value)):
@@ -40,6 +40,8 @@ __all__ = [
     "METERS",
     "METRICS",
     "Accuracy",
+    "Candidate",
+    "Complexity",
     "Direction",
     "Energy",
     "Interval",
@@ -50,8 +52,6 @@ __all__ = [
     "Metric",
     "Score",
     "Size",
-    "Subject",
-    "Work",
     "mean_interval",
     "measure",
     "score_split",

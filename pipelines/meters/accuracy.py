@@ -11,7 +11,7 @@ from scipy import stats
 
 from pipelines.errors import TrialFailed
 from pipelines.meters.measurement import Interval, Measurement
-from pipelines.meters.meter import Metric, Subject
+from pipelines.meters.meter import Candidate, Metric
 from pipelines.runtimes import Session, to_feed
 from pipelines.tasks.task import Split, Task, score_of
 
@@ -29,20 +29,20 @@ class Accuracy:
     def __init__(self) -> None:
         self._references: dict[Path, float] = {}
 
-    def measure(self, subject: Subject) -> Measurement:
+    def measure(self, candidate: Candidate) -> Measurement:
         """See `Meter.measure`."""
-        with subject.lease.shared():
-            found = self._scores_of(subject.file, subject)
+        with candidate.lease.shared():
+            found = self._scores_of(candidate.file, candidate)
             own = float(found.mean())
-            if subject.reference not in self._references:
-                self._references[subject.reference] = float(self._scores_of(subject.reference, subject).mean())
-        drop = self._references[subject.reference] - own
+            if candidate.reference not in self._references:
+                self._references[candidate.reference] = float(self._scores_of(candidate.reference, candidate).mean())
+        drop = self._references[candidate.reference] - own
         interval = mean_interval(found)
         return Measurement({"accuracy": own, "accuracy_drop": drop}, {"accuracy": interval} if interval else {})
 
-    def _scores_of(self, file: Path, subject: Subject) -> np.ndarray:
-        session = subject.runtime.load(file, subject.target.threads)
-        return scores(session, subject.task, "validation", between=subject.lease.give_way)
+    def _scores_of(self, file: Path, candidate: Candidate) -> np.ndarray:
+        session = candidate.runtime.load(file, candidate.target.threads)
+        return scores(session, candidate.task, "validation", between=candidate.lease.give_way)
 
 
 def scores(session: Session, task: Task, split: Split, between: Callable[[], None] = lambda: None) -> np.ndarray:

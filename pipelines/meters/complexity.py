@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pipelines.meters.measurement import Measurement
-from pipelines.meters.meter import Metric, Subject
+from pipelines.meters.meter import Candidate, Metric
 from pipelines.onnxfile.graph import Graph
 from pipelines.runtimes import to_feed
 from pipelines.tasks.task import to_batch
 
 
-class Work:
+class Complexity:
     """Parameters of the file, and its multiply-accumulate operations for one input. Neither says how fast it is.
 
     A network with fewer operations may well be slower, so they are shown and cannot be an objective. A file with
@@ -33,12 +33,12 @@ class Work:
         ),
     )
 
-    def measure(self, subject: Subject) -> Measurement:
+    def measure(self, candidate: Candidate) -> Measurement:
         """See `Meter.measure`."""
-        with subject.lease.shared():
-            graph = Graph(subject.file, to_feed(to_batch(subject.task.example_input(), 1)))
+        with candidate.lease.shared():
+            graph = Graph(candidate.file, to_feed(to_batch(candidate.task.example_input(), 1)))
             metrics = {"parameters": float(graph.parameters())}
             try:
                 return Measurement({**metrics, "macs": float(graph.macs())})
             except LookupError as error:
-                return Measurement(metrics, facts={"macs": f"not available: {error.args[0]}"})
+                return Measurement(metrics, notes={"macs": f"not available: {error.args[0]}"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.bench.rapl import Counters
 from pipelines.meters.measurement import Measurement
-from pipelines.meters.meter import Metric, Subject
+from pipelines.meters.meter import Candidate, Metric
 
 
 def absence() -> str:
@@ -24,6 +24,6 @@ class Energy:
         ),
     )
 
-    def measure(self, subject: Subject) -> Measurement:
+    def measure(self, candidate: Candidate) -> Measurement:
         """See `Meter.measure`."""
-        return subject.running(self.metrics, "energy_mj")
+        return candidate.running(self.metrics, "energy_mj")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.meters.measurement import Measurement
-from pipelines.meters.meter import Metric, Subject
+from pipelines.meters.meter import Candidate, Metric
 
 
 class Latency:
@@ -37,6 +37,6 @@ class Latency:
         ),
     )
 
-    def measure(self, subject: Subject) -> Measurement:
+    def measure(self, candidate: Candidate) -> Measurement:
         """See `Meter.measure`."""
-        return subject.running(self.metrics, "latency.")
+        return candidate.running(self.metrics, "latency.")

@@ -16,16 +16,16 @@ class Measurement:
     Attributes:
         metrics: Numbers by the metric's name.
         intervals: For the metrics for which it is known, the 95 % confidence interval.
-        facts: What goes with the numbers in words, by name: under what conditions they were taken, what is odd.
+        notes: What goes with the numbers in words, by name: under what conditions they were taken, what is odd.
     """
 
     metrics: Mapping[str, float]
     intervals: Mapping[str, Interval] = field(default_factory=dict)
-    facts: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def __or__(self, other: Measurement) -> Measurement:
         return Measurement(
             {**self.metrics, **other.metrics},
             {**self.intervals, **other.intervals},
-            {**self.facts, **other.facts},
+            {**self.notes, **other.notes},
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.meters.measurement import Measurement
-from pipelines.meters.meter import Metric, Subject
+from pipelines.meters.meter import Candidate, Metric
 
 
 class Memory:
@@ -18,6 +18,6 @@ class Memory:
         ),
     )
 
-    def measure(self, subject: Subject) -> Measurement:
+    def measure(self, candidate: Candidate) -> Measurement:
         """See `Meter.measure`."""
-        return subject.running(self.metrics)
+        return candidate.running(self.metrics)

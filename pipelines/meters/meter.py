@@ -54,7 +54,7 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Candidate:
     """What is measured.
 
     Attributes:
@@ -76,8 +76,8 @@ class Subject:
     runtime: Runtime
     lease: Lease = field(default_factory=Lease, compare=False)
 
-    def running(self, metrics: Iterable[Metric], facts: str = "") -> Measurement:
-        """What the running file shows of `metrics`, with the facts whose names begin with `facts`, if any.
+    def running(self, metrics: Iterable[Metric], notes: str = "") -> Measurement:
+        """What the running file shows of `metrics`, with the notes whose names begin with `notes`, if any.
 
         All that is measured while the file runs is measured at once, when it is asked for the first time.
 
@@ -88,7 +88,7 @@ class Subject:
         return Measurement(
             {name: value for name, value in self._report.metrics.items() if name in names},
             {name: ends for name, ends in self._report.intervals.items() if name in names},
-            {name: words for name, words in self._report.facts.items() if facts and name.startswith(facts)},
+            {name: words for name, words in self._report.notes.items() if notes and name.startswith(notes)},
         )
 
     @cached_property
@@ -101,7 +101,7 @@ class Subject:
 class Meter(Protocol):
     """Takes some numbers from an exported file.
 
-    What takes more than a moment is done with a share of ``subject.lease``, so that nobody measures meanwhile.
+    What takes more than a moment is done with a share of ``candidate.lease``, so that nobody measures meanwhile.
 
     Attributes:
         metrics: What it measures.
@@ -109,7 +109,7 @@ class Meter(Protocol):
 
     metrics: tuple[Metric, ...]
 
-    def measure(self, subject: Subject) -> Measurement:
+    def measure(self, candidate: Candidate) -> Measurement:
         """A number for each of `metrics`, and what goes with it.
 
         An optional number that this machine cannot measure is left out, and a fact of the metric's name says why.

@@ -7,7 +7,7 @@ from pathlib import Path
 import zstandard
 
 from pipelines.meters.measurement import Measurement
-from pipelines.meters.meter import Metric, Subject
+from pipelines.meters.meter import Candidate, Metric
 
 ZSTD_LEVEL = 19
 """The highest of zstd's levels that needs no more memory to unpack; files are packed once and unpacked often."""
@@ -30,18 +30,18 @@ class Size:
     def __init__(self) -> None:
         self._references: dict[Path, int] = {}
 
-    def measure(self, subject: Subject) -> Measurement:
+    def measure(self, candidate: Candidate) -> Measurement:
         """See `Meter.measure`."""
-        with subject.lease.shared():
-            size_bytes, packed_bytes = subject.file.stat().st_size, packed_size(subject.file)
-            if subject.reference not in self._references:
-                self._references[subject.reference] = packed_size(subject.reference)
+        with candidate.lease.shared():
+            size_bytes, packed_bytes = candidate.file.stat().st_size, packed_size(candidate.file)
+            if candidate.reference not in self._references:
+                self._references[candidate.reference] = packed_size(candidate.reference)
         return Measurement(
             {
                 "size_mb": size_bytes / 1e6,
-                "size_ratio": size_bytes / subject.reference.stat().st_size,
+                "size_ratio": size_bytes / candidate.reference.stat().st_size,
                 "size_zstd_mb": packed_bytes / 1e6,
-                "size_zstd_ratio": packed_bytes / self._references[subject.reference],
+                "size_zstd_ratio": packed_bytes / self._references[candidate.reference],
             }
         )
 

@@ -6,7 +6,7 @@ from pipelines.pruners.ffn import FeedForwardPruner
 from pipelines.pruners.heads import HeadPruner
 from pipelines.pruners.n_m import NMPruner
 from pipelines.pruners.pruner import Pruner
-from pipelines.pruners.pruning_request import Cut, Sizes
+from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.unstructured import UnstructuredPruner
 
 PRUNERS: dict[str, Pruner] = {
@@ -25,11 +25,11 @@ __all__ = [
     "PRUNERS",
     "BlockPruner",
     "ChannelPruner",
-    "Cut",
     "FeedForwardPruner",
     "HeadPruner",
     "NMPruner",
     "Pruner",
+    "PruningRequest",
     "Sizes",
     "UnstructuredPruner",
 ]

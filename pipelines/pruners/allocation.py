@@ -22,7 +22,7 @@ LESS_IS_ENOUGH = 1e-3
 
 
 def ratios_for(folder: Path, params: Params) -> float | dict[str, float]:
-    """What the prune step cuts, as `pipelines.pruners.Cut` takes it.
+    """What the prune step cuts, as `pipelines.pruners.PruningRequest` takes it.
 
     Args:
         folder: The parent's folder: with ``pruning.scope: sensitivity``, that of the analysis.

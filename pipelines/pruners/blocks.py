@@ -16,7 +16,7 @@ from pipelines.errors import TrialFailed
 from pipelines.importances import L2
 from pipelines.pruners.options import RATIO
 from pipelines.pruners.probe import is_same, outputs, probe
-from pipelines.pruners.pruning_request import Cut, Sizes
+from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.traceable import traceable
 from pipelines.tasks.task import Inputs, as_tuple
 from spaces import Parameter, Params
@@ -44,7 +44,7 @@ class BlockPruner:
             sizes = self.sizes(model, example)
             if not any(count > 1 for count in sizes.values()):
                 return "no nn.Sequential or nn.ModuleList holds two blocks with weights that keep their input's shape"
-            self.prune(copy.deepcopy(model).eval().cpu(), Cut(example, 0.5, sizes, L2()))
+            self.prune(copy.deepcopy(model).eval().cpu(), PruningRequest(example, 0.5, sizes, L2()))
         except TrialFailed as error:
             return error.reason
         return None
@@ -54,7 +54,7 @@ class BlockPruner:
         with traceable(model):
             return {name: len(blocks) for name, blocks in _blocks(model, example).items()}
 
-    def prune(self, model: nn.Module, cut: Cut) -> Any:
+    def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
         """See `Pruner.prune`; the history is the list of the blocks' names, in the order of their removal."""
         with traceable(model):
             left = _blocks(model, cut.example)
@@ -137,7 +137,7 @@ def _blocks(model: nn.Module, example: Inputs) -> Blocks:
     return find("", model)
 
 
-def _influence(model: nn.Module, names: list[str], cut: Cut) -> dict[str, float]:
+def _influence(model: nn.Module, names: list[str], cut: PruningRequest) -> dict[str, float]:
     """1 − cos(input, output) of each block: of each position's features, or of a whole image."""
     batches = list(cut.inputs()) or [cut.example]
     result = {}
@@ -150,7 +150,7 @@ def _influence(model: nn.Module, names: list[str], cut: Cut) -> dict[str, float]
     return result
 
 
-def _chosen(left: Blocks, influence: dict[str, float], cut: Cut) -> list[str]:
+def _chosen(left: Blocks, influence: dict[str, float], cut: PruningRequest) -> list[str]:
     """The blocks that go: the least influential, but never the last of a sequence."""
     if isinstance(cut.ratio, (int, float)):
         pools = [(list(left), float(cut.ratio))]

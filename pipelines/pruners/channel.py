@@ -10,7 +10,7 @@ from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.networks.attention import attention_layers
 from pipelines.pruners.options import RATIO, ROUND_TO, SCOPE, is_local, width_label
-from pipelines.pruners.pruning_request import Cut, Sizes
+from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.widths import Width, cut_widths, replay_widths, sizes_of
 from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params
@@ -41,7 +41,7 @@ class ChannelPruner:
         """See `Pruner.sizes`: output channels by layer; the last layer's are the network's own output."""
         return sizes_of(model, example, _outside_attention)
 
-    def prune(self, model: nn.Module, cut: Cut) -> Any:
+    def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
         """See `Pruner.prune`; the history is Torch-Pruning's list of (layer, is output channel, indices)."""
         return cut_widths(model, cut, _outside_attention)
 
@@ -60,4 +60,4 @@ class ChannelPruner:
 
 def _outside_attention(model: nn.Module, widths: list[Width]) -> list[Width]:
     attention = attention_layers(model)
-    return [width for width in widths if not attention & {*width.givers, *width.takers}]
+    return [width for width in widths if not attention & {*width.producers, *width.consumers}]

@@ -10,7 +10,7 @@ from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.networks.attention import attention_layers
 from pipelines.pruners.options import RATIO, ROUND_TO, SCOPE, is_local, width_label
-from pipelines.pruners.pruning_request import Cut, Sizes
+from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.widths import Width, cut_widths, replay_widths, sizes_of
 from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params
@@ -41,7 +41,7 @@ class FeedForwardPruner:
         """See `Pruner.sizes`: inner units by the first linear layer that gives them."""
         return sizes_of(model, example, _feed_forward)
 
-    def prune(self, model: nn.Module, cut: Cut) -> Any:
+    def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
         """See `Pruner.prune`; the history is Torch-Pruning's list of (layer, is output channel, indices)."""
         return cut_widths(model, cut, _feed_forward)
 
@@ -63,14 +63,14 @@ def _feed_forward(model: nn.Module, widths: list[Width]) -> list[Width]:
     return [
         width
         for width in widths
-        if attention and not attention & {*width.givers, *width.takers} and _leads_there_and_back(width)
+        if attention and not attention & {*width.producers, *width.consumers} and _leads_there_and_back(width)
     ]
 
 
 def _leads_there_and_back(width: Width) -> bool:
     """Whether linear layers lead from one width to this one, and one leads back to a width of the same size."""
-    givers = [module for module in width.givers if isinstance(module, nn.Linear)]
-    takers = [module for module in width.takers if isinstance(module, nn.Linear)]
-    if not givers or len(takers) != 1:
+    producers = [module for module in width.producers if isinstance(module, nn.Linear)]
+    consumers = [module for module in width.consumers if isinstance(module, nn.Linear)]
+    if not producers or len(consumers) != 1:
         return False
-    return all(giver.in_features == takers[0].out_features for giver in givers)
+    return all(giver.in_features == consumers[0].out_features for giver in producers)

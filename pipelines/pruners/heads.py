@@ -14,7 +14,7 @@ from pipelines.importances import GLOBAL_ONLY, L2, Importance, importance_of
 from pipelines.networks.attention import Attention, attentions, with_separate_heads
 from pipelines.pruners.options import RATIO, SCOPE, is_global, is_local, ratio_label
 from pipelines.pruners.probe import is_same, outputs, probe
-from pipelines.pruners.pruning_request import Cut, Sizes
+from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.ranking import Ranked, removed
 from pipelines.pruners.traceable import traceable
 from pipelines.tasks.task import Inputs
@@ -49,7 +49,7 @@ class HeadPruner:
         if max(sizes.values()) < 2:
             return "every attention of the network has one head"
         try:
-            self.prune(copy.deepcopy(model).eval().cpu(), Cut(example, 0.5, sizes, L2()))
+            self.prune(copy.deepcopy(model).eval().cpu(), PruningRequest(example, 0.5, sizes, L2()))
         except TrialFailed as error:
             return error.reason
         return None
@@ -61,7 +61,7 @@ class HeadPruner:
         order = [name for name, _ in model.named_modules()]
         return dict(sorted({**whole, **found}.items(), key=lambda item: order.index(item[0])))
 
-    def prune(self, model: nn.Module, cut: Cut) -> Any:
+    def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
         """See `Pruner.prune`; the history names the modules converted and, by attention, heads and attributes."""
         with traceable(model):
             converted = [name for name, m in model.named_modules() if isinstance(m, nn.MultiheadAttention)]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pipelines.errors import TrialFailed
 from pipelines.importances import importance_of
 from pipelines.pruners.options import value_of
-from pipelines.pruners.pruning_request import Cut, Sizes
+from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.traceable import traceable
 from pipelines.pruners.weights import Weight, rank_gradients, scores, weights
 from pipelines.tasks.task import Inputs
@@ -64,7 +64,7 @@ class NMPruner:
             counts[weight.layer] = counts.get(weight.layer, 0) + weight.parameter.numel()
         return counts
 
-    def prune(self, model: nn.Module, cut: Cut) -> Any:
+    def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
         """See `Pruner.prune`; the structure stays, so the history only names what has the pattern."""
         pattern = str(value_of(PATTERN, cut.params))
         n, m = _numbers(pattern)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from pipelines.pruners.pruning_request import Cut, Sizes
+from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params
 
@@ -35,14 +35,14 @@ class Pruner(Protocol):
             TrialFailed: it cannot be found out.
         """
 
-    def prune(self, model: nn.Module, cut: Cut) -> Any:
+    def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
         """Prune `model`, which is in evaluation mode and on the CPU, in place.
 
         Returns:
             JSON-able history with which `replay` repeats the same cut on a network of the structure before it.
 
         Raises:
-            TrialFailed: the network cannot be pruned so, or after this cut still has all its `Cut.sizes`.
+            TrialFailed: the network cannot be pruned so, or after this cut still has all its `PruningRequest.sizes`.
         """
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:

@@ -16,7 +16,7 @@ Sizes = Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class Cut:
+class PruningRequest:
     """What a pruner is asked to remove.
 
     Attributes:
@@ -43,7 +43,7 @@ class Cut:
         """The share of `layer` that is gone after this cut."""
         return self.ratio if isinstance(self.ratio, (int, float)) else self.ratio.get(layer, 0.0)
 
-    def part(self, share: float) -> Cut:
+    def part(self, share: float) -> PruningRequest:
         """The same cut with `share` of its ratio."""
         if isinstance(self.ratio, (int, float)):
             return replace(self, ratio=self.ratio * share)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pipelines.pruners.pruning_request import Cut
+from pipelines.pruners.pruning_request import PruningRequest
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Ranked:
     Attributes:
         scores: The importance of each unit that is left, shape (units,).
         multiple: Units that stay are a multiple of this, and at least this many if there are.
-        repeats: For how many units of `Cut.sizes` each of these stands.
+        repeats: For how many units of `PruningRequest.sizes` each of these stands.
     """
 
     scores: Tensor
@@ -26,7 +26,7 @@ class Ranked:
     repeats: int = 1
 
 
-def removed(layers: Mapping[str, Ranked], cut: Cut, *, together: bool) -> dict[str, list[int]]:
+def removed(layers: Mapping[str, Ranked], cut: PruningRequest, *, together: bool) -> dict[str, list[int]]:
     """The indices of the units that go, ascending, by layer; layers that lose nothing are left out.
 
     Args:
@@ -51,7 +51,7 @@ def _kept(ranked: Ranked, size: int, ratio: float) -> int:
     return min(left, max(ranked.multiple, wanted - wanted % ranked.multiple)) if ratio else left
 
 
-def _kept_together(layers: Mapping[str, Ranked], cut: Cut, ratio: float) -> dict[str, int]:
+def _kept_together(layers: Mapping[str, Ranked], cut: PruningRequest, ratio: float) -> dict[str, int]:
     """How many units of each layer stay when all are ranked together.
 
     Each layer is cut into pieces of `Ranked.multiple` units, from its best to its worst. The first piece of each stays,

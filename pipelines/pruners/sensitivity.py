@@ -12,15 +12,15 @@ from typing import Any
 from torch import nn
 
 from pipelines.errors import TrialFailed
-from pipelines.pruners import Cut, Pruner, Sizes
+from pipelines.pruners import Pruner, PruningRequest, Sizes
 
 TABLE = "sensitivity.json"
 
 Score = Callable[[nn.Module], float]
 """The accuracy of a network, which it may change: it is given copies."""
 
-Told = Callable[[str, int, int], None]
-"""Told of progress: what is at work, how many are done, how many there are."""
+OnProgress = Callable[[str, int, int], None]
+"""Notified of progress: what is at work, how many are done, how many there are."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,10 @@ class Sensitivity:
 def analyse(
     model: nn.Module,
     pruner: Pruner,
-    cut: Cut,
+    cut: PruningRequest,
     ratios: Sequence[float],
     score: Score,
-    told: Told = lambda layer, done, total: None,
+    on_progress: OnProgress = lambda layer, done, total: None,
 ) -> Sensitivity:
     """Cut each layer of copies of `model` by each of `ratios`, and nothing else, and score what is left.
 
@@ -114,7 +114,7 @@ def analyse(
         cut: By what measure; its ratio and sizes are not read.
         ratios: The shares to cut, each above 0 and below 1.
         score: Takes the accuracy of a copy.
-        told: Called before each layer with its name, how many are done and how many there are.
+        on_progress: Called before each layer with its name, how many are done and how many there are.
 
     Raises:
         TrialFailed: the whole network cannot be scored, or has no layer to cut.
@@ -126,7 +126,7 @@ def analyse(
     accuracy_of_whole = score(copy.deepcopy(model))
     rows: list[Row] = []
     for index, layer in enumerate(whole.sizes):
-        told(layer, index, len(whole.sizes))
+        on_progress(layer, index, len(whole.sizes))
         scored: dict[_Extent, float] = {}
         for ratio in sorted(ratios):
             try:
@@ -171,13 +171,13 @@ class _Extent:
         return units or zeroed, self.parameters - left.parameters + zeroed
 
 
-def _cut(model: nn.Module, pruner: Pruner, cut: Cut) -> tuple[nn.Module, _Extent]:
+def _cut(model: nn.Module, pruner: Pruner, cut: PruningRequest) -> tuple[nn.Module, _Extent]:
     network = copy.deepcopy(model)
     pruner.prune(network, cut)
     return network, _Extent.of(network, pruner.sizes(network, cut.example))
 
 
-def _remembered(model: nn.Module, cut: Cut) -> Callable[[nn.Module], None]:
+def _remembered(model: nn.Module, cut: PruningRequest) -> Callable[[nn.Module], None]:
     """Gives copies of `model` its own gradients: they are taken once, not once for each cut."""
     if not cut.importance.needs_gradients:
         return cut.gradients

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.pruners.options import RATIO, SCOPE, is_global, ratio_label
-from pipelines.pruners.pruning_request import Cut, Sizes
+from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.traceable import traceable
 from pipelines.pruners.weights import rank_gradients, scores, weights
 from pipelines.tasks.task import Inputs
@@ -30,7 +30,7 @@ class UnstructuredPruner:
     parameters: tuple[Parameter, ...] = (RATIO, SCOPE, importance_of("weight"))
     rules = (GLOBAL_ONLY,)
     improves = ("size_zstd_mb", "size_zstd_ratio")
-    more_with = (When("quantization.scheme", ("cluster",)),)
+    more_with = (When("quantization.scheme", ("palettize",)),)
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""
@@ -43,7 +43,7 @@ class UnstructuredPruner:
             counts[weight.layer] += weight.parameter.numel()
         return dict(counts)
 
-    def prune(self, model: nn.Module, cut: Cut) -> Any:
+    def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
         """See `Pruner.prune`; the structure stays, so the history only counts the zeros by layer."""
         with traceable(model):
             rank_gradients(model, cut)
@@ -76,7 +76,7 @@ class UnstructuredPruner:
         return ratio_label("un", params)
 
 
-def _zeros(layers: dict[str, Tensor], cut: Cut) -> dict[str, Tensor]:
+def _zeros(layers: dict[str, Tensor], cut: PruningRequest) -> dict[str, Tensor]:
     """Which weights become zero, by layer, given their scores."""
     if is_global(cut.params) and isinstance(cut.ratio, (int, float)):
         together = torch.cat([_with_best_kept(ranked) for ranked in layers.values()])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from pipelines.pruners.pruning_request import Cut
+from pipelines.pruners.pruning_request import PruningRequest
 
 MATRICES = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.MultiheadAttention, nn.RNNBase)
 """Layers whose weights multiply activations; embeddings only look them up."""
@@ -40,13 +40,13 @@ def weights(model: nn.Module) -> list[Weight]:
     return found
 
 
-def scores(weight: Weight, cut: Cut) -> Tensor:
+def scores(weight: Weight, cut: PruningRequest) -> Tensor:
     """The importance of each weight, with what is zero already below everything else."""
     ranked = cut.importance.of_weights(weight.parameter.detach(), weight.parameter.grad).detach()
     return ranked.masked_fill(weight.parameter.detach() == 0, float("-inf"))
 
 
-def rank_gradients(model: nn.Module, cut: Cut) -> None:
+def rank_gradients(model: nn.Module, cut: PruningRequest) -> None:
     """Leave the gradients that the importance reads, if it does.
 
     Raises:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pipelines.errors import TrialFailed
 from pipelines.pruners.options import ROUND_TO, is_global, value_of
 from pipelines.pruners.probe import check_shape
-from pipelines.pruners.pruning_request import Cut, Sizes
+from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.ranking import Ranked, removed
 from pipelines.pruners.traceable import traceable
 from pipelines.tasks.task import Inputs, as_tuple
@@ -28,8 +28,8 @@ class Width:
     Attributes:
         name: The first of the layers that give these channels.
         count: How many channels there are.
-        givers: The layers whose outputs they are.
-        takers: The layers whose inputs they are.
+        producers: The layers whose outputs they are.
+        consumers: The layers whose inputs they are.
         repeats: The channels are so many equal parts (groups of a convolution, halves of a gated unit), which lose the
             same channels.
         group: Torch-Pruning's group of all that depends on these channels.
@@ -37,8 +37,8 @@ class Width:
 
     name: str
     count: int
-    givers: Collection[nn.Module]
-    takers: Collection[nn.Module]
+    producers: Collection[nn.Module]
+    consumers: Collection[nn.Module]
     repeats: int
     group: Any
 
@@ -62,7 +62,7 @@ def sizes_of(model: nn.Module, example: Inputs, choice: Choice) -> Sizes:
     return {width.name: width.count for width in widths(model, example, choice)}
 
 
-def cut_widths(model: nn.Module, cut: Cut, choice: Choice) -> Any:
+def cut_widths(model: nn.Module, cut: PruningRequest, choice: Choice) -> Any:
     """Remove the least important channels of the widths that `choice` takes.
 
     Returns:
@@ -102,7 +102,7 @@ def replay_widths(model: nn.Module, example: Inputs, history: Any) -> None:
         _graph(model, example).load_pruning_history(history)
 
 
-def _ranked(width: Width, cut: Cut, round_to: int) -> Ranked | None:
+def _ranked(width: Width, cut: PruningRequest, round_to: int) -> Ranked | None:
     """The channels of `width`, ranked; None if the importance has no opinion of them."""
     scores: Tensor | None = cut.importance.of_groups()(width.group)
     if scores is None:
@@ -119,16 +119,16 @@ def _chosen(model: nn.Module, example: Inputs, choice: Choice) -> tuple[Any, lis
     order = {module: (index, name) for index, (name, module) in enumerate(model.named_modules())}
     found = []
     for group in graph.get_all_groups(ignored_layers=[last], root_module_types=LAYERS):
-        givers, takers = [], []
+        producers, consumers = [], []
         for dependency, _ in group:
             module, prune = dependency.target.module, dependency.handler
             if module in order and graph.is_out_channel_pruning_fn(prune):
-                givers.append(module)
+                producers.append(module)
             if module in order and graph.is_in_channel_pruning_fn(prune):
-                takers.append(module)
-        name = min(order[module] for module in givers if isinstance(module, LAYERS))[1]
-        repeats = math.lcm(_divisions(givers, takers), _coupled(graph, group))
-        found.append(Width(name, len(group[0].idxs), givers, takers, repeats, group))
+                consumers.append(module)
+        name = min(order[module] for module in producers if isinstance(module, LAYERS))[1]
+        repeats = math.lcm(_divisions(producers, consumers), _coupled(graph, group))
+        found.append(Width(name, len(group[0].idxs), producers, consumers, repeats, group))
     found.sort(key=lambda width: order[model.get_submodule(width.name)])
     return graph, choice(model, found)
 
@@ -150,10 +150,10 @@ def _coupled(graph: Any, group: Any) -> int:
     return len(together)
 
 
-def _divisions(givers: Collection[nn.Module], takers: Collection[nn.Module]) -> int:
+def _divisions(producers: Collection[nn.Module], consumers: Collection[nn.Module]) -> int:
     """Into how many equal parts group convolutions and group norms divide the channels."""
     parts = [1]
-    for module in (*givers, *takers):
+    for module in (*producers, *consumers):
         if isinstance(module, nn.GroupNorm):
             parts.append(module.num_groups)
         elif isinstance(module, LAYERS[1:]) and module.groups != module.out_channels:  # else it is depthwise

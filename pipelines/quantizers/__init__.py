@@ -4,7 +4,7 @@ from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.dynamic_int8 import DynamicInt8
 from pipelines.quantizers.fp16 import Fp16
 from pipelines.quantizers.nncf_int8 import NncfInt8
-from pipelines.quantizers.palettize import Cluster
+from pipelines.quantizers.palettize import Palettize
 from pipelines.quantizers.qat_int8 import QatInt8
 from pipelines.quantizers.quantizer import Quantizer
 from pipelines.quantizers.static_int8 import StaticInt8
@@ -20,7 +20,7 @@ QUANTIZERS: dict[str, Quantizer] = {
         QatInt8(),
         WeightInt8(),
         WeightInt4(),
-        Cluster(),
+        Palettize(),
         NncfInt8(),
     )
 }
@@ -28,10 +28,10 @@ QUANTIZERS: dict[str, Quantizer] = {
 __all__ = [
     "QUANTIZERS",
     "Calibration",
-    "Cluster",
     "DynamicInt8",
     "Fp16",
     "NncfInt8",
+    "Palettize",
     "QatInt8",
     "Quantizer",
     "StaticInt8",

@@ -24,7 +24,7 @@ OVERHEAD_BYTES = 512
 """About what gaps need in the file beside themselves: functions, names. They have to save more than that."""
 
 
-class Cluster:
+class Palettize:
     """Weights of convolutions and matrix products as palettes found by k-means, one palette for each weight.
 
     It gains size, not speed: ONNX Runtime unpacks the codes once, when it loads the file, and computes as with the
@@ -34,7 +34,7 @@ class Cluster:
     Source: S. Han, H. Mao, W. J. Dally, "Deep Compression", 2016.
     """
 
-    name = "cluster"
+    name = "palettize"
     parameters: tuple[Parameter, ...] = (BITS, KEEP_FLOAT)
     aware = False
     runtimes: tuple[str, ...] = ("onnxruntime",)  # which alone unpacks the functions in the file
@@ -69,5 +69,5 @@ class Cluster:
         onnx.save(model, target)
 
     def label(self, params: Params) -> str:
-        """Such as ``cluster4``, with the bits of a code."""
+        """Such as ``palettize4``, with the bits of a code."""
         return refined(f"{self.name}{params['bits']}", params, (KEEP_FLOAT,))

@@ -19,7 +19,7 @@ from pipelines.stages.stage import Form
 from pipelines.stages.technique import gains_of, rules_of, switched
 from pipelines.tasks.task import make_student
 from pipelines.training.context import Context
-from pipelines.training.epoch_budget import Extent
+from pipelines.training.epoch_budget import EpochBudget
 from spaces import NONE, Interval, Options, Parameter, Params, Rule, StepSpec, When
 
 
@@ -111,7 +111,7 @@ class Distil:
             settings["points"] = task_points(context.task, int(params["depth"]))
         return settings
 
-    def extent(self, params: Params, context: Context) -> Extent:
+    def extent(self, params: Params, context: Context) -> EpochBudget:
         """See `Trains.extent`."""
         return context.extent(context.training.student_epochs)
 

@@ -10,18 +10,18 @@ from typing import Any
 
 from torch import nn
 
-from pipelines.pruners import PRUNERS, Cut, Pruner
+from pipelines.pruners import PRUNERS, Pruner, PruningRequest
 from pipelines.pruners.allocation import ratios_for
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.pruners.options import RATIO
 from pipelines.pruners.schedule import SCHEDULES, epochs_of, shares
-from pipelines.stages.pruning_request import asked_cut
+from pipelines.stages.pruning_request import pruning_request
 from pipelines.stages.stage import Form
 from pipelines.stages.technique import gains_of, rules_of, switched
 from pipelines.training.accuracy import network_accuracy
 from pipelines.training.batchnorm import reestimate_statistics
 from pipelines.training.context import Context
-from pipelines.training.epoch_budget import Extent
+from pipelines.training.epoch_budget import EpochBudget
 from pipelines.training.loop import train
 from pipelines.training.masks import keep_zeros
 from spaces import Interval, Options, Parameter, Params, StepSpec, When
@@ -119,7 +119,7 @@ class Prune:
             settings["epochs"] = context.training.finetune_epochs
         return settings
 
-    def extent(self, params: Params, context: Context) -> Extent:
+    def extent(self, params: Params, context: Context) -> EpochBudget:
         """See `Trains.extent`: of all cuts together, the epochs that come first."""
         return context.extent(context.training.finetune_epochs)
 
@@ -128,7 +128,7 @@ class Prune:
         before = Checkpoint.load(parent, context.task)
         model, structure = before.model, list(before.structure)
         pruner = PRUNERS[str(params["method"])]
-        goal = asked_cut(model, params, context, ratios_for(parent, params))
+        goal = pruning_request(model, params, context, ratios_for(parent, params))
         steps, spare, reports = int(params.get("steps", 1)), 0, list[CutReport]()
         left = self.extent(params, context).epochs
         budgets = epochs_of(context.training.finetune_epochs, steps)
@@ -156,7 +156,7 @@ def _accuracy_if_asked(model: nn.Module, params: Params, context: Context) -> fl
     return network_accuracy(model, context)
 
 
-def _report(model: nn.Module, pruner: Pruner, cut: Cut, accuracy: float | None, epochs: int) -> CutReport:
+def _report(model: nn.Module, pruner: Pruner, cut: PruningRequest, accuracy: float | None, epochs: int) -> CutReport:
     weights = [parameter.detach() for parameter in model.parameters()]
     return CutReport(
         cut.ratio,

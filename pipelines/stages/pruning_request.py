@@ -8,16 +8,18 @@ from itertools import islice
 from torch import nn
 
 from pipelines.importances import IMPORTANCES
-from pipelines.pruners import PRUNERS, Cut
+from pipelines.pruners import PRUNERS, PruningRequest
 from pipelines.training.context import Context
 from pipelines.training.gradients import BATCHES, sum_gradients
 from spaces import Params
 
 
-def asked_cut(model: nn.Module, params: Params, context: Context, ratio: float | Mapping[str, float]) -> Cut:
-    """The whole cut that a prune step with `params` makes of `model`, by `ratio`; see `Cut`."""
+def pruning_request(
+    model: nn.Module, params: Params, context: Context, ratio: float | Mapping[str, float]
+) -> PruningRequest:
+    """The whole cut that a prune step with `params` makes of `model`, by `ratio`; see `PruningRequest`."""
     example = context.task.example_input()
-    return Cut(
+    return PruningRequest(
         example,
         ratio=ratio,
         sizes=PRUNERS[str(params["method"])].sizes(model, example),

@@ -18,7 +18,7 @@ from pipelines.stages.stage import Form
 from pipelines.tasks.task import as_tuple
 from pipelines.training.accuracy import network_accuracy
 from pipelines.training.context import Context
-from pipelines.training.epoch_budget import Extent
+from pipelines.training.epoch_budget import EpochBudget
 from pipelines.training.loop import train
 from pipelines.training.masks import keep_zeros
 from spaces import Params
@@ -46,7 +46,7 @@ class QuantizationAwareTraining:
         """See `Stage.settings`."""
         return {"rate": RATE, **context.training.optimizer()}
 
-    def extent(self, params: Params, context: Context) -> Extent:
+    def extent(self, params: Params, context: Context) -> EpochBudget:
         """See `Trains.extent`."""
         return context.extent(context.training.qat_epochs)
 

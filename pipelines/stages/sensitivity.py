@@ -11,8 +11,8 @@ from torch import nn
 from pipelines.pruners import PRUNERS
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.pruners.options import BY_SENSITIVITY
-from pipelines.pruners.sensitivity import Told, analyse
-from pipelines.stages.pruning_request import asked_cut
+from pipelines.pruners.sensitivity import OnProgress, analyse
+from pipelines.stages.pruning_request import pruning_request
 from pipelines.stages.stage import Form
 from pipelines.training.accuracy import network_accuracy
 from pipelines.training.batchnorm import reestimate_statistics
@@ -31,7 +31,7 @@ class AnalyseSensitivity:
 
     Args:
         ratios: The ratios to cut each layer by.
-        told: Told of progress; see `pipelines.pruners.sensitivity.analyse`.
+        on_progress: Notified of progress; see `pipelines.pruners.sensitivity.analyse`.
     """
 
     name = "sensitivity"
@@ -39,8 +39,10 @@ class AnalyseSensitivity:
     version = 1
     libraries: tuple[str, ...] = ("torch", "torch-pruning")
 
-    def __init__(self, ratios: Sequence[float] = EIGHTHS, told: Told = lambda layer, done, total: None) -> None:
-        self._ratios, self._told = tuple(sorted(ratios)), told
+    def __init__(
+        self, ratios: Sequence[float] = EIGHTHS, on_progress: OnProgress = lambda layer, done, total: None
+    ) -> None:
+        self._ratios, self._on_progress = tuple(sorted(ratios)), on_progress
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
@@ -49,14 +51,14 @@ class AnalyseSensitivity:
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
         before = Checkpoint.load(parent, context.task)
-        pruner, cut = PRUNERS[str(params["method"])], asked_cut(before.model, params, context, ratio=0.0)
+        pruner, cut = PRUNERS[str(params["method"])], pruning_request(before.model, params, context, ratio=0.0)
 
         def score(network: nn.Module) -> float:
             # Choices are made by it, so it is neither the split by which trials are compared nor the test split.
             reestimate_statistics(network, context)
             return network_accuracy(network, context, "calibration")
 
-        analyse(before.model, pruner, cut, self._ratios, score, self._told).write(out)
+        analyse(before.model, pruner, cut, self._ratios, score, self._on_progress).write(out)
         before.save(out)
 
 

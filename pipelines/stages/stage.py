@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from pipelines.training.context import Context
-from pipelines.training.epoch_budget import Extent
+from pipelines.training.epoch_budget import EpochBudget
 from spaces import Form as Form
 from spaces import Params
 
@@ -54,5 +54,5 @@ class Stage(Protocol):
 class Trains(Protocol):
     """What a stage offers besides if it trains: all of its trainings go through `pipelines.training.loop.train`."""
 
-    def extent(self, params: Params, context: Context) -> Extent:
+    def extent(self, params: Params, context: Context) -> EpochBudget:
         """How many epochs it trains for, and of how many: in the key, but not in that of its trajectory."""

@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.stages.stage import Form
 from pipelines.training.context import Context
-from pipelines.training.epoch_budget import Extent
+from pipelines.training.epoch_budget import EpochBudget
 from pipelines.training.loop import train
 from spaces import Params
 
@@ -27,12 +27,12 @@ class TrainTeacher:
         """See `Stage.settings`."""
         return context.training.optimizer()
 
-    def extent(self, params: Params, context: Context) -> Extent:
+    def extent(self, params: Params, context: Context) -> EpochBudget:
         """See `Trains.extent`: all epochs always, as everything else is compared with it."""
-        return Extent.part(1.0, context.training.teacher_epochs)
+        return EpochBudget.part(1.0, context.training.teacher_epochs)
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        whole = replace(context, share=1.0)
+        whole = replace(context, fidelity=1.0)
         model = train(context.task.teacher(), whole, epochs=context.training.teacher_epochs)
         Checkpoint(model, [{"network": "teacher"}]).save(out)

@@ -1,10 +1,10 @@
 """Where stages keep their results, each whole or not there at all: a folder, and behind it maybe a URL."""
 
-from pipelines.store.backend import Place
+from pipelines.store.backend import StoreBackend
 from pipelines.store.entry import MANIFEST, Entry, Record
 from pipelines.store.eviction import evict
 from pipelines.store.folder import Folder
 from pipelines.store.remote import Remote
 from pipelines.store.store import Store
 
-__all__ = ["MANIFEST", "Entry", "Folder", "Place", "Record", "Remote", "Store", "evict"]
+__all__ = ["MANIFEST", "Entry", "Folder", "Record", "Remote", "Store", "StoreBackend", "evict"]

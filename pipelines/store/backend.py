@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from pipelines.store.entry import Record
 
 
-class Place(Protocol):
+class StoreBackend(Protocol):
     """A place that keeps entries."""
 
     def records(self) -> Iterator[Record]:

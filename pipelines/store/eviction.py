@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from pipelines.store.backend import Place
+from pipelines.store.backend import StoreBackend
 from pipelines.store.entry import Record
 
 
-def evict(place: Place, limit_bytes: float, keep: Collection[str], dry_run: bool = False) -> list[Record]:
+def evict(place: StoreBackend, limit_bytes: float, keep: Collection[str], dry_run: bool = False) -> list[Record]:
     """Remove entries of `place`, the least recently used first, until the others fit into `limit_bytes`.
 
     Args:

@@ -97,7 +97,7 @@ class Folder:
 
     @contextmanager
     def still(self) -> Iterator[Collection[str]]:
-        """See `Place.still`: the keys that living processes have pinned."""
+        """See `StoreBackend.still`: the keys that living processes have pinned."""
         with self._gate():
             pins = [pin for pin in (self.root / "pins").glob("*") if pin.suffix != ".lock"]
             yield {key for pin in pins if is_held(_lock_of(pin)) for key in json.loads(_text(pin) or "[]")}
@@ -107,7 +107,7 @@ class Folder:
         return self.lock("evict")
 
     def records(self) -> Iterator[Record]:
-        """See `Place.records`."""
+        """See `StoreBackend.records`."""
         for path in (self.root / "entries").glob("*/*"):
             with suppress(OSError):  # it may go while it is looked at
                 size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
@@ -115,7 +115,7 @@ class Folder:
                 yield Record(path.name, size, (manifest if manifest.exists() else path).stat().st_mtime)
 
     def about(self, key: str) -> Mapping[str, Any] | None:
-        """See `Place.about`."""
+        """See `StoreBackend.about`."""
         return read_manifest(self.path(key))
 
     def manifests(self) -> Iterator[Mapping[str, Any]]:
@@ -125,11 +125,11 @@ class Folder:
                 yield manifest
 
     def damaged(self, key: str) -> bool:
-        """See `Place.damaged`."""
+        """See `StoreBackend.damaged`."""
         return verified(self.path(key)) is None and self.path(key).exists()
 
     def remove(self, key: str) -> bool:
-        """See `Place.remove`."""
+        """See `StoreBackend.remove`."""
         with self.draft(key) as aside:
             try:
                 os.replace(self.path(key), aside / key)
@@ -138,7 +138,7 @@ class Folder:
         return True
 
     def leftovers(self, remove: bool) -> list[str]:
-        """See `Place.leftovers`: drafts, pins and locks that no process holds, and marks of entries that are gone."""
+        """See `StoreBackend.leftovers`: drafts, pins and locks that no process holds, marks of entries that went."""
         found = []
         for path in sorted(path for name in ("drafts", "pins", "locks") for path in (self.root / name).glob("*")):
             own = path.parent.name == "locks" or path.suffix == ".lock"

@@ -151,7 +151,7 @@ class Remote:
 
     @contextmanager
     def still(self) -> Iterator[Collection[str]]:
-        """See `Place.still`: the keys that any sweep's front needs. Who uses an entry has a copy, or makes one.
+        """See `StoreBackend.still`: the keys that any sweep's front needs. Who uses an entry has a copy, or makes one.
 
         Raises:
             InputError: nobody knows what a sweep needs, as its process was killed while it wrote that.
@@ -166,14 +166,14 @@ class Remote:
         yield needed
 
     def records(self) -> Iterator[Record]:
-        """See `Place.records`."""
+        """See `StoreBackend.records`."""
         used = {path.rsplit("/", 1)[1]: _modified(info) for path, info in self._list("used").items()}
         for key, objects in self._objects().items():
             size = sum(int(info["size"] or 0) for info in objects.values())
             yield Record(key, size, used.get(key) or max(map(_modified, objects.values())))
 
     def damaged(self, key: str) -> bool:
-        """See `Place.damaged`."""
+        """See `StoreBackend.damaged`."""
         fs, root = self._place
         if (manifest := self.find(key)) is None:
             return bool(fs.exists(f"{root}/entries/{key}/{MANIFEST}"))
@@ -184,7 +184,7 @@ class Remote:
             return True
 
     def remove(self, key: str) -> bool:
-        """See `Place.remove`: the manifest goes first, and with it the entry."""
+        """See `StoreBackend.remove`: the manifest goes first, and with it the entry."""
         fs, root = self._place
         paths = sorted(self._list(f"entries/{key}"), key=lambda path: not path.endswith(MANIFEST))
         for path in [*paths, f"{root}/used/{key}"]:
@@ -193,7 +193,7 @@ class Remote:
         return bool(paths)
 
     def leftovers(self, remove: bool) -> list[str]:
-        """See `Place.leftovers`: claims and uploads that are too old for their maker to be alive."""
+        """See `StoreBackend.leftovers`: claims and uploads that are too old for their maker to be alive."""
         fs, root = self._place
         old = {path: info for path, info in self._list("claims").items() if _age_s(info) > ABANDONED_S}
         entries = self._objects()

@@ -8,7 +8,7 @@ import torch
 
 from pipelines.lease import Lease
 from pipelines.tasks.task import Task
-from pipelines.training.epoch_budget import Extent
+from pipelines.training.epoch_budget import EpochBudget
 from pipelines.training.settings import Training
 from pipelines.training.trajectory import Trajectory
 
@@ -26,7 +26,7 @@ class Context:
         accuracy_floor: The sweep's lower bound on accuracy, if it has one; where it is met, optional training may be
             left out.
         lease: Of the device that files are measured on: work on this machine shares it.
-        share: How much of their epochs trainings are run for, 0 to 1; the teacher's are always run for all.
+        fidelity: How much of their epochs trainings are run for, 0 to 1; the teacher's are always run for all.
         trajectory: What a stage's trainings follow, each stage its own.
     """
 
@@ -37,9 +37,9 @@ class Context:
     device: torch.device
     accuracy_floor: float | None = None
     lease: Lease = field(default_factory=Lease, compare=False)
-    share: float = 1.0
+    fidelity: float = 1.0
     trajectory: Trajectory = field(default_factory=Trajectory, compare=False)
 
-    def extent(self, epochs: int) -> Extent:
+    def extent(self, epochs: int) -> EpochBudget:
         """How far a training goes that is made for `epochs`."""
-        return Extent.part(self.share, epochs)
+        return EpochBudget.part(self.fidelity, epochs)

@@ -10,7 +10,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Extent:
+class EpochBudget:
     """The first of the epochs for which a training's schedule is made.
 
     Attributes:
@@ -22,7 +22,7 @@ class Extent:
     total: int
 
     @classmethod
-    def part(cls, share: float, total: int) -> Extent:
+    def part(cls, share: float, total: int) -> EpochBudget:
         """The share of `total` epochs, 0 to 1, rounded up to whole ones."""
         return cls(min(total, math.ceil(share * total - ROUNDING)), total)
 

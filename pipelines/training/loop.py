@@ -12,7 +12,7 @@ from pipelines.errors import TrialFailed
 from pipelines.tasks.task import loss_of, move
 from pipelines.training.context import Context
 from pipelines.training.learning_rate import RATES
-from pipelines.training.trajectory import Course, State
+from pipelines.training.trajectory import State, TrainingPhase
 
 StepLoss = Callable[[tuple[Tensor, ...], Tensor, Tensor], Tensor]
 """``(inputs, outputs, targets) -> scalar``; inputs are given for losses that ask another network."""
@@ -48,7 +48,7 @@ def train(
     """
     training, rate, trajectory = context.training, RATES[context.training.schedule], context.trajectory
     until = context.extent(epochs).epochs if until is None else until
-    course = Course(epochs, rate.common(epochs) if phase is None else 0, phase)
+    course = TrainingPhase(epochs, rate.common(epochs) if phase is None else 0, phase)
     loss = loss or task_loss(context)
     model.to(context.device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
@@ -66,7 +66,7 @@ def train(
                 f"the loss became {total.item():g} in epoch {epoch + 1} of {epochs}; "
                 f"lower training.learning_rate (now {training.learning_rate:g})"
             )
-        last = context.share < 1 and epoch + 1 == until
+        last = context.fidelity < 1 and epoch + 1 == until
         trajectory.passed(course, epoch + 1, lambda: _state(model, optimizer), last=last)
     trajectory.seed(until, phase)
     return model.eval().cpu()

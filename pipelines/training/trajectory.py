@@ -24,7 +24,7 @@ INTERVAL_S = 60.0
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingPhase:
     """One of the trainings of a stage.
 
     Attributes:
@@ -63,7 +63,7 @@ class Trajectory:
         """Seed every generator for what comes after `epoch` epochs of that phase."""
         seed_everything(digest({"trajectory": self._key, "phase": phase, "epoch": epoch}))
 
-    def latest(self, course: Course, until: int) -> tuple[int, State] | None:
+    def latest(self, course: TrainingPhase, until: int) -> tuple[int, State] | None:
         """The latest undamaged state of `course` after at most `until` epochs, with their number; None without one."""
         self._written = time.monotonic()
         for epoch in range(until, 0, -1) if self._store else ():
@@ -75,7 +75,7 @@ class Trajectory:
                     return epoch, state
         return None
 
-    def passed(self, course: Course, epoch: int, state: Callable[[], State], *, last: bool) -> None:
+    def passed(self, course: TrainingPhase, epoch: int, state: Callable[[], State], *, last: bool) -> None:
         """Keep the state after `epoch` epochs of `course` if there will be use for it.
 
         Args:
@@ -96,7 +96,7 @@ class Trajectory:
                 self._store.discard(key)
                 del self._kept[phase, line]
 
-    def _keep(self, store: Store, course: Course, epoch: int, state: State) -> None:
+    def _keep(self, store: Store, course: TrainingPhase, epoch: int, state: State) -> None:
         def make(out: Path) -> None:
             torch.save(state, out / FILE)
 
@@ -106,6 +106,6 @@ class Trajectory:
             store.discard(str(before))
         self._kept[place] = key
 
-    def _state_key(self, course: Course, epoch: int) -> str:
+    def _state_key(self, course: TrainingPhase, epoch: int) -> str:
         about = {"phase": course.phase, "epochs": course.line(epoch), "state": epoch}
         return digest({"trajectory": self._key, **about})

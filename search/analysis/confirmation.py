@@ -10,16 +10,16 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from search.config.sweep_config import SweepConfig
-from search.execution.executor import Executor
+from search.execution.executor import MAX_ATTEMPTS, Executor
 from search.execution.ray_executor import RayExecutor
+from search.execution.work import Evaluate
 from search.study.front import pareto_front
 from search.study.saved import Sweep, sweep_evaluator
-from search.study.trial import Evaluate, Result, Trial
+from search.study.trial import Result, Trial
 from search.study.workspace import Workspace
-from search.suggest.queue import MAX_ATTEMPTS
 
-Told = Callable[[int, Trial], None]
-"""Told of each trial that has ended: the seed, and the trial with what came of it."""
+OnProgress = Callable[[int, Trial], None]
+"""Notified of each trial that has ended: the seed, and the trial with what came of it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def confirm(
     *,
     executor: Executor | None = None,
     evaluate: Callable[[int], Evaluate] | None = None,
-    told: Told = lambda seed, trial: None,
+    on_progress: OnProgress = lambda seed, trial: None,
 ) -> Confirmation:
     """Make `trials` again with each of `seeds`, or go on where an earlier call stopped.
 
@@ -76,7 +76,7 @@ def confirm(
         seeds: Seeds other than the sweep's own.
         executor: Who runs the trials; Ray Tune, when None.
         evaluate: Given a seed, what a worker does with a recipe; the pipeline, when None.
-        told: Told of each trial that has ended, those of earlier calls too.
+        on_progress: Notified of each trial that has ended, those of earlier calls too.
 
     Raises:
         SweepError: the sweep is at work in another process, or trials cannot be run at all.
@@ -86,25 +86,25 @@ def confirm(
     repeats = {}
     with folder.lock():
         for seed in seeds:
-            source = RepeatSource(trials, folder.confirm / str(seed), lambda trial, seed=seed: told(seed, trial))  # type: ignore[misc]
-            if not source.exhausted:
+            queue = RepeatQueue(trials, folder.confirm / str(seed), lambda trial, seed=seed: on_progress(seed, trial))  # type: ignore[misc]
+            if not queue.exhausted:
                 runner = executor or RayExecutor(sweep.config.cluster, folder.ray)
-                runner.run(source, make(seed), source.results)
-            repeats[seed] = source.finished
+                runner.run(queue, make(seed), queue.results)
+            repeats[seed] = queue.finished
     return Confirmation(sweep.config, tuple(trials), repeats)
 
 
-class RepeatSource:
-    """Gives out trials of which no result is written down yet; see `search.suggest.queue.Source`.
+class RepeatQueue:
+    """Gives out trials of which no result is written down yet; see `search.execution.executor.TrialQueue`.
 
     Args:
         trials: What to repeat.
         results: Where workers write what came of them; it stays there.
-        told: Told of each trial that has ended.
+        on_progress: Notified of each trial that has ended.
     """
 
-    def __init__(self, trials: Sequence[Trial], results: Path, told: Callable[[Trial], None]) -> None:
-        self.results, self._told = results, told
+    def __init__(self, trials: Sequence[Trial], results: Path, on_progress: Callable[[Trial], None]) -> None:
+        self.results, self._on_progress = results, on_progress
         self._trials = {trial.number: replace(trial, result=None) for trial in trials}
         self._done: dict[int, Trial] = {}
         self._waiting: deque[Trial] = deque()
@@ -117,7 +117,7 @@ class RepeatSource:
                 self._waiting.append(trial)
 
     def next(self) -> Trial | None:
-        """See `Source.next`."""
+        """See `TrialQueue.next`."""
         if not self._waiting:
             return None
         trial = replace(self._waiting.popleft(), started=time.time())
@@ -125,21 +125,21 @@ class RepeatSource:
         self._attempts[trial.number] = self._attempts.get(trial.number, 0) + 1
         return trial
 
-    def ladder(self, trial: Trial) -> tuple[float, ...]:
-        """See `Source.ladder`: what is repeated is repeated to its end."""
+    def fidelities(self, trial: Trial) -> tuple[float, ...]:
+        """See `TrialQueue.fidelities`: what is repeated is repeated to its end."""
         return (1.0,)
 
     def judge(self, trial: Trial, result: Result) -> str:
-        """See `Source.judge`."""
+        """See `TrialQueue.judge`."""
         return ""
 
     def finish(self, result: Result) -> None:
-        """See `Source.finish`."""
+        """See `TrialQueue.finish`."""
         del self._out[result.number]
         self._end(result)
 
-    def lose(self, trial: Trial, reason: str, now: float) -> None:
-        """See `Source.lose`."""
+    def retry(self, trial: Trial, reason: str, now: float) -> None:
+        """See `TrialQueue.retry`."""
         if self._attempts[trial.number] < MAX_ATTEMPTS:
             self._waiting.append(self._out.pop(trial.number))
             return
@@ -147,24 +147,24 @@ class RepeatSource:
         failed.write(self.results)
         self.finish(failed)
 
-    def take_back(self, trial: Trial) -> None:
-        """See `Source.take_back`."""
+    def requeue(self, trial: Trial) -> None:
+        """See `TrialQueue.requeue`."""
         self._attempts[trial.number] -= 1
         self._waiting.append(self._out.pop(trial.number))
 
     @property
     def out(self) -> tuple[Trial, ...]:
-        """See `Source.out`."""
+        """See `TrialQueue.out`."""
         return tuple(self._out.values())
 
     @property
     def blocked(self) -> bool:
-        """See `Source.blocked`: the same recipe with several seeds shares nothing that would have to be awaited."""
+        """See `TrialQueue.blocked`: the same recipe with several seeds shares nothing that would have to be awaited."""
         return False
 
     @property
     def exhausted(self) -> bool:
-        """See `Source.exhausted`."""
+        """See `TrialQueue.exhausted`."""
         return not self._out and not self._waiting
 
     @property
@@ -174,4 +174,4 @@ class RepeatSource:
 
     def _end(self, result: Result) -> None:
         self._done[result.number] = self._trials[result.number].finish(result)
-        self._told(self._done[result.number])
+        self._on_progress(self._done[result.number])

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import pandas as pd
-
-from search.analysis.named_front import Contender, target_parts
+from search.analysis.named_front import NamedFront, target_parts
 from search.config.objective import Objective
-from search.reports.report import table, trial_json
 from search.study.front import losses, nondominated
 from search.study.workspace import Workspace
 from spaces import InputError, Problem
 
 
 @dataclass(frozen=True)
-class Contest:
+class FrontComparison:
     """Several fronts with the same objectives.
 
     Attributes:
-        contenders: The fronts.
+        named_fronts: The fronts.
         objectives: What all of them optimise.
         scale: By what each objective is divided: the largest of the baselines' values.
         hypervolumes: Of each front with this one scale, and so with one reference point; see `ParetoFront.hypervolume`.
         joint: Of each front the trials that no trial of any front dominates.
     """
 
-    contenders: tuple[Contender, ...]
+    named_fronts: tuple[NamedFront, ...]
     objectives: tuple[Objective, ...]
     scale: Mapping[str, float]
     hypervolumes: tuple[float, ...]
@@ -43,8 +39,8 @@ class Contest:
     @property
     def remarks(self) -> list[str]:
         """What keeps the numbers from being compared, in words."""
-        first, found = self.contenders[0], []
-        for other in self.contenders[1:]:
+        first, found = self.named_fronts[0], []
+        for other in self.named_fronts[1:]:
             if other.config.task != first.config.task:
                 found.append(f"{first.name} and {other.name} have different tasks: their accuracies mean other things")
             if other.target != first.target:
@@ -53,26 +49,26 @@ class Contest:
         return found
 
 
-def load_contest(names: Sequence[str], workspace: Workspace) -> Contest:
-    """The fronts called `names`, see `Contender.load`, side by side.
+def load_front_comparison(names: Sequence[str], workspace: Workspace) -> FrontComparison:
+    """The fronts called `names`, see `NamedFront.load`, side by side.
 
     Raises:
         InputError: every one of them that is not there, or given twice; or their objectives differ.
     """
     problems = [Problem("SWEEP", f"{name!r} is given twice") for name in dict.fromkeys(names) if names.count(name) > 1]
-    contenders = []
+    named_fronts = []
     for name in dict.fromkeys(names):
         try:
-            contenders.append(Contender.load(name, workspace))
+            named_fronts.append(NamedFront.load(name, workspace))
         except InputError as error:
             problems += error.problems
     if problems:
         raise InputError(problems)
-    return contest(contenders)
+    return compare_fronts(named_fronts)
 
 
-def contest(contenders: Sequence[Contender]) -> Contest:
-    """`contenders` side by side.
+def compare_fronts(named_fronts: Sequence[NamedFront]) -> FrontComparison:
+    """`named_fronts` side by side.
 
     The reference point of the hypervolume comes from all baselines: in each objective their largest value is what
     counts as 1. Of sweeps with the same baseline it is the one that each has by itself.
@@ -80,23 +76,23 @@ def contest(contenders: Sequence[Contender]) -> Contest:
     Raises:
         InputError: their objectives differ.
     """
-    objectives = contenders[0].standing.front.objectives
-    if problems := _differences(contenders):
+    objectives = named_fronts[0].state.front.objectives
+    if problems := _differences(named_fronts):
         raise InputError(problems)
-    baselines = [each.standing.baseline for each in contenders if each.standing.baseline]
+    baselines = [each.state.baseline for each in named_fronts if each.state.baseline]
     scale = {o.name: max((abs(each.metrics[o.name]) for each in baselines), default=0.0) for o in objectives}
-    fronts = [each.standing.front for each in contenders]
+    fronts = [each.state.front for each in named_fronts]
     points = losses([trial for front in fronts for trial in front.members], objectives)
     keep, joint = iter(nondominated(points).tolist()), []
     for front in fronts:
         joint.append(frozenset(trial.number for trial in front.members if next(keep)))
     volumes = tuple(front.dominated_share(scale) if baselines else 0.0 for front in fronts)
-    return Contest(tuple(contenders), objectives, scale, volumes, tuple(joint))
+    return FrontComparison(tuple(named_fronts), objectives, scale, volumes, tuple(joint))
 
 
-def _differences(contenders: Sequence[Contender]) -> list[Problem]:
-    """What keeps the objectives of `contenders` from being the same; their order does not matter."""
-    first, *others = contenders
+def _differences(named_fronts: Sequence[NamedFront]) -> list[Problem]:
+    """What keeps the objectives of `named_fronts` from being the same; their order does not matter."""
+    first, *others = named_fronts
     mine = set(first.config.objectives)
     found = []
     for other in others:
@@ -115,38 +111,3 @@ def _differences(contenders: Sequence[Contender]) -> list[Problem]:
             )
             found.append(Problem("SWEEP", f"{message}; {alone}; only fronts of the same objectives can be compared"))
     return found
-
-
-def contest_json(contest: Contest) -> dict[str, Any]:
-    """A contest as plain data, for ``paredown front A B --json`` and notebooks."""
-    return {
-        "objectives": {objective.name: objective.direction for objective in contest.objectives},
-        "scale": dict(contest.scale),
-        "remarks": contest.remarks,
-        "fronts": [
-            {
-                "name": each.name,
-                "sweep": each.config.sweep,
-                "target": each.target.model_dump(),
-                "hypervolume": volume,
-                "joint_share": share,
-                "baseline": trial_json(each.standing.baseline) if each.standing.baseline else None,
-                "front": [{**trial_json(t), "joint": t.number in joint} for t in each.standing.front.members],
-            }
-            for each, volume, share, joint in zip(
-                contest.contenders, contest.hypervolumes, contest.shares, contest.joint, strict=True
-            )
-        ],
-    }
-
-
-def contest_frame(contest: Contest) -> pd.DataFrame:
-    """One row per member of each front: whose it is, whether it is on the joint front, and what `table` has."""
-    frames = []
-    for each, joint in zip(contest.contenders, contest.joint, strict=True):
-        members = each.standing.front.members
-        frame = table(members)
-        frame.insert(0, "front", each.name)
-        frame.insert(1, "joint", [trial.number in joint for trial in members])
-        frames.append(frame)
-    return pd.concat(frames, ignore_index=True)

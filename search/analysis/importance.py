@@ -12,8 +12,8 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
 from search.config.objective import Objective
+from search.study.distributions import chosen_params
 from search.study.trial import Trial
-from search.suggest.sampler import chosen_params
 from spaces import SearchSpace
 
 MIN_TRIALS = 12

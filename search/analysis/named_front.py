@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines import Target
-from search.analysis.remeasurement import Campaign
+from search.analysis.remeasurement import Remeasurement
 from search.config.sweep_config import SweepConfig
 from search.study.saved import load_sweep
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.trial import Trial
 from search.study.workspace import Workspace
 from spaces import InputError
 
 
 @dataclass(frozen=True)
-class Contender:
+class NamedFront:
     """A front with its name.
 
     Attributes:
@@ -24,17 +24,17 @@ class Contender:
         config: The sweep.
         target: For what its files were measured.
         trials: The trials that were.
-        standing: What came of them.
+        state: What came of them.
     """
 
     name: str
     config: SweepConfig
     target: Target
     trials: tuple[Trial, ...]
-    standing: Standing
+    state: SweepState
 
     @classmethod
-    def load(cls, name: str, workspace: Workspace) -> Contender:
+    def load(cls, name: str, workspace: Workspace) -> NamedFront:
         """The front called `name`.
 
         ``digits`` is the sweep as searched. ``digits@openvino-b8`` is the last time that it was measured again for a
@@ -46,10 +46,10 @@ class Contender:
         sweep_name, at, parts = name.partition("@")
         sweep = load_sweep(sweep_name, workspace)
         if not at:
-            return cls(name, sweep.config, sweep.config.target, sweep.trials, sweep.standing)
-        campaign = _find(workspace.sweep(sweep_name).measurements, name, set(parts.split("-")))
-        trials = tuple(campaign.measured(sweep.trials))
-        return cls(name, sweep.config, campaign.target, trials, Standing.of(trials, sweep.config))
+            return cls(name, sweep.config, sweep.config.target, sweep.trials, sweep.state)
+        remeasurement = _find(workspace.sweep(sweep_name).measurements, name, set(parts.split("-")))
+        trials = tuple(remeasurement.measured(sweep.trials))
+        return cls(name, sweep.config, remeasurement.target, trials, SweepState.of(trials, sweep.config))
 
 
 def target_parts(target: Target) -> tuple[str, ...]:
@@ -57,11 +57,11 @@ def target_parts(target: Target) -> tuple[str, ...]:
     return (target.runtime, target.device, f"b{target.batch}", f"t{target.threads}")
 
 
-def _find(folder: Path, name: str, parts: set[str]) -> Campaign:
-    """The latest campaign in `folder` for the one target that has all `parts`."""
-    last: dict[tuple[str, ...], Campaign] = {}
-    for campaign in sorted(map(Campaign.read, folder.glob("*.json")), key=lambda each: each.started):
-        last[target_parts(campaign.target)] = campaign
+def _find(folder: Path, name: str, parts: set[str]) -> Remeasurement:
+    """The latest remeasurement in `folder` for the one target that has all `parts`."""
+    last: dict[tuple[str, ...], Remeasurement] = {}
+    for remeasurement in sorted(map(Remeasurement.read, folder.glob("*.json")), key=lambda each: each.started):
+        last[target_parts(remeasurement.target)] = remeasurement
     found = [target for target in last if parts <= set(target)]
     if len(found) == 1:
         return last[found[0]]

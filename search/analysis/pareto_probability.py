@@ -25,7 +25,7 @@ Z_SURE = 4.0
 
 
 @dataclass(frozen=True)
-class Membership:
+class ParetoProbability:
     """Who is on the front, and how surely.
 
     Attributes:
@@ -44,14 +44,14 @@ class Membership:
         return tuple(sorted(able, key=lambda trial: (-self[trial.number], trial.number)))
 
 
-def membership(
+def pareto_probability(
     trials: Sequence[Trial],
     objectives: Sequence[Objective],
     constraints: Sequence[Constraint] = (),
     *,
     samples: int = SAMPLES,
     seed: int = 0,
-) -> Membership:
+) -> ParetoProbability:
     """How likely each of `trials` is on their Pareto front.
 
     Fronts of many draws are counted. In a draw each metric of each trial is drawn by itself, such that its 2.5 %, 50 %
@@ -77,7 +77,7 @@ def membership(
     for _ in range(samples if able else 0):
         draw = _draw(ends, random.standard_normal(ends.shape[:2]))
         counts += nondominated(_points(draw, names, objectives, constraints))
-    return Membership({trial.number: float(n) / samples for trial, n in zip(able, counts, strict=True) if n})
+    return ParetoProbability({trial.number: float(n) / samples for trial, n in zip(able, counts, strict=True) if n})
 
 
 def _ends(trial: Trial, name: str) -> tuple[float, float, float]:

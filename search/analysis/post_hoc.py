@@ -6,40 +6,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from search.analysis.held_out import HeldOut, held_out
-from search.analysis.pareto_probability import Membership, membership
-from search.analysis.remeasurement import Campaign, latest
+from search.analysis.pareto_probability import ParetoProbability, pareto_probability
+from search.analysis.remeasurement import Remeasurement, latest
 from search.study.saved import Sweep
 from search.study.trial import Result, Trial
 from search.study.workspace import SweepFolder
 
 
 @dataclass(frozen=True)
-class Evidence:
+class PostHoc:
     """What was found out about the trials of a sweep after they had ended.
 
     Attributes:
-        membership: How likely each trial is on the front, by its latest numbers.
+        p_front: How likely each trial is on the front, by its latest numbers.
         near: The trials that are not on the study's front but near it, likeliest first.
-        campaign: The last time that the front was measured again for the sweep's own target, if it was.
+        remeasurement: The last time that the front was measured again for the sweep's own target, if it was.
         held_out: What the test split said, by trial, where it was opened.
     """
 
-    membership: Membership
+    p_front: ParetoProbability
     near: tuple[Trial, ...]
-    campaign: Campaign | None = None
+    remeasurement: Remeasurement | None = None
     held_out: Mapping[int, HeldOut] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, sweep: Sweep, folder: SweepFolder) -> Evidence:
+    def of(cls, sweep: Sweep, folder: SweepFolder) -> PostHoc:
         """What is kept in `folder` on `sweep`."""
         config = sweep.config
-        campaign = latest(folder.measurements, config.target)
-        current = campaign.overlay(sweep.trials) if campaign else sweep.trials
-        found = membership(current, config.objectives, config.constraints, seed=config.search.seed)
-        near = found.near(sweep.trials, sweep.standing.front)
-        return cls(found, near, campaign, held_out(folder.held_out))
+        remeasurement = latest(folder.measurements, config.target)
+        current = remeasurement.overlay(sweep.trials) if remeasurement else sweep.trials
+        found = pareto_probability(current, config.objectives, config.constraints, seed=config.search.seed)
+        near = found.near(sweep.trials, sweep.state.front)
+        return cls(found, near, remeasurement, held_out(folder.held_out))
 
     def remeasured(self, number: int) -> Result | None:
         """What measuring again has given for a trial, if it was and could be."""
-        results = self.campaign.results if self.campaign else ()
+        results = self.remeasurement.results if self.remeasurement else ()
         return next((result for result in results if result.number == number and not result.reason), None)

@@ -1,4 +1,4 @@
-"""A measuring campaign: files of one sweep measured side by side after the search, kept beside its study."""
+"""A measuring remeasurement: files of one sweep measured side by side after the search, kept beside its study."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from search.study.whole_file import write_json
 
 
 @dataclass(frozen=True)
-class Campaign:
+class Remeasurement:
     """What was measured again.
 
     Attributes:
@@ -37,8 +37,8 @@ class Campaign:
     versions: dict[str, str]
 
     @classmethod
-    def here(cls, target: Target, results: Iterable[Result], started: float, finished: float) -> Campaign:
-        """A campaign on this machine."""
+    def here(cls, target: Target, results: Iterable[Result], started: float, finished: float) -> Remeasurement:
+        """A remeasurement on this machine."""
         versions = {package: version(package) for package in RUNTIMES[target.runtime].packages}
         return cls(target, tuple(results), started, finished, f"{platform.node()} ({_processor()})", versions)
 
@@ -50,12 +50,12 @@ class Campaign:
         return f"{stamp}-{target.runtime}-{target.device}-b{target.batch}-t{target.threads}"
 
     def overlay(self, trials: Iterable[Trial]) -> list[Trial]:
-        """`trials` with the results of this campaign in place of their own, where it has one."""
+        """`trials` with the results of this remeasurement in place of their own, where it has one."""
         mine = {result.number: result for result in self.results}
         return [trial.finish(mine[trial.number]) if trial.number in mine else trial for trial in trials]
 
     def measured(self, trials: Iterable[Trial]) -> list[Trial]:
-        """Those of `trials` that are part of this campaign, with its results."""
+        """Those of `trials` that are part of this remeasurement, with its results."""
         mine = {result.number for result in self.results}
         return self.overlay(trial for trial in trials if trial.number in mine)
 
@@ -66,17 +66,21 @@ class Campaign:
         return path
 
     @classmethod
-    def read(cls, path: Path) -> Campaign:
-        """The campaign that `write` put down."""
+    def read(cls, path: Path) -> Remeasurement:
+        """The remeasurement that `write` put down."""
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         results = tuple(Result.from_json(result) for result in data["results"])
         return cls(**{**data, "target": Target(**data["target"]), "results": results})
 
 
-def latest(folder: Path, target: Target) -> Campaign | None:
-    """The last campaign in `folder` for `target`, or None if there was none."""
-    found = [campaign for path in sorted(folder.glob("*.json")) if (campaign := Campaign.read(path)).target == target]
-    return max(found, key=lambda campaign: campaign.started, default=None)
+def latest(folder: Path, target: Target) -> Remeasurement | None:
+    """The last remeasurement in `folder` for `target`, or None if there was none."""
+    found = [
+        remeasurement
+        for path in sorted(folder.glob("*.json"))
+        if (remeasurement := Remeasurement.read(path)).target == target
+    ]
+    return max(found, key=lambda remeasurement: remeasurement.started, default=None)
 
 
 def _processor() -> str:

@@ -10,9 +10,10 @@ from statistics import median
 
 from pipelines import Target
 from pipelines.meters import Interval
-from search.analysis.remeasurement import Campaign
+from search.analysis.remeasurement import Remeasurement
+from search.execution.work import Evaluate, run_trial
 from search.study.saved import Sweep
-from search.study.trial import Evaluate, Result, Trial, run_trial
+from search.study.trial import Result, Trial
 
 PASSES = 3
 """How often each file is measured. What a session's memory happens to look like, and what the machine does meanwhile,
@@ -21,24 +22,24 @@ differs from one pass to the next, which the interval of one measurement does no
 CHEAP_S, SHARE = 60.0, 0.1
 """What measuring `PASSES` times may cost after a search unless it is asked for: seconds, or a share of the search's."""
 
-Told = Callable[[int, int, Trial], None]
-"""Told of each measurement before it begins: how many are done, of how many, and whose turn it is."""
+OnProgress = Callable[[int, int, Trial], None]
+"""Notified of each measurement before it begins: how many are done, of how many, and whose turn it is."""
 
 
 def remeasure(
     trials: Sequence[Trial],
     evaluate: Evaluate,
     target: Target,
-    told: Told = lambda done, total, trial: None,
+    on_progress: OnProgress = lambda done, total, trial: None,
     passes: int = PASSES,
-) -> Campaign:
+) -> Remeasurement:
     """Measure the files of `trials`, each once in each pass, in a new random order in each.
 
     Args:
         trials: Complete trials.
         evaluate: Measures a recipe's file for `target`, and need not build it.
         target: What it measures for.
-        told: Told of each measurement.
+        on_progress: Notified of each measurement.
         passes: How often each is measured.
 
     Returns:
@@ -49,10 +50,10 @@ def remeasure(
     order, turns = random.Random(started), 0
     for _ in range(passes):
         for trial in order.sample(trials, len(trials)):
-            told(turns, passes * len(trials), trial)
+            on_progress(turns, passes * len(trials), trial)
             found[trial.number].append(run_trial(trial.number, trial.recipe, evaluate))
             turns += 1
-    return Campaign.here(target, [combine(results) for results in found.values()], started, time.time())
+    return Remeasurement.here(target, [combine(results) for results in found.values()], started, time.time())
 
 
 def affordable_passes(trials: Sequence[Trial], sweep: Sweep) -> int:
@@ -75,16 +76,16 @@ def combine(results: Sequence[Result]) -> Result:
     first, last = results[0], results[-1]
     if failed := next((result for result in results if result.reason), None):
         return replace(failed, started=first.started, finished=last.finished)
-    facts = {
-        name: "; ".join(dict.fromkeys(result.facts[name] for result in results if name in result.facts))
-        for name in dict.fromkeys(name for result in results for name in result.facts)
+    notes = {
+        name: "; ".join(dict.fromkeys(result.notes[name] for result in results if name in result.notes))
+        for name in dict.fromkeys(name for result in results for name in result.notes)
     }
     return replace(
         first,
         finished=last.finished,
         metrics={name: median(result.metrics[name] for result in results) for name in first.metrics},
         intervals={name: _envelope(name, results) for name in first.intervals},
-        facts=facts,
+        notes=notes,
     )
 
 
@@ -97,7 +98,7 @@ def _envelope(name: str, results: Sequence[Result]) -> Interval:
 def subjects(sweep: Sweep, near: Sequence[Trial], *, everything: bool = False) -> list[Trial]:
     """What is worth measuring again: the front, those near it, and the baseline; or all that is complete."""
     complete = [trial for trial in sweep.trials if trial.state == "complete"]
-    wanted = {trial.number for trial in (*sweep.standing.front.members, *near)}
-    if sweep.standing.baseline:
-        wanted.add(sweep.standing.baseline.number)
+    wanted = {trial.number for trial in (*sweep.state.front.members, *near)}
+    if sweep.state.baseline:
+        wanted.add(sweep.state.baseline.number)
     return [trial for trial in complete if everything or trial.number in wanted]

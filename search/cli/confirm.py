@@ -10,7 +10,7 @@ from rich.table import Table
 
 from search.analysis.confirmation import Confirmation
 from search.analysis.confirmation import confirm as run_confirmation
-from search.analysis.post_hoc import Evidence
+from search.analysis.post_hoc import PostHoc
 from search.cli.output import err, out, print_json
 from search.errors import SweepError
 from search.finalize import report
@@ -39,9 +39,9 @@ def confirm(name: str, seeds: int, trials: Sequence[int], as_json: bool) -> None
         line = f"[{len(ended)}/{total}] seed {seed} trial {trial.number} {trial.label}: {what}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    found = run_confirmation(sweep, workspace, chosen, range(first, first + seeds), told=told)
-    evidence = Evidence.of(sweep, workspace.sweep(name))
-    report(annotate(sweep, workspace, evidence, _annotation(found)), console)
+    found = run_confirmation(sweep, workspace, chosen, range(first, first + seeds), on_progress=told)
+    post_hoc = PostHoc.of(sweep, workspace.sweep(name))
+    report(annotate(sweep, workspace, post_hoc, _annotation(found)), console)
     if as_json:
         print_json(confirmation_json(found))
         return
@@ -54,9 +54,9 @@ def _chosen(sweep: Sweep, numbers: Sequence[int]) -> tuple[Trial, ...]:
     if unknown := [number for number in numbers if number not in complete]:
         listed = ", ".join(map(str, unknown))
         raise InputError.at("--trials", f"{listed}: not complete trials of {sweep.config.sweep!r}")
-    if not numbers and not sweep.standing.front.members:
+    if not numbers and not sweep.state.front.members:
         raise SweepError("the front is empty: no trial is complete and within the sweep's constraints")
-    return tuple(complete[n] for n in dict.fromkeys(numbers)) if numbers else sweep.standing.front.members
+    return tuple(complete[n] for n in dict.fromkeys(numbers)) if numbers else sweep.state.front.members
 
 
 def confirmation_json(found: Confirmation) -> dict[str, Any]:

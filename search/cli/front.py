@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from search.analysis.front_comparison import contest_frame, contest_json, load_contest
-from search.analysis.post_hoc import Evidence
+from search.analysis.front_comparison import load_front_comparison
+from search.analysis.post_hoc import PostHoc
 from search.cli.output import err, out, print_json
-from search.reports.front_comparison_plot import plot_contest
+from search.reports.front_comparison_data import front_comparison_frame, front_comparison_json
+from search.reports.front_comparison_plot import plot_front_comparison
 from search.reports.front_comparison_table import members_table, reference_words, summary_table
 from search.reports.plot import plot_front
 from search.reports.report import front_csv, front_json
@@ -30,35 +31,35 @@ def _one(name: str, as_json: bool, csv: Path | None, plot: Path | None) -> None:
     sweep = load_sweep(name)
     _check(csv, plot)
     if csv:
-        front_csv(sweep.standing.front, csv)
+        front_csv(sweep.state.front, csv)
         err().print(f"wrote {csv}")
     if plot:
-        title = f"{name}: {len(sweep.standing.front.members)} of {sweep.standing.complete} trials on the front"
-        _draw(lambda path: plot_front(title, sweep.standing, sweep.trials, path), plot)
+        title = f"{name}: {len(sweep.state.front.members)} of {sweep.state.complete} trials on the front"
+        _draw(lambda path: plot_front(title, sweep.state, sweep.trials, path), plot)
     if as_json or not (csv or plot):
-        evidence = Evidence.of(sweep, Workspace.default().sweep(name))
+        post_hoc = PostHoc.of(sweep, Workspace.default().sweep(name))
         if as_json:
-            print_json(front_json(sweep.config, sweep.standing, evidence))
+            print_json(front_json(sweep.config, sweep.state, post_hoc))
         else:
-            out().print(front_table(sweep.standing, sweep.config.objectives, evidence))
+            out().print(front_table(sweep.state, sweep.config.objectives, post_hoc))
 
 
 def _several(names: Sequence[str], as_json: bool, csv: Path | None, plot: Path | None) -> None:
-    contest = load_contest(names, Workspace.default())
+    comparison = load_front_comparison(names, Workspace.default())
     _check(csv, plot)
-    for remark in contest.remarks:
+    for remark in comparison.remarks:
         err().print(remark, markup=False, soft_wrap=True)
     if csv:
-        contest_frame(contest).to_csv(csv, index=False)
+        front_comparison_frame(comparison).to_csv(csv, index=False)
         err().print(f"wrote {csv}")
     if plot:
-        _draw(lambda path: plot_contest(contest, path), plot)
+        _draw(lambda path: plot_front_comparison(comparison, path), plot)
     if as_json:
-        print_json(contest_json(contest))
+        print_json(front_comparison_json(comparison))
     elif not (csv or plot):
-        out().print(members_table(contest))
-        out().print(summary_table(contest))
-        out().print(reference_words(contest), soft_wrap=True)
+        out().print(members_table(comparison))
+        out().print(summary_table(comparison))
+        out().print(reference_words(comparison), soft_wrap=True)
 
 
 def _check(csv: Path | None, plot: Path | None) -> None:

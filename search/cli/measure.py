@@ -10,9 +10,9 @@ from typing import Any
 from rich.table import Table
 
 from pipelines import Target, runtime_problem
-from search.analysis.before_after import Comparison, compare, comparison_annotation, comparison_json, comparison_table
+from search.analysis.before_after import BeforeAfter, before_after_json, before_after_table, compare
 from search.analysis.held_out import HeldOut, fronts_on_test, hold_out, on_test
-from search.analysis.post_hoc import Evidence
+from search.analysis.post_hoc import PostHoc
 from search.analysis.remeasuring import remeasure, subjects
 from search.cli.output import err, out, print_json
 from search.errors import SweepError
@@ -21,7 +21,7 @@ from search.reports.table import number, score_cells
 from search.study.saved import Sweep, load_sweep, stored_evaluator
 from search.study.trial import Trial
 from search.study.workspace import Workspace
-from search.tracking.annotation import annotate
+from search.tracking.annotation import annotate, before_after_annotation
 from spaces import InputError
 
 
@@ -43,26 +43,26 @@ def measure(
     target, console = _target(sweep.config.target, runtime, batch, threads), err()
     if test and target != sweep.config.target:
         raise InputError.at("--test", "the test split is for the sweep's own target; leave out what changes it")
-    trials = subjects(sweep, Evidence.of(sweep, folder).near, everything=everything)
+    trials = subjects(sweep, PostHoc.of(sweep, folder).near, everything=everything)
     if not trials:
         raise SweepError(f"nothing to measure: no trial of {name!r} is complete; see: paredown status {name}")
     if folder.is_running():
         console.print(f"sweep {name!r} is running: its trials disturb what is measured now", soft_wrap=True)
     build = stored_evaluator(sweep, workspace)
-    campaign = remeasure(trials, replace(build, target=target), target, counting(console, target))
-    console.print(f"wrote {campaign.write(folder.measurements)}", soft_wrap=True, markup=False)
+    remeasurement = remeasure(trials, replace(build, target=target), target, counting(console, target))
+    console.print(f"wrote {remeasurement.write(folder.measurements)}", soft_wrap=True, markup=False)
     opened = {t.number: hold_out(t, build, target, folder.held_out)[1] for t in _members(sweep)} if test else {}
-    comparison, evidence = compare(sweep, campaign), Evidence.of(sweep, folder)
-    report(annotate(sweep, workspace, evidence, comparison_annotation(sweep, comparison)), console)
+    before_after, post_hoc = compare(sweep, remeasurement), PostHoc.of(sweep, folder)
+    report(annotate(sweep, workspace, post_hoc, before_after_annotation(sweep, before_after)), console)
     if csv:
-        comparison_table(comparison).to_csv(csv, index=False)
+        before_after_table(before_after).to_csv(csv, index=False)
         console.print(f"wrote {csv}", soft_wrap=True, markup=False)
     if as_json:
-        print_json({"sweep": name, **comparison_json(comparison), **(_test_json(sweep, opened) if test else {})})
+        print_json({"sweep": name, **before_after_json(before_after), **(_test_json(sweep, opened) if test else {})})
         return
-    out().print(_table(comparison))
+    out().print(_table(before_after))
     out().print(
-        f"hypervolume {sweep.standing.hypervolume:.4f} as searched, {comparison.hypervolume:.4f} as measured now"
+        f"hypervolume {sweep.state.hypervolume:.4f} as searched, {before_after.hypervolume:.4f} as measured now"
     )
     if test:
         out().print(_test_table(sweep, opened))
@@ -84,24 +84,24 @@ def _target(own: Target, runtime: str | None, batch: int | None, threads: int | 
 
 
 def _members(sweep: Sweep) -> tuple[Trial, ...]:
-    return sweep.standing.front.members
+    return sweep.state.front.members
 
 
-def _table(comparison: Comparison) -> Table:
-    target = comparison.campaign.target
+def _table(before_after: BeforeAfter) -> Table:
+    target = before_after.remeasurement.target
     title = f"Measured again: {target.runtime}, {target.device}, batch {target.batch}, threads {target.threads}"
     table = Table(title=title)
     table.add_column("trial", justify="right")
     table.add_column("recipe", overflow="fold")
-    for objective in comparison.objectives:
+    for objective in before_after.objectives:
         table.add_column(f"{objective.name}: then → now", justify="right")
     table.add_column("p(front)", justify="right")
     table.add_column("front")
-    for then, now in zip(comparison.then, comparison.now, strict=True):
-        cells = [_cell(then, now, objective.name) for objective in comparison.objectives]
-        fate = comparison.fate(then.number)
+    for then, now in zip(before_after.then, before_after.now, strict=True):
+        cells = [_cell(then, now, objective.name) for objective in before_after.objectives]
+        fate = before_after.fate(then.number)
         fate += f": {now.result.reason.splitlines()[0]}" if now.result and now.result.reason else ""
-        chance = f"{comparison.chances[then.number]:.2f}"
+        chance = f"{before_after.chances[then.number]:.2f}"
         table.add_row(str(then.number), then.label, *cells, chance, fate, style="dim" if fate == "off" else None)
     return table
 

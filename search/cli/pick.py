@@ -9,22 +9,19 @@ from typing import Any, TypeVar
 
 from rich.table import Table
 
-from pipelines import METRICS
 from search.analysis.held_out import HeldOut, held_out, hold_out
-from search.analysis.post_hoc import Evidence
+from search.analysis.post_hoc import PostHoc
 from search.cli.output import err, out, print_json
-from search.config.objective import Constraint, Objective
 from search.reports.report import trial_json
 from search.reports.table import number, score_cells
 from search.selection.choice import Choice
 from search.selection.choice import pick as choose
-from search.selection.preference import Best, Knee, Preference, Weights
+from search.selection.options import read_options
 from search.shipping.export import check_folder
 from search.shipping.export import export as write_export
-from search.shipping.export_bundle import Shipment
+from search.shipping.export_bundle import ExportBundle
 from search.study.saved import load_sweep, stored_evaluator
 from search.study.workspace import Workspace
-from spaces import InputError, Problem, illegal
 
 T = TypeVar("T")
 
@@ -44,21 +41,21 @@ def pick(
     workspace = Workspace.default()
     constraints, prefer = read_options(where, minimize, maximize, knee, weights, _outside(name, export, register))
     sweep, folder = load_sweep(name, workspace), workspace.sweep(name)
-    chosen = choose(sweep.standing.front, constraints, prefer)
+    chosen = choose(sweep.state.front, constraints, prefer)
     build = stored_evaluator(sweep, workspace)
     opened = held_out(folder.held_out)
     file, found = hold_out(chosen.trial, build, sweep.config.target, folder.held_out)
     if others := sorted(opened.keys() - {chosen.trial.number}):
         err().print(_opened_before(others), soft_wrap=True)
-    evidence = Evidence.of(sweep, folder)
+    post_hoc = PostHoc.of(sweep, folder)
     data = {
-        **trial_json(chosen.trial, evidence),
+        **trial_json(chosen.trial, post_hoc),
         **choice_json(chosen),
         "validation_accuracy": found.validation.accuracy,
         "test_accuracy": found.test.accuracy,
     }
     if export:
-        write_export(Shipment(sweep, chosen, file, found, evidence, build), export)
+        write_export(ExportBundle(sweep, chosen, file, found, post_hoc, build), export)
         data["exported"] = str(export)
     if register:
         from search.tracking.registry import parse_name
@@ -93,49 +90,6 @@ def choice_json(chosen: Choice) -> dict[str, Any]:
     }
 
 
-def read_options(
-    where: Sequence[str],
-    minimize: str | None,
-    maximize: str | None,
-    knee: bool,
-    weights: str | None,
-    checks: Sequence[Callable[[], object]] = (),
-) -> tuple[list[Constraint], Preference]:
-    """What the options ask for.
-
-    Args:
-        where: Bounds.
-        minimize: A metric.
-        maximize: A metric.
-        knee: Whether the knee was asked for; it also decides when nothing was.
-        weights: See `Weights.parse`.
-        checks: What else is to be tried, for the sake of its `InputError`.
-
-    Raises:
-        InputError: everything that is wrong with them.
-    """
-    problems: list[Problem] = []
-    constraints = [_try(problems, lambda text=text: Constraint.parse(text)) for text in where]  # type: ignore[misc]
-    asked = [minimize is not None, maximize is not None, knee, weights is not None]
-    if sum(asked) > 1:
-        options = ("--minimize", "--maximize", "--knee", "--weights")
-        given = [option for option, is_there in zip(options, asked, strict=True) if is_there]
-        problems.append(Problem(", ".join(given), "each decides by itself; give one of them"))
-    prefer: Preference = Knee()
-    for option, name in (("--minimize", minimize), ("--maximize", maximize)):
-        if name is not None and name not in METRICS:
-            problems.append(Problem(option, illegal(name, list(METRICS))))
-        elif name is not None:
-            prefer = Best(Objective(name, "minimize" if option == "--minimize" else "maximize"))
-    if weights is not None:
-        prefer = _try(problems, lambda: Weights.parse(weights)) or prefer
-    for check in checks:
-        _try(problems, check)
-    if problems:
-        raise InputError(problems)
-    return [constraint for constraint in constraints if constraint], prefer
-
-
 def _outside(name: str, export: Path | None, register: str | None) -> list[Callable[[], object]]:
     """What raises `InputError` where a name or a folder is of no use."""
     checks: list[Callable[[], object]] = [lambda: Workspace.default().existing(name)]
@@ -146,15 +100,6 @@ def _outside(name: str, export: Path | None, register: str | None) -> list[Calla
 
         checks.append(lambda: parse_name(register))
     return checks
-
-
-def _try(problems: list[Problem], read: Callable[[], T]) -> T | None:
-    """What `read` gives; if it finds wrong input, that is added to `problems`."""
-    try:
-        return read()
-    except InputError as error:
-        problems += error.problems
-        return None
 
 
 def _side_by_side(found: HeldOut, *, again: bool) -> Table:

@@ -10,7 +10,7 @@ from pathlib import Path
 from search.cli.output import err, out, print_json
 from search.config.sweep_config import load_config
 from search.errors import SweepError
-from search.finalize import settle
+from search.finalize import finalize
 from search.planning.advice import warnings
 from search.planning.preflight import preflight
 from search.reports.progress import LiveProgress
@@ -19,7 +19,7 @@ from search.reports.table import front_table
 from search.study.saved import Sweep
 from search.study.study import Study
 from search.study.workspace import Workspace
-from search.suggest.budget_tracker import Spending
+from search.suggest.budget_tracker import BudgetTracker
 from search.sweep import run_sweep
 
 
@@ -33,29 +33,29 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
     with ExitStack() as stack:
 
         def observers(study: Study) -> list[LiveProgress]:
-            standing = study.standing
-            if standing.finished:
-                console.print(f"going on with sweep {config.sweep}: {standing.finished} trials are finished")
-            return [stack.enter_context(LiveProgress(config, standing, console, study.trials))]
+            state = study.state
+            if state.finished:
+                console.print(f"going on with sweep {config.sweep}: {state.finished} trials are finished")
+            return [stack.enter_context(LiveProgress(config, state, console, study.trials))]
 
         sweep = run_sweep(config, Workspace.default(), fresh=fresh, observers=observers)
     if sweep.tracking_problem:
         advice = "run the same command again to bring it so"
         console.print(f"MLflow is not up to date ({sweep.tracking_problem}); {advice}", markup=False, soft_wrap=True)
-    if not sweep.standing.complete:
-        stopped = f" ({sweep.standing.stopped} were stopped early)" if sweep.standing.stopped else ""
-        raise SweepError(f"all {sweep.standing.failed} trials failed{stopped}:\n{_reasons(sweep)}")
-    evidence = settle(sweep, Workspace.default(), console)
+    if not sweep.state.complete:
+        stopped = f" ({sweep.state.stopped} were stopped early)" if sweep.state.stopped else ""
+        raise SweepError(f"all {sweep.state.failed} trials failed{stopped}:\n{_reasons(sweep)}")
+    post_hoc = finalize(sweep, Workspace.default(), console)
     if as_json:
-        print_json(front_json(config, sweep.standing, evidence))
+        print_json(front_json(config, sweep.state, post_hoc))
         return
-    out().print(front_table(sweep.standing, config.objectives, evidence))
+    out().print(front_table(sweep.state, config.objectives, post_hoc))
     if ended := _ended_early(sweep):
         console.print(ended, markup=False, soft_wrap=True)
-    if sweep.standing.stopped:
-        console.print(f"stopped early: {sweep.standing.stopped} of the trials; see why: paredown status {config.sweep}")
-    if sweep.standing.failed:
-        console.print(f"failed: {sweep.standing.failed} of the trials; see why: paredown status {config.sweep}")
+    if sweep.state.stopped:
+        console.print(f"stopped early: {sweep.state.stopped} of the trials; see why: paredown status {config.sweep}")
+    if sweep.state.failed:
+        console.print(f"failed: {sweep.state.failed} of the trials; see why: paredown status {config.sweep}")
     out().print(
         f"look further: paredown ui   ·   paredown front {config.sweep} --plot front.png\n"
         f"ship one:     paredown pick {config.sweep} --knee --export out/"
@@ -64,17 +64,18 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
 
 def _ended_early(sweep: Sweep) -> str:
     """Why there are not as many trials as planned, and how to have more; empty if there are."""
-    planned, spending = sweep.config.search.trials, Spending(sweep.config, sweep.trials)
-    if planned is not None and sweep.standing.finished >= planned:
+    planned, budget_tracker = sweep.config.search.trials, BudgetTracker(sweep.config, sweep.trials)
+    if planned is not None and sweep.state.finished >= planned:
         return ""
     budget = sweep.config.search.budget
-    if budget and spending.is_used_up:
+    if budget and budget_tracker.is_used_up:
         more = replace(budget, seconds=2 * budget.seconds)
         return (
-            f"the budget is used up ({spending.progress}): no new trial was started, those that ran were finished; "
+            f"the budget is used up ({budget_tracker.progress}): no new trial was started, and those running were "
+            "finished; "
             f"to go on, give more in all: -o 'search.budget={more}'"
         )
-    return f"the space has no more recipes: {sweep.standing.finished} trials are all there are"
+    return f"the space has no more recipes: {sweep.state.finished} trials are all there are"
 
 
 def _reasons(sweep: Sweep) -> str:

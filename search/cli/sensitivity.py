@@ -25,7 +25,7 @@ from search.config.sweep_config import SweepConfig, load_config
 from search.planning.preflight import preflight
 from search.reports.sensitivity_plot import format_problem, plot_sensitivity
 from search.reports.sensitivity_report import frame
-from search.reports.sensitivity_table import notes, sensitivity_table
+from search.reports.sensitivity_table import reasons_not_cut, sensitivity_table
 from search.study.saved import sweep_evaluator
 from search.study.workspace import Workspace
 from search.tracking.sensitivity_run import log_sensitivity
@@ -70,7 +70,7 @@ def sensitivity(
         print_json({"sweep": config.sweep, **described, **found.to_json(), "mlflow_run": run})
     elif not csv and not plot:
         out().print(sensitivity_table(title, found))
-        for line in notes(found):
+        for line in reasons_not_cut(found):
             out().print(line, markup=False)
 
 
@@ -111,7 +111,7 @@ def _grid(text: str, problems: list[Problem]) -> list[float]:
 
 
 def _check_files(csv: Path | None, plot: Path | None, problems: list[Problem]) -> None:
-    """Told before the work, which may take long."""
+    """OnProgress before the work, which may take long."""
     for option, path in (("--csv", csv), ("--plot", plot)):
         if path and not path.parent.is_dir():
             problems.append(Problem(option, f"folder {path.parent} does not exist"))

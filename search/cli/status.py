@@ -10,7 +10,7 @@ from search.cli.output import out, print_json
 from search.reports.table import front_table
 from search.study.saved import Sweep, load_sweep
 from search.study.workspace import SweepFolder, Workspace
-from search.suggest.budget_tracker import Spending
+from search.suggest.budget_tracker import BudgetTracker
 
 
 def status(name: str | None, as_json: bool) -> None:
@@ -18,12 +18,12 @@ def status(name: str | None, as_json: bool) -> None:
     workspace = Workspace.default()
     names = [name] if name else workspace.sweeps()
     sweeps = [load_sweep(each, workspace) for each in names]
-    facts = [_facts(sweep, workspace.sweep(sweep.config.sweep)) for sweep in sweeps]
+    notes = [_facts(sweep, workspace.sweep(sweep.config.sweep)) for sweep in sweeps]
     if as_json:
-        print_json(facts[0] if name else facts)
+        print_json(notes[0] if name else notes)
         return
     console = out()
-    if not facts:
+    if not notes:
         console.print(f"no sweep in {workspace.root}; start one with: paredown run CONFIG")
         return
     table = Table()
@@ -42,7 +42,7 @@ def status(name: str | None, as_json: bool) -> None:
         "measuring",
     ):
         table.add_column(column, justify="left" if column in ("sweep", "state") else "right")
-    for row in facts:
+    for row in notes:
         stages = row["stages"]
         table.add_row(
             row["sweep"],
@@ -59,9 +59,9 @@ def status(name: str | None, as_json: bool) -> None:
             f"{row['measuring']['share']:.1%}",
         )
     console.print(table)
-    if name and sweeps[0].standing.front.members:
-        console.print(front_table(sweeps[0].standing, sweeps[0].config.objectives))
-    for row in facts:
+    if name and sweeps[0].state.front.members:
+        console.print(front_table(sweeps[0].state, sweeps[0].config.objectives))
+    for row in notes:
         for failure in row["failures"]:
             console.print(f"trial {failure['trial']} ({failure['label']}) failed: {failure['reason']}", markup=False)
         for stop in row["stops"]:
@@ -69,24 +69,24 @@ def status(name: str | None, as_json: bool) -> None:
 
 
 def _facts(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
-    standing, total, running = sweep.standing, sweep.config.search.trials, folder.is_running()
-    spending = _spending(sweep, folder if running else None)
+    state, total, running = sweep.state, sweep.config.search.trials, folder.is_running()
+    budget_tracker = _budget_tracker(sweep, folder if running else None)
     results = [trial.result for trial in sweep.trials if trial.result]
-    stages = [stage for result in results for stage in (*result.climbed, *result.stages)]
-    enough = spending.is_used_up or (total is not None and standing.finished >= total)
+    stages = [stage for result in results for stage in (*result.rung_stages, *result.stages)]
+    enough = budget_tracker.is_used_up or (total is not None and state.finished >= total)
     done = "done" if enough else "stopped (run it again to go on)"
     return {
         "sweep": sweep.config.sweep,
         "state": "running" if running else done,
         "trials": total,
-        "budget": _budget(sweep, spending),
-        "complete": standing.complete,
-        "stopped": standing.stopped,
-        "failed": standing.failed,
+        "budget": _budget(sweep, budget_tracker),
+        "complete": state.complete,
+        "stopped": state.stopped,
+        "failed": state.failed,
         # Trials that a killed driver left behind are not running, whatever the study says.
-        "running": standing.running if running else 0,
-        "front": len(standing.front.members),
-        "hypervolume": standing.hypervolume,
+        "running": state.running if running else 0,
+        "front": len(state.front.members),
+        "hypervolume": state.hypervolume,
         "stages": {
             "computed": sum(not stage.reused for stage in stages),
             "reused": sum(stage.reused for stage in stages),
@@ -107,18 +107,18 @@ def _facts(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
     }
 
 
-def _spending(sweep: Sweep, at_work: SweepFolder | None) -> Spending:
+def _budget_tracker(sweep: Sweep, at_work: SweepFolder | None) -> BudgetTracker:
     """What was used up to now; trials that run count since the driver `at_work` took them up."""
-    spending = Spending(sweep.config, sweep.trials)
+    budget_tracker = BudgetTracker(sweep.config, sweep.trials)
     if at_work:
         began = at_work.config.stat().st_mtime  # written at every start
         for trial in sweep.trials:
             if trial.state == "running":
-                spending.begin(trial.number, max(trial.started, began))
-    return spending
+                budget_tracker.begin(trial.number, max(trial.started, began))
+    return budget_tracker
 
 
-def _budget(sweep: Sweep, spending: Spending) -> dict[str, Any] | None:
+def _budget(sweep: Sweep, budget_tracker: BudgetTracker) -> dict[str, Any] | None:
     budget = sweep.config.search.budget
     if budget is None:
         return None
@@ -126,9 +126,9 @@ def _budget(sweep: Sweep, spending: Spending) -> dict[str, Any] | None:
         "text": str(budget),
         "of": budget.of,
         "seconds": budget.seconds,
-        "used_s": spending.used_s,
-        "left_s": spending.left_s,
-        "progress": spending.progress,
+        "used_s": budget_tracker.used_s,
+        "left_s": budget_tracker.left_s,
+        "progress": budget_tracker.progress,
     }
 
 

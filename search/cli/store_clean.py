@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines.store import Record, evict
 from search.cli.output import out, print_json
 from search.cli.store_place import store_place
-from search.needed_keys import needed_keys
+from search.store_gc import needed_keys
 from search.study.workspace import Workspace
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.store import Place, Record
+from pipelines.store import Record, StoreBackend
 from search.cli.output import out, print_json
 from search.cli.store_place import store_place
-from search.needed_keys import needed_keys
+from search.store_gc import needed_keys
 from search.study.workspace import Workspace
 
 RIGHT = ("MB", "seconds")
@@ -48,7 +48,7 @@ def store_list(url: str | None, as_json: bool) -> None:
     )
 
 
-def _row(record: Record, place: Place, with_fronts: set[str]) -> dict[str, Any]:
+def _row(record: Record, place: StoreBackend, with_fronts: set[str]) -> dict[str, Any]:
     about: Mapping[str, Any] = place.about(record.key) or {}
     return {
         "key": record.key,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pipelines.store import Folder, Place, Remote
+from pipelines.store import Folder, Remote, StoreBackend
 from search.study.workspace import Workspace
 
 
-def store_place(url: str | None, workspace: Workspace) -> tuple[str, Place]:
+def store_place(url: str | None, workspace: Workspace) -> tuple[str, StoreBackend]:
     """The store behind `url`, or the workspace's own when None; with its name for people.
 
     Raises:

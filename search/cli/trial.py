@@ -37,7 +37,7 @@ def trial(path: Path, recipe_path: Path, overrides: Sequence[str], as_json: bool
                 "recipe": recipe.to_list(),
                 "metrics": dict(outcome.measurement.metrics),
                 "intervals": dict(outcome.measurement.intervals),
-                "facts": dict(outcome.measurement.facts),
+                "notes": dict(outcome.measurement.notes),
                 "seconds": dict(outcome.seconds),
                 "stages": stages,
                 "file": str(file),
@@ -51,7 +51,7 @@ def trial(path: Path, recipe_path: Path, overrides: Sequence[str], as_json: bool
     for name, value in outcome.measurement.metrics.items():
         ends = outcome.measurement.intervals.get(name)
         console.print(f"  {name}: {number(value)}" + (f" ({number(ends[0])} to {number(ends[1])})" if ends else ""))
-    for name, words in outcome.measurement.facts.items():
+    for name, words in outcome.measurement.notes.items():
         console.print(f"  {name}: {words}", markup=False)
     for stage in outcome.stages:
         console.print(f"  stage {stage.name}: {stage.seconds:.2f} s{' (reused)' if stage.reused else ''}")

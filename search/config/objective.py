@@ -98,3 +98,8 @@ def lower_bound(constraints: Iterable[Constraint], name: str) -> float | None:
         if c.name == name and c.compare.startswith(">")
     ]
     return max(bounds, default=None)
+
+
+def is_structural(name: str) -> bool:
+    """Whether the metric called `name` is the same whatever the weights are."""
+    return METRICS[name].of_structure

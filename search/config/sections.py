@@ -41,14 +41,14 @@ class SearchSection(Section):
         sampler: Who suggests; see `search.suggest.sampler`.
         trials: How many recipes are tried in all, the uncompressed teacher included; None if only the budget counts.
             `DEFAULT_TRIALS`, when both are absent.
-        budget: How much time they may take in all; see `search.config.budget`. With both, whichever is used up first ends the
-            sweep.
+        budget: How much time they may take in all; see `search.config.budget`. With both, whichever is used up first
+            ends the sweep.
         seed: Of the sampler and of every training.
         remeasure: Whether the front is measured again when the search has ended; see `search.analysis.remeasuring`.
         lookahead: How many suggestions are looked at for one that need not wait for what other trials compute; 1 takes
             them in order; four for each trial that runs at once, when absent. See `search.suggest.suggestion_buffer`.
-        leaves: Whether cheap continuations of what was computed are tried beside what the sampler suggests; see
-            `search.suggest.suffix_variants`.
+        suffix_variants: Whether cheap continuations of what was computed are tried beside what the sampler suggests;
+            see `search.suggest.suffix_variants`.
         stopping: Which trials end early: none, those whose structure can win nothing, or with ``halving`` also those
             that do badly early in their trainings; see `search.stopping.stopping`.
     """
@@ -59,7 +59,7 @@ class SearchSection(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     remeasure: bool = True
     lookahead: Annotated[int, Field(ge=1)] | None = None
-    leaves: bool = True
+    suffix_variants: bool = True
     stopping: Literal["none", "structure", "halving"] = "structure"
 
     @model_validator(mode="before")

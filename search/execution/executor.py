@@ -5,19 +5,56 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from search.execution.rung_runner import Climb
-from search.study.trial import Evaluate, Result, Trial
-from search.suggest.queue import Source
+from search.execution.rung_runner import RungRunner
+from search.execution.work import Evaluate
+from search.study.trial import Result, Trial
+
+MAX_ATTEMPTS = 2
+"""How often a trial is started when its worker dies under it."""
+
+
+class TrialQueue(Protocol):
+    """What an executor takes trials from and gives results to."""
+
+    def next(self) -> Trial | None:
+        """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
+
+    def fidelities(self, trial: Trial) -> tuple[float, ...]:
+        """The shares of its trainings after which `trial` is measured, growing; the last is 1."""
+
+    def judge(self, trial: Trial, result: Result) -> str:
+        """Take what a worker has found at a rung below the top: why `trial` ends there, empty if it goes on."""
+
+    def finish(self, result: Result) -> None:
+        """Take a result from a worker."""
+
+    def retry(self, trial: Trial, reason: str, now: float) -> None:
+        """A worker died over `trial`: it will be given out once more, then it has failed with `reason`."""
+
+    def requeue(self, trial: Trial) -> None:
+        """`trial` was not worked on, through no fault of its own: it will be given out as if it never had been."""
+
+    @property
+    def out(self) -> tuple[Trial, ...]:
+        """The trials that were given out and have not come back."""
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the last `next` gave nothing because all that is left needs what trials that are out will compute."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether everything that was asked for has finished, or nothing is left to try."""
 
 
 class Executor(Protocol):
-    """Takes trials from a source until it has no more."""
+    """Takes trials from a queue until it has no more."""
 
-    def run(self, source: Source, evaluate: Evaluate, results: Path) -> None:
-        """Run every trial that `source` gives.
+    def run(self, queue: TrialQueue, evaluate: Evaluate, results: Path) -> None:
+        """Run every trial that `queue` gives.
 
         Args:
-            source: Gives trials and takes results.
+            queue: Gives trials and takes results.
             evaluate: What a worker does with a recipe.
             results: The folder in which a worker writes each result down before it returns it.
 
@@ -29,18 +66,18 @@ class Executor(Protocol):
 class InlineExecutor:
     """Runs trials one after the other in this process: for tests and for debugging."""
 
-    def run(self, source: Source, evaluate: Evaluate, results: Path) -> None:
+    def run(self, queue: TrialQueue, evaluate: Evaluate, results: Path) -> None:
         """See `Executor.run`."""
-        while trial := source.next():
-            result = self._climb(trial, source, evaluate)
+        while trial := queue.next():
+            result = self._runner(trial, queue, evaluate)
             result.write(results)
-            source.finish(result)
+            queue.finish(result)
 
-    def _climb(self, trial: Trial, source: Source, evaluate: Evaluate) -> Result:
-        climb = Climb(trial, source.ladder(trial), evaluate)
+    def _runner(self, trial: Trial, queue: TrialQueue, evaluate: Evaluate) -> Result:
+        runner = RungRunner(trial, queue.fidelities(trial), evaluate)
         while True:
-            result = climb.step()
-            if climb.is_done:
+            result = runner.step()
+            if runner.is_done:
                 return result
-            if why := source.judge(trial, result):
+            if why := queue.judge(trial, result):
                 return result.stop(why)

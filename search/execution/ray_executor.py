@@ -28,10 +28,11 @@ from ray.tune.search import Searcher
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
+from search.execution.executor import TrialQueue
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
-from search.execution.rung_runner import Climb
-from search.study.trial import Evaluate, Result, Trial
-from search.suggest.queue import Source
+from search.execution.rung_runner import RungRunner
+from search.execution.work import Evaluate
+from search.study.trial import Result, Trial
 
 LOG = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class RayExecutor:
     def __init__(self, cluster: ClusterSection, scratch: Path) -> None:
         self._cluster, self._scratch = cluster, scratch
 
-    def run(self, source: Source, evaluate: Evaluate, results: Path) -> None:
+    def run(self, queue: TrialQueue, evaluate: Evaluate, results: Path) -> None:
         """See `Executor.run`.
 
         Raises:
@@ -67,19 +68,19 @@ class RayExecutor:
         self._connect()
         try:
             slots, deaths = self._slots(), 0
-            while not source.exhausted:
-                searcher = StudySearcher(source, results)
+            while not queue.exhausted:
+                searcher = StudySearcher(queue, results)
                 try:
                     self._tuner(searcher, evaluate, results, slots).fit()
                 except (RayDied, Exception) as error:
                     if died := dead_process():
                         deaths += 1
-                        self._start_again(source, searcher, died, deaths)
+                        self._start_again(queue, searcher, died, deaths)
                         continue
                     if not isinstance(error, RuntimeError):  # an out-of-memory kill ends the whole fit
                         raise
                     LOG.warning("Ray Tune stopped (%s); going on", _first_line(error))
-                for trial in source.out:
+                for trial in queue.out:
                     searcher.settle(trial)
                 if searcher.full_disk:
                     raise FullDiskError(searcher.full_disk)
@@ -114,9 +115,9 @@ class RayExecutor:
                 "~/.ray/auth_token exists)"
             ) from error
 
-    def _start_again(self, source: Source, searcher: StudySearcher, died: str, deaths: int) -> None:
+    def _start_again(self, queue: TrialQueue, searcher: StudySearcher, died: str, deaths: int) -> None:
         """Put another Ray in the place of one that has lost a process."""
-        for trial in source.out:
+        for trial in queue.out:
             searcher.settle(trial)
         ray.shutdown()
         if deaths > MAX_DEATHS:
@@ -163,7 +164,7 @@ class RayExecutor:
                 storage_path=str(self._scratch),
                 verbose=0,
                 callbacks=[RayWatch()],
-                # A dead worker's trial is given out again by the source, which knows whether a result was written.
+                # A dead worker's trial is given out again by the queue, which knows whether a result was written.
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
@@ -185,27 +186,27 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     def step(self) -> dict[str, Any]:
         """Run the trial up to its next rung; at the top, write its result down before anyone is told."""
         try:
-            result = self._climb.step()
-            if self._climb.is_done:
+            result = self._runner.step()
+            if self._runner.is_done:
                 result.write(self._results)
         except Exception as error:
             if not is_full(error):
                 raise
             return {"number": self.config["trial"].number, FULL: str(FullDiskError.of(error)), "done": True}
-        return {"number": result.number, RUNG: result, "done": self._climb.is_done}
+        return {"number": result.number, RUNG: result, "done": self._runner.is_done}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial in the same actor."""
         self.config = new_config
-        self._climb = Climb(new_config["trial"], new_config["ladder"], self._evaluate)
+        self._runner = RungRunner(new_config["trial"], new_config["fidelities"], self._evaluate)
         return True
 
 
 class StudySearcher(Searcher):  # type: ignore[misc]
-    """Ray Tune's view of a `Source`. Nothing is kept here: results are read from what workers wrote down.
+    """Ray Tune's view of a `TrialQueue`. Nothing is kept here: results are read from what workers wrote down.
 
     Args:
-        source: Gives trials and takes results.
+        queue: Gives trials and takes results.
         results: Where workers write.
 
     Attributes:
@@ -213,9 +214,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         full_disk: What a worker said that had no room; then no more are.
     """
 
-    def __init__(self, source: Source, results: Path) -> None:
+    def __init__(self, queue: TrialQueue, results: Path) -> None:
         super().__init__(metric="number", mode="min")
-        self._source, self._results = source, results
+        self._queue, self._results = queue, results
         self._by_tune_id: dict[str, Trial] = {}
         self.given = 0
         self.full_disk = ""
@@ -225,17 +226,17 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         interruption.check()
         if self.full_disk:
             return str(Searcher.FINISHED)
-        trial = self._source.next()
+        trial = self._queue.next()
         if trial is None:  # with None, Ray Tune asks again about ten times a second as long as trials run
-            return None if self._source.blocked else str(Searcher.FINISHED)
+            return None if self._queue.blocked else str(Searcher.FINISHED)
         self._by_tune_id[trial_id] = trial
         self.given += 1
-        return {"trial": trial, "ladder": self._source.ladder(trial)}
+        return {"trial": trial, "fidelities": self._queue.fidelities(trial)}
 
     def ends(self, trial_id: str, result: Result) -> bool:
         """Whether a trial ends with what its worker has found below the top; then its result is written down."""
         trial = self._by_tune_id[trial_id]
-        why = self._source.judge(trial, result)
+        why = self._queue.judge(trial, result)
         if why:
             result.stop(why).write(self._results)
         return bool(why)
@@ -244,7 +245,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """A worker has returned, or died. Where it had no room, its trial is left for another time."""
         trial = self._by_tune_id.pop(trial_id, None)
         if trial and result and FULL in result:
-            self._source.take_back(trial)
+            self._queue.requeue(trial)
             self.full_disk = result[FULL]  # raised here, Tune would take it for the trial's failure
         elif trial:
             self.settle(trial)
@@ -254,11 +255,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """Take the result that the worker of `trial` wrote down; without one, it died."""
         written = Result.read(self._results, trial.number)
         if written:
-            self._source.finish(written)
+            self._queue.finish(written)
         elif dead_process():
-            self._source.take_back(trial)
+            self._queue.requeue(trial)
         else:
-            self._source.lose(trial, DIED, time.time())
+            self._queue.retry(trial, DIED, time.time())
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray Tune pickles its searcher so that an experiment can be restored; this one is never restored."""

@@ -9,13 +9,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
-Series = Mapping[str, tuple[tuple[float, float], ...]]
-"""Points (seconds since the epoch, value) by name."""
+from search.study.trial import Series
 
 EVERY_S = 10.0
 """The distance of the first points; a trial shorter than that has none."""

@@ -12,7 +12,7 @@ def warnings(config: SweepConfig) -> list[str]:
 
 
 def _unseen(config: SweepConfig) -> list[str]:
-    """Techniques that can improve nothing that is looked at: a trial with one can only lose by it."""
+    """Techniques that can improve nothing that is looked at: a trial with one can only retry by it."""
     seen = {objective.name for objective in config.objectives} | {constraint.name for constraint in config.constraints}
     found = []
     for gain in (gain for step in config.space.steps for gain in step.gains):

@@ -10,7 +10,7 @@ from torch import nn
 
 from pipelines import Task, load_task
 from pipelines.distillers import FEATURES
-from pipelines.distillers.teaching import lesson_problem
+from pipelines.distillers.teaching import distillation_problem
 from pipelines.importances import IMPORTANCES
 from pipelines.networks.inheritance import inherit
 from pipelines.pruners import PRUNERS
@@ -122,7 +122,7 @@ def _teaching_problems(
     for (depth, width), student in students.items():
         who = f"student({depth})" if width == 1 else f"student({depth}, width={width:g})"
         for name in (str(value) for value in space.used(FEATURE) if value != NONE):
-            if message := _told(lambda n=name, s=student, d=depth: lesson_problem(FEATURES[n], s, teacher, task, d)):  # type: ignore[misc]
+            if message := _told(partial(distillation_problem, FEATURES[name], student, teacher, task, depth)):
                 yield Problem(f"space.{FEATURE}", f"{name} for {who}: {message}; take it out of the axis")
     for (depth, width), student in students.items():
         # Narrower ones never begin with the teacher's layers. This changes the student, so it comes last.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 
+from search.execution.work import Evaluate, run_trial
 from search.planning.workload import Workload
-from search.study.trial import Evaluate, Trial, run_trial
+from search.study.trial import Trial
 from spaces import Recipe
 
 
@@ -30,7 +31,7 @@ def probe(recipes: Iterable[Recipe], evaluate: Evaluate, begin: Callable[[int, R
     Args:
         recipes: What to do.
         evaluate: How.
-        begin: Told of the number and the recipe of each before it is done.
+        begin: Notified of the number and the recipe of each before it is done.
 
     Yields:
         What came of each: also one that failed, with the reason.

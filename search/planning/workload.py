@@ -129,9 +129,9 @@ def _recipes(space: SearchSpace, count: int) -> list[Recipe]:
     if space.size() <= count + 1:
         found = [space.recipe(params) for params in space.points()]
     else:
-        chance, drawn = Random(0), dict[str, Recipe]()
+        rng, drawn = Random(0), dict[str, Recipe]()
         while len(drawn) < count + 1:
-            recipe = space.recipe(space.draw(chance))
+            recipe = space.recipe(space.draw(rng))
             drawn[recipe.digest] = recipe
         found = list(drawn.values())
     return [recipe for recipe in found if recipe.steps]

@@ -16,7 +16,7 @@ from search.config.objective import Objective
 from search.config.sweep_config import SweepConfig
 from search.reports.plot import BASELINE, DOMINATED, FRONT
 from search.reports.table import number
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.trial import Trial
 from spaces import NONE, Axis, Value
 
@@ -25,7 +25,7 @@ ABSENT = "–"
 """Where a trial's line passes through a parameter that does not apply to it."""
 
 
-def plot_parallel(config: SweepConfig, standing: Standing, trials: Sequence[Trial], path: Path) -> None:
+def plot_parallel(config: SweepConfig, state: SweepState, trials: Sequence[Trial], path: Path) -> None:
     """Draw each measured trial as a line through its parameters and objectives; better objectives are higher."""
     measured = [trial for trial in trials if trial.state == "complete"]
     switches = {step.switch.name for step in config.space.steps}
@@ -34,7 +34,7 @@ def plot_parallel(config: SweepConfig, standing: Standing, trials: Sequence[Tria
     figure = Figure(figsize=(1.55 * len(columns) + 1.2, 4.2))
     axes = figure.add_axes((0.04, 0.14, 0.93, 0.76))
     axes.set_title(f"{config.sweep}: {len(measured)} trials, from their parameters to their objectives", fontsize=11)
-    _lines(axes, np.array([column.heights for column in columns]).T.reshape(-1, len(columns)), measured, standing)
+    _lines(axes, np.array([column.heights for column in columns]).T.reshape(-1, len(columns)), measured, state)
     _ticks(axes, columns)
     figure.savefig(path, dpi=110)
 
@@ -70,11 +70,11 @@ def _scaled(objective: Objective, trials: Sequence[Trial]) -> _Column:
     return _Column(objective.name, heights, [(at, number(trial.metrics[objective.name])) for at, trial in ends])
 
 
-def _lines(axes: Axes, heights: np.ndarray, trials: Sequence[Trial], standing: Standing) -> None:
+def _lines(axes: Axes, heights: np.ndarray, trials: Sequence[Trial], state: SweepState) -> None:
     """The lines, spread a little where they would lie on each other; the front's on top."""
     spread = heights + np.random.default_rng(0).uniform(-0.012, 0.012, heights.shape)
     groups: dict[str, list[np.ndarray]] = {DOMINATED: [], FRONT: [], BASELINE: []}
-    front = {trial.number for trial in standing.front.members}
+    front = {trial.number for trial in state.front.members}
     for trial, line in zip(trials, spread, strict=True):
         color = BASELINE if trial.number == 0 else FRONT if trial.number in front else DOMINATED
         groups[color].append(np.column_stack([np.arange(len(line)), line]))

@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from search.config.objective import Objective
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.trial import Trial
 
 FRONT, DOMINATED, BASELINE = "#0969da", "#afb8c1", "#cf222e"
 
 
-def plot_front(title: str, standing: Standing, trials: Sequence[Trial], path: Path) -> None:
+def plot_front(title: str, state: SweepState, trials: Sequence[Trial], path: Path) -> None:
     """Draw every pair of objectives side by side and write the picture to `path`; its ending gives the format.
 
     Raises:
@@ -24,11 +24,11 @@ def plot_front(title: str, standing: Standing, trials: Sequence[Trial], path: Pa
     """
     if not path.suffix:
         raise ValueError(f"{path} has no ending that says the format, such as .png")
-    pairs = panels(standing.front.objectives)
+    pairs = panels(state.front.objectives)
     figure = Figure(figsize=(4.6 * len(pairs), 4.1), layout="constrained")
     figure.suptitle(title)
     for index, (x, y) in enumerate(pairs):
-        _panel(figure.add_subplot(1, len(pairs), index + 1), x, y, standing, trials)
+        _panel(figure.add_subplot(1, len(pairs), index + 1), x, y, state, trials)
     figure.axes[0].legend(loc="lower right", fontsize=8)
     figure.savefig(path, dpi=130)
 
@@ -38,17 +38,17 @@ def panels(objectives: Sequence[Objective]) -> list[tuple[Objective, Objective]]
     return [(x, y) for y, x in combinations(objectives, 2)] or [(objectives[0], objectives[0])]
 
 
-def _panel(axes: Axes, x: Objective, y: Objective, standing: Standing, trials: Sequence[Trial]) -> None:
-    members = standing.front.members
-    others = [t for t in trials if t.state == "complete" and t.number not in standing.front and t.number != 0]
+def _panel(axes: Axes, x: Objective, y: Objective, state: SweepState, trials: Sequence[Trial]) -> None:
+    members = state.front.members
+    others = [t for t in trials if t.state == "complete" and t.number not in state.front and t.number != 0]
     groups = [("dominated", others, DOMINATED, "o", 18), ("Pareto front", list(members), FRONT, "o", 34)]
-    if standing.baseline:
-        groups.append(("uncompressed teacher", [standing.baseline], BASELINE, "s", 44))
+    if state.baseline:
+        groups.append(("uncompressed teacher", [state.baseline], BASELINE, "s", 44))
     for label, group, color, marker, size in groups:
         points(axes, x, y, group, label, color, marker, size)
         if color != DOMINATED:
             whiskers(axes, x, y, group, color)
-    shown = [*members, *([standing.baseline] if standing.baseline else [])]
+    shown = [*members, *([state.baseline] if state.baseline else [])]
     frame(axes, x, y, shown)
 
 

@@ -15,9 +15,9 @@ from rich.text import Text
 from search.config.budget import duration
 from search.config.sweep_config import SweepConfig
 from search.reports.table import front_table, number
-from search.study.state import Standing, progress_text
+from search.study.state import SweepState, progress_text
 from search.study.trial import Trial
-from search.suggest.budget_tracker import Spending
+from search.suggest.budget_tracker import BudgetTracker
 
 FRAME = 10
 """Lines of the display that are not members of the front."""
@@ -30,15 +30,15 @@ class LiveProgress:
 
     Args:
         config: The sweep.
-        standing: Where it stands at the start.
+        state: Where it stands at the start.
         console: Where to show it: standard error.
         trials: The trials at the start.
     """
 
-    def __init__(self, config: SweepConfig, standing: Standing, console: Console, trials: Iterable[Trial] = ()) -> None:
-        self._config, self._standing, self._console = config, standing, console
-        self._spending = Spending(config, trials)
-        self._began, self._already = time.monotonic(), standing.finished
+    def __init__(self, config: SweepConfig, state: SweepState, console: Console, trials: Iterable[Trial] = ()) -> None:
+        self._config, self._standing, self._console = config, state, console
+        self._budget_tracker = BudgetTracker(config, trials)
+        self._began, self._already = time.monotonic(), state.finished
         self._running: dict[int, str] = {}
         self._bar = Progress(
             TextColumn("[bold]{task.description}"), BarColumn(bar_width=None), TextColumn("{task.fields[text]}")
@@ -54,22 +54,22 @@ class LiveProgress:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def started(self, trial: Trial, standing: Standing) -> None:
+    def started(self, trial: Trial, state: SweepState) -> None:
         """See `Observer.started`."""
         self._running[trial.number] = trial.label
-        self._standing = standing
-        self._spending.started(trial, standing)
+        self._standing = state
+        self._budget_tracker.started(trial, state)
 
-    def finished(self, trial: Trial, standing: Standing) -> None:
+    def finished(self, trial: Trial, state: SweepState) -> None:
         """See `Observer.finished`."""
         self._running.pop(trial.number, None)
-        self._standing = standing
-        self._spending.finished(trial, standing)
+        self._standing = state
+        self._budget_tracker.finished(trial, state)
         if not self._console.is_terminal:
             self._console.print(self._line(trial), markup=False, highlight=False, soft_wrap=True)
 
     def _line(self, trial: Trial) -> str:
-        planned, spent = self._config.search.trials, self._spending.progress
+        planned, spent = self._config.search.trials, self._budget_tracker.progress
         count = f"{self._standing.finished}/{planned}" if planned else f"{self._standing.finished}"
         count = f"[{count} · {spent}]" if spent else f"[{count}]"
         if trial.result and trial.result.reason:
@@ -81,14 +81,14 @@ class LiveProgress:
         return f"{count} trial {trial.number} {trial.label}: {values}{star}"
 
     def _render(self) -> RenderableType:
-        standing = self._standing
-        text = progress_text(standing, self._config.search.trials, self._spending.progress)
+        state = self._standing
+        text = progress_text(state, self._config.search.trials, self._budget_tracker.progress)
         self._bar.update(self._task, completed=self._share(), text=f"{text} · {self._time_left()}")
         parts: list[RenderableType] = [self._bar]
         if self._running:
             running = ", ".join(f"{n} {label}" for n, label in sorted(self._running.items())[:4])
             parts.append(Text(f"running: {running}", no_wrap=True, overflow="ellipsis"))
-        if standing.front.members:
+        if state.front.members:
             parts.append(self._front())
         return Group(*parts)
 
@@ -106,15 +106,15 @@ class LiveProgress:
         search, finished = self._config.search, self._standing.finished
         return max(
             finished / search.trials if search.trials else 0.0,
-            1 - self._spending.left_s / search.budget.seconds if search.budget else 0.0,
+            1 - self._budget_tracker.left_s / search.budget.seconds if search.budget else 0.0,
         )
 
     def _time_left(self) -> str:
-        if self._spending.is_used_up:
+        if self._budget_tracker.is_used_up:
             running = len(self._running)
             return f"budget used up, finishing {running} trials" if running else "budget used up"
         search, done = self._config.search, self._standing.finished - self._already
-        left_s = self._spending.left_wall_s
+        left_s = self._budget_tracker.left_wall_s
         if search.trials and done:
             each_s = (time.monotonic() - self._began) / done
             left_s = min(left_s, each_s * (search.trials - self._standing.finished))

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from search.analysis.held_out import fronts_on_test, on_test
-from search.analysis.post_hoc import Evidence
+from search.analysis.post_hoc import PostHoc
 from search.config.sweep_config import SweepConfig
 from search.study.front import ParetoFront
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.trial import Trial
 
 
@@ -48,22 +48,22 @@ def front_csv(front: ParetoFront, path: Path) -> None:
     table(front.members).to_csv(path, index=False)
 
 
-def front_json(config: SweepConfig, standing: Standing, evidence: Evidence | None = None) -> dict[str, Any]:
+def front_json(config: SweepConfig, state: SweepState, post_hoc: PostHoc | None = None) -> dict[str, Any]:
     """The front as plain data, for ``paredown front --json`` and notebooks."""
     data = {
         "sweep": config.sweep,
         "objectives": {objective.name: objective.direction for objective in config.objectives},
         "constraints": [str(constraint) for constraint in config.constraints],
-        "hypervolume": standing.hypervolume,
-        "baseline": trial_json(standing.baseline, evidence) if standing.baseline else None,
-        "front": [trial_json(trial, evidence) for trial in standing.front.members],
+        "hypervolume": state.hypervolume,
+        "baseline": trial_json(state.baseline, post_hoc) if state.baseline else None,
+        "front": [trial_json(trial, post_hoc) for trial in state.front.members],
     }
-    if evidence:
-        data["near"] = [trial_json(trial, evidence) for trial in evidence.near]
+    if post_hoc:
+        data["near"] = [trial_json(trial, post_hoc) for trial in post_hoc.near]
     return data
 
 
-def trial_json(trial: Trial, evidence: Evidence | None = None) -> dict[str, Any]:
+def trial_json(trial: Trial, post_hoc: PostHoc | None = None) -> dict[str, Any]:
     """A trial as plain data."""
     return {
         "trial": trial.number,
@@ -72,45 +72,43 @@ def trial_json(trial: Trial, evidence: Evidence | None = None) -> dict[str, Any]
         "recipe": trial.recipe.to_list(),
         "digest": trial.recipe.digest,
         "metrics": dict(trial.metrics),
-        **({"intervals": dict(trial.result.intervals), "facts": dict(trial.result.facts)} if trial.result else {}),
+        **({"intervals": dict(trial.result.intervals), "notes": dict(trial.result.notes)} if trial.result else {}),
         **({"reason": trial.result.reason or trial.result.stopped} if trial.result and not trial.metrics else {}),
-        **(_known(trial, evidence) if evidence else {}),
+        **(_known(trial, post_hoc) if post_hoc else {}),
     }
 
 
-def _known(trial: Trial, evidence: Evidence) -> dict[str, Any]:
-    """What the evidence says of a trial, as plain data."""
-    known: dict[str, Any] = {"p_front": evidence.membership[trial.number]}
-    if again := evidence.remeasured(trial.number):
+def _known(trial: Trial, post_hoc: PostHoc) -> dict[str, Any]:
+    """What the post_hoc says of a trial, as plain data."""
+    known: dict[str, Any] = {"p_front": post_hoc.p_front[trial.number]}
+    if again := post_hoc.remeasured(trial.number):
         known["remeasured"] = {"metrics": dict(again.metrics), "intervals": dict(again.intervals)}
-    if found := evidence.held_out.get(trial.number):
+    if found := post_hoc.held_out.get(trial.number):
         known["held_out"] = found.to_json()
     return known
 
 
-def front_page(
-    config: SweepConfig, standing: Standing, trials: Sequence[Trial], evidence: Evidence | None = None
-) -> str:
+def front_page(config: SweepConfig, state: SweepState, trials: Sequence[Trial], post_hoc: PostHoc | None = None) -> str:
     """The front as an interactive page: one file of some kilobytes that needs no network."""
     data = {
         "sweep": config.sweep,
         "objectives": [{"name": o.name, "direction": o.direction} for o in config.objectives],
-        "hypervolume": standing.hypervolume,
+        "hypervolume": state.hypervolume,
         "trials": [
-            {"front": trial.number in standing.front, **_mark(trial, evidence)}
+            {"front": trial.number in state.front, **_mark(trial, post_hoc)}
             for trial in trials
             if trial.state == "complete"
         ],
-        **_test_fronts(config, standing, evidence),
+        **_test_fronts(config, state, post_hoc),
     }
     template = resources.files("search.reports").joinpath("page.html").read_text(encoding="utf-8")
     # Within a script element, "</script" would end it and "<!--" begin a comment.
     return template.replace("/*DATA*/null", json.dumps(data).replace("<", "\\u003c"))
 
 
-def _mark(trial: Trial, evidence: Evidence | None) -> dict[str, Any]:
+def _mark(trial: Trial, post_hoc: PostHoc | None) -> dict[str, Any]:
     """A trial as the page draws it; what is not known is left out."""
-    again = evidence.remeasured(trial.number) if evidence else None
+    again = post_hoc.remeasured(trial.number) if post_hoc else None
     measured = again or trial.result
     mark: dict[str, Any] = {
         "number": trial.number,
@@ -121,16 +119,16 @@ def _mark(trial: Trial, evidence: Evidence | None) -> dict[str, Any]:
         mark["intervals"] = {name: [_short(end) for end in ends] for name, ends in measured.intervals.items()}
     if again:
         mark["again"] = {name: _short(value) for name, value in again.metrics.items()}
-    if evidence and (chance := evidence.membership[trial.number]):
+    if post_hoc and (chance := post_hoc.p_front[trial.number]):
         mark["p"] = chance
-    if evidence and (found := evidence.held_out.get(trial.number)):
+    if post_hoc and (found := post_hoc.held_out.get(trial.number)):
         mark["test"] = {"accuracy": _short(found.test.accuracy), "interval": found.test.interval}
     return mark
 
 
-def _test_fronts(config: SweepConfig, standing: Standing, evidence: Evidence | None) -> dict[str, Any]:
+def _test_fronts(config: SweepConfig, state: SweepState, post_hoc: PostHoc | None) -> dict[str, Any]:
     """The optimistic and the pessimistic front on the test split, if that was opened for every member."""
-    opened, members = (evidence.held_out if evidence else {}), standing.front.members
+    opened, members = (post_hoc.held_out if post_hoc else {}), state.front.members
     if not members or "accuracy" not in members[0].metrics or any(trial.number not in opened for trial in members):
         return {}
     best, worst = fronts_on_test([on_test(trial, opened[trial.number]) for trial in members], config.objectives)

@@ -25,7 +25,7 @@ def sensitivity_table(title: str, found: Sensitivity) -> Table:
     return table
 
 
-def notes(found: Sensitivity) -> list[str]:
+def reasons_not_cut(found: Sensitivity) -> list[str]:
     """One line for each reason why a layer could not be cut."""
     lines = []
     for layer in found.layers:

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from pipelines.diagnosis import remark
 from pipelines.meters import Score
-from search.analysis.post_hoc import Evidence
+from search.analysis.post_hoc import PostHoc
 from search.config.objective import Objective
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.trial import Trial
 
 MARK = "†"
@@ -31,30 +31,30 @@ def score_cells(score: Score) -> tuple[str, str, str]:
     return number(score.accuracy), interval, str(score.examples)
 
 
-def front_table(standing: Standing, objectives: Sequence[Objective], evidence: Evidence | None = None) -> Table:
+def front_table(state: SweepState, objectives: Sequence[Objective], post_hoc: PostHoc | None = None) -> Table:
     """The front, best in the first objective first, with the baseline above it and ratios to the baseline.
 
-    With evidence, how likely each member is on the front, and what is near the front, below it. Members whose last step
+    With post_hoc, how likely each member is on the front, and what is near the front, below it. Members whose last step
     did not help are marked; what is to be said of them stands below the table.
     """
-    members, near = standing.front.members, evidence.near if evidence else ()
+    members, near = state.front.members, post_hoc.near if post_hoc else ()
     table = Table(title=f"Pareto front: {len(members)} configurations", caption_justify="left")
     table.add_column("trial", justify="right")
     table.add_column("recipe", overflow="fold")
     for objective in objectives:
         table.add_column(objective.name, justify="right")
-    if evidence:
+    if post_hoc:
         table.add_column("p(front)", justify="right")
-    baseline = standing.baseline
+    baseline = state.baseline
     if baseline:
         values = [number(baseline.metrics.get(objective.name)) for objective in objectives]
-        table.add_row("baseline", baseline.label, *values, *_chance(baseline, evidence), style="dim", end_section=True)
+        table.add_row("baseline", baseline.label, *values, *_chance(baseline, post_hoc), style="dim", end_section=True)
     footnotes = []
     for trial in (*members, *near):
-        cells = [_cell(trial, baseline, objective) for objective in objectives] + _chance(trial, evidence)
-        name, style = (str(trial.number), None) if trial.number in standing.front else (f"near {trial.number}", "dim")
+        cells = [_cell(trial, baseline, objective) for objective in objectives] + _chance(trial, post_hoc)
+        name, style = (str(trial.number), None) if trial.number in state.front else (f"near {trial.number}", "dim")
         label = escape(trial.label)
-        if said := remark(trial.result.facts) if trial.result else "":
+        if said := remark(trial.result.notes) if trial.result else "":
             footnotes.append(f"{MARK} {trial.number}: {escape(said)}")
             label += f" {MARK}"
         table.add_row(name, label, *cells, style=style, end_section=bool(near) and trial is members[-1])
@@ -62,9 +62,9 @@ def front_table(standing: Standing, objectives: Sequence[Objective], evidence: E
     return table
 
 
-def _chance(trial: Trial, evidence: Evidence | None) -> list[str]:
+def _chance(trial: Trial, post_hoc: PostHoc | None) -> list[str]:
     """The cell that says how likely a trial is on the front, if that is asked for."""
-    return [f"{evidence.membership[trial.number]:.2f}"] if evidence else []
+    return [f"{post_hoc.p_front[trial.number]:.2f}"] if post_hoc else []
 
 
 def _cell(trial: Trial, baseline: Trial | None, objective: Objective) -> str:

@@ -9,7 +9,7 @@ from search.config.objective import Constraint, Objective
 from search.config.sweep_config import SweepConfig
 from search.errors import SweepError
 from search.selection.choice import pick
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.trial import Trial
 
 POINT = 0.01
@@ -17,7 +17,7 @@ POINT = 0.01
 
 
 @dataclass(frozen=True)
-class ReadyPick:
+class RecommendedPick:
     """One member of the front.
 
     Attributes:
@@ -31,32 +31,32 @@ class ReadyPick:
     command: str
 
 
-def ready_picks(config: SweepConfig, standing: Standing) -> tuple[ReadyPick, ...]:
+def recommended_picks(config: SweepConfig, state: SweepState) -> tuple[RecommendedPick, ...]:
     """The knee, the smallest file within one point of the baseline's accuracy, and the fastest, as far as they exist.
 
     A pick is left out where the sweep does not measure what it decides by, or where no member of the front is able.
     """
     wanted: list[tuple[str, Constraint | None, Objective | None]] = [("knee", None, None)]
-    if standing.baseline and "accuracy" in standing.baseline.metrics:
+    if state.baseline and "accuracy" in state.baseline.metrics:
         # Rounded down, so that the command says the very number that was decided by.
-        bound = math.floor((standing.baseline.metrics["accuracy"] - POINT) * 1e4) / 1e4
+        bound = math.floor((state.baseline.metrics["accuracy"] - POINT) * 1e4) / 1e4
         near = Constraint("accuracy", ">=", bound)
         wanted.append(("smallest within 1 point", near, Objective("size_mb", "minimize")))
     wanted.append(("fastest", None, Objective("latency_ms", "minimize")))
-    found = (_ready(config, standing, *each) for each in wanted)
+    found = (_ready(config, state, *each) for each in wanted)
     return tuple(each for each in found if each)
 
 
 def _ready(
-    config: SweepConfig, standing: Standing, name: str, near: Constraint | None, best: Objective | None
-) -> ReadyPick | None:
-    members = standing.front.members
+    config: SweepConfig, state: SweepState, name: str, near: Constraint | None, best: Objective | None
+) -> RecommendedPick | None:
+    members = state.front.members
     if not members or (best and any(best.name not in trial.metrics for trial in members)):
         return None
     try:
-        trial = pick(standing.front, [near] if near else [], best).trial
+        trial = pick(state.front, [near] if near else [], best).trial
     except SweepError:  # nobody is that near
         return None
     options = f' --where "{near.name}{near.compare}{near.bound:g}"' if near else ""
     options += f" --minimize {best.name}" if best else " --knee"
-    return ReadyPick(name, trial, f"paredown pick {config.sweep}{options} --export out/")
+    return RecommendedPick(name, trial, f"paredown pick {config.sweep}{options} --export out/")

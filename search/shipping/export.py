@@ -15,7 +15,7 @@ from pipelines import RUNTIMES
 from pipelines.onnxfile.example_feed import example_feed
 from pipelines.stages import MODEL
 from search.errors import SweepError
-from search.shipping.export_bundle import Shipment
+from search.shipping.export_bundle import ExportBundle
 from search.shipping.manifest import manifest
 from search.shipping.model_card import model_card
 from spaces import InputError
@@ -45,7 +45,7 @@ def check_folder(folder: Path) -> None:
         raise InputError.at("--export", f"{folder} exists and is not a folder; name an empty or new folder")
 
 
-def export(shipment: Shipment, folder: Path) -> None:
+def export(bundle: ExportBundle, folder: Path) -> None:
     """Write the model file, a manifest, a model card, a program that runs it, its recipe and its sweep to `folder`.
 
     Everything is written aside and appears by a rename; an earlier export gives way.
@@ -61,7 +61,7 @@ def export(shipment: Shipment, folder: Path) -> None:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as aside:
             draft = Path(aside) / "new"
             draft.mkdir()
-            _write(shipment, draft)
+            _write(bundle, draft)
             _swap(draft, folder, Path(aside) / "old")
     except OSError as error:
         raise SweepError(f"cannot write {folder}: {error.strerror or error}") from error
@@ -79,8 +79,8 @@ def _swap(draft: Path, folder: Path, old: Path) -> None:
         raise
 
 
-def _write(shipment: Shipment, folder: Path) -> None:
-    config, trial, file = shipment.config, shipment.trial, shipment.file
+def _write(bundle: ExportBundle, folder: Path) -> None:
+    config, trial, file = bundle.config, bundle.trial, bundle.file
     shutil.copyfile(file, folder / file.name)
     if _sha256(folder / file.name) != _sha256(file):
         raise SweepError(f"{file} could not be copied whole; is the disk full?")
@@ -90,12 +90,12 @@ def _write(shipment: Shipment, folder: Path) -> None:
         RECIPE: recipe,
         SWEEP: config.dump(),
         SCRIPT: runtime.script(file.name, example_feed(file, target.batch), target.threads),
-        CARD: model_card(shipment, recipe, _sha256(file)),
+        CARD: model_card(bundle, recipe, _sha256(file)),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     hashes = {name: _sha256(folder / name) for name in (file.name, *texts)}
-    text = json.dumps(manifest(shipment, hashes), indent=2, ensure_ascii=False)
+    text = json.dumps(manifest(bundle, hashes), indent=2, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     for path in folder.iterdir():
         with path.open("rb") as stream:

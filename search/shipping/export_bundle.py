@@ -10,7 +10,7 @@ from pipelines import Evaluator
 from pipelines.meters import Interval
 from pipelines.pipeline import nodes
 from search.analysis.held_out import HeldOut
-from search.analysis.post_hoc import Evidence
+from search.analysis.post_hoc import PostHoc
 from search.config.sweep_config import SweepConfig
 from search.selection.choice import Choice
 from search.study.saved import Sweep
@@ -18,7 +18,7 @@ from search.study.trial import Trial
 
 
 @dataclass(frozen=True)
-class Shipment:
+class ExportBundle:
     """A chosen trial with its file and all that is known of it.
 
     Attributes:
@@ -26,7 +26,7 @@ class Shipment:
         choice: The trial, and why it was chosen.
         file: Its exported file.
         held_out: What the test split said of it.
-        evidence: What was found out after the search.
+        post_hoc: What was found out after the search.
         evaluator: Builds recipes of the sweep.
     """
 
@@ -34,7 +34,7 @@ class Shipment:
     choice: Choice
     file: Path
     held_out: HeldOut
-    evidence: Evidence
+    post_hoc: PostHoc
     evaluator: Evaluator
 
     @property
@@ -49,7 +49,7 @@ class Shipment:
 
     def figures(self, trial: Trial) -> tuple[Mapping[str, float], Mapping[str, Interval]]:
         """The latest metrics of a trial of the sweep, and their intervals: measured again, if it was."""
-        latest = self.evidence.remeasured(trial.number) or trial.result
+        latest = self.post_hoc.remeasured(trial.number) or trial.result
         return (latest.metrics, latest.intervals) if latest else ({}, {})
 
     @property

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pipelines import METRICS, RUNTIMES
 from pipelines.meters import Score
 from search.reports.table import number
-from search.shipping.export_bundle import Shipment
+from search.shipping.export_bundle import ExportBundle
 
 UNKNOWN = (
     "Paredown knows nothing of intended users, of groups and circumstances between which results may differ, of how "
@@ -16,35 +16,35 @@ UNKNOWN = (
 )
 
 
-def model_card(shipment: Shipment, recipe: str, sha256: str) -> str:
+def model_card(bundle: ExportBundle, recipe: str, sha256: str) -> str:
     """The card as Markdown.
 
     Headings: M. Mitchell, S. Wu, A. Zaldivar, P. Barnes, L. Vasserman, B. Hutchinson, E. Spitzer, I. D. Raji and
     T. Gebru, "Model Cards for Model Reporting", 2019. What is not known is not there, and the card says so.
 
     Args:
-        shipment: What is shipped.
+        bundle: What is shipped.
         recipe: The recipe as YAML.
         sha256: Of the file.
     """
     sections = {
-        "Model details": _details(shipment, recipe, sha256),
-        "Intended use": _use(shipment),
-        "Metrics": _metrics(shipment),
-        "Evaluation data": _evaluation(shipment),
-        "Training data": _training(shipment),
-        "Quantitative analyses": _figures(shipment),
-        "Caveats and recommendations": _caveats(shipment),
+        "Model details": _details(bundle, recipe, sha256),
+        "Intended use": _use(bundle),
+        "Metrics": _metrics(bundle),
+        "Evaluation data": _evaluation(bundle),
+        "Training data": _training(bundle),
+        "Quantitative analyses": _figures(bundle),
+        "Caveats and recommendations": _caveats(bundle),
     }
     text = "".join(f"\n## {title}\n\n{body}\n" for title, body in sections.items())
-    return f"# {shipment.config.sweep}: {shipment.trial.label}\n{text}"
+    return f"# {bundle.config.sweep}: {bundle.trial.label}\n{text}"
 
 
-def _details(shipment: Shipment, recipe: str, sha256: str) -> str:
-    config, trial, file = shipment.config, shipment.trial, shipment.file
+def _details(bundle: ExportBundle, recipe: str, sha256: str) -> str:
+    config, trial, file = bundle.config, bundle.trial, bundle.file
     return f"""\
 `{file.name}` (ONNX, {file.stat().st_size:,} bytes) is trial {trial.number} of the Paredown sweep `{config.sweep}`.
-It was chosen as {shipment.choice.reason}.
+It was chosen as {bundle.choice.reason}.
 
 SHA-256: `{sha256}`
 
@@ -58,8 +58,8 @@ To make it again, where the task can be imported, and print where it is: `paredo
 `manifest.json` has everything on this page, and the versions of the libraries, for programs."""
 
 
-def _use(shipment: Shipment) -> str:
-    target, runtime = shipment.config.target, RUNTIMES[shipment.config.target.runtime]
+def _use(bundle: ExportBundle) -> str:
+    target, runtime = bundle.config.target, RUNTIMES[bundle.config.target.runtime]
     inputs = f"{target.batch} input{'s' if target.batch > 1 else ''} per call"
     threads = f"{target.threads} thread{'s' if target.threads > 1 else ''}"
     return f"""\
@@ -69,13 +69,13 @@ sizes run too. To run it: `python run.py`, which needs {" and ".join([*runtime.p
 {UNKNOWN}"""
 
 
-def _metrics(shipment: Shipment) -> str:
-    names = [name for name in shipment.figures(shipment.trial)[0] if name in METRICS]
+def _metrics(bundle: ExportBundle) -> str:
+    names = [name for name in bundle.figures(bundle.trial)[0] if name in METRICS]
     return "\n".join(f"- `{name}`: {METRICS[name].help}" for name in names)
 
 
-def _evaluation(shipment: Shipment) -> str:
-    found = shipment.held_out
+def _evaluation(bundle: ExportBundle) -> str:
+    found = bundle.held_out
     opened = datetime.fromtimestamp(found.opened, UTC).strftime("%Y-%m-%d")
     return f"""\
 The task's validation split, by which the search chose, and its test split, which the search never saw; it was opened
@@ -92,19 +92,19 @@ def _score(score: Score) -> str:
     return f"{number(score.accuracy)} | {interval} | {score.examples}"
 
 
-def _training(shipment: Shipment) -> str:
-    task = type(shipment.evaluator.task)
+def _training(bundle: ExportBundle) -> str:
+    task = type(bundle.evaluator.task)
     said = (inspect.getdoc(task) or "").split("\n\n")[0].replace("\n", " ")
     about = f", which says of itself: “{said}”" if said else "."
-    settings = shipment.config.training.model_dump().items()
+    settings = bundle.config.training.model_dump().items()
     epochs = ", ".join(f"{key} {value if isinstance(value, str) else f'{value:g}'}" for key, value in settings)
-    return f"The train split of the task `{shipment.config.task.use}`{about}\n\nTraining: {epochs}."
+    return f"The train split of the task `{bundle.config.task.use}`{about}\n\nTraining: {epochs}."
 
 
-def _figures(shipment: Shipment) -> str:
-    metrics, intervals = shipment.figures(shipment.trial)
-    baseline = shipment.sweep.standing.baseline
-    base, base_intervals = shipment.figures(baseline) if baseline else ({}, {})
+def _figures(bundle: ExportBundle) -> str:
+    metrics, intervals = bundle.figures(bundle.trial)
+    baseline = bundle.sweep.state.baseline
+    base, base_intervals = bundle.figures(baseline) if baseline else ({}, {})
     lines = [
         "On the validation split and for the target above; what has no interval is exact or its interval not known.",
         "",
@@ -117,29 +117,29 @@ def _figures(shipment: Shipment) -> str:
             for ends in (intervals, base_intervals)
         )
         lines.append(f"| {name} | {number(value)} | {own} | {number(base.get(name))} | {theirs} |")
-    again = shipment.evidence.remeasured(shipment.trial.number)
-    latest = again or shipment.trial.result
+    again = bundle.post_hoc.remeasured(bundle.trial.number)
+    latest = again or bundle.trial.result
     if again:
         lines += ["", "These were measured again after the search, side by side with the rest of the front."]
-    facts = [f"- {name}: {words}" for name, words in (latest.facts if latest else {}).items()]
-    return "\n".join([*lines, *(["", *facts] if facts else [])])
+    notes = [f"- {name}: {words}" for name, words in (latest.notes if latest else {}).items()]
+    return "\n".join([*lines, *(["", *notes] if notes else [])])
 
 
-def _caveats(shipment: Shipment) -> str:
-    standing, number_ = shipment.sweep.standing, shipment.trial.number
-    chance = shipment.evidence.membership[number_]
+def _caveats(bundle: ExportBundle) -> str:
+    state, number_ = bundle.sweep.state, bundle.trial.number
+    chance = bundle.post_hoc.p_front[number_]
     caveats = [
         "The search chose by the validation split, so that the accuracy there is rather too good; the test split's is "
         "the one to expect on data like it.",
         "Latencies are of the machine and the versions named here; ratios to the teacher carry over better than times.",
-        f"It is one of {len(standing.front.members)} configurations on the front of {standing.complete} that were "
+        f"It is one of {len(state.front.members)} configurations on the front of {state.complete} that were "
         f"measured; given how sure the numbers are, it is on the front with a probability of {chance:.2f}.",
         "One training with one seed: `paredown confirm` shows what other seeds give.",
     ]
-    if len(opened := sorted(shipment.evidence.held_out.keys() | {number_})) > 1:
+    if len(opened := sorted(bundle.post_hoc.held_out.keys() | {number_})) > 1:
         listed = ", ".join(map(str, opened))
         caveats.append(f"The test split was opened for several trials ({listed}): a choice by it makes it too good.")
-    if not shipment.is_current:
+    if not bundle.is_current:
         caveats.append(
             "It was made with another version of Paredown, of its libraries or of the task than those that wrote this "
             "page, so that making it again with these may give another file."

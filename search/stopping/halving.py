@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import moocore
 import numpy as np
 
-from search.config.objective import Constraint, Objective
-from search.stopping.structure import is_structural
+from search.config.objective import Constraint, Objective, is_structural
 from search.study.rung import Rung
 
 RUNGS = (1 / 9, 1 / 3)

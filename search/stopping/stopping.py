@@ -8,15 +8,16 @@ from math import ceil
 from pipelines import Task
 from pipelines.epochs import epochs_of
 from pipelines.forecast import has_known_structure
+from search.config.objective import is_structural
 from search.config.sweep_config import SweepConfig
 from search.stopping.halving import ETA, RUNGS, place
-from search.stopping.structure import broken, dominator, is_structural, may_dominate
+from search.stopping.structure import broken, dominator, may_dominate
 from search.study.front import ParetoFront
 from search.study.rung import Rung
 from search.study.trial import Trial
 
 UNTRAINED, WHOLE = 0.0, 1.0
-"""The lowest and the highest share of its trainings that a trial is measured at."""
+"""The lowest and the highest fidelity of its trainings that a trial is measured at."""
 
 
 class Stopping:
@@ -33,7 +34,7 @@ class Stopping:
     def __init__(self, config: SweepConfig, task: Task | None = None) -> None:
         self._config, self._mode, self._task = config, config.search.stopping, task
 
-    def ladder(self, trial: Trial, front: ParetoFront) -> tuple[float, ...]:
+    def fidelities(self, trial: Trial, front: ParetoFront) -> tuple[float, ...]:
         """The shares of its trainings after which `trial` is measured: only those where it could be stopped, and 1.
 
         The uncompressed teacher is what all others refer to and is never stopped; without training there is nothing
@@ -44,7 +45,7 @@ class Stopping:
             return (WHOLE,)
         shares = RUNGS if self._mode == "halving" else ()
         # Of shares that come to the same whole epochs one is enough.
-        different = {tuple(ceil(share * count) for count in epochs): share for share in (*shares, WHOLE)}
+        different = {tuple(ceil(fidelity * count) for count in epochs): fidelity for fidelity in (*shares, WHOLE)}
         first = (UNTRAINED,) if self._may_end_untrained(trial, front) else ()
         return (*first, *different.values())
 
@@ -57,7 +58,7 @@ class Stopping:
             front: The sweep's front now.
         """
         rung = trial.rungs[-1]
-        if trial.number == 0 or rung.share == WHOLE:
+        if trial.number == 0 or rung.fidelity == WHOLE:
             return ""
         return self._by_structure(trial, rung, front) or self._by_halving(trial, rung, trials)
 
@@ -78,9 +79,9 @@ class Stopping:
         return ""
 
     def _by_halving(self, trial: Trial, rung: Rung, trials: Iterable[Trial]) -> str:
-        if self._mode != "halving" or rung.share == UNTRAINED:
+        if self._mode != "halving" or rung.fidelity == UNTRAINED:
             return ""
-        reached = {other.number: at for other in trials if (at := other.at(rung.share))} | {trial.number: rung}
+        reached = {other.number: at for other in trials if (at := other.at(rung.fidelity))} | {trial.number: rung}
         found = place(trial.number, reached, self._config.objectives, self._config.constraints)
         if found.goes_on:
             return ""
@@ -88,4 +89,4 @@ class Stopping:
 
 
 def _when(rung: Rung) -> str:
-    return f"after {rung.share:.0%} of its training" if rung.share else "before its training"
+    return f"after {rung.fidelity:.0%} of its training" if rung.fidelity else "before its training"

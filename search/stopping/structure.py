@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipelines import METRICS, Task
-from pipelines.meters import Interval, Size, Work
-from search.config.objective import Constraint, Objective
+from pipelines.meters import Complexity, Interval, Size
+from search.config.objective import Constraint, Objective, is_structural
 from search.study.rung import Rung
 from search.study.trial import Trial
 
@@ -20,13 +20,8 @@ interval of each measurement by itself had less than 2 %."""
 
 ANY_SLACK = 0.3
 
-EXACT = frozenset(metric.name for meter in (Size(), Work()) for metric in meter.metrics)
+EXACT = frozenset(metric.name for meter in (Size(), Complexity()) for metric in meter.metrics)
 """Numbers that every measurement of the same file repeats. Others decide only where their interval is known."""
-
-
-def is_structural(name: str) -> bool:
-    """Whether the metric called `name` is the same whatever the weights are."""
-    return METRICS[name].of_structure
 
 
 def broken(rung: Rung, constraints: Iterable[Constraint]) -> Constraint | None:
@@ -36,13 +31,6 @@ def broken(rung: Rung, constraints: Iterable[Constraint]) -> Constraint | None:
         if ends and not any(constraint.holds({constraint.name: end}) for end in ends):
             return constraint
     return None
-
-
-def violations(trial: Trial, constraints: Iterable[Constraint]) -> dict[str, float]:
-    """By how much each bound on the structure is missed, by its text, as far as `trial` came; see `Constraint`."""
-    metrics = trial.rungs[-1].metrics if trial.rungs else {}
-    known = (c for c in constraints if is_structural(c.name) and c.name in metrics)
-    return {str(constraint): constraint.violation(metrics) for constraint in known}
 
 
 def dominator(

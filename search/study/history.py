@@ -6,25 +6,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from search.config.sweep_config import SweepConfig
-from search.study.state import Standing, ended, standings
+from search.study.state import SweepState, ended, states
 from search.study.trial import Trial
 
 
 @dataclass(frozen=True)
-class Moment:
+class Snapshot:
     """A sweep when one more trial had ended.
 
     Attributes:
-        standing: Where it stood.
+        state: Where it stood.
         compute_s: The seconds that stages had been computed in all trials so far; what was reused costs nothing.
     """
 
-    standing: Standing
+    state: SweepState
     compute_s: float
 
 
 class History:
-    """The moments of a sweep by the number of finished trials.
+    """The snapshots of a sweep by the number of finished trials.
 
     Args:
         trials: The trials that exist already.
@@ -33,19 +33,19 @@ class History:
 
     def __init__(self, trials: Iterable[Trial], config: SweepConfig) -> None:
         trials = list(trials)
-        self.moments: dict[int, Moment] = {}
+        self.snapshots: dict[int, Snapshot] = {}
         self._counted: set[int] = set()
         self._compute_s = 0.0
-        for trial, standing in zip(ended(trials), standings(trials, config), strict=True):
-            self.add(trial, standing)
+        for trial, state in zip(ended(trials), states(trials, config), strict=True):
+            self.add(trial, state)
 
-    def add(self, trial: Trial, standing: Standing) -> None:
-        """`trial` has ended, and the sweep stands as `standing` says; a trial that still runs adds nothing."""
+    def add(self, trial: Trial, state: SweepState) -> None:
+        """`trial` has ended, and the sweep stands as `state` says; a trial that still runs adds nothing."""
         if trial.result:
             if trial.number not in self._counted:
                 self._counted.add(trial.number)
                 self._compute_s += compute_seconds(trial)
-            self.moments[standing.finished] = Moment(standing, self._compute_s)
+            self.snapshots[state.finished] = Snapshot(state, self._compute_s)
 
 
 def compute_seconds(trial: Trial) -> float:

@@ -1,4 +1,4 @@
-"""A rung: what a trial had reached with a share of its trainings."""
+"""A rung: what a trial had reached with a fidelity of its trainings."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Rung:
     """The numbers of a trial whose trainings had run in part. It says how the trial may end, not how it has ended.
 
     Attributes:
-        share: How much of their epochs its trainings had run.
+        fidelity: How much of their epochs its trainings had run.
         metrics: Every number, by name.
         intervals: 95 % confidence intervals of the metrics for which they are known.
     """
 
-    share: float
+    fidelity: float
     metrics: Mapping[str, float]
     intervals: Mapping[str, Interval] = field(default_factory=dict)
 
@@ -31,4 +31,4 @@ class Rung:
     def from_json(cls, data: Mapping[str, Any]) -> Rung:
         """The rung that `to_json` wrote."""
         intervals = {name: (low, high) for name, (low, high) in data["intervals"].items()}
-        return cls(data["share"], data["metrics"], intervals)
+        return cls(data["fidelity"], data["metrics"], intervals)

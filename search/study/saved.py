@@ -9,7 +9,7 @@ from pipelines import Evaluator, StageRun, Store
 from pipelines.stages import STAGES
 from search.config.objective import lower_bound
 from search.config.sweep_config import SweepConfig, load_config
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.study import read_trials
 from search.study.trial import Trial
 from search.study.workspace import Workspace
@@ -22,13 +22,13 @@ class Sweep:
     Attributes:
         config: What was asked for.
         trials: All trials, by number.
-        standing: What came of them.
+        state: What came of them.
         tracking_problem: Why MLflow could not be brought up to date, if so.
     """
 
     config: SweepConfig
     trials: tuple[Trial, ...]
-    standing: Standing
+    state: SweepState
     tracking_problem: str | None = None
 
 
@@ -41,7 +41,7 @@ def load_sweep(name: str, workspace: Workspace | None = None) -> Sweep:
     folder = (workspace or Workspace.default()).existing(name)
     config = load_config(folder.config)
     trials = read_trials(folder)
-    return Sweep(config, tuple(trials), Standing.of(trials, config))
+    return Sweep(config, tuple(trials), SweepState.of(trials, config))
 
 
 def open_store(config: SweepConfig, workspace: Workspace) -> Store:

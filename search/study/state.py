@@ -11,7 +11,7 @@ from search.study.trial import Trial
 
 
 @dataclass(frozen=True)
-class Standing:
+class SweepState:
     """A sweep at one moment.
 
     Attributes:
@@ -38,8 +38,8 @@ class Standing:
         return self.complete + self.failed + self.stopped
 
     @classmethod
-    def of(cls, trials: Iterable[Trial], config: SweepConfig) -> Standing:
-        """The standing after `trials`."""
+    def of(cls, trials: Iterable[Trial], config: SweepConfig) -> SweepState:
+        """The state after `trials`."""
         trials = list(trials)
         front = pareto_front(trials, config.objectives, config.constraints)
         baseline = next((trial for trial in trials if trial.number == 0 and trial.state == "complete"), None)
@@ -54,12 +54,12 @@ class Standing:
             states.count("stopped"),
         )
 
-    def with_started(self) -> Standing:
-        """The standing after one more trial was given out."""
+    def with_started(self) -> SweepState:
+        """The state after one more trial was given out."""
         return replace(self, running=self.running + 1)
 
-    def with_finished(self, trial: Trial, config: SweepConfig) -> Standing:
-        """The standing after the running `trial` has ended; costs time in proportion to the front only."""
+    def with_finished(self, trial: Trial, config: SweepConfig) -> SweepState:
+        """The state after the running `trial` has ended; costs time in proportion to the front only."""
         if trial.state == "failed":
             return replace(self, running=self.running - 1, failed=self.failed + 1)
         if trial.state == "stopped":
@@ -68,7 +68,7 @@ class Standing:
         baseline = trial if trial.number == 0 else self.baseline
         changed = front.members != self.front.members or baseline is not self.baseline
         hypervolume = front.hypervolume(baseline) if changed else self.hypervolume
-        return Standing(front, baseline, hypervolume, self.running - 1, self.complete + 1, self.failed, self.stopped)
+        return SweepState(front, baseline, hypervolume, self.running - 1, self.complete + 1, self.failed, self.stopped)
 
 
 def ended(trials: Iterable[Trial]) -> list[Trial]:
@@ -76,25 +76,25 @@ def ended(trials: Iterable[Trial]) -> list[Trial]:
     return sorted((trial for trial in trials if trial.result), key=lambda trial: trial.result.finished)  # type: ignore[union-attr]
 
 
-def standings(trials: Iterable[Trial], config: SweepConfig) -> Iterator[Standing]:
-    """The standing after each finished trial, in the order in which they ended."""
-    standing = Standing.of((), config)
+def states(trials: Iterable[Trial], config: SweepConfig) -> Iterator[SweepState]:
+    """The state after each finished trial, in the order in which they ended."""
+    state = SweepState.of((), config)
     for trial in ended(trials):
-        standing = standing.with_started().with_finished(trial, config)
-        yield standing
+        state = state.with_started().with_finished(trial, config)
+        yield state
 
 
-def progress_text(standing: Standing, planned: int | None, budget: str = "") -> str:
+def progress_text(state: SweepState, planned: int | None, budget: str = "") -> str:
     """How far the sweep is, in one line: what MLflow and the live display say alike.
 
     Args:
-        standing: Where it stands.
+        state: Where it stands.
         planned: How many trials there are to be; None if no number was asked for.
-        budget: How much of the budget is used, in words; see `search.suggest.budget_tracker.Spending.progress`.
+        budget: How much of the budget is used, in words; see `search.suggest.budget_tracker.BudgetTracker.progress`.
     """
-    parts = [f"{standing.finished}{f' of {planned}' if planned else ''} trials finished"]
+    parts = [f"{state.finished}{f' of {planned}' if planned else ''} trials finished"]
     parts += [budget] if budget else []
-    parts += [f"{standing.stopped} stopped early"] if standing.stopped else []
-    parts += [f"{standing.failed} failed"] if standing.failed else []
-    parts += [f"{standing.running} running"] if standing.running else []
-    return " · ".join([*parts, f"hypervolume {standing.hypervolume:.4f}"])
+    parts += [f"{state.stopped} stopped early"] if state.stopped else []
+    parts += [f"{state.failed} failed"] if state.failed else []
+    parts += [f"{state.running} running"] if state.running else []
+    return " · ".join([*parts, f"hypervolume {state.hypervolume:.4f}"])

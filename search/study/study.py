@@ -12,13 +12,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pipelines import STEPS
 from search.config.sweep_config import SweepConfig
-from search.stopping.structure import violations
-from search.study.proposal import BASELINE, Proposal
+from search.study.distributions import chosen_params
+from search.study.proposal import Proposal
 from search.study.rung import Rung
-from search.study.state import Standing
-from search.study.trial import Result, Trial
+from search.study.state import SweepState
+from search.study.trial import Result, Trial, structural_violations
 from search.study.workspace import SweepFolder
-from search.suggest.sampler import Sampler, chosen_params
 from spaces import Recipe
 
 RECIPE, PARAMS, PROPOSED, RUNGS, RESULT = "recipe", "params", "proposed", "rungs", "result"
@@ -26,9 +25,9 @@ STUDY_ID = "paredown.study"
 
 
 class Study:
-    """Asked for trials and told how they ended; everything is on the disk before a call returns.
+    """Records which trials begin and how they end; everything is on the disk before a call returns.
 
-    Only the process that holds the sweep's lock may ask or tell. Others read with `read_trials`.
+    Only the process that holds the sweep's lock may write. Others read with `read_trials`.
 
     Args:
         config: What is searched.
@@ -42,11 +41,7 @@ class Study:
         self.id: str = self._study.user_attrs[STUDY_ID]
         self._trials = {trial.number: trial for trial in _trials(self._study)}
         self._storage_ids = {frozen.number: frozen._trial_id for frozen in self._study.get_trials(deepcopy=False)}
-        self._sampler = Sampler(
-            config.search.sampler, config.space, config.objectives, config.constraints, config.search.seed
-        )
-        self._sampler.resume(self._trials.values())
-        self.standing = Standing.of(self._trials.values(), config)
+        self.state = SweepState.of(self._trials.values(), config)
 
     @property
     def trials(self) -> list[Trial]:
@@ -62,23 +57,8 @@ class Study:
         written = (Result.read(self._folder.results, trial.number) for trial in self.trials if trial.state == "running")
         return [self.tell(result) for result in written if result]
 
-    def ask(self) -> Trial | None:
-        """A new trial: the uncompressed teacher first, then what the sampler suggests; None if nothing is left."""
-        proposal = self.suggest() if self._trials else BASELINE
-        return self.begin(proposal) if proposal else None
-
-    def suggest(self) -> Proposal | None:
-        """What the sampler would try next; None if nothing is left. It counts as tried, and is recorded nowhere."""
-        params = self._sampler.suggest()
-        return None if params is None else Proposal(self.config.space.recipe(params), params, "sampler")
-
-    def tried(self, recipe: Recipe) -> bool:
-        """Whether `recipe` was suggested or begun already."""
-        return self._sampler.tried(recipe)
-
     def begin(self, proposal: Proposal) -> Trial:
         """Make a trial of `proposal`: from now on it is on record."""
-        self._sampler.count(proposal.recipe)
         chosen, distributions = chosen_params(self.config.space, proposal.params)
         self._study.add_trial(
             optuna.trial.create_trial(
@@ -96,7 +76,7 @@ class Study:
         self._storage_ids[frozen.number] = frozen._trial_id
         trial = _trial(frozen)
         self._trials[trial.number] = trial
-        self.standing = self.standing.with_started()
+        self.state = self.state.with_started()
         return trial
 
     def reach(self, number: int, rung: Rung) -> Trial:
@@ -125,15 +105,14 @@ class Study:
                 handle.set_constraint(str(constraint), constraint.violation(trial.metrics))
             self._study.tell(handle, [trial.metrics[objective.name] for objective in self.config.objectives])
         elif trial.state == "stopped":
-            for name, violation in violations(trial, self.config.constraints).items():
+            for name, violation in structural_violations(trial, self.config.constraints).items():
                 handle.set_constraint(name, violation)
             self._study.tell(handle, state=TrialState.PRUNED)
         else:
             self._study.tell(handle, state=TrialState.FAIL)
         (self._folder.results / f"{trial.number}.json").unlink(missing_ok=True)
         self._trials[trial.number] = trial
-        self._sampler.learn(trial)
-        self.standing = self.standing.with_finished(trial, self.config)
+        self.state = self.state.with_finished(trial, self.config)
         return trial
 
     def _running(self, number: int) -> Trial:

@@ -120,7 +120,7 @@ class SweepFolder:
 
     @property
     def measurements(self) -> Path:
-        """What was measured after the search, one file for each campaign."""
+        """What was measured after the search, one file for each remeasurement."""
         return self.path / "measurements"
 
     @property

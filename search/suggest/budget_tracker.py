@@ -7,11 +7,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 
 from search.config.sweep_config import SweepConfig
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.trial import Trial
 
 
-class Spending:
+class BudgetTracker:
     """Adds up the time that trials took, from the record: nothing is kept beside it.
 
     Time in which no trial ran does not count, so that a sweep that is resumed goes on with what is left.
@@ -38,11 +38,11 @@ class Spending:
         """Trial `number` runs since `at`."""
         self._running[number] = at
 
-    def started(self, trial: Trial, standing: Standing) -> None:
+    def started(self, trial: Trial, state: SweepState) -> None:
         """See `Observer.started`."""
         self.begin(trial.number, self._clock())
 
-    def finished(self, trial: Trial, standing: Standing) -> None:
+    def finished(self, trial: Trial, state: SweepState) -> None:
         """See `Observer.finished`."""
         self._running.pop(trial.number, None)
         self._add(trial)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from pipelines import Link
+from pipelines import StageKey
 from pipelines.epochs import TRAINED
 from search.study.trial import Trial
 from search.suggest.costs import MEASURE, Costs
 from spaces import Recipe
 
 
-class Flight:
+class InFlight:
     """Which stages a recipe would have to compute, which of those another trial is computing, and what they take.
 
-    A stage is in flight from when a trial that needs it, and finds it missing, is given out until its result is in the
-    store or the trial has ended, well or not. Only this driver's trials are known here: between drivers the store's own
-    locks keep a stage from being computed twice.
+    A stage is in flight from when a trial that needs it, and finds it missing, is given out until its result is in
+    the store or the trial has ended, well or not. Only this driver's trials are known here: between drivers the store's
+    own locks keep a stage from being computed twice.
 
     Args:
         chain: The stages whose results a trial of a recipe needs; see `pipelines.Evaluator.chain`.
@@ -25,13 +25,15 @@ class Flight:
         costs: What stages take.
     """
 
-    def __init__(self, chain: Callable[[Recipe], Sequence[Link]], stored: Callable[[str], bool], costs: Costs) -> None:
+    def __init__(
+        self, chain: Callable[[Recipe], Sequence[StageKey]], stored: Callable[[str], bool], costs: Costs
+    ) -> None:
         self._chain, self._stored, self.costs = chain, stored, costs
-        self._chains: dict[str, tuple[Link, ...]] = {}
+        self._chains: dict[str, tuple[StageKey, ...]] = {}
         self._present: set[str] = set()
         self._building: dict[int, frozenset[str]] = {}
 
-    def missing(self, recipe: Recipe) -> tuple[Link, ...]:
+    def missing(self, recipe: Recipe) -> tuple[StageKey, ...]:
         """The stages of the trial of `recipe` that are not in the store."""
         return tuple(link for link in self._links(recipe) if not self._is_stored(link.key))
 
@@ -55,11 +57,11 @@ class Flight:
         names = (*(link.name for link in self.missing(recipe)), MEASURE)
         return sum(known.get(name, typical) for name in names)
 
-    def depart(self, trial: Trial) -> None:
+    def claim(self, trial: Trial) -> None:
         """`trial` was given out: what it misses is its to compute."""
         self._building[trial.number] = frozenset(link.key for link in self.missing(trial.recipe))
 
-    def land(self, trial: Trial) -> None:
+    def release(self, trial: Trial) -> None:
         """`trial` has ended or its worker has died: what it has not computed is anyone's again."""
         self._building.pop(trial.number, None)
         self._chains.pop(trial.recipe.digest, None)
@@ -70,7 +72,7 @@ class Flight:
             self._present.add(key)
         return key in self._present
 
-    def _links(self, recipe: Recipe) -> tuple[Link, ...]:
+    def _links(self, recipe: Recipe) -> tuple[StageKey, ...]:
         if recipe.digest not in self._chains:
             try:
                 links = tuple(self._chain(recipe))

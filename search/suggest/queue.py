@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pipelines import Task
+from search.execution.executor import MAX_ATTEMPTS
 from search.stopping.stopping import WHOLE, Stopping
 from search.study.proposal import BASELINE, Proposal
-from search.study.state import Standing, ended, standings
+from search.study.state import SweepState, ended, states
 from search.study.study import Study
 from search.study.trial import Result, Trial
-from search.suggest.budget_tracker import Spending
+from search.suggest.budget_tracker import BudgetTracker
 from search.suggest.costs import Costs
-from search.suggest.in_flight import Flight
-from search.suggest.suffix_variants import Leaves
-from search.suggest.suggestion_buffer import Lookahead
+from search.suggest.in_flight import InFlight
+from search.suggest.sampler import Sampler
+from search.suggest.suffix_variants import SuffixVariants
+from search.suggest.suggestion_buffer import SuggestionBuffer
 from spaces import Recipe
-
-MAX_ATTEMPTS = 2
-"""How often a trial is started when its worker dies under it."""
 
 AHEAD = 4
 """How many suggestions may wait for each trial that runs at once, if the sweep does not say."""
@@ -29,67 +28,37 @@ AHEAD = 4
 class Observer(Protocol):
     """Watches a sweep. Its methods are called by the driver and must return at once and never raise."""
 
-    def started(self, trial: Trial, standing: Standing) -> None:
+    def started(self, trial: Trial, state: SweepState) -> None:
         """`trial` was given out."""
 
-    def finished(self, trial: Trial, standing: Standing) -> None:
+    def finished(self, trial: Trial, state: SweepState) -> None:
         """`trial` has ended."""
 
 
-class Source(Protocol):
-    """What an executor takes trials from and gives results to."""
-
-    def next(self) -> Trial | None:
-        """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
-
-    def ladder(self, trial: Trial) -> tuple[float, ...]:
-        """The shares of its trainings after which `trial` is measured, growing; the last is 1."""
-
-    def judge(self, trial: Trial, result: Result) -> str:
-        """Take what a worker has found at a rung below the top: why `trial` ends there, empty if it goes on."""
-
-    def finish(self, result: Result) -> None:
-        """Take a result from a worker."""
-
-    def lose(self, trial: Trial, reason: str, now: float) -> None:
-        """A worker died over `trial`: it will be given out once more, then it has failed with `reason`."""
-
-    def take_back(self, trial: Trial) -> None:
-        """`trial` was not worked on, through no fault of its own: it will be given out as if it never had been."""
-
-    @property
-    def out(self) -> tuple[Trial, ...]:
-        """The trials that were given out and have not come back."""
-
-    @property
-    def blocked(self) -> bool:
-        """Whether the last `next` gave nothing because all that is left needs what trials that are out will compute."""
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether everything that was asked for has finished, or nothing is left to try."""
-
-
-class TrialSource:
+class StudyQueue:
     """Gives out trials until as many have finished as were asked for, or the budget is used up.
 
-    Trials that an earlier driver left unfinished come first, with the parameters that they had. Then come leaves
-    (`search.suggest.suffix_variants`) as far as they promise more than the sampler, and what the sampler suggests, in the order of
-    `search.suggest.suggestion_buffer`. Whoever proposed it, no trial is given out that needs a missing stage which a trial that is out
-    will compute (`search.suggest.in_flight`).
+    Trials that an earlier driver left unfinished come first, with the parameters that they had. Then come suffix
+    variants (`search.suggest.suffix_variants`) as far as they promise more than the sampler, and what the sampler
+    suggests, in the order of `search.suggest.suggestion_buffer`. Whoever proposed it, no trial is given out that needs
+    a missing stage which a trial that is out will compute (`search.suggest.in_flight`).
 
     Args:
         study: Where trials come from and results go.
-        observers: Told of everything.
-        flight: What recipes share. Without it trials come in the order in which the sampler suggests them.
+        observers: Notified of everything.
+        in_flight: What recipes share. Without it trials come in the order in which the sampler suggests them.
         task: The person's task, if trials are of one.
     """
 
     def __init__(
-        self, study: Study, observers: Sequence[Observer] = (), flight: Flight | None = None, task: Task | None = None
+        self,
+        study: Study,
+        observers: Sequence[Observer] = (),
+        in_flight: InFlight | None = None,
+        task: Task | None = None,
     ) -> None:
-        self._spending = Spending(study.config, study.trials)
-        self._study, self._observers = study, (self._spending, *observers)
+        self._budget_tracker = BudgetTracker(study.config, study.trials)
+        self._study, self._observers = study, (self._budget_tracker, *observers)
         self._stopping = Stopping(study.config, task)
         self._waiting = deque(trial for trial in study.trials if trial.state == "running")
         self._out: dict[int, Trial] = {}
@@ -97,18 +66,24 @@ class TrialSource:
         self._slots = 1
         self.blocked = False
         search = study.config.search
-        self._length = search.lookahead if flight else 1
-        self._flight = flight or Flight(lambda recipe: (), lambda key: True, Costs())
-        self._suggested = Lookahead(study.suggest, self._flight)
-        self._leaves = Leaves(study.config, self._flight, study.tried) if flight and search.leaves else None
-        if flight:
+        self._length = search.lookahead if in_flight else 1
+        self._in_flight = in_flight or InFlight(lambda recipe: (), lambda key: True, Costs())
+        self._sampler = Sampler(
+            search.sampler, study.config.space, study.config.objectives, study.config.constraints, search.seed
+        )
+        self._sampler.resume(study.trials)
+        self._suggested = SuggestionBuffer(self._suggest, self._in_flight)
+        self._suffix_variants: SuffixVariants | None = None
+        if in_flight and search.suffix_variants:
+            self._suffix_variants = SuffixVariants(study.config, in_flight, self._sampler.tried)
+        if in_flight:
             self._recall()
 
     def next(self) -> Trial | None:
         """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
         # Every trial is compared with the uncompressed teacher: while that is in flight, nothing else can begin.
-        ready, more = self._flight.free(Recipe()), self._wants_more()
-        trial = next((trial for trial in self._waiting if ready and self._flight.free(trial.recipe)), None)
+        ready, more = self._in_flight.free(Recipe()), self._wants_more()
+        trial = next((trial for trial in self._waiting if ready and self._in_flight.free(trial.recipe)), None)
         if trial:
             self._waiting.remove(trial)
             self.blocked = False
@@ -118,78 +93,85 @@ class TrialSource:
             self.blocked = proposal is None and pending
             if proposal is None:
                 return None
+            self._sampler.count(proposal.recipe)
             trial = self._study.begin(proposal)
-            if self._leaves:
-                self._leaves.begun(proposal.by)
+            if self._suffix_variants:
+                self._suffix_variants.begun(proposal.by)
         self._out[trial.number] = trial
         self._slots = max(self._slots, len(self._out))
-        self._flight.depart(trial)
+        self._in_flight.claim(trial)
         self._attempts[trial.number] = self._attempts.get(trial.number, 0) + 1
         for observer in self._observers:
-            observer.started(trial, self._study.standing)
+            observer.started(trial, self._study.state)
         return trial
 
     def _propose(self) -> Proposal | None:
         """What to begin next; None if all is blocked or the space is used up."""
         if not self._study.trials:
             return BASELINE
-        leaf = self._leaves.propose(self._study.standing) if self._leaves else None
-        proposal = leaf or self._suggested.take(self._length or AHEAD * self._slots)
-        if proposal is None and self._leaves:
-            return self._leaves.propose(self._study.standing, idle=True)
+        variant = self._suffix_variants.propose(self._study.state) if self._suffix_variants else None
+        proposal = variant or self._suggested.pop(self._length or AHEAD * self._slots)
+        if proposal is None and self._suffix_variants:
+            return self._suffix_variants.propose(self._study.state, idle=True)
         return proposal
+
+    def _suggest(self) -> Proposal | None:
+        """The sampler's next suggestion; None if the space is used up. It counts as tried, and is recorded nowhere."""
+        params = self._sampler.suggest()
+        return None if params is None else Proposal(self._study.config.space.recipe(params), params, "sampler")
 
     def _recall(self) -> None:
         """Learn from the trials that ended under earlier drivers."""
         before, trials = 0.0, self._study.trials
-        for trial, standing in zip(ended(trials), standings(trials, self._study.config), strict=True):
-            self._learn(trial, standing.hypervolume - before)
-            before = standing.hypervolume
+        for trial, state in zip(ended(trials), states(trials, self._study.config), strict=True):
+            self._learn(trial, state.hypervolume - before)
+            before = state.hypervolume
         for trial in trials:
-            if self._leaves:
-                self._leaves.begun(trial.proposed)
+            if self._suffix_variants:
+                self._suffix_variants.begun(trial.proposed)
 
     def _learn(self, trial: Trial, gain: float) -> None:
-        self._flight.costs.learn(trial)
-        if self._leaves:
-            self._leaves.learn(trial, gain)
+        self._in_flight.costs.learn(trial)
+        if self._suffix_variants:
+            self._suffix_variants.learn(trial, gain)
 
-    def ladder(self, trial: Trial) -> tuple[float, ...]:
+    def fidelities(self, trial: Trial) -> tuple[float, ...]:
         """The shares of its trainings after which `trial` is measured, growing; the last is 1."""
-        if not self._flight.trains(trial.recipe):
+        if not self._in_flight.trains(trial.recipe):
             return (WHOLE,)
-        return self._stopping.ladder(trial, self._study.standing.front)
+        return self._stopping.fidelities(trial, self._study.state.front)
 
     def judge(self, trial: Trial, result: Result) -> str:
         """Take what a worker has found at a rung below the top: why `trial` ends there, empty if it goes on."""
         if result.reason:  # what an unfinished network cannot do, a finished one may
             return ""
         reached = self._study.reach(trial.number, result.rung())
-        return self._stopping.judge(reached, self._study.trials, self._study.standing.front)
+        return self._stopping.judge(reached, self._study.trials, self._study.state.front)
 
     def finish(self, result: Result) -> None:
         """Take a result from a worker."""
-        self._flight.land(self._out.pop(result.number))
-        before = self._study.standing.hypervolume
+        self._in_flight.release(self._out.pop(result.number))
+        before = self._study.state.hypervolume
         trial = self._study.tell(result)
-        self._learn(trial, self._study.standing.hypervolume - before)
+        self._sampler.learn(trial)
+        self._learn(trial, self._study.state.hypervolume - before)
         for observer in self._observers:
-            observer.finished(trial, self._study.standing)
+            observer.finished(trial, self._study.state)
 
-    def lose(self, trial: Trial, reason: str, now: float) -> None:
+    def retry(self, trial: Trial, reason: str, now: float) -> None:
         """A worker died over `trial`: it will be given out once more, then it has failed with `reason`."""
         if self._attempts[trial.number] < MAX_ATTEMPTS:
             del self._out[trial.number]
-            self._flight.land(trial)
+            self._in_flight.release(trial)
             self._waiting.append(trial)
         else:
             self.finish(Result(trial.number, trial.started, now, reason=reason))
 
-    def take_back(self, trial: Trial) -> None:
+    def requeue(self, trial: Trial) -> None:
         """`trial` was not worked on, through no fault of its own: it will be given out as if it never had been."""
         self._attempts[trial.number] -= 1
         del self._out[trial.number]
-        self._flight.land(trial)
+        self._in_flight.release(trial)
         self._waiting.append(trial)
 
     @property
@@ -205,4 +187,4 @@ class TrialSource:
     def _wants_more(self) -> bool:
         """Whether one more trial is asked for: there are fewer than planned, and time is left."""
         planned = self._study.config.search.trials
-        return (planned is None or len(self._study.trials) < planned) and not self._spending.is_used_up
+        return (planned is None or len(self._study.trials) < planned) and not self._budget_tracker.is_used_up

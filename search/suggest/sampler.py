@@ -8,18 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 from optuna.trial import TrialState
 
 from search.config.objective import Constraint, Objective
-from search.stopping.structure import violations
+from search.study.distributions import chosen_params
 from search.study.front import pareto_front
-from search.study.trial import Trial
+from search.study.trial import Trial, structural_violations
 from spaces import Axis, Recipe, SearchSpace, Value
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -170,36 +164,18 @@ class Sampler:
     def _violations(self, trial: Trial) -> dict[str, float]:
         """By how much each constraint is missed; of a trial that was stopped, those on the structure."""
         if trial.state == "stopped":
-            return violations(trial, self._constraints)
+            return structural_violations(trial, self._constraints)
         return {str(constraint): constraint.violation(trial.metrics) for constraint in self._constraints}
 
     def _random(self) -> dict[str, Value] | None:
         """A recipe that was not tried: at random while there are many, else the first that is left."""
-        chance = random.Random(f"{self._seed}:{len(self._tried)}")
+        rng = random.Random(f"{self._seed}:{len(self._tried)}")
         for _ in range(100):
-            params = self._space.draw(chance)
+            params = self._space.draw(rng)
             if self._space.recipe(params).digest not in self._tried:
                 return params
         left = (params for params in self._space.points() if self._space.recipe(params).digest not in self._tried)
         return next(left, None)
-
-
-def chosen_params(
-    space: SearchSpace, params: Mapping[str, Value]
-) -> tuple[dict[str, Value], dict[str, BaseDistribution]]:
-    """The `params` that were chosen on an axis of `space`, with their Optuna distributions; fixed ones are left out."""
-    axes = [axis for axis in space.axes if len(axis.values) > 1 and axis.name in params]
-    return {axis.name: params[axis.name] for axis in axes}, {axis.name: distribution(axis) for axis in axes}
-
-
-def distribution(axis: Axis) -> BaseDistribution:
-    """The Optuna distribution of `axis`: a range keeps its order, a list is categorical."""
-    if axis.step is None:
-        return CategoricalDistribution(axis.values)
-    low, high = axis.values[0], axis.values[-1]
-    if all(isinstance(value, int) for value in axis.values):
-        return IntDistribution(int(low), int(high), step=int(axis.step))
-    return FloatDistribution(float(low), float(high), step=axis.step)
 
 
 def _suggest(trial: optuna.Trial, axis: Axis) -> Value:

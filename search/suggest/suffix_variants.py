@@ -1,20 +1,21 @@
-"""Cheap leaves: recipes that go on from networks that were computed already, tried as far as they promise enough.
+"""Suffix variants: cheap recipes that share every network stage with a complete trial and differ only after the export.
 
 Recipes that share all work on networks differ in what is done to the exported file: the quantization scheme and its
-parameters. Computing such a recipe costs a small part of what its networks took. `Leaves` proposes them beside the
-sampler, by these rules:
+parameters. Computing such a recipe costs a small part of what its networks took. `SuffixVariants` proposes them beside
+the sampler, by these rules:
 
 1. A candidate is a recipe of the space that was not tried, whose networks are those of a complete trial.
 2. Its metrics are predicted: the level of its networks, known from their trials, and the effect of what comes after,
-   learned from trials that differ in nothing else (`search.suggest.effects`): differences of maximised metrics, ratios of
-   others. As long as an effect is little known, the prediction is better by one standard deviation: it is found out.
+   learned from trials that differ in nothing else (`search.suggest.effects`): differences of maximised metrics, ratios
+   of others. As long as an effect is little known, the prediction is better by one standard deviation: it is found out.
 3. Its gain is what the predicted metrics would add to the hypervolume, times the share of trials with its scheme that
-   did not fail; none if the prediction breaks a constraint. Leaves that are out are taken for what was predicted.
+   did not fail; none if the prediction breaks a constraint. Variants that are out are taken for what was
+   predicted.
 4. Its price is the predicted time of what is missing, measuring included. The seconds are measured ones, so the choice
    is the same in two sweeps only as far as these are.
 5. The candidate with the highest gain for its price is tried if that is more than the sampler's own trials brought of
    late, gain and seconds counted alike. It needs no more than any gain if a slot would have to wait otherwise.
-6. Of the last `WINDOW` trials given out, leaves are `MOST` at most, so that the sampler goes on exploring.
+6. Of the last `WINDOW` trials given out, suffix variants are `MOST` at most, so that the sampler goes on exploring.
 """
 
 from __future__ import annotations
@@ -30,24 +31,24 @@ from search.config.objective import Constraint, Objective
 from search.config.sweep_config import SweepConfig
 from search.study.front import dominated_share, losses, nondominated
 from search.study.proposal import Proposal
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.trial import Proposer, Trial
 from search.suggest.effects import Effects
-from search.suggest.in_flight import Flight
-from search.suggest.suffixes import Trunk, choices, feature_names, join, trunk_of, ways_on
+from search.suggest.in_flight import InFlight
+from search.suggest.suffixes import Prefix, choices, feature_names, join, prefix_of, suffixes
 from spaces import NONE, Recipe, Value
 
 WINDOW, MOST = 8, 4
-"""Leaves are at most `MOST` of the last `WINDOW` trials."""
+"""Suffix variants are at most `MOST` of the last `WINDOW` trials."""
 
 WARM_UP = 4
-"""So many of the sampler's own trials have to end before leaves are compared with them."""
+"""So many of the sampler's own trials have to end before suffix variants are compared with them."""
 
 MEMORY = 10
 """The sampler's trials are remembered for about so many of its further ones."""
 
-PER_TRUNK = 64
-"""Of how many ways to go on from the same networks leaves are chosen: all, in most spaces; else a random selection."""
+PER_PREFIX = 64
+"""The most suffixes that are considered for one prefix: all, in most spaces; else a random selection."""
 
 KEPT = 500
 """So many candidates are compared at most, those of the networks that were computed last: it bounds the time."""
@@ -64,33 +65,33 @@ NOISE = 0.25
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A leaf that may be proposed, the networks that it goes on from, and its features."""
+    """A variant that may be proposed, the networks that it goes on from, and its features."""
 
     proposal: Proposal
-    trunk: Trunk
+    prefix: Prefix
     features: np.ndarray
 
 
-class Leaves:
+class SuffixVariants:
     """Proposes cheap continuations of what was computed; the rules stand above.
 
     Args:
         config: What is searched.
-        flight: What recipes miss and what that takes.
+        in_flight: What recipes miss and what that takes.
         tried: Whether a recipe was tried already, or is about to be.
     """
 
-    def __init__(self, config: SweepConfig, flight: Flight, tried: Callable[[Recipe], bool]) -> None:
+    def __init__(self, config: SweepConfig, in_flight: InFlight, tried: Callable[[Recipe], bool]) -> None:
         self._space, self._seed = config.space, config.search.seed
         self._objectives, self._constraints = config.objectives, config.constraints
-        self._flight, self._tried = flight, tried
+        self._in_flight, self._tried = in_flight, tried
         self._metrics = _metrics(config.objectives, config.constraints)
-        self._ways = ways_on(config.space)
+        self._suffixes = suffixes(config.space)
         self._switches = [step.switch.name for step in config.space.steps if step.gives == "file"]
-        self._features = feature_names(self._ways, self._switches)
+        self._features = feature_names(self._suffixes, self._switches)
         prior = np.array([PRIOR[direction] for direction in self._metrics.values()])
         self._effects = Effects(len(self._features), prior, NOISE * prior)
-        self._trunks: set[Trunk] = set()
+        self._prefixes: set[Prefix] = set()
         self._candidates: dict[str, _Candidate] = {}
         self._out: dict[str, np.ndarray] = {}
         self._ended: dict[tuple[Value, ...], tuple[int, int]] = {}
@@ -117,25 +118,25 @@ class Leaves:
             self._seconds = self._seconds * (1 - 1 / MEMORY) + trial.result.finished - trial.result.started
         if trial.state != "complete" or not self._metrics.keys() <= trial.metrics.keys():
             return
-        trunk = trunk_of(trial.recipe)
-        self._effects.add(trunk, self._encode(trial.params), self._values(trial.metrics))
-        if trunk not in self._trunks:
-            self._trunks.add(trunk)
-            self._grow(trunk, trial)
+        prefix = prefix_of(trial.recipe)
+        self._effects.add(prefix, self._encode(trial.params), self._values(trial.metrics))
+        if prefix not in self._prefixes:
+            self._prefixes.add(prefix)
+            self._grow(prefix, trial)
 
-    def propose(self, standing: Standing, *, idle: bool = False) -> Proposal | None:
-        """The leaf to try next; None if none is worth it now.
+    def propose(self, state: SweepState, *, idle: bool = False) -> Proposal | None:
+        """The variant to try next; None if none is worth it now.
 
         Args:
-            standing: Where the sweep stands.
+            state: Where the sweep stands.
             idle: A slot has nothing else to do.
         """
-        if standing.baseline is None or self._recent.count("leaf") >= MOST:
+        if state.baseline is None or self._recent.count("suffix") >= MOST:
             return None
         if not idle and self._warm < WARM_UP:
             return None
         if self._ranked is None:
-            self._ranked = self._rank(standing)
+            self._ranked = self._rank(state)
         least = 0.0 if idle else self._gain / max(self._seconds, 1e-9)
         for gain, seconds, digest in self._ranked:
             if gain <= least * seconds:
@@ -143,38 +144,38 @@ class Leaves:
             candidate = self._candidates.get(digest)
             if candidate is None or self._tried(candidate.proposal.recipe):
                 self._candidates.pop(digest, None)
-            elif self._flight.free(candidate.proposal.recipe):
+            elif self._in_flight.free(candidate.proposal.recipe):
                 self._out[digest] = self._predict([candidate])[0]
                 self._ranked = None
                 del self._candidates[digest]
                 return candidate.proposal
         return None
 
-    def _rank(self, standing: Standing) -> list[tuple[float, float, str]]:
+    def _rank(self, state: SweepState) -> list[tuple[float, float, str]]:
         """Gain, seconds and digest of the candidates that promise any gain, the most gain for the seconds first."""
         for digest in [d for d, candidate in self._candidates.items() if self._tried(candidate.proposal.recipe)]:
             del self._candidates[digest]
         candidates = list(self._candidates.values())
         if not candidates:
             return []
-        gains = self._gains(self._predict(candidates), standing)
+        gains = self._gains(self._predict(candidates), state)
         ranked = []
         for candidate, gain in zip(candidates, gains, strict=True):
             gain *= self._chance(candidate.proposal.params)
             if gain > 0:
                 recipe = candidate.proposal.recipe
-                ranked.append((float(gain), max(self._flight.seconds(recipe), 1e-9), recipe.digest))
+                ranked.append((float(gain), max(self._in_flight.seconds(recipe), 1e-9), recipe.digest))
         return sorted(ranked, key=lambda found: -found[0] / found[1])
 
-    def _gains(self, values: np.ndarray, standing: Standing) -> np.ndarray:
+    def _gains(self, values: np.ndarray, state: SweepState) -> np.ndarray:
         """By how much each of the predicted `values`, shape (points, metrics), would raise the hypervolume."""
-        assert standing.baseline
+        assert state.baseline
         points = self._points(values)
-        taken = losses(standing.front.members, self._objectives)
+        taken = losses(state.front.members, self._objectives)
         if self._out:
             expected = self._points(np.array(list(self._out.values())))
             taken = np.vstack([taken, expected[~np.isnan(expected).any(axis=1)]])
-        scale = {o.name: abs(standing.baseline.metrics[o.name]) for o in self._objectives}
+        scale = {o.name: abs(state.baseline.metrics[o.name]) for o in self._objectives}
         before = dominated_share(taken, self._objectives, scale)
         gains = np.zeros(len(points))
         for index in np.flatnonzero(~np.isnan(points).any(axis=1)):
@@ -201,27 +202,27 @@ class Leaves:
         """The metrics of `candidates` as `_values` gives them, better by what is not known; (candidates, metrics)."""
         predicted = np.zeros((len(candidates), len(self._metrics)))
         better = np.array([1.0 if direction == "maximize" else -1.0 for direction in self._metrics.values()])
-        at: dict[Trunk, list[int]] = {}
+        at: dict[Prefix, list[int]] = {}
         for index, candidate in enumerate(candidates):
-            at.setdefault(candidate.trunk, []).append(index)
-        for trunk, rows in at.items():
-            mean, spread = self._effects.predict(trunk, np.stack([candidates[row].features for row in rows]))
+            at.setdefault(candidate.prefix, []).append(index)
+        for prefix, rows in at.items():
+            mean, spread = self._effects.predict(prefix, np.stack([candidates[row].features for row in rows]))
             predicted[rows] = mean + OPTIMISM * better * spread
         return predicted
 
-    def _grow(self, trunk: Trunk, trial: Trial) -> None:
-        """Make candidates of all ways to go on from the networks of `trial`."""
-        ways = self._ways
-        if len(ways) > PER_TRUNK:
-            ways = random.Random(f"{self._seed}:{trial.recipe.digest}").sample(ways, PER_TRUNK)
-        for way in ways:
-            params = join(self._space, trial.params, way)
+    def _grow(self, prefix: Prefix, trial: Trial) -> None:
+        """Make candidates of all suffixes to go on from the networks of `trial`."""
+        suffixes = self._suffixes
+        if len(suffixes) > PER_PREFIX:
+            suffixes = random.Random(f"{self._seed}:{trial.recipe.digest}").sample(suffixes, PER_PREFIX)
+        for suffix in suffixes:
+            params = join(self._space, trial.params, suffix)
             if params is None:
                 continue
             recipe = self._space.recipe(params)
-            if not self._tried(recipe) and trunk_of(recipe) == trunk:
-                proposal = Proposal(recipe, params, "leaf")
-                self._candidates[recipe.digest] = _Candidate(proposal, trunk, self._encode(params))
+            if not self._tried(recipe) and prefix_of(recipe) == prefix:
+                proposal = Proposal(recipe, params, "suffix")
+                self._candidates[recipe.digest] = _Candidate(proposal, prefix, self._encode(params))
         for digest in list(self._candidates)[:-KEPT]:
             del self._candidates[digest]
 

@@ -9,16 +9,16 @@ from pipelines.pipeline import network_stages
 from spaces import NONE, Recipe, SearchSpace, Value
 from spaces.order import ORDER
 
-Trunk = tuple[tuple[str, tuple[tuple[str, Value], ...]], ...]
+Prefix = tuple[tuple[str, tuple[tuple[str, Value], ...]], ...]
 """The stages of a recipe that work on networks, with what they read."""
 
 
-def trunk_of(recipe: Recipe) -> Trunk:
+def prefix_of(recipe: Recipe) -> Prefix:
     """The networks that `recipe` goes on from."""
     return tuple((stage.name, tuple(sorted(params.items()))) for stage, params in network_stages(recipe))
 
 
-def ways_on(space: SearchSpace) -> list[dict[str, Value]]:
+def suffixes(space: SearchSpace) -> list[dict[str, Value]]:
     """All that the steps on files may do: their parameters by full name."""
     each: list[list[dict[str, Value]]] = []
     for index, step in enumerate(space.steps):
@@ -29,23 +29,23 @@ def ways_on(space: SearchSpace) -> list[dict[str, Value]]:
                 for box in part.boxes
             }
             each.append([dict(zip(box, row, strict=True)) for box in boxes.values() for row in product(*box.values())])
-    return [{name: value for way in ways for name, value in way.items()} for ways in product(*each)]
+    return [{name: value for suffix in suffixes for name, value in suffix.items()} for suffixes in product(*each)]
 
 
-def join(space: SearchSpace, params: Mapping[str, Value], way: Mapping[str, Value]) -> dict[str, Value] | None:
-    """`params` with what `way` does to the file instead; None if that is not in the space."""
+def join(space: SearchSpace, params: Mapping[str, Value], suffix: Mapping[str, Value]) -> dict[str, Value] | None:
+    """`params` with what `suffix` does to the file instead; None if that is not in the space."""
     off = {step.switch.name: NONE for step in space.steps}
-    given = {ORDER: space.orders[0], **off, **params, **way}
+    given = {ORDER: space.orders[0], **off, **params, **suffix}
     try:
         joined = space.propose(lambda axis: given[axis.name])
-    except KeyError:  # with this way to go on, parameters apply that have no value here
+    except KeyError:  # with this suffix to go on, parameters apply that have no value here
         return None
     legal = all(value in space.axis(name).values for name, value in joined.items())
     return joined if legal and not space.broken(joined) else None
 
 
 def choices(params: Mapping[str, Value], switches: Sequence[str]) -> list[tuple[tuple[Value, ...], float]]:
-    """What tells ways to go on apart: the scheme, and less so each of its parameters, with their weights."""
+    """What tells suffixes to go on apart: the scheme, and less so each of its parameters, with their weights."""
     found: list[tuple[tuple[Value, ...], float]] = []
     for switch in switches:
         scheme = params.get(switch, NONE)
@@ -58,7 +58,7 @@ def choices(params: Mapping[str, Value], switches: Sequence[str]) -> list[tuple[
     return found
 
 
-def feature_names(ways: Sequence[Mapping[str, Value]], switches: Sequence[str]) -> dict[tuple[Value, ...], int]:
-    """A number for each of the choices that `ways` differ in."""
-    names = dict.fromkeys(feature for way in ways for feature, _ in choices(way, switches))
+def feature_names(suffixes: Sequence[Mapping[str, Value]], switches: Sequence[str]) -> dict[tuple[Value, ...], int]:
+    """A number for each of the choices that `suffixes` differ in."""
+    names = dict.fromkeys(feature for suffix in suffixes for feature, _ in choices(suffix, switches))
     return {name: index for index, name in enumerate(names)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Mapping
@@ -10,7 +11,8 @@ from pathlib import Path
 
 from mlflow.entities import Metric, RunTag
 
-from search.analysis.post_hoc import Evidence
+from search.analysis.before_after import BeforeAfter, before_after_json, before_after_table
+from search.analysis.post_hoc import PostHoc
 from search.reports.report import front_page
 from search.study.saved import Sweep
 from search.study.study import read_study_id
@@ -35,20 +37,20 @@ class Annotation:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-def annotate(sweep: Sweep, workspace: Workspace, evidence: Evidence, added: Annotation) -> str | None:
-    """Write `added`, and the probabilities and the page that follow from `evidence`. Never raises.
+def annotate(sweep: Sweep, workspace: Workspace, post_hoc: PostHoc, added: Annotation) -> str | None:
+    """Write `added`, and the probabilities and the page that follow from `post_hoc`. Never raises.
 
     Returns:
         What kept MLflow from being brought up to date, or None.
     """
     try:
-        _annotate(sweep, workspace, evidence, added)
+        _annotate(sweep, workspace, post_hoc, added)
     except Exception as error:  # what was found out is on the disk, whatever is wrong with the server
         return f"{type(error).__name__}: {error}"
     return None
 
 
-def _annotate(sweep: Sweep, workspace: Workspace, evidence: Evidence, added: Annotation) -> None:
+def _annotate(sweep: Sweep, workspace: Workspace, post_hoc: PostHoc, added: Annotation) -> None:
     client = connect(sweep.config, workspace)
     study = read_study_id(workspace.sweep(sweep.config.sweep))
     runs = study_runs(client, experiment_id(client, sweep.config, workspace), study or "")
@@ -61,8 +63,8 @@ def _annotate(sweep: Sweep, workspace: Workspace, evidence: Evidence, added: Ann
             continue
         number = int(run.data.tags[NUMBER])
         values = dict(added.metrics.get(number, {}))
-        if evidence.membership[number] or P_FRONT in run.data.metrics:
-            values[P_FRONT] = evidence.membership[number]
+        if post_hoc.p_front[number] or P_FRONT in run.data.metrics:
+            values[P_FRONT] = post_hoc.p_front[number]
         tags = added.tags.get(number, {})
         if values or tags:
             client.log_batch(
@@ -70,10 +72,30 @@ def _annotate(sweep: Sweep, workspace: Workspace, evidence: Evidence, added: Ann
                 metrics=[Metric(name, value, now, 0) for name, value in values.items()],
                 tags=[RunTag(name, value[:5000]) for name, value in tags.items()],
             )
-    files = {"pareto.html": front_page(sweep.config, sweep.standing, sweep.trials, evidence), **added.files}
+    files = {"pareto.html": front_page(sweep.config, sweep.state, sweep.trials, post_hoc), **added.files}
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content, encoding="utf-8")
         client.log_artifacts(parents[0].info.run_id, folder)
+
+
+def before_after_annotation(sweep: Sweep, before_after: BeforeAfter) -> Annotation:
+    """What MLflow is to show of it: numbers on the trials' runs, the table on the parent's."""
+    remeasurement = before_after.remeasurement
+    target = remeasurement.target
+    own = target == sweep.config.target
+    where = "" if own else f"{target.runtime}-{target.device}-b{target.batch}-t{target.threads}/"
+    names = [objective.name for objective in before_after.objectives]  # the files have the others
+    metrics = {
+        trial.number: {f"remeasured/{where}{name}": trial.metrics[name] for name in names}
+        for trial in before_after.now
+        if trial.metrics
+    }
+    data = json.dumps(before_after_json(before_after), indent=1, ensure_ascii=False)
+    files = {
+        f"measurements/{remeasurement.name}.csv": before_after_table(before_after).to_csv(index=False),
+        f"measurements/{remeasurement.name}.json": data,
+    }
+    return Annotation(metrics, {}, files)

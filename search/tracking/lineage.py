@@ -8,22 +8,22 @@ from pathlib import Path
 from pipelines import Store
 from pipelines.stages import MODEL
 from search.config.sweep_config import SweepConfig
-from search.selection.recommended import ready_picks
-from search.study.state import Standing
+from search.selection.recommended import recommended_picks
+from search.study.state import SweepState
 from search.study.trial import Trial
 
 MODELS, MODELS_MB = 30, 1000.0
 """So many files of a front are logged as models at most, of so many megabytes together; a pick logs any other."""
 
 
-def front_models(config: SweepConfig, standing: Standing, store: Store) -> Iterator[tuple[Trial, Path]]:
+def front_models(config: SweepConfig, state: SweepState, store: Store) -> Iterator[tuple[Trial, Path]]:
     """The members of the front whose files become models: the ready picks, then members from all along the front.
 
     Members whose file the store has lost are passed over.
     """
-    members = standing.front.members
+    members = state.front.members
     thinned = members[:: max(1, -(-len(members) // MODELS))]
-    wanted = {trial.number: trial for trial in (*(each.trial for each in ready_picks(config, standing)), *thinned)}
+    wanted = {trial.number: trial for trial in (*(each.trial for each in recommended_picks(config, state)), *thinned)}
     left_mb = MODELS_MB
     for trial in list(wanted.values())[:MODELS]:
         file = stored_file(trial, store)

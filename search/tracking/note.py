@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from search.config.objective import Objective
 from search.config.sweep_config import SweepConfig
 from search.reports.table import number
-from search.selection.recommended import ReadyPick, ready_picks
-from search.study.state import Standing, progress_text
+from search.selection.recommended import RecommendedPick, recommended_picks
+from search.study.state import SweepState, progress_text
 from search.study.trial import Trial
 from search.tracking.client import MAX_TAG
 from search.tracking.links import Links
@@ -27,27 +27,27 @@ GAP = "\N{NO-BREAK SPACE}" * 2
 """Between columns: the UI sets tables without any space, and cuts off ordinary blanks."""
 
 
-def note(config: SweepConfig, standing: Standing, links: Links | None = None, budget: str = "") -> str:
+def note(config: SweepConfig, state: SweepState, links: Links | None = None, budget: str = "") -> str:
     """What came out, what to do next, what was asked.
 
     Args:
         config: What was asked.
-        standing: What came out so far.
+        state: What came out so far.
         links: Where things are in the UI; without it, nothing is linked.
         budget: How much of the budget is used, in words.
 
     Returns:
         Markdown that fits into a tag of MLflow; a front that is too long for that is cut, and the note says so.
     """
-    picks = ready_picks(config, standing)
+    picks = recommended_picks(config, state)
     head = [
-        *_answer(config, standing, picks, links, budget),
+        *_answer(config, state, picks, links, budget),
         "",
         *_links(links),
-        *_picks(config, standing, picks, links),
+        *_picks(config, state, picks, links),
     ]
     foot = ["", *_asked(config)]
-    rows = _front(config, standing, links)
+    rows = _front(config, state, links)
     room = MAX_TAG - len("\n".join([*head, *foot])) - 200
     kept: list[str] = []
     for row in rows:
@@ -59,21 +59,21 @@ def note(config: SweepConfig, standing: Standing, links: Links | None = None, bu
 
 
 def _answer(
-    config: SweepConfig, standing: Standing, picks: Sequence[ReadyPick], links: Links | None, budget: str
+    config: SweepConfig, state: SweepState, picks: Sequence[RecommendedPick], links: Links | None, budget: str
 ) -> list[str]:
     """The two lines that the UI shows before anything is opened."""
-    found = f"**{len(standing.front.members)} configurations on the Pareto front**"
-    if not standing.front.members:
+    found = f"**{len(state.front.members)} configurations on the Pareto front**"
+    if not state.front.members:
         found = "**No configuration is on the Pareto front yet**"
     charts = links.charts() if links else None
     look = f"[**look at the charts of all trials**]({charts})" if charts else ""
-    if standing.running:
+    if state.running:
         following = f"watch it: `paredown status {config.sweep}`"
     elif picks:
         following = f"ship one: `{picks[0].command}`"
     else:
         following = f"see why there is none: `paredown status {config.sweep}`"
-    first = f"{found} · {progress_text(standing, config.search.trials, budget)}"
+    first = f"{found} · {progress_text(state, config.search.trials, budget)}"
     return [f"{first}  ", f"Next: {', '.join(filter(None, (look, following)))}"]
 
 
@@ -83,26 +83,26 @@ def _links(links: Links | None) -> list[str]:
     return [" · ".join(shown), ""] if shown else []
 
 
-def _picks(config: SweepConfig, standing: Standing, picks: Sequence[ReadyPick], links: Links | None) -> list[str]:
+def _picks(config: SweepConfig, state: SweepState, picks: Sequence[RecommendedPick], links: Links | None) -> list[str]:
     if not picks:
         return []
     names = [objective.name for objective in config.objectives]
     lines = ["### Ready picks", "", f"| pick | trial | recipe | {' | '.join(names)} | command |", _rule(len(names) + 4)]
     for each in picks:
-        cells = [_cell(each.trial, standing.baseline, objective) for objective in config.objectives]
+        cells = [_cell(each.trial, state.baseline, objective) for objective in config.objectives]
         command = each.command.replace("|", r"\|")
         lines.append(_row([each.name, _trial(each.trial, links), each.trial.label, *cells, f"`{command}`"]))
     return [*lines, ""]
 
 
-def _front(config: SweepConfig, standing: Standing, links: Links | None) -> list[str]:
+def _front(config: SweepConfig, state: SweepState, links: Links | None) -> list[str]:
     names = [objective.name for objective in config.objectives]
     lines = ["### The front", "", f"| trial | recipe | {' | '.join(names)} |", _rule(len(names) + 2)]
-    baseline = standing.baseline
+    baseline = state.baseline
     if baseline:
         cells = [_cell(baseline, None, objective) for objective in config.objectives]
         lines.append(_row(["baseline", baseline.label, *cells]))
-    for trial in standing.front.members:
+    for trial in state.front.members:
         cells = [_cell(trial, baseline, objective) for objective in config.objectives]
         lines.append(_row([_trial(trial, links), trial.label, *cells]))
     return lines
@@ -112,7 +112,7 @@ def _asked(config: SweepConfig) -> list[str]:
     goals = ", ".join(f"{objective.direction} {objective.name}" for objective in config.objectives)
     target = config.target
     axes = [axis for axis in config.space.axes if len(axis.values) > 1]
-    facts = {
+    notes = {
         "task": f"`{config.task.use}`",
         "objectives": goals,
         "constraints": ", ".join(map(str, config.constraints)) or "none",
@@ -120,7 +120,7 @@ def _asked(config: SweepConfig) -> list[str]:
         "budget": f"{config.search.extent} with {config.search.sampler}, seed {config.search.seed}",
         "space": f"{config.space.size()} recipes: " + "; ".join(map(_axis, axes)),
     }
-    return ["### What was asked", "", *(f"- {name}: {fact}" for name, fact in facts.items())]
+    return ["### What was asked", "", *(f"- {name}: {fact}" for name, fact in notes.items())]
 
 
 def _axis(axis: Axis) -> str:

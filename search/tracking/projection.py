@@ -18,12 +18,12 @@ from pipelines.pruners.sensitivity import Sensitivity
 from pipelines.stages import AnalyseSensitivity
 from search.config.sweep_config import SweepConfig
 from search.reports.sensitivity_report import write_files
-from search.study.history import Moment
+from search.study.history import Snapshot
 from search.study.saved import open_store
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.trial import Trial
 from search.study.workspace import Workspace
-from search.suggest.budget_tracker import Spending
+from search.suggest.budget_tracker import BudgetTracker
 from search.tracking import trial_run
 from search.tracking.client import NOTE, NUMBER, PARENT, PARETO, STUDY, experiment_id, study_runs
 from search.tracking.exhibits import CONFIG, write_front, write_overview, write_picture
@@ -170,60 +170,60 @@ class Projection:
                     self._client.log_artifacts(self._parent.info.run_id, folder, f"sensitivity/{stage.key[:8]}")
             self._analyses.add(stage.key)
 
-    def put_pareto(self, standing: Standing) -> None:
+    def put_pareto(self, state: SweepState) -> None:
         """Tag and colour the front's members."""
-        members = {trial.number for trial in standing.front.members}
+        members = {trial.number for trial in state.front.members}
         for number in sorted(members ^ self._pareto):
             if number in self._runs:
-                tags = trial_run.standing_tags(number, number in members)
+                tags = trial_run.pareto_tags(number, number in members)
                 self._client.log_batch(self._runs[number], tags=[RunTag(*item) for item in tags.items()])
                 self._pareto ^= {number}
 
-    def put_progress(self, moments: Mapping[int, Moment]) -> None:
+    def put_progress(self, snapshots: Mapping[int, Snapshot]) -> None:
         """Note on the parent run what each finished trial changed: one step for each, and over seconds of compute."""
         now = int(time.time() * 1000)
-        new = sorted(moments.keys() - self._steps - {0})
+        new = sorted(snapshots.keys() - self._steps - {0})
         for first in range(0, len(new), STEPS_AT_ONCE):
             steps = new[first : first + STEPS_AT_ONCE]
             metrics: dict[tuple[str, int], float] = {}
             for step in steps:
-                standing = moments[step].standing
+                state = snapshots[step].state
                 values = {
-                    "hypervolume": standing.hypervolume,
-                    "front_size": float(len(standing.front.members)),
+                    "hypervolume": state.hypervolume,
+                    "front_size": float(len(state.front.members)),
                     "trials_finished": float(step),
-                    "trials_failed": float(standing.failed),
-                    "trials_stopped": float(standing.stopped),
+                    "trials_failed": float(state.failed),
+                    "trials_stopped": float(state.stopped),
                 }
                 metrics |= {(name, step): value for name, value in values.items()}
-                metrics["hypervolume_by_compute_s", round(moments[step].compute_s)] = standing.hypervolume
+                metrics["hypervolume_by_compute_s", round(snapshots[step].compute_s)] = state.hypervolume
             points = [Metric(name, value, now, step) for (name, step), value in metrics.items()]
             self._client.log_batch(self._parent.info.run_id, metrics=points)
             self._steps |= set(steps)
 
-    def put_front(self, standing: Standing, trials: Sequence[Trial], *, last: bool) -> None:
+    def put_front(self, state: SweepState, trials: Sequence[Trial], *, last: bool) -> None:
         """Write the front's table, page and picture, and the note, on the parent run."""
         run_id = self._parent.info.run_id
-        every = max(1, (self._config.search.trials or standing.finished) // PICTURES)
+        every = max(1, (self._config.search.trials or state.finished) // PICTURES)
         with tempfile.TemporaryDirectory() as folder:
-            write_front(Path(folder), self._config, standing, trials)
+            write_front(Path(folder), self._config, state, trials)
             self._log(folder)
-        members, (since, shown) = standing.front.members, self._pictured
-        if members != shown and standing.finished - since >= (1 if last else every):
+        members, (since, shown) = state.front.members, self._pictured
+        if members != shown and state.finished - since >= (1 if last else every):
             with tempfile.TemporaryDirectory() as folder:
-                path = write_picture(Path(folder), self._config, standing, trials)
+                path = write_picture(Path(folder), self._config, state, trials)
                 # The UI opens at step 0, and shows nothing if there is no picture.
-                step = standing.finished if "images" in self._artifacts else 0
+                step = state.finished if "images" in self._artifacts else 0
                 self._client.log_image(run_id, Image.open(path), key="front", step=step)
             self._artifacts.add("images")
-            self._pictured = standing.finished, members
-        spent = Spending(self._config, trials).progress
-        self._client.set_tag(run_id, NOTE, note(self._config, standing, self.links, spent))
+            self._pictured = state.finished, members
+        spent = BudgetTracker(self._config, trials).progress
+        self._client.set_tag(run_id, NOTE, note(self._config, state, self.links, spent))
 
-    def put_overview(self, standing: Standing, trials: Sequence[Trial]) -> None:
+    def put_overview(self, state: SweepState, trials: Sequence[Trial]) -> None:
         """Write the pictures of all trials on the parent run."""
         with tempfile.TemporaryDirectory() as folder:
-            write_overview(Path(folder), self._config, standing, trials)
+            write_overview(Path(folder), self._config, state, trials)
             self._log(folder)
 
     def _log(self, folder: str) -> None:
@@ -231,9 +231,9 @@ class Projection:
         self._client.log_artifacts(self._parent.info.run_id, folder)
         self._artifacts |= {path.name for path in Path(folder).iterdir()}
 
-    def put_models(self, standing: Standing, workspace: Workspace, task: Task) -> None:
+    def put_models(self, state: SweepState, workspace: Workspace, task: Task) -> None:
         """Log the files of the front's members as models on their runs, those that are not yet."""
-        for trial, file in front_models(self._config, standing, open_store(self._config, workspace)):
+        for trial, file in front_models(self._config, state, open_store(self._config, workspace)):
             run = self._client.get_run(self._runs[trial.number])
             if model_of(self._client, run) is None:
                 log_model(self._client, run, file, task, self._config.target, lineage(self._config, trial))

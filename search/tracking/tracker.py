@@ -15,7 +15,7 @@ from mlflow.entities import DatasetInput
 from pipelines import Task, load_task
 from search.config.sweep_config import SweepConfig
 from search.study.history import History
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.trial import Trial
 from search.study.workspace import Workspace
 from search.tracking.client import connect
@@ -39,19 +39,19 @@ class Tracker:
         workspace: Where the embedded store is.
         study_id: Marks the sweep's runs.
         trials: The trials that exist already.
-        standing: Where the sweep stands.
+        state: Where the sweep stands.
     """
 
     def __init__(
-        self, config: SweepConfig, workspace: Workspace, study_id: str, trials: Iterable[Trial], standing: Standing
+        self, config: SweepConfig, workspace: Workspace, study_id: str, trials: Iterable[Trial], state: SweepState
     ) -> None:
         self._config, self._workspace, self._study_id = config, workspace, study_id
         self._trials = {trial.number: trial for trial in trials}
-        self._standing = standing
+        self._standing = state
         self._history = History(self._trials.values(), config)
         self._projection: Projection | None = None
         self._behind: set[int] = set()
-        self._inbox: queue.Queue[tuple[Trial, Standing] | Status] = queue.Queue()
+        self._inbox: queue.Queue[tuple[Trial, SweepState] | Status] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="mlflow-tracker", daemon=True)
         self._front_at = 0.0
         self._overview_at = time.monotonic()
@@ -64,13 +64,13 @@ class Tracker:
     def __exit__(self, *_: object) -> None:
         self.close("KILLED")
 
-    def started(self, trial: Trial, standing: Standing) -> None:
+    def started(self, trial: Trial, state: SweepState) -> None:
         """See `Observer.started`."""
-        self._inbox.put((trial, standing))
+        self._inbox.put((trial, state))
 
-    def finished(self, trial: Trial, standing: Standing) -> None:
+    def finished(self, trial: Trial, state: SweepState) -> None:
         """See `Observer.finished`."""
-        self._inbox.put((trial, standing))
+        self._inbox.put((trial, state))
 
     def close(self, status: Status) -> None:
         """Bring MLflow up to date and end the parent run with `status`; a second call does nothing."""
@@ -118,7 +118,7 @@ class Tracker:
             self._projection.put_analyses(self._trials[number], self._workspace)
             self._behind.discard(number)
         self._projection.put_pareto(self._standing)
-        self._projection.put_progress(self._history.moments)
+        self._projection.put_progress(self._history.snapshots)
         now, trials = time.monotonic(), [self._trials[number] for number in sorted(self._trials)]
         if ending or now - self._overview_at > OVERVIEW_EVERY_S:
             self._projection.put_overview(self._standing, trials)

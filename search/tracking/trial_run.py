@@ -54,7 +54,7 @@ def tags(trial: Trial) -> dict[str, str]:
     if result is None:
         return {}
     reused = ",".join(stage.name for stage in result.stages if stage.reused)
-    found = {**result.facts, "model.key": result.model, "stages.reused": reused, RESULT: result_digest(trial)}
+    found = {**result.notes, "model.key": result.model, "stages.reused": reused, RESULT: result_digest(trial)}
     if result.reason:
         found |= {"failure": result.reason, NOTE: f"Failed: {result.reason}"}
     if result.stopped:
@@ -69,10 +69,10 @@ def first_tags(trial: Trial) -> dict[str, str]:
         "recipe": json.dumps(trial.recipe.to_list()),
         "proposed_by": trial.proposed,
     }
-    return recipe | standing_tags(trial.number, False)
+    return recipe | pareto_tags(trial.number, False)
 
 
-def standing_tags(number: int, on_front: bool) -> dict[str, str]:
+def pareto_tags(number: int, on_front: bool) -> dict[str, str]:
     """Whether a trial is on the front, and the colour that it has in the UI's charts for that."""
     color = BASELINE if number == 0 else FRONT if on_front else DOMINATED
     return {PARETO: "true" if on_front else "false", COLOR: color}

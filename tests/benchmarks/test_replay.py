@@ -67,9 +67,9 @@ def test_by_hand_no_teacher_is_trained_where_nothing_is_taught() -> None:
 )
 def test_a_sweep_over_all_recipes_costs_the_same_in_any_order(tape: Tape, way: Way, seconds: float) -> None:
     run = search(tape, way, seed=0, trials=4)
-    assert len(run.moments) == 5
-    assert run.moments[-1].compute_s == run.wall_s == seconds
-    assert run.reached(run.moments[-1].hypervolume) <= seconds
+    assert len(run.snapshots) == 5
+    assert run.snapshots[-1].compute_s == run.wall_s == seconds
+    assert run.reached(run.snapshots[-1].hypervolume) <= seconds
     assert run.reached(1e9) == math.inf
 
 
@@ -79,7 +79,7 @@ def test_workers_wait_for_each_other_only_where_nobody_looks_ahead(tape: Tape) -
     assert ahead.waiting_s == 0
     assert ahead.idle_s >= SECONDS["teacher"]
     assert waiting.twice == ahead.twice == 0
-    assert waiting.moments[-1].compute_s == ahead.moments[-1].compute_s == 132
+    assert waiting.snapshots[-1].compute_s == ahead.snapshots[-1].compute_s == 132
 
 
 def test_a_median_stands_as_long_as_half_of_the_values_are_known() -> None:

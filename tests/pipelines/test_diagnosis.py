@@ -12,7 +12,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from torch import nn
 
 from pipelines.diagnosis import diagnose, reasons, remark
-from pipelines.meters import Measurement, Subject
+from pipelines.meters import Candidate, Measurement
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.runtimes import RUNTIMES
 from pipelines.training.settings import Target
@@ -131,8 +131,8 @@ def smaller(folder: Path) -> tuple[Path, Path]:
     return export(network(24), folder / "smaller.onnx"), wide(folder)
 
 
-def subject(files: tuple[Path, Path], runtime: object = RUNTIME) -> Subject:
-    return Subject(files[0], files[1], files[1], SimpleNamespace(), Target(), runtime)  # type: ignore[arg-type]
+def candidate(files: tuple[Path, Path], runtime: object = RUNTIME) -> Candidate:
+    return Candidate(files[0], files[1], files[1], SimpleNamespace(), Target(), runtime)  # type: ignore[arg-type]
 
 
 def slower(ratio: float = 1.31, **metrics: float) -> Measurement:
@@ -166,20 +166,20 @@ SOME_FLOAT = "1 of 3 convolutions and matrix products stayed in floating point"
 def test_each_file_gives_the_reasons_that_hold_for_it_and_no_other(
     folder: Path, make: Callable[[Path], tuple[Path, Path]], found: list[str]
 ) -> None:
-    assert reasons(subject(make(folder)), slower()) == found
+    assert reasons(candidate(make(folder)), slower()) == found
 
 
 def test_a_short_call_is_a_reason(folder: Path) -> None:
     measured = Measurement({"latency_ms": 0.015, "latency_vs_parent": 1.5})
-    assert reasons(subject(smaller(folder)), measured) == [
+    assert reasons(candidate(smaller(folder)), measured) == [
         "without the step a call takes 0.010 ms, most of it the operators' fixed cost"
     ]
 
 
 def test_what_the_parent_has_too_is_no_reason(folder: Path) -> None:
     again = export(network(13), folder / "odd again.onnx")
-    assert reasons(subject((odd(folder)[0], again)), slower()) == []
-    assert reasons(subject((sparse(folder)[0], export_copy(folder))), slower()) == []
+    assert reasons(candidate((odd(folder)[0], again)), slower()) == []
+    assert reasons(candidate((sparse(folder)[0], export_copy(folder))), slower()) == []
 
 
 def export_copy(folder: Path) -> Path:
@@ -190,8 +190,8 @@ def export_copy(folder: Path) -> Path:
 
 def test_another_runtime_executes_other_operators(folder: Path) -> None:
     elsewhere = SimpleNamespace(name="elsewhere")
-    assert reasons(subject(dynamic(folder), elsewhere), slower()) == []
-    assert reasons(subject(sparse(folder), elsewhere), slower()) == [
+    assert reasons(candidate(dynamic(folder), elsewhere), slower()) == []
+    assert reasons(candidate(sparse(folder), elsewhere), slower()) == [
         "60% of the weights are zero, which no kernel of elsewhere skips"
     ]
 
@@ -214,10 +214,10 @@ def test_another_runtime_executes_other_operators(folder: Path) -> None:
 def test_speed_is_judged_beyond_a_tie(folder: Path, ratio, interval, verdict) -> None:
     metrics = {"latency_ms": 1.0} | ({"latency_vs_parent": ratio} if ratio else {})
     measured = Measurement(metrics, {"latency_vs_parent": interval} if interval else {})
-    facts = diagnose(subject(static(folder)), measured, "quantize")
-    assert facts.get("speedup") == verdict
-    assert facts.get("speedup.why") == ("nothing in the file explains it" if verdict else None)
-    assert "size" not in facts
+    notes = diagnose(candidate(static(folder)), measured, "quantize")
+    assert notes.get("speedup") == verdict
+    assert notes.get("speedup.why") == ("nothing in the file explains it" if verdict else None)
+    assert "size" not in notes
 
 
 @pytest.mark.parametrize(
@@ -230,26 +230,26 @@ def test_speed_is_judged_beyond_a_tie(folder: Path, ratio, interval, verdict) ->
     ids=["smaller", "bigger", "equal"],
 )
 def test_size_is_judged_without_a_latency(folder: Path, make, told: str | None) -> None:
-    facts = diagnose(subject(make(folder)), Measurement({}), "quantize")
-    assert facts.keys() == ({"size"} if told else set())
-    assert facts.get("size", "").startswith(told or "")
+    notes = diagnose(candidate(make(folder)), Measurement({}), "quantize")
+    assert notes.keys() == ({"size"} if told else set())
+    assert notes.get("size", "").startswith(told or "")
 
 
 def test_the_teacher_has_nothing_to_improve_on(folder: Path) -> None:
     file = wide(folder)
-    assert diagnose(subject((file, file)), slower(1.0), "") == {}
+    assert diagnose(candidate((file, file)), slower(1.0), "") == {}
 
 
 def test_a_file_that_cannot_be_examined_costs_no_trial(folder: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no model")
-    facts = diagnose(subject((broken, wide(folder))), slower(), "quantize")
-    assert facts["speedup"] == "slower than without quantize: 1.31×"
-    assert facts["speedup.why"].startswith("the file cannot be examined: ")
+    notes = diagnose(candidate((broken, wide(folder))), slower(), "quantize")
+    assert notes["speedup"] == "slower than without quantize: 1.31×"
+    assert notes["speedup.why"].startswith("the file cannot be examined: ")
 
 
 def test_a_remark_is_one_line() -> None:
-    facts = {"speedup": "slower than without quantize: 1.31×", "speedup.why": "a; b", "size": "no smaller: 1.00×"}
-    assert remark(facts) == "slower than without quantize: 1.31× (a; b); no smaller: 1.00×"
+    notes = {"speedup": "slower than without quantize: 1.31×", "speedup.why": "a; b", "size": "no smaller: 1.00×"}
+    assert remark(notes) == "slower than without quantize: 1.31× (a; b); no smaller: 1.00×"
     assert remark({"size": "no smaller: 1.00×", "clock": "cpu"}) == "no smaller: 1.00×"
     assert remark({"clock": "cpu"}) == ""

@@ -51,8 +51,8 @@ def test_what_measuring_cost_is_told_for_each_trial_by_itself(evaluator: Evaluat
 def test_a_trial_without_a_number_that_the_sweep_needs_fails(
     evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = Measurement({"accuracy": 1.0}, facts={"energy_mj": "not available: no counters"})
-    monkeypatch.setattr("pipelines.evaluator.measure", lambda subject: found)
+    found = Measurement({"accuracy": 1.0}, notes={"energy_mj": "not available: no counters"})
+    monkeypatch.setattr("pipelines.evaluator.measure", lambda candidate: found)
     reason = (
         "energy_mj is not available: no counters; take it out of objectives and constraints, "
         "or run the sweep on a machine that can measure it"
@@ -77,10 +77,10 @@ def test_the_teacher_is_its_own_reference(evaluator: Evaluator) -> None:
 @pytest.mark.parametrize(("steps", "told"), [([], None), ([{"quantize": {"scheme": "dynamic-int8"}}], "quantize")])
 def test_a_step_that_did_not_help_is_told_of(evaluator: Evaluator, monkeypatch, steps: list, told: str | None) -> None:
     ratio = Measurement({"latency_vs_parent": 8.0, "latency_ms": 1.0})
-    monkeypatch.setattr("pipelines.evaluator.measure", lambda subject: measure(subject) | ratio)
-    facts = evaluator(recipe(*steps)).measurement.facts
-    assert facts.get("speedup") == (f"slower than without {told}: 8.00×" if told else None)
-    assert ("ConvInteger" in facts.get("speedup.why", "")) is bool(told)
+    monkeypatch.setattr("pipelines.evaluator.measure", lambda candidate: measure(candidate) | ratio)
+    notes = evaluator(recipe(*steps)).measurement.notes
+    assert notes.get("speedup") == (f"slower than without {told}: 8.00×" if told else None)
+    assert ("ConvInteger" in notes.get("speedup.why", "")) is bool(told)
 
 
 def test_what_was_built_before_is_measured_again_and_not_built(evaluator: Evaluator) -> None:
@@ -163,7 +163,7 @@ def test_at_a_share_of_the_epochs_all_but_the_teacher_is_trained_less(evaluator:
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_a_share_is_a_share(evaluator: Evaluator, share: float) -> None:
-    with pytest.raises(ValueError, match="the share of the epochs is between 0 and 1"):
+    with pytest.raises(ValueError, match="fidelity is between 0 and 1"):
         evaluator.build(WHOLE, share)
 
 

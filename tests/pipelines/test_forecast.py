@@ -38,7 +38,7 @@ UNKNOWN = {
     "global": recipe({"prune": {"ratio": 0.5, "scope": "global"}}),
     "sensitivity": recipe(DISTIL, {"prune": {"method": "heads", "ratio": 0.5, "scope": "sensitivity"}}),
     "blocks": recipe({"prune": {"method": "blocks", "ratio": 0.5}}),
-    "cluster": recipe({"quantize": {"scheme": "cluster"}}),
+    "cluster": recipe({"quantize": {"scheme": "palettize"}}),
     "nncf": recipe({"quantize": {"scheme": "nncf-int8"}}),
     "some layers": recipe(DISTIL, {"quantize": {"scheme": "static-int8", "keep_float": 0.25}}),
 }
@@ -68,7 +68,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
 def test_a_known_structure_is_that_of_the_trained_file(known: Recipe, context: Context, store: Store) -> None:
     assert has_known_structure(known)
-    untrained, trained = (run_recipe(known, replace(context, share=share), store).file for share in (0.0, 1.0))
+    untrained, trained = (run_recipe(known, replace(context, fidelity=share), store).file for share in (0.0, 1.0))
     assert structure(untrained) == structure(trained)
     assert untrained.stat().st_size == trained.stat().st_size
     assert (untrained.read_bytes() == trained.read_bytes()) is (known == Recipe())

@@ -1,5 +1,6 @@
 import copy
 import io
+import random
 import shutil
 import signal
 import sys
@@ -15,10 +16,12 @@ from rich.console import Console
 from pipelines import STEPS, Outcome, StageRun, TrialFailed
 from pipelines.meters import Measurement
 from pipelines.pruners.sensitivity import Row, Sensitivity
-from search.cli.app import app as cli
+from search.cli import app as cli
 from search.config.sweep_config import SweepConfig, parse_config
 from search.execution.executor import InlineExecutor
+from search.study.proposal import BASELINE, Proposal
 from search.study.saved import Sweep
+from search.study.study import Study
 from search.study.trial import Result, Trial
 from search.study.workspace import SweepFolder, Workspace
 from search.sweep import run_sweep
@@ -140,6 +143,24 @@ def make_trial() -> Callable[..., Trial]:
         return trial.finish(Result(number, 100.0 + number, 101.0 + number, named, reason=reason))
 
     return make
+
+
+def _ask(study: Study) -> Trial | None:
+    if not study.trials:
+        return study.begin(BASELINE)
+    tried = {trial.recipe.digest for trial in study.trials}
+    points = list(study.config.space.points())
+    for params in random.Random(len(tried)).sample(points, len(points)):
+        recipe = study.config.space.recipe(params)
+        if recipe.digest not in tried:
+            return study.begin(Proposal(recipe, params, "sampler"))
+    return None
+
+
+@pytest.fixture
+def ask() -> Callable[[Study], Trial | None]:
+    """Begins the next trial of a study: the teacher, then recipes of its space at random; None at their end."""
+    return _ask
 
 
 @pytest.fixture

@@ -7,30 +7,30 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from pipelines import Link, StageRun
+from pipelines import StageKey, StageRun
 from search.study.trial import Result, Trial
-from search.suggest.queue import TrialSource
+from search.suggest.queue import StudyQueue
 from spaces import Recipe
 
 SECONDS = {"teacher": 60.0, "distil": 30.0, "prune": 12.0, "export": 1.0, "quantize": 3.0, "pack": 0.5, "measure": 2.0}
 
 
-def chain(recipe: Recipe) -> tuple[Link, ...]:
+def chain(recipe: Recipe) -> tuple[StageKey, ...]:
     """The stages of the trial of `recipe`, its parent's and the teacher's included, as the evaluator has them."""
-    links: list[Link] = []
+    links: list[StageKey] = []
     for each in (recipe, recipe.parent(), Recipe()):
-        links.append(Link("teacher", "teacher"))
+        links.append(StageKey("teacher", "teacher"))
         networks = [step for step in each.steps if step.name != "quantize"]
         prefixes = dict(zip(each.steps, each.prefix_digests()[1:], strict=True))
-        links += [Link(step.name, f"{step.name}:{prefixes[step]}") for step in networks]
-        links.append(Link("export", f"export:{Recipe(tuple(networks)).digest}"))
-        links += [Link("quantize", f"quantize:{each.digest}") for step in each.steps if step.name == "quantize"]
-        links.append(Link("pack", f"pack:{each.digest}"))
+        links += [StageKey(step.name, f"{step.name}:{prefixes[step]}") for step in networks]
+        links.append(StageKey("export", f"export:{Recipe(tuple(networks)).digest}"))
+        links += [StageKey("quantize", f"quantize:{each.digest}") for step in each.steps if step.name == "quantize"]
+        links.append(StageKey("pack", f"pack:{each.digest}"))
     return tuple(dict.fromkeys(links))
 
 
 class Simulator:
-    """Runs what a source gives out, in virtual time.
+    """Runs what a queue gives out, in virtual time.
 
     Args:
         slots: How many trials run at once.
@@ -44,7 +44,7 @@ class Simulator:
         slots: int,
         metrics: Callable[[Recipe], Mapping[str, float]],
         seconds: Mapping[str, float] = SECONDS,
-        dies: Callable[[Trial, Link], bool] = lambda trial, link: False,
+        dies: Callable[[Trial, StageKey], bool] = lambda trial, link: False,
     ) -> None:
         self.slots, self.metrics, self.costs, self.dies = slots, metrics, seconds, dies
         self.store: set[str] = set()
@@ -58,7 +58,7 @@ class Simulator:
         """Whether a result is in the store."""
         return key in self.store
 
-    def run(self, source: TrialSource) -> None:
+    def run(self, queue: StudyQueue) -> None:
         """Run everything."""
         events: list[tuple[float, int, Callable[[], None]]] = []
         number = itertools.count()
@@ -67,7 +67,7 @@ class Simulator:
         def at(when: float, do: Callable[[], None]) -> None:
             heapq.heappush(events, (when, next(number), do))
 
-        def advance(trial: Trial, left: list[Link], done: list[StageRun], started: float) -> None:
+        def advance(trial: Trial, left: list[StageKey], done: list[StageRun], started: float) -> None:
             nonlocal idle
             if not left:
                 self.compute_s += self.costs["measure"]
@@ -89,7 +89,7 @@ class Simulator:
 
         waiters: dict[str, list[Callable[[], None]]] = {}
 
-        def resume(trial: Trial, left: list[Link], done: list[StageRun], started: float, since: float) -> None:
+        def resume(trial: Trial, left: list[StageKey], done: list[StageRun], started: float, since: float) -> None:
             self.waiting_s += self.now - since
             advance(trial, left, done, started)
 
@@ -98,34 +98,34 @@ class Simulator:
             for waiter in waiters.pop(key, []):
                 waiter()
 
-        def complete(trial: Trial, link: Link, rest: list[Link], done: list[StageRun], started: float) -> None:
+        def complete(trial: Trial, link: StageKey, rest: list[StageKey], done: list[StageRun], started: float) -> None:
             self.store.add(link.key)
             self.built[link.key] += 1
             self.compute_s += self.costs[link.name]
             release(link.key)
             advance(trial, rest, [*done, StageRun(link.name, link.key, self.costs[link.name], False)], started)
 
-        def die(trial: Trial, link: Link) -> None:
+        def die(trial: Trial, link: StageKey) -> None:
             nonlocal idle
             self.compute_s += self.costs[link.name] / 2
-            source.lose(trial, "the worker died", self.now)
+            queue.retry(trial, "the worker died", self.now)
             idle += 1
             release(link.key)
 
         def end(trial: Trial, done: list[StageRun], started: float) -> None:
             nonlocal idle
-            source.finish(Result(trial.number, started, self.now, dict(self.metrics(trial.recipe)), stages=tuple(done)))
+            queue.finish(Result(trial.number, started, self.now, dict(self.metrics(trial.recipe)), stages=tuple(done)))
             self.ended.append((self.now, self.compute_s, trial.number))
             idle += 1
 
         while True:
-            while idle and (trial := source.next()):
+            while idle and (trial := queue.next()):
                 idle -= 1
                 self.begun.append(trial)
                 advance(trial, list(chain(trial.recipe)), [], self.now)
             if not events:
                 assert idle == self.slots
-                assert not source.blocked
+                assert not queue.blocked
                 return
             then, _, do = heapq.heappop(events)
             self.idle_s += idle * (then - self.now)

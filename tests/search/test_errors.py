@@ -7,7 +7,7 @@ from ray.tune.search import Searcher
 from search.errors import FullDiskError, is_full
 from search.execution.ray_executor import FULL, StudySearcher
 from search.study.study import Study, read_trials
-from search.suggest.queue import TrialSource
+from search.suggest.queue import StudyQueue
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_a_full_disk_ends_the_sweep_and_no_trial_fails_by_it(make_config, run_in
         run_inline(config, evaluate)
     assert [trial.state for trial in read_trials(workspace.sweep("small"))] == ["complete"] * 3 + ["running"]
     sweep = run_inline(config, analytic)
-    assert (sweep.standing.complete, sweep.standing.failed) == (6, 0)
+    assert (sweep.state.complete, sweep.state.failed) == (6, 0)
 
 
 def test_a_worker_without_room_gives_its_trial_back(make_config, folder) -> None:
     study = Study(make_config(), folder)
-    source = TrialSource(study)
+    source = StudyQueue(study)
     searcher = StudySearcher(source, folder.results)
     given = searcher.suggest("tune-1")["trial"]
     searcher.on_trial_complete("tune-1", {"number": 0, FULL: "no room", "done": True})

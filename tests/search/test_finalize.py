@@ -1,7 +1,7 @@
 import pytest
 
-from search.analysis.remeasurement import Campaign
-from search.finalize import report, settle
+from search.analysis.remeasurement import Remeasurement
+from search.finalize import finalize, report
 
 
 @pytest.fixture
@@ -16,35 +16,35 @@ def counted(analytic):
     return evaluate
 
 
-def campaigns(workspace) -> list[Campaign]:
-    return [Campaign.read(path) for path in workspace.sweep("small").measurements.glob("*.json")]
+def remeasurements(workspace) -> list[Remeasurement]:
+    return [Remeasurement.read(path) for path in workspace.sweep("small").measurements.glob("*.json")]
 
 
 def test_the_front_is_measured_again_once_after_the_search(make_config, run_inline, workspace, counted, console):
     sweep = run_inline(make_config(search={"trials": 6}))
-    evidence = settle(sweep, workspace, console, counted)
-    assert campaigns(workspace) == [evidence.campaign]
-    measured = {result.number for result in evidence.campaign.results}
-    assert {trial.number for trial in sweep.standing.front.members} | {0} <= measured
+    post_hoc = finalize(sweep, workspace, console, counted)
+    assert remeasurements(workspace) == [post_hoc.remeasurement]
+    measured = {result.number for result in post_hoc.remeasurement.results}
+    assert {trial.number for trial in sweep.state.front.members} | {0} <= measured
     assert f"measuring {len(measured)} files" in console.file.getvalue()
     before = len(counted.done)
     assert before == 3 * len(measured)
-    assert settle(sweep, workspace, console, counted) == evidence
+    assert finalize(sweep, workspace, console, counted) == post_hoc
     assert len(counted.done) == before
 
 
 def test_new_trials_have_it_measured_anew(make_config, run_inline, workspace, counted, console) -> None:
-    first = settle(run_inline(make_config(search={"trials": 3})), workspace, console, counted)
-    again = settle(run_inline(make_config(search={"trials": 6})), workspace, console, counted)
-    assert again.campaign.started > first.campaign.started
+    first = finalize(run_inline(make_config(search={"trials": 3})), workspace, console, counted)
+    again = finalize(run_inline(make_config(search={"trials": 6})), workspace, console, counted)
+    assert again.remeasurement.started > first.remeasurement.started
 
 
 def test_it_can_be_switched_off(make_config, run_inline, workspace, counted, console) -> None:
     sweep = run_inline(make_config(search={"trials": 6, "remeasure": False}))
-    evidence = settle(sweep, workspace, console, counted)
+    post_hoc = finalize(sweep, workspace, console, counted)
     assert counted.done == []
-    assert evidence.campaign is None
-    assert all(evidence.membership[trial.number] == 1 for trial in sweep.standing.front.members)
+    assert post_hoc.remeasurement is None
+    assert all(post_hoc.p_front[trial.number] == 1 for trial in sweep.state.front.members)
 
 
 def test_what_mlflow_does_not_take_is_told(console) -> None:

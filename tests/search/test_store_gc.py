@@ -6,9 +6,13 @@ import pytest
 from pipelines import StageRun, Store
 from pipelines.store import MANIFEST, claim
 from search import store_gc as module
-from search.store_gc import Upkeep
+from search.execution.work import run_trial
+from search.store_gc import StoreGC, front_keys, needed_keys
 from search.study.saved import open_store
-from search.study.state import Standing
+from search.study.state import SweepState
+from search.study.study import Study
+from search.study.workspace import SweepFolder
+from spaces import InputError, Recipe
 
 KEYS = [character * 32 for character in "abcdef"]
 LIMIT_GB = 4500 / 1e9  # of entries of a kilobyte and a manifest
@@ -30,12 +34,12 @@ def kept(place) -> list[str]:
     return sorted(record.key for record in place.records())
 
 
-def finish(config, workspace, trial=None, standing=None) -> None:
+def finish(config, workspace, trial=None, state=None) -> None:
     """A trial ends, and then the sweep."""
-    standing = standing or Standing.of((), config)
-    with Upkeep(config, workspace, standing) as upkeep:
-        upkeep.started(trial, standing)
-        upkeep.finished(trial, standing)
+    state = state or SweepState.of((), config)
+    with StoreGC(config, workspace, state) as store_gc:
+        store_gc.started(trial, state)
+        store_gc.finished(trial, state)
 
 
 def test_what_was_not_used_for_longest_makes_room(make_config, workspace) -> None:
@@ -87,8 +91,42 @@ def test_behind_a_url_the_limit_holds_too_and_the_front_is_told_there(
     fill(store)
     trial = make_trial(0, (0.9, 1.0, 1.0))
     trial = replace(trial, result=replace(trial.result, stages=(StageRun("teacher", KEYS[0], 1.0, False),)))
-    finish(config, workspace, trial, Standing.of([trial], config))
+    finish(config, workspace, trial, SweepState.of([trial], config))
     assert KEYS[0] in kept(store.remote)
     assert len(kept(store.remote)) < len(KEYS)
     with store.remote.still() as needed:
         assert needed == {KEYS[0]}
+
+
+def with_stages(trial, *keys):
+    stages = tuple(StageRun("stage", key, 1.0, reused=False) for key in keys)
+    return replace(trial, result=replace(trial.result, stages=stages))
+
+
+def test_fronts_need_what_led_to_their_members_and_to_the_teacher(config, make_trial) -> None:
+    trials = [
+        with_stages(make_trial(0, (0.9, 9.0, 9.0)), "teacher", "file"),  # dominated, but all is compared with it
+        with_stages(make_trial(1, (0.95, 1.0, 1.0)), "teacher", "student", "small"),
+        with_stages(make_trial(2, (0.5, 2.0, 2.0)), "teacher", "useless"),
+        make_trial(3, reason="diverged"),
+        make_trial(4),
+    ]
+    assert front_keys(SweepState.of(trials, config)) == {"teacher", "file", "student", "small"}
+    assert front_keys(SweepState.of([], config)) == set()
+
+
+def test_every_sweep_of_the_workspace_counts(make_config, analytic, workspace, ask) -> None:
+    assert needed_keys(workspace) == set()
+    for name in "ab":
+        config, folder = make_config(sweep=name), workspace.sweep(name)
+        study = Study(config, folder)
+        folder.config.write_text(config.dump(), encoding="utf-8")
+        made = replace(analytic(ask(study).recipe), stages=(StageRun("teacher", name * 32, 1.0, reused=False),))
+        study.tell(run_trial(0, Recipe(), lambda recipe, made=made: made))
+    assert needed_keys(workspace) == {"a" * 32, "b" * 32}
+
+
+def test_a_sweep_that_cannot_be_read_is_told(workspace, folder: SweepFolder) -> None:
+    folder.config.write_text("sweep: [", encoding="utf-8")
+    with pytest.raises(InputError, match="not YAML"):
+        needed_keys(workspace)

@@ -25,10 +25,10 @@ class Interrupted:
 def test_the_known_front_is_found(run_inline, analytic_raw, true_front, workspace) -> None:
     sweep = run_inline(parse_config(analytic_raw))
     assert sweep.tracking_problem is None
-    assert len(sweep.trials) == sweep.standing.complete == 24  # all there are, though 100 were asked for
+    assert len(sweep.trials) == sweep.state.complete == 24  # all there are, though 100 were asked for
     found = {
         (*(step.name for step in trial.recipe.steps), *(str(s.params["ratio"]) for s in trial.recipe.steps[:-1]))
-        for trial in sweep.standing.front.members
+        for trial in sweep.state.front.members
     }
     assert found == true_front
     # Three boxes of accuracy and two equal costs of 1/2, 3/8, 1/4 and 1/8 of the baseline's, nested.
@@ -37,19 +37,19 @@ def test_the_known_front_is_found(run_inline, analytic_raw, true_front, workspac
     for accuracy, cost in sorted(zip(accuracies, costs, strict=True)):
         volume += (accuracy - below) / 0.99 * (1.1 - cost) ** 2 / 1.1**2
         below = accuracy
-    assert sweep.standing.hypervolume == pytest.approx(volume)
+    assert sweep.state.hypervolume == pytest.approx(volume)
     assert load_sweep("small", workspace) == sweep
 
 
 def test_failing_recipes_are_recorded_with_their_reason_and_the_sweep_goes_on(make_config, run_inline, picky) -> None:
     sweep = run_inline(make_config(search={"trials": 20}), picky)
-    assert sweep.standing.finished == len(sweep.trials) == 20
+    assert sweep.state.finished == len(sweep.trials) == 20
     reasons = {trial.label[:2]: trial.result.reason for trial in sweep.trials if trial.result.reason}
     assert reasons["d1"] == "too shallow [/really]"
     assert reasons["d2"] == "ValueError: unlucky"
     assert reasons["d3"].startswith("out of memory")
-    assert sweep.standing.failed == sum(trial.label.startswith("d") for trial in sweep.trials) == 19
-    assert [trial.number for trial in sweep.standing.front.members] == [0]
+    assert sweep.state.failed == sum(trial.label.startswith("d") for trial in sweep.trials) == 19
+    assert [trial.number for trial in sweep.state.front.members] == [0]
 
 
 def test_all_may_fail(make_config, run_inline) -> None:
@@ -57,8 +57,8 @@ def test_all_may_fail(make_config, run_inline) -> None:
         raise ValueError("never")
 
     sweep = run_inline(make_config(search={"trials": 3}), evaluate)
-    assert (sweep.standing.complete, sweep.standing.failed) == (0, 3)
-    assert sweep.standing.front.members == ()
+    assert (sweep.state.complete, sweep.state.failed) == (0, 3)
+    assert sweep.state.front.members == ()
     assert {trial.result.reason for trial in sweep.trials} == {"ValueError: never"}
 
 
@@ -91,7 +91,7 @@ def test_an_interrupted_sweep_goes_on_with_the_trial_that_was_running(
     sweep = run_inline(config)
     assert sweep.trials[:3] == tuple(left[:3])
     assert sweep.trials[3].recipe == left[3].recipe
-    assert sweep.standing.complete == len(sweep.trials) == 6
+    assert sweep.state.complete == len(sweep.trials) == 6
 
 
 def test_a_result_that_was_spooled_by_a_killed_drivers_worker_counts(
@@ -100,7 +100,7 @@ def test_a_result_that_was_spooled_by_a_killed_drivers_worker_counts(
     config = make_config(search={"trials": 4})
     with pytest.raises(KeyboardInterrupt):
         run_inline(config, Interrupted(analytic, 2))
-    from search.study.trial import run_trial
+    from search.execution.work import run_trial
 
     folder = workspace.sweep("small")
     running = read_trials(folder)[2]
@@ -147,5 +147,5 @@ def test_a_sweep_that_runs_is_left_alone(make_config, run_inline, analytic, work
         refused.append(told.value)
         return analytic(recipe)
 
-    assert run_inline(config, evaluate).standing.complete == 1
+    assert run_inline(config, evaluate).state.complete == 1
     assert len(refused) == 1

@@ -47,9 +47,9 @@ def test_rounds_that_others_cut_into_are_taken_again(taken, timed, machine) -> N
     found, _ = taken(Disturbed(machine, 2.0), timed(2.0))
     said = report(found, estimate(found.times, 0), replace(JOB, parent=JOB.reference), "here")
     assert len(found.times[0]) == ROUNDS + MORE
-    assert "; other work cut into 7" in said.facts["latency.rounds"]
+    assert "; other work cut into 7" in said.notes["latency.rounds"]
     assert said.metrics["latency_wall_p90_ms"] == 2.0, "disturbed rounds do not count when there are enough others"
-    assert "latency.noise" not in {**said.facts} or "other work was running" not in said.facts["latency.noise"]
+    assert "latency.noise" not in {**said.notes} or "other work was running" not in said.notes["latency.noise"]
 
 
 def test_on_a_machine_that_is_never_quiet_every_round_counts_and_it_is_said(taken, timed) -> None:
@@ -57,7 +57,7 @@ def test_on_a_machine_that_is_never_quiet_every_round_counts_and_it_is_said(take
     assert estimated.values.tolist() == [2.0, 0.5], "its own time is not longer"
     assert len(found.times[0]) == ROUNDS + 3 * MORE, "twice as many as there should be is enough"
     said = report(found, estimated, replace(JOB, parent=JOB.reference), "here")
-    assert "wall/CPU 1.50: other work was running" in said.facts["latency.noise"]
+    assert "wall/CPU 1.50: other work was running" in said.notes["latency.noise"]
 
 
 def test_several_threads_are_timed_on_the_wall(taken, timed) -> None:
@@ -69,7 +69,7 @@ def test_several_threads_are_timed_on_the_wall(taken, timed) -> None:
 def test_a_network_too_slow_for_all_rounds_gets_as_many_as_fit(taken, timed) -> None:
     found, estimated = taken(timed(4_000.0), timed(4_000.0))
     assert len(found.times[0]) == 4  # of 16 s each
-    said = report(found, estimated, replace(JOB, parent=JOB.reference), "here").facts["latency.noise"]
+    said = report(found, estimated, replace(JOB, parent=JOB.reference), "here").notes["latency.noise"]
     assert f"only 4 rounds fit into {LIMIT_S:.0f} s, wanted {ROUNDS}" in said
 
 
@@ -108,8 +108,8 @@ def test_a_parent_that_is_the_reference_is_timed_once() -> None:
 
 
 def test_what_is_quiet_and_steady_has_no_noise_to_tell() -> None:
-    facts = reported(steady(3.0, 4.0, 6.0)).facts
-    assert facts == {
+    notes = reported(steady(3.0, 4.0, 6.0)).notes
+    assert notes == {
         "latency.conditions": "batch 1, 1 thread",
         "latency.load": "others kept 0.00 processors busy, wall/CPU 1.00",
         "latency.rounds": "25 of 2, 2, 2 calls",
@@ -125,11 +125,11 @@ def test_what_is_quiet_and_steady_has_no_noise_to_tell() -> None:
     ],
 )
 def test_noise_is_told(change: dict, words: str) -> None:
-    assert reported(steady(3.0, 4.0, 6.0, **change)).facts["latency.noise"] == words
+    assert reported(steady(3.0, 4.0, 6.0, **change)).notes["latency.noise"] == words
 
 
 def test_a_machine_that_does_not_tell_its_load_says_so() -> None:
-    assert reported(steady(3.0, 4.0, 6.0, others=None)).facts["latency.load"].startswith("others' work unknown")
+    assert reported(steady(3.0, 4.0, 6.0, others=None)).notes["latency.load"].startswith("others' work unknown")
 
 
 def test_an_interval_wider_than_a_tie_is_told() -> None:
@@ -138,4 +138,4 @@ def test_an_interval_wider_than_a_tie_is_told() -> None:
     found = Taken(times, True, 0.0, None)
     half = estimate(times, 0).half_width
     assert half > latency.TIE
-    assert reported(found).facts["latency.noise"] == f"interval ±{half:.1%}, wanted ±3%"
+    assert reported(found).notes["latency.noise"] == f"interval ±{half:.1%}, wanted ±3%"

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.distillers import Listener, Point
+from pipelines.distillers import ActivationRecorder, Point
 from pipelines.errors import TrialFailed
 
 
@@ -28,7 +28,7 @@ def hooks(model: nn.Module) -> int:
 
 
 def test_it_hears_the_last_call_and_leaves_no_hook() -> None:
-    with Listener(MODEL, [Point("layer"), Point("layer", "input"), Point("other", "input")]) as listener:
+    with ActivationRecorder(MODEL, [Point("layer"), Point("layer", "input"), Point("other", "input")]) as listener:
         assert hooks(MODEL) == 3
         MODEL(torch.zeros(3, 2))
         MODEL(X)
@@ -42,7 +42,7 @@ def test_it_hears_the_last_call_and_leaves_no_hook() -> None:
 
 def test_hooks_go_when_something_fails() -> None:
     def fail() -> None:
-        with Listener(MODEL, [Point("layer")]):
+        with ActivationRecorder(MODEL, [Point("layer")]):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -52,7 +52,7 @@ def test_hooks_go_when_something_fails() -> None:
 
 def test_a_module_that_is_not_there_leaves_no_hook() -> None:
     with pytest.raises(AttributeError):
-        Listener(MODEL, [Point("layer"), Point("nowhere")])
+        ActivationRecorder(MODEL, [Point("layer"), Point("nowhere")])
     assert hooks(MODEL) == 0
 
 
@@ -65,7 +65,7 @@ def test_a_module_that_is_not_there_leaves_no_hook() -> None:
     ids=["not called", "a pair"],
 )
 def test_what_is_no_tensor_is_told(point: Point, told: str) -> None:
-    with Listener(MODEL, [point]) as listener:
+    with ActivationRecorder(MODEL, [point]) as listener:
         MODEL(X)
         with pytest.raises(TrialFailed, match=re.escape(told)):
             listener.features  # noqa: B018

@@ -10,7 +10,7 @@ OUTPUTS = torch.zeros(2, 3)
 
 def loss(own: Tensor, shown: Tensor) -> Tensor:
     student, teacher = Signals(OUTPUTS, (own,)), Signals(OUTPUTS, (shown,))
-    return ATTENTION.lesson(student, teacher, {"beta": 1})(student, teacher)
+    return ATTENTION.loss(student, teacher, {"beta": 1})(student, teacher)
 
 
 def test_two_maps_by_hand() -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.distillers import DISTILLERS, FEATURES, Distiller, Listener, Signals
-from pipelines.distillers.teaching import feature_pairs, lesson_problem
+from pipelines.distillers import DISTILLERS, FEATURES, ActivationRecorder, Distiller, Signals
+from pipelines.distillers.teaching import distillation_problem, feature_pairs
 from pipelines.tasks.task import Inputs
 from spaces import Value
 
@@ -48,7 +48,7 @@ IMAGES = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 def signals(distiller: Distiller, model: nn.Module, images: torch.Tensor) -> Signals:
     """What `model` says at the points where `distiller` listens by itself."""
     points = [student for _, student in feature_pairs(distiller, model, model, Task(), 1)]
-    with Listener(model, points) as listener:
+    with ActivationRecorder(model, points) as listener:
         outputs = model(images)
         return Signals(outputs, listener.features)
 
@@ -66,7 +66,7 @@ def test_its_weight_is_one_of_its_parameters(distiller: Distiller) -> None:
 
 def test_its_loss_is_a_finite_scalar_above_0(distiller: Distiller, make, params) -> None:
     student, teacher = (signals(distiller, make(*sizes), IMAGES) for sizes in ((1, 8), (2, 16)))
-    loss = distiller.lesson(student, teacher, params)(student, teacher)
+    loss = distiller.loss(student, teacher, params)(student, teacher)
     assert loss.shape == ()
     assert torch.isfinite(loss)
     assert loss > 0
@@ -74,8 +74,8 @@ def test_its_loss_is_a_finite_scalar_above_0(distiller: Distiller, make, params)
 
 def test_a_student_like_its_teacher_has_nothing_to_learn(distiller: Distiller, make, params) -> None:
     said = signals(distiller, make(2, 8), IMAGES)
-    lesson = distiller.lesson(said, said, params)
-    torch.testing.assert_close(lesson(said, said), torch.tensor(0.0), atol=1e-6, rtol=0)
+    loss = distiller.loss(said, said, params)
+    torch.testing.assert_close(loss(said, said), torch.tensor(0.0), atol=1e-6, rtol=0)
 
 
 def test_the_student_gets_a_gradient_and_can_get_closer(distiller: Distiller, make, params) -> None:
@@ -83,15 +83,15 @@ def test_the_student_gets_a_gradient_and_can_get_closer(distiller: Distiller, ma
     with torch.no_grad():
         shown = signals(distiller, teacher, IMAGES)
     own = signals(distiller, student, IMAGES)
-    lesson = distiller.lesson(own, shown, params)
-    optimizer = torch.optim.SGD([*student.parameters(), *lesson.parameters()], lr=1e-3)
-    before = lesson(own, shown)
+    loss = distiller.loss(own, shown, params)
+    optimizer = torch.optim.SGD([*student.parameters(), *loss.parameters()], lr=1e-3)
+    before = loss(own, shown)
     before.backward()
     moved = [p for p in student.parameters() if p.grad is not None and p.grad.abs().sum() > 0]
     assert moved
     assert all(torch.isfinite(p.grad).all() for p in moved)
     optimizer.step()
-    assert lesson(signals(distiller, student, IMAGES), shown) < before
+    assert loss(signals(distiller, student, IMAGES), shown) < before
     assert all(p.grad is None for p in teacher.parameters())
 
 
@@ -99,7 +99,7 @@ def test_batches_of_any_size_will_do(distiller: Distiller, make, params) -> None
     student, teacher = make(1, 8), make(2, 8)
     for size in (1, 2, 3):
         own, shown = (signals(distiller, model, IMAGES[:size]) for model in (student, teacher))
-        loss = distiller.lesson(own, shown, params)(own, shown)
+        loss = distiller.loss(own, shown, params)(own, shown)
         loss.backward()
         assert torch.isfinite(loss)
         assert all(p.grad is None or torch.isfinite(p.grad).all() for p in student.parameters())
@@ -113,7 +113,7 @@ def test_equal_examples_and_dead_features_break_nothing(distiller: Distiller, ma
             parameter.copy_(zero)
     same = IMAGES[:1].repeat(5, 1, 1, 1)
     own, shown = (signals(distiller, model, same) for model in (student, teacher))
-    loss = distiller.lesson(own, shown, params)(own, shown)
+    loss = distiller.loss(own, shown, params)(own, shown)
     loss.backward()
     assert torch.isfinite(loss)
     assert all(p.grad is None or torch.isfinite(p.grad).all() for p in student.parameters())
@@ -121,7 +121,7 @@ def test_equal_examples_and_dead_features_break_nothing(distiller: Distiller, ma
 
 def test_networks_that_compare_are_no_problem(distiller: Distiller, make) -> None:
     student, teacher = make(1, 8), make(2, 16)
-    assert lesson_problem(distiller, student, teacher, Task(), 1) is None
+    assert distillation_problem(distiller, student, teacher, Task(), 1) is None
     hooks = [hook for model in (student, teacher) for m in model.modules() for hook in m._forward_hooks]
     hooks += [hook for model in (student, teacher) for m in model.modules() for hook in m._forward_pre_hooks]
     assert hooks == []

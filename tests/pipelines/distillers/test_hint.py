@@ -10,7 +10,7 @@ OUTPUTS = torch.zeros(2, 3)
 
 def loss(own: Tensor, shown: Tensor) -> Tensor:
     student, teacher = Signals(OUTPUTS, (own,)), Signals(OUTPUTS, (shown,))
-    return HINT.lesson(student, teacher, {"beta": 1})(student, teacher)
+    return HINT.loss(student, teacher, {"beta": 1})(student, teacher)
 
 
 def test_two_vectors_by_hand() -> None:
@@ -31,7 +31,7 @@ def test_points_count_alike() -> None:
     one, other = torch.ones(2, 4), torch.zeros(2, 2, 4)
     student = Signals(OUTPUTS, (one, other))
     teacher = Signals(OUTPUTS, (one, other + 2))
-    assert HINT.lesson(student, teacher, {"beta": 1})(student, teacher).item() == 2
+    assert HINT.loss(student, teacher, {"beta": 1})(student, teacher).item() == 2
 
 
 @pytest.mark.parametrize("shape", [(2, 5), (2, 3, 5), (2, 5, 4, 4)], ids=["vectors", "tokens", "maps"])
@@ -39,15 +39,15 @@ def test_a_projection_between_widths_is_learned(shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     own, shown = torch.randn(shape), torch.randn(tuple(7 if n == 5 else n for n in shape))
     student, teacher = Signals(OUTPUTS, (own,)), Signals(OUTPUTS, (shown,))
-    lesson = HINT.lesson(student, teacher, {"beta": 1})
-    assert sum(p.numel() for p in lesson.parameters()) == 5 * 7 + 7
-    optimizer = torch.optim.Adam(lesson.parameters(), lr=0.1)
-    before = lesson(student, teacher)
+    loss = HINT.loss(student, teacher, {"beta": 1})
+    assert sum(p.numel() for p in loss.parameters()) == 5 * 7 + 7
+    optimizer = torch.optim.Adam(loss.parameters(), lr=0.1)
+    before = loss(student, teacher)
     for _ in range(20):
         optimizer.zero_grad()
-        lesson(student, teacher).backward()
+        loss(student, teacher).backward()
         optimizer.step()
-    assert lesson(student, teacher) < 0.8 * before
+    assert loss(student, teacher) < 0.8 * before
 
 
 @pytest.mark.parametrize(

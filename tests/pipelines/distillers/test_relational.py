@@ -11,7 +11,7 @@ RELATIONAL = FEATURES["relational"]
 
 def loss(own: Tensor, shown: Tensor) -> Tensor:
     student, teacher = (Signals(torch.zeros(len(own), 2), (x,)) for x in (own, shown))
-    return RELATIONAL.lesson(student, teacher, {"beta": 1})(student, teacher)
+    return RELATIONAL.loss(student, teacher, {"beta": 1})(student, teacher)
 
 
 LINE = torch.tensor([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])

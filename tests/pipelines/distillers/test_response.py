@@ -11,7 +11,7 @@ KL = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)  # between (3/4, 1/4) and (1/2,
 
 def loss(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
     own, shown = Signals(student), Signals(teacher)
-    return RESPONSE.lesson(own, shown, {"alpha": 0.5, "temperature": temperature})(own, shown)
+    return RESPONSE.loss(own, shown, {"alpha": 0.5, "temperature": temperature})(own, shown)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from pipelines.distillers import DISTILLERS, FEATURES, RESPONSE, Point, Signals
 from pipelines.distillers.hint import Hint
-from pipelines.distillers.teaching import feature_pairs, lesson_problem, task_points, taught, teach
+from pipelines.distillers.teaching import distillation_problem, feature_pairs, task_points, taught, teach
 from pipelines.errors import TrialFailed
 from pipelines.training.context import Context
 
@@ -81,8 +81,8 @@ def test_the_weights_are_those_of_the_recipe(context: Context, networks, monkeyp
     shown = teacher(images)
     own = Signals(outputs, (student[:-1](images),)), Signals(shown, (teacher[:-1](images),))
     torch.manual_seed(5)
-    hint = FEATURES["hint"].lesson(*own, EVERYTHING)(*own)
-    response = RESPONSE.lesson(*own, EVERYTHING)(*own)
+    hint = FEATURES["hint"].loss(*own, EVERYTHING)(*own)
+    response = RESPONSE.loss(*own, EVERYTHING)(*own)
     torch.testing.assert_close(value, 0.5 * cross_entropy(outputs, targets) + 0.5 * response + 2 * hint)
 
 
@@ -91,16 +91,16 @@ def test_projections_are_trained_and_thrown_away(context: Context, networks, mon
     lessons: list[tuple[nn.Module, list[Tensor]]] = []
 
     class Recording(Hint):
-        def lesson(self, *arguments) -> nn.Module:
-            lesson = super().lesson(*arguments)
-            lessons.append((lesson, [p.detach().clone() for p in lesson.parameters()]))
-            return lesson
+        def loss(self, *arguments) -> nn.Module:
+            loss = super().loss(*arguments)
+            lessons.append((loss, [p.detach().clone() for p in loss.parameters()]))
+            return loss
 
     monkeypatch.setitem(FEATURES, "hint", Recording())
     names = [name for name, _ in student.named_modules()]
     teach(student, teacher, context, FEATURE_ONLY[0], epochs=1)
-    ((lesson, before),) = lessons
-    assert all(not torch.equal(a, b) for a, b in zip(lesson.parameters(), before, strict=True))
+    ((loss, before),) = lessons
+    assert all(not torch.equal(a, b) for a, b in zip(loss.parameters(), before, strict=True))
     assert [name for name, _ in student.named_modules()] == names
 
 
@@ -111,7 +111,7 @@ def test_features_alone_bring_the_student_closer(context: Context, networks) -> 
     @torch.no_grad()
     def apart() -> float:
         own, shown = (Signals(model(images), (model[:-1](images),)) for model in (student, teacher))
-        return float(FEATURES["relational"].lesson(own, shown, {})(own, shown))
+        return float(FEATURES["relational"].loss(own, shown, {})(own, shown))
 
     before = apart()
     teach(student, teacher, context, {"depth": 1, "alpha": 0, "feature": "relational", "beta": 100}, epochs=2)
@@ -139,7 +139,7 @@ def test_the_task_says_where_to_listen(tiny, networks) -> None:
     expected = ((Point("2"), Point("2")), (Point("5"), Point("2")))
     for distiller in FEATURES.values():
         assert feature_pairs(distiller, *networks, task, 1) == expected
-        assert lesson_problem(distiller, *networks, task, 1) is None
+        assert distillation_problem(distiller, *networks, task, 1) is None
     assert feature_pairs(RESPONSE, *networks, task, 1) == ()
 
 
@@ -165,7 +165,7 @@ def test_without_the_hook_a_point_is_found(tiny, networks) -> None:
     ids=["student's", "teacher's", "one name", "a word", "numbers", "nothing", "None"],
 )
 def test_points_that_are_wrong_are_told(tiny, networks, points, told: str) -> None:
-    problem = lesson_problem(FEATURES["hint"], *networks, pointed(tiny, points), 1)
+    problem = distillation_problem(FEATURES["hint"], *networks, pointed(tiny, points), 1)
     assert problem is not None
     assert problem.startswith(told)
 

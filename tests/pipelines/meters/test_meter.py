@@ -9,13 +9,13 @@ import pytest
 from pipelines import Target
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
-from pipelines.meters import METERS, METRICS, Measurement, Meter, Metric, Subject, measure
+from pipelines.meters import METERS, METRICS, Candidate, Measurement, Meter, Metric, measure
 from pipelines.runtimes import Feed, OnnxRuntime
 
 
 @pytest.fixture
-def subject(exported, tiny) -> Subject:
-    return Subject(exported.file, exported.file, exported.file, tiny, Target(), OnnxRuntime())
+def candidate(exported, tiny) -> Candidate:
+    return Candidate(exported.file, exported.file, exported.file, tiny, Target(), OnnxRuntime())
 
 
 class Broken:
@@ -31,31 +31,31 @@ class Broken:
 
 
 @pytest.mark.parametrize("meter", METERS, ids=lambda meter: type(meter).__name__)
-def test_an_optional_number_that_is_not_there_has_its_reason(meter: Meter, subject: Subject) -> None:
-    measured = meter.measure(subject)
+def test_an_optional_number_that_is_not_there_has_its_reason(meter: Meter, candidate: Candidate) -> None:
+    measured = meter.measure(candidate)
     for metric in meter.metrics:
         if metric.absence and metric.absence():
             assert metric.name not in measured.metrics
-            assert measured.facts[metric.name] == f"not available: {metric.absence()}"
+            assert measured.notes[metric.name] == f"not available: {metric.absence()}"
 
 
 @pytest.mark.parametrize("meter", METERS, ids=lambda meter: type(meter).__name__)
-def test_intervals_are_of_its_metrics_and_around_their_values(meter: Meter, subject: Subject) -> None:
-    measured = meter.measure(subject)
+def test_intervals_are_of_its_metrics_and_around_their_values(meter: Meter, candidate: Candidate) -> None:
+    measured = meter.measure(candidate)
     assert set(measured.intervals) <= set(measured.metrics)
     assert all(low <= measured.metrics[name] <= high for name, (low, high) in measured.intervals.items())
 
 
 @pytest.mark.parametrize("meter", METERS, ids=lambda meter: type(meter).__name__)
-def test_it_leaves_the_device_to_others(meter: Meter, subject: Subject) -> None:
-    meter.measure(subject)
+def test_it_leaves_the_device_to_others(meter: Meter, candidate: Candidate) -> None:
+    meter.measure(candidate)
     with Lease().alone():
         pass
 
 
 @pytest.mark.parametrize("meter", METERS, ids=lambda meter: type(meter).__name__)
-def test_it_measures_what_it_promises(meter: Meter, subject: Subject) -> None:
-    measured = meter.measure(subject).metrics
+def test_it_measures_what_it_promises(meter: Meter, candidate: Candidate) -> None:
+    measured = meter.measure(candidate).metrics
     assert set(measured) <= {metric.name for metric in meter.metrics}
     assert set(measured) >= {metric.name for metric in meter.metrics if not metric.optional}
     assert all(isinstance(value, float) and math.isfinite(value) for value in measured.values())
@@ -67,13 +67,13 @@ def test_every_metric_has_one_meter_a_direction_and_a_help() -> None:
     assert all(metric.direction in ("minimize", "maximize") and metric.help for metric in metrics)
 
 
-def test_all_numbers_are_measured_together(subject: Subject) -> None:
+def test_all_numbers_are_measured_together(candidate: Candidate) -> None:
     here = {name for name, metric in METRICS.items() if not (metric.absence and metric.absence())}
-    assert set(measure(subject).metrics) == here
+    assert set(measure(candidate).metrics) == here
 
 
-def test_the_reference_measured_against_itself_is_neutral(subject: Subject) -> None:
-    measured = measure(subject).metrics
+def test_the_reference_measured_against_itself_is_neutral(candidate: Candidate) -> None:
+    measured = measure(candidate).metrics
     assert measured["accuracy_drop"] == 0
     assert measured["size_ratio"] == 1
     assert measured["latency_ratio"] == measured["latency_vs_parent"] == 1
@@ -90,7 +90,7 @@ class Half:
     def __init__(self, **numbers: float) -> None:
         self._numbers = numbers
 
-    def measure(self, subject: Subject) -> Measurement:
+    def measure(self, candidate: Candidate) -> Measurement:
         return Measurement(self._numbers)
 
 
@@ -106,27 +106,27 @@ class Half:
     ids=lambda value: str(value),
 )
 def test_only_optional_numbers_may_be_absent(
-    subject: Subject, monkeypatch: pytest.MonkeyPatch, numbers: dict[str, float], reason: str | None
+    candidate: Candidate, monkeypatch: pytest.MonkeyPatch, numbers: dict[str, float], reason: str | None
 ) -> None:
     meter = Half(**numbers)
     monkeypatch.setattr("pipelines.meters.METERS", (meter,))
     monkeypatch.setattr("pipelines.meters.METRICS", {metric.name: metric for metric in meter.metrics})
     if reason:
         with pytest.raises(TrialFailed, match=reason):
-            measure(subject)
+            measure(candidate)
     else:
-        assert measure(subject).metrics == numbers
+        assert measure(candidate).metrics == numbers
 
 
-def test_a_number_that_is_not_finite_fails_the_trial(subject: Subject) -> None:
+def test_a_number_that_is_not_finite_fails_the_trial(candidate: Candidate) -> None:
     with pytest.raises(TrialFailed, match="outputs that are not finite on the validation split"):
-        measure(replace(subject, runtime=Broken()))
+        measure(replace(candidate, runtime=Broken()))
 
 
-def test_no_metric_is_better_than_the_best_that_there_can_be(subject: Subject) -> None:
-    measured = measure(subject).metrics
+def test_no_metric_is_better_than_the_best_that_there_can_be(candidate: Candidate) -> None:
+    measured = measure(candidate).metrics
     for name, metric in METRICS.items():
-        best = metric.best_for(subject.task)
+        best = metric.best_for(candidate.task)
         if best is not None:
             assert measured[name] <= best if metric.direction == "maximize" else measured[name] >= best
 

@@ -32,7 +32,7 @@ def test_it_finds_out_all_that_a_running_file_shows(job: Job, lease: Lease) -> N
     report = run_bench(job, FEED, lease)
     assert {"latency_ms", "latency_ratio", "latency_vs_parent", "peak_memory_mb"} <= set(report.metrics)
     assert report.metrics["peak_memory_mb"] > 0
-    assert report.facts["latency.conditions"].startswith("batch 1, 1 thread, onnxruntime ")
+    assert report.notes["latency.conditions"].startswith("batch 1, 1 thread, onnxruntime ")
     assert lease.alone_s > 0
 
 
@@ -44,7 +44,7 @@ def test_energy_comes_from_the_counters_that_are_there(job: Job, lease: Lease, t
     assert run_bench(replace(job, powercap=tmp_path), FEED, lease).metrics["energy_mj"] == 0.0
     without = run_bench(replace(job, powercap=tmp_path / "none"), FEED, lease)
     assert "energy_mj" not in without.metrics
-    assert without.facts["energy_mj"] == f"not available: this machine shows no energy counters in {tmp_path / 'none'}"
+    assert without.notes["energy_mj"] == f"not available: this machine shows no energy counters in {tmp_path / 'none'}"
 
 
 def test_there_is_no_torch_in_it() -> None:

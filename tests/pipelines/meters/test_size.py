@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from pipelines import Target
-from pipelines.meters import Size, Subject
+from pipelines.meters import Candidate, Size
 from pipelines.runtimes import OnnxRuntime
 
 
 def measure(own: Path, reference: Path, tiny) -> dict[str, float]:
-    return dict(Size().measure(Subject(own, reference, reference, tiny, Target(), OnnxRuntime())).metrics)
+    return dict(Size().measure(Candidate(own, reference, reference, tiny, Target(), OnnxRuntime())).metrics)
 
 
 def test_a_megabyte_is_a_million_bytes_on_the_disk(tmp_path: Path, tiny) -> None:

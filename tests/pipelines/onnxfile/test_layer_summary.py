@@ -71,7 +71,7 @@ def test_a_layer_has_its_width_and_how_its_weight_is_stored(tmp_path, nodes, wei
 
 
 @pytest.mark.parametrize(
-    ("scheme", "params", "stored"), [("weight-int8", {}, "int8"), ("cluster", {"bits": 4}, "uint8")]
+    ("scheme", "params", "stored"), [("weight-int8", {}, "int8"), ("palettize", {"bits": 4}, "uint8")]
 )
 @pytest.mark.parametrize("sparse", [False, True])
 def test_weights_that_are_unpacked_when_the_file_is_loaded_are_seen(tmp_path, scheme, params, stored, sparse) -> None:

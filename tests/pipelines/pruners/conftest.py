@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pipelines.importances import IMPORTANCES
-from pipelines.pruners import PRUNERS, Cut, Pruner
+from pipelines.pruners import PRUNERS, Pruner, PruningRequest
 
 IMAGE, TOKENS = torch.zeros(1, 1, 8, 8), torch.zeros(1, 5, 6)
 
@@ -143,10 +143,10 @@ def network(request: pytest.FixtureRequest) -> tuple[Callable[[], nn.Module], to
 
 
 @pytest.fixture
-def make_cut() -> Callable[..., Cut]:
+def make_cut() -> Callable[..., PruningRequest]:
     """A cut of half of what `pruner` finds in `model`, with gradients of a loss and noise as inputs."""
 
-    def make(pruner: Pruner, model: nn.Module, example: torch.Tensor, **changes: object) -> Cut:
+    def make(pruner: Pruner, model: nn.Module, example: torch.Tensor, **changes: object) -> PruningRequest:
         def noise() -> torch.Tensor:
             return torch.randn(8, *example.shape[1:], generator=torch.Generator().manual_seed(1))
 
@@ -162,6 +162,6 @@ def make_cut() -> Callable[..., Cut]:
             "gradients": gradients,
             "inputs": lambda: [noise()],
         }
-        return Cut(**{**given, **changes})  # type: ignore[arg-type]
+        return PruningRequest(**{**given, **changes})  # type: ignore[arg-type]
 
     return make

@@ -7,7 +7,7 @@ from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.importances import L2
-from pipelines.pruners import BlockPruner, Cut
+from pipelines.pruners import BlockPruner, PruningRequest
 
 PRUNER = BlockPruner()
 
@@ -44,7 +44,7 @@ EXAMPLE = torch.tensor([[1.0, 0.0]])
 
 
 def cut(model: nn.Module, ratio: float | dict[str, float], example: torch.Tensor = EXAMPLE) -> list[str]:
-    return PRUNER.prune(model, Cut(example, ratio, PRUNER.sizes(model, example), L2()))
+    return PRUNER.prune(model, PruningRequest(example, ratio, PRUNER.sizes(model, example), L2()))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.importances import L2
-from pipelines.pruners import ChannelPruner, Cut
+from pipelines.pruners import ChannelPruner, PruningRequest
 from pipelines.tasks.task import Inputs
 
 EXAMPLE = torch.zeros(1, 1, 8, 8)
@@ -48,7 +48,7 @@ def two_layers(first: int = 16, second: int = 16) -> nn.Sequential:
 
 def cut(model: nn.Module, example: Inputs, ratio: float) -> None:
     pruner = ChannelPruner()
-    pruner.prune(model, Cut(example, ratio, pruner.sizes(model, example), L2()))
+    pruner.prune(model, PruningRequest(example, ratio, pruner.sizes(model, example), L2()))
 
 
 def widths(model: nn.Module) -> list[int]:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pipelines.importances import L2
-from pipelines.pruners import PRUNERS, Cut
+from pipelines.pruners import PRUNERS, PruningRequest
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.tasks.digits import Digits
 
@@ -39,7 +39,7 @@ def test_cuts_are_repeated_one_after_another(tmp_path: Path, tiny) -> None:
     model: nn.Module = task.teacher().eval()
     for ratio, width in ((0.5, 32), (0.5, 16)):
         pruner, example = PRUNERS["channel"], task.example_input()
-        history = pruner.prune(model, Cut(example, ratio, pruner.sizes(model, example), L2()))
+        history = pruner.prune(model, PruningRequest(example, ratio, pruner.sizes(model, example), L2()))
         structure.append({"pruner": "channel", "history": history})
         assert model[0].weight.shape[0] == width
     Checkpoint(model, structure).save(tmp_path)

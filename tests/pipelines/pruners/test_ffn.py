@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn import functional
 
 from pipelines.importances import L2
-from pipelines.pruners import Cut, FeedForwardPruner
+from pipelines.pruners import FeedForwardPruner, PruningRequest
 
 PRUNER = FeedForwardPruner()
 
@@ -26,7 +26,7 @@ class Gated(nn.Module):
 
 
 def cut(model: nn.Module, example: torch.Tensor, ratio: float) -> None:
-    PRUNER.prune(model, Cut(example, ratio, PRUNER.sizes(model, example), L2()))
+    PRUNER.prune(model, PruningRequest(example, ratio, PRUNER.sizes(model, example), L2()))
 
 
 @pytest.mark.parametrize(

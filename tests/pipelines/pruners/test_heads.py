@@ -7,7 +7,7 @@ from torch import nn
 from pipelines.errors import TrialFailed
 from pipelines.importances import IMPORTANCES, L2
 from pipelines.networks.attention import HeadAttention
-from pipelines.pruners import Cut, HeadPruner
+from pipelines.pruners import HeadPruner, PruningRequest
 from pipelines.pruners.probe import probe
 
 PRUNER = HeadPruner()
@@ -34,8 +34,8 @@ class Reads(nn.Module):
         return self.o(joined.reshape(batch, length, self.embed_dim))
 
 
-def cut(model: nn.Module, example: torch.Tensor, ratio: float, scope: str = "local") -> Cut:
-    return Cut(example, ratio, PRUNER.sizes(model, example), L2(), {"ratio": ratio, "scope": scope})
+def cut(model: nn.Module, example: torch.Tensor, ratio: float, scope: str = "local") -> PruningRequest:
+    return PruningRequest(example, ratio, PRUNER.sizes(model, example), L2(), {"ratio": ratio, "scope": scope})
 
 
 def test_the_sizes_are_those_counted_by_hand(networks: dict) -> None:
@@ -86,7 +86,7 @@ def test_ranked_together_the_weakest_attention_loses_most(networks: dict) -> Non
         for name, parameter in network.named_parameters():
             parameter.grad = gradients[name].clone()
 
-    PRUNER.prune(model, Cut(example, 0.25, found.sizes, IMPORTANCES["taylor"], found.params, leave))
+    PRUNER.prune(model, PruningRequest(example, 0.25, found.sizes, IMPORTANCES["taylor"], found.params, leave))
     assert list(PRUNER.sizes(model, example).values()) == [4, 1, 4]
     assert model.blocks[1].attention.num_heads == 1
 

@@ -6,14 +6,14 @@ from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.importances import IMPORTANCES, L2
-from pipelines.pruners import Cut, NMPruner
+from pipelines.pruners import NMPruner, PruningRequest
 from pipelines.pruners.n_m import PATTERN, PATTERNS
 
 PRUNER = NMPruner()
 
 
-def cut(model: nn.Module, example: torch.Tensor, pattern: str, ratio: float | dict[str, float] = 1.0) -> Cut:
-    return Cut(example, ratio, PRUNER.sizes(model, example), L2(), {"pattern": pattern})
+def cut(model: nn.Module, example: torch.Tensor, pattern: str, ratio: float | dict[str, float] = 1.0) -> PruningRequest:
+    return PruningRequest(example, ratio, PRUNER.sizes(model, example), L2(), {"pattern": pattern})
 
 
 def test_of_four_neighbours_along_the_inputs_the_two_largest_stay() -> None:
@@ -31,7 +31,8 @@ def test_every_group_has_exactly_the_pattern(networks: dict, pattern: str, impor
     for make, example in networks.values():
         model = make()
         history = PRUNER.prune(
-            model, Cut(example, 1.0, PRUNER.sizes(model, example), IMPORTANCES[importance], {"pattern": pattern})
+            model,
+            PruningRequest(example, 1.0, PRUNER.sizes(model, example), IMPORTANCES[importance], {"pattern": pattern}),
         )
         parameters = dict(model.named_parameters())
         for name in history["weights"]:
@@ -59,7 +60,7 @@ def test_a_network_of_odd_widths_is_told() -> None:
     reason = "no layer of the network has a number of inputs that is a multiple of {}"
     assert PRUNER.problem(model, example) == reason.format(2)
     with pytest.raises(TrialFailed, match=re.escape(reason.format(4))):
-        PRUNER.prune(nn.Sequential(nn.Linear(6, 2)), Cut(torch.zeros(1, 6), 1.0, {}, L2()))
+        PRUNER.prune(nn.Sequential(nn.Linear(6, 2)), PruningRequest(torch.zeros(1, 6), 1.0, {}, L2()))
 
 
 def test_a_pattern_that_yaml_took_for_a_time_is_explained() -> None:

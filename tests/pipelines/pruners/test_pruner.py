@@ -14,7 +14,7 @@ from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.importances import IMPORTANCES
-from pipelines.pruners import PRUNERS, Cut, Pruner
+from pipelines.pruners import PRUNERS, Pruner, PruningRequest
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.runtimes import OUTPUT, to_feed
 from pipelines.stages import MODEL, PRUNE, Export
@@ -70,7 +70,9 @@ def test_it_is_registered_under_its_own_name(pruner: Pruner) -> None:
     assert PRUNERS[pruner.name] is pruner
 
 
-def test_it_says_beforehand_what_it_cannot_do(pruner: Pruner, network: Made, make_cut: Callable[..., Cut]) -> None:
+def test_it_says_beforehand_what_it_cannot_do(
+    pruner: Pruner, network: Made, make_cut: Callable[..., PruningRequest]
+) -> None:
     make, example = network
     model = make()
     state = {name: value.clone() for name, value in model.state_dict().items()}
@@ -102,7 +104,7 @@ def test_what_cannot_be_called_is_a_problem_and_no_traceback(pruner: Pruner) -> 
 
 @combinations
 def test_the_network_gets_smaller_and_gives_the_same_shape(
-    pruner: Pruner, name: str, scope: str, possible: list[Made], make_cut: Callable[..., Cut]
+    pruner: Pruner, name: str, scope: str, possible: list[Made], make_cut: Callable[..., PruningRequest]
 ) -> None:
     for make, example in possible:
         model, importance = make().eval(), IMPORTANCES[name]
@@ -117,7 +119,7 @@ def test_the_network_gets_smaller_and_gives_the_same_shape(
 
 @combinations
 def test_the_same_seed_gives_the_same_cut(
-    pruner: Pruner, name: str, scope: str, possible: list[Made], make_cut: Callable[..., Cut]
+    pruner: Pruner, name: str, scope: str, possible: list[Made], make_cut: Callable[..., PruningRequest]
 ) -> None:
     make, example = possible[0]
     one, other = make().eval(), make().eval()
@@ -133,7 +135,7 @@ def test_the_same_seed_gives_the_same_cut(
 
 
 def test_its_history_repeats_the_cut_on_a_fresh_network(
-    pruner: Pruner, possible: list[Made], make_cut: Callable[..., Cut], tmp_path: Path
+    pruner: Pruner, possible: list[Made], make_cut: Callable[..., PruningRequest], tmp_path: Path
 ) -> None:
     for make, example in possible:
         model, copy = make().eval(), make().eval()
@@ -146,7 +148,7 @@ def test_its_history_repeats_the_cut_on_a_fresh_network(
 
 
 def test_two_cuts_replay_one_after_the_other(
-    pruner: Pruner, possible: list[Made], make_cut: Callable[..., Cut]
+    pruner: Pruner, possible: list[Made], make_cut: Callable[..., PruningRequest]
 ) -> None:
     for make, example in possible:
         model, copy = make().eval(), make().eval()
@@ -159,7 +161,7 @@ def test_two_cuts_replay_one_after_the_other(
 
 @pytest.mark.parametrize("scope", ["local", "global"])
 def test_several_cuts_end_at_the_sizes_of_one(
-    pruner: Pruner, scope: str, possible: list[Made], make_cut: Callable[..., Cut]
+    pruner: Pruner, scope: str, possible: list[Made], make_cut: Callable[..., PruningRequest]
 ) -> None:
     for make, example in possible:
         one, other = make().eval(), make().eval()
@@ -175,7 +177,7 @@ def test_several_cuts_end_at_the_sizes_of_one(
 
 
 def test_it_leaves_nothing_behind_in_the_network(
-    pruner: Pruner, possible: list[Made], make_cut: Callable[..., Cut]
+    pruner: Pruner, possible: list[Made], make_cut: Callable[..., PruningRequest]
 ) -> None:
     for make, example in possible:
         model, copy = make().eval(), make().eval()
@@ -193,7 +195,7 @@ def test_it_leaves_nothing_behind_in_the_network(
 
 
 def test_ratios_by_layer_leave_the_other_layers_whole(
-    pruner: Pruner, possible: list[Made], make_cut: Callable[..., Cut]
+    pruner: Pruner, possible: list[Made], make_cut: Callable[..., PruningRequest]
 ) -> None:
     for make, example in possible:
         model = make().eval()
@@ -210,7 +212,7 @@ def test_ratios_by_layer_leave_the_other_layers_whole(
 
 
 def test_it_survives_save_reload_and_export(
-    pruner: Pruner, possible: list[Made], make_cut: Callable[..., Cut], tmp_path: Path, context: Context
+    pruner: Pruner, possible: list[Made], make_cut: Callable[..., PruningRequest], tmp_path: Path, context: Context
 ) -> None:
     for make, example in possible:
         model = make().eval()

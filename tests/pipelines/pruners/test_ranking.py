@@ -2,12 +2,12 @@ import pytest
 import torch
 
 from pipelines.importances import L2
-from pipelines.pruners import Cut
+from pipelines.pruners import PruningRequest
 from pipelines.pruners.ranking import Ranked, removed
 
 
-def cut(sizes: dict[str, int], ratio: float | dict[str, float]) -> Cut:
-    return Cut(torch.zeros(1), ratio, sizes, L2())
+def cut(sizes: dict[str, int], ratio: float | dict[str, float]) -> PruningRequest:
+    return PruningRequest(torch.zeros(1), ratio, sizes, L2())
 
 
 def ranked(*scores: float, multiple: int = 1, repeats: int = 1) -> Ranked:

@@ -10,7 +10,7 @@ from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.importances import L2
-from pipelines.pruners import ChannelPruner, Cut
+from pipelines.pruners import ChannelPruner, PruningRequest
 from pipelines.pruners.sensitivity import Sensitivity, analyse
 from pipelines.training.accuracy import network_accuracy
 from pipelines.training.context import Context
@@ -54,8 +54,8 @@ def by_hand() -> nn.Sequential:
 
 
 @pytest.fixture
-def cut() -> Cut:
-    return Cut(torch.zeros(1, 2), ratio=0.0, sizes={}, importance=L2())
+def cut() -> PruningRequest:
+    return PruningRequest(torch.zeros(1, 2), ratio=0.0, sizes={}, importance=L2())
 
 
 @pytest.fixture

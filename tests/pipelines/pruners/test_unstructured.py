@@ -6,7 +6,7 @@ from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.importances import IMPORTANCES, L2
-from pipelines.pruners import Cut, UnstructuredPruner
+from pipelines.pruners import PruningRequest, UnstructuredPruner
 
 PRUNER = UnstructuredPruner()
 EXAMPLE = torch.zeros(1, 4)
@@ -24,8 +24,12 @@ def zeros(model: nn.Module) -> list[list[float]]:
     return [(layer.weight == 0).int().tolist() for layer in model]
 
 
-def cut(model: nn.Module, ratio: float | dict[str, float], scope: str = "local", importance: str = "l2") -> Cut:
-    return Cut(EXAMPLE, ratio, PRUNER.sizes(model, EXAMPLE), IMPORTANCES[importance], {"ratio": ratio, "scope": scope})
+def cut(
+    model: nn.Module, ratio: float | dict[str, float], scope: str = "local", importance: str = "l2"
+) -> PruningRequest:
+    return PruningRequest(
+        EXAMPLE, ratio, PRUNER.sizes(model, EXAMPLE), IMPORTANCES[importance], {"ratio": ratio, "scope": scope}
+    )
 
 
 def test_each_layer_loses_its_smallest_weights() -> None:
@@ -54,7 +58,7 @@ def test_at_least_the_ratio_is_zero(networks: dict, ratio: float, scope: str) ->
     for make, example in networks.values():
         model = make()
         sizes = PRUNER.sizes(model, example)
-        history = PRUNER.prune(model, Cut(example, ratio, sizes, L2(), {"scope": scope}))
+        history = PRUNER.prune(model, PruningRequest(example, ratio, sizes, L2(), {"scope": scope}))
         count, layers = sum(history["zeros"].values()), len(sizes)
         assert math.ceil(sum(sizes.values()) * ratio - 1e-9) <= count <= sum(sizes.values()) * ratio + layers
         if scope == "local":
@@ -92,7 +96,7 @@ def test_what_has_no_weights_is_told() -> None:
     assert PRUNER.problem(nn.ReLU(), EXAMPLE) == "the network has no layer with a matrix of weights"
     model = nn.Sequential(nn.Linear(1, 1))
     with pytest.raises(TrialFailed, match=r"no weight to set to zero at ratio 0\.5: each layer keeps one"):
-        PRUNER.prune(model, Cut(torch.zeros(1, 1), 0.5, {"0": 1}, L2()))
+        PRUNER.prune(model, PruningRequest(torch.zeros(1, 1), 0.5, {"0": 1}, L2()))
 
 
 def test_its_label_says_what_differs_from_the_defaults() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pipelines.onnxfile.optimized_graph import operators
-from pipelines.quantizers import Cluster
+from pipelines.quantizers import Palettize
 
 
 @pytest.mark.parametrize("bits", [4, 5, 8])
@@ -16,7 +16,7 @@ def test_each_weight_has_few_values_and_the_file_runs_as_before(
     prepared: Callable, weights_in_use: Callable, tmp_path: Path, bits: int
 ) -> None:
     given, file = prepared("linear"), tmp_path / "model.onnx"
-    Cluster().quantize(given.file, file, given.calibration, {"bits": bits})
+    Palettize().quantize(given.file, file, given.calibration, {"bits": bits})
     weights = weights_in_use(file)
     assert len(weights) == 3
     assert all(len(np.unique(weight)) <= 2**bits for weight in weights.values())
@@ -36,7 +36,7 @@ def sparse_network(zeros: float) -> nn.Sequential:
 @pytest.mark.parametrize("zeros", [0.05, 0.5, 0.95])
 def test_pruned_weights_stay_pruned(export: Callable, weights_in_use: Callable, tmp_path: Path, zeros: float) -> None:
     model = sparse_network(zeros)
-    Cluster().quantize(export(model, torch.zeros(1, 200)), tmp_path / "model.onnx", None, {"bits": 4})
+    Palettize().quantize(export(model, torch.zeros(1, 200)), tmp_path / "model.onnx", None, {"bits": 4})
     weights = weights_in_use(tmp_path / "model.onnx").values()
     (first,) = [weight for weight in weights if 200 in weight.shape]
     first = first if first.shape == (100, 200) else first.T
@@ -49,7 +49,7 @@ def test_mostly_pruned_weights_are_stored_by_their_gaps(export: Callable, tmp_pa
     sizes = {}
     for zeros in (0.0, 0.5, 0.95):
         file = tmp_path / f"{zeros}.onnx"
-        Cluster().quantize(export(sparse_network(zeros), torch.zeros(1, 200)), file, None, {"bits": 4})
+        Palettize().quantize(export(sparse_network(zeros), torch.zeros(1, 200)), file, None, {"bits": 4})
         sizes[zeros] = file.stat().st_size
         functions = {node.op_type for node in onnx.load(file).graph.node if node.domain == "paredown"}
         assert any(name.startswith("Sparse") for name in functions) == (zeros > 0)
@@ -60,6 +60,6 @@ def test_mostly_pruned_weights_are_stored_by_their_gaps(export: Callable, tmp_pa
 
 def test_weights_that_would_grow_stay_as_they_are(export: Callable, tmp_path: Path) -> None:
     file = export(nn.Linear(4, 3), torch.zeros(1, 4))
-    Cluster().quantize(file, tmp_path / "model.onnx", None, {"bits": 8})
+    Palettize().quantize(file, tmp_path / "model.onnx", None, {"bits": 8})
     graph = onnx.load(tmp_path / "model.onnx").graph
     assert [node.op_type for node in graph.node] == ["Gemm"]

@@ -53,7 +53,9 @@ def test_the_teacher_is_asked_only_by_those_who_listen(context: Context, tmp_pat
 
 
 def test_an_untrained_student_has_no_two_tensors_alike(context: Context, tmp_path: Path) -> None:
-    untrained = distilled(replace(context, share=0.0, task=Digits()), tmp_path / "student", **WAYS["labels"], depth=2)
+    untrained = distilled(
+        replace(context, fidelity=0.0, task=Digits()), tmp_path / "student", **WAYS["labels"], depth=2
+    )
     tensors = [t for name, t in untrained.model.state_dict().items() if "num_batches" not in name]
     shapes = {tensor.shape for tensor in tensors}
     assert len(shapes) < len(tensors) == len({tuple(tensor.flatten().tolist()) for tensor in tensors})

@@ -15,7 +15,7 @@ from pipelines.stages import MODEL, Export, QuantizationAwareTraining, Quantize,
 from pipelines.stages.qat import REPORT
 from pipelines.tasks.task import Batch, Split
 from pipelines.training.context import Context
-from pipelines.training.epoch_budget import Extent
+from pipelines.training.epoch_budget import EpochBudget
 
 PARAMS = {"scheme": "qat-int8", "granularity": "tensor", "calibration_size": "all"}
 
@@ -123,7 +123,7 @@ def test_what_the_training_depends_on_is_in_the_key(context: Context) -> None:
     stage = QuantizationAwareTraining()
     pace = {"learning_rate": 0.01, "schedule": "cosine", "weight_decay": 0.01}
     assert stage.settings(PARAMS, context) == {"rate": 0.1, **pace}
-    assert stage.extent(PARAMS, context) == Extent(3, 3)
+    assert stage.extent(PARAMS, context) == EpochBudget(3, 3)
 
 
 def test_a_diverging_training_says_where(trained: Path, context: Context, folder: Callable) -> None:

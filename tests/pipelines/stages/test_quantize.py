@@ -28,7 +28,7 @@ STATIC = {
             {**STATIC, "calibrator": "entropy", "granularity": "tensor", "calibration_size": 64, "keep_float": 0.25},
             "static-int8·entropy·tensor·n64·keep0.25",
         ),
-        ({"scheme": "cluster", "bits": 5, "keep_float": 0.5}, "cluster5·keep0.5"),
+        ({"scheme": "palettize", "bits": 5, "keep_float": 0.5}, "palettize5·keep0.5"),
     ],
     ids=["plain", "dynamic", "static", "refined", "cluster"],
 )
@@ -46,7 +46,7 @@ def test_its_label_names_the_scheme_and_what_differs_from_its_defaults(params: d
         ("qat-int8", {"granularity", "calibration_size"}),
         ("weight-int8", {"keep_float"}),
         ("weight-int4", {"keep_float"}),
-        ("cluster", {"bits", "keep_float"}),
+        ("palettize", {"bits", "keep_float"}),
     ],
 )
 def test_parameters_apply_to_the_schemes_that_read_them(scheme: str, refinements: set[str]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.store import MANIFEST, Place, Store, evict
+from pipelines.store import MANIFEST, Store, StoreBackend, evict
 from spaces import InputError
 
 KEYS = [character * 32 for character in "abcd"]
@@ -12,7 +12,7 @@ KEYS = [character * 32 for character in "abcd"]
 
 
 @pytest.fixture
-def place(store: Store) -> Place:
+def place(store: Store) -> StoreBackend:
     """Four entries of a thousand bytes and their manifests."""
     for seconds, key in enumerate(KEYS):
         manifest = store.compute(key, lambda folder: (folder / "file").write_bytes(bytes(1000)), {}).folder / MANIFEST
@@ -20,15 +20,15 @@ def place(store: Store) -> Place:
     return store.remote or store.folder
 
 
-def size(place: Place) -> int:
+def size(place: StoreBackend) -> int:
     return sum(record.size_bytes for record in place.records())
 
 
-def keys(place: Place) -> list[str]:
+def keys(place: StoreBackend) -> list[str]:
     return sorted(record.key for record in place.records())
 
 
-def test_what_was_not_used_for_longest_goes_first(place: Place) -> None:
+def test_what_was_not_used_for_longest_goes_first(place: StoreBackend) -> None:
     one = size(place) / 4
     assert evict(place, 4 * one, ()) == []
     assert [record.key for record in evict(place, 2.5 * one, ())] == KEYS[:2]
@@ -36,25 +36,25 @@ def test_what_was_not_used_for_longest_goes_first(place: Place) -> None:
     assert not any(place.damaged(key) for key in KEYS)
 
 
-def test_what_is_needed_stays_however_old_and_large(place: Place) -> None:
+def test_what_is_needed_stays_however_old_and_large(place: StoreBackend) -> None:
     gone = evict(place, 0, {KEYS[0], KEYS[2]})
     assert [record.key for record in gone] == [KEYS[1], KEYS[3]]
     assert keys(place) == [KEYS[0], KEYS[2]]
 
 
-def test_a_dry_run_removes_nothing(place: Place) -> None:
+def test_a_dry_run_removes_nothing(place: StoreBackend) -> None:
     assert [record.key for record in evict(place, 0, (), dry_run=True)] == KEYS
     assert keys(place) == KEYS
 
 
 @pytest.mark.parametrize("url", [None], indirect=False)
-def test_what_a_worker_has_pinned_stays(place: Place, store: Store) -> None:
+def test_what_a_worker_has_pinned_stays(place: StoreBackend, store: Store) -> None:
     with store.pinned(KEYS[:1]):
         assert [record.key for record in evict(place, 0, ())] == KEYS[1:]
     assert [record.key for record in evict(place, 0, ())] == KEYS[:1]
 
 
-def test_what_was_used_again_stays(store: Store, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_used_again_stays(store: Store, place: StoreBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     assert store.find(KEYS[0])
     one = size(place) / 4
     assert [record.key for record in evict(place, 3.5 * one, ())] == KEYS[1:2]

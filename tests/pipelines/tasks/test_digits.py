@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipelines import Training
-from pipelines.distillers import Listener, Point
+from pipelines.distillers import ActivationRecorder, Point
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.stages import TrainTeacher
 from pipelines.tasks.digits import Digits
@@ -97,7 +97,7 @@ def test_feature_points_are_maps_of_4_by_4(digits: Digits, depth: int) -> None:
     pairs = digits.feature_points(depth)
     assert len(pairs) == min(depth, 2)
     for model, names in ((teacher, [pair[0] for pair in pairs]), (student, [pair[1] for pair in pairs])):
-        with Listener(model, [Point(name) for name in names]) as listener:
+        with ActivationRecorder(model, [Point(name) for name in names]) as listener:
             model(digits.example_input())
             assert [feature.shape for feature in listener.features] == [(1, 32, 4, 4)] * len(pairs)
     # The last pair is what the pooling sees.

@@ -20,7 +20,7 @@ from pipelines.pipeline import Built
 from pipelines.store import Store
 from pipelines.tasks.task import Batch, Split
 from pipelines.training.context import Context
-from pipelines.training.trajectory import Course, Trajectory
+from pipelines.training.trajectory import TrainingPhase, Trajectory
 from spaces import Recipe
 
 EPOCHS = 3
@@ -113,7 +113,7 @@ def run_and_die(steps: list, folder: Path, dies_in: int) -> None:
     torch.set_num_threads(1)
     import pipelines.training.trajectory
 
-    pipelines.trajectory.INTERVAL_S = 0.0
+    pipelines.training.trajectory.INTERVAL_S = 0.0
     run(steps, Store(folder), context(dies_in=dies_in))
 
 
@@ -146,7 +146,7 @@ def test_a_kill_in_the_middle_of_a_training_costs_an_epoch(steps: list, tmp_path
 @each_recipe
 def test_trained_a_third_of_the_way_before_it_goes_on_from_there(steps: list, tmp_path: Path) -> None:
     expected, _, whole = run(steps, Store(tmp_path / "whole"), context())
-    store, partly = Store(tmp_path / "partly"), replace(context(), share=1 / 3)
+    store, partly = Store(tmp_path / "partly"), replace(context(), fidelity=1 / 3)
     different, _, part = run(steps, store, partly)
     trains = bool(steps)
     assert (part.stages[-1].key != whole.stages[-1].key) is trains
@@ -158,7 +158,12 @@ def test_trained_a_third_of_the_way_before_it_goes_on_from_there(steps: list, tm
 
 def test_only_what_is_left_of_a_training_is_done(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    assert [run([DISTIL], store, replace(context(), share=share))[1] for share in (0, 1 / 3, 2 / 3, 1)] == [3, 1, 1, 1]
+    assert [run([DISTIL], store, replace(context(), fidelity=share))[1] for share in (0, 1 / 3, 2 / 3, 1)] == [
+        3,
+        1,
+        1,
+        1,
+    ]
     assert states(store) == []
 
 
@@ -188,13 +193,13 @@ def test_with_a_steady_rate_more_epochs_go_on_from_fewer(tmp_path: Path) -> None
 
 def test_along_a_cosine_another_number_of_epochs_is_another_training(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    run([DISTIL], store, replace(context(), share=2 / 3))
+    run([DISTIL], store, replace(context(), fidelity=2 / 3))
     longer = context(TRAINING.model_copy(update={"student_epochs": 4}))
     assert run([DISTIL], store, longer)[1] == 4
 
 
 def test_a_damaged_state_means_starting_from_an_earlier_one(tmp_path: Path) -> None:
-    course, torn = Course(3), Trajectory("a" * 32, Store(tmp_path))
+    course, torn = TrainingPhase(3), Trajectory("a" * 32, Store(tmp_path))
     for epoch in (1, 2):
         Trajectory("a" * 32, Store(tmp_path)).passed(course, epoch, lambda: {"epoch": torch.tensor(epoch)}, last=True)  # noqa: B023
     epoch, state = torn.latest(course, until=3) or (0, {})
@@ -212,7 +217,7 @@ def test_a_damaged_state_means_starting_from_an_earlier_one(tmp_path: Path) -> N
 def test_states_are_kept_once_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("pipelines.training.trajectory.time.monotonic", lambda: now)
-    store, course, kept = Store(tmp_path), Course(9), []
+    store, course, kept = Store(tmp_path), TrainingPhase(9), []
     trajectory = Trajectory("a" * 32, store)
     for epoch in range(1, 7):
         now += 25

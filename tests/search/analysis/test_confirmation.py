@@ -5,11 +5,10 @@ import pytest
 
 from pipelines import Outcome, TrialFailed
 from pipelines.meters import Measurement
-from search.analysis.confirmation import Confirmation, RepeatSource, confirm
+from search.analysis.confirmation import Confirmation, RepeatQueue, confirm
 from search.errors import SweepError
-from search.execution.executor import InlineExecutor
+from search.execution.executor import MAX_ATTEMPTS, InlineExecutor
 from search.study.trial import Result
-from search.suggest.queue import MAX_ATTEMPTS
 
 
 @pytest.fixture
@@ -36,14 +35,16 @@ def lucky(analytic):
 
 
 def repeat(sweep, workspace, seeds, evaluate, **options):
-    members = sweep.standing.front.members
+    members = sweep.state.front.members
     return confirm(sweep, workspace, members, seeds, executor=InlineExecutor(), evaluate=evaluate, **options)
 
 
 def test_every_member_is_made_once_with_each_seed(sweep, workspace, lucky) -> None:
     told = []
-    found = repeat(sweep, workspace, [1, 2, 3], lucky, told=lambda seed, trial: told.append((seed, trial.number)))
-    members = sweep.standing.front.members
+    found = repeat(
+        sweep, workspace, [1, 2, 3], lucky, on_progress=lambda seed, trial: told.append((seed, trial.number))
+    )
+    members = sweep.state.front.members
     assert sorted(lucky.made) == sorted((seed, trial.recipe.digest) for seed in (1, 2, 3) for trial in members)
     assert len(told) == len(set(told)) == 3 * len(members)
     for trial in members:
@@ -60,7 +61,7 @@ def test_the_study_is_left_as_it_is(sweep, workspace, lucky) -> None:
 
 
 def test_going_on_repeats_nothing(sweep, workspace, lucky) -> None:
-    members = len(sweep.standing.front.members)
+    members = len(sweep.state.front.members)
     assert members >= 2
     interrupted = []
 
@@ -86,7 +87,7 @@ def test_going_on_repeats_nothing(sweep, workspace, lucky) -> None:
 
 
 def test_what_fails_with_a_seed_does_not_survive_it(sweep, workspace, lucky) -> None:
-    first, *others = sweep.standing.front.members
+    first, *others = sweep.state.front.members
 
     def sometimes(seed):
         work = lucky(seed)
@@ -134,22 +135,22 @@ def test_a_sweep_at_work_is_left_alone(sweep, workspace, lucky) -> None:
 
 def test_a_trial_whose_worker_dies_is_given_out_again_then_fails(make_trial, tmp_path) -> None:
     told = []
-    source = RepeatSource([make_trial(4, (0.9, 4.0, 2.0))], tmp_path, told.append)
+    source = RepeatQueue([make_trial(4, (0.9, 4.0, 2.0))], tmp_path, told.append)
     for _ in range(MAX_ATTEMPTS):
         trial = source.next()
         assert trial.state == "running"
         assert source.out == (trial,)
         assert source.next() is None
-        source.lose(trial, "the worker died", 5.0)
+        source.retry(trial, "the worker died", 5.0)
     assert source.exhausted
     assert [trial.result.reason for trial in told] == ["the worker died"]
     assert json.loads((tmp_path / "4.json").read_text(encoding="utf-8"))["reason"] == "the worker died"
-    assert RepeatSource([make_trial(4)], tmp_path, told.append).exhausted
+    assert RepeatQueue([make_trial(4)], tmp_path, told.append).exhausted
 
 
 def test_results_are_kept_by_seed_and_number(sweep, workspace, lucky) -> None:
     repeat(sweep, workspace, [7], lucky)
     kept = workspace.sweep("small").confirm / "7"
-    numbers = sorted(trial.number for trial in sweep.standing.front.members)
+    numbers = sorted(trial.number for trial in sweep.state.front.members)
     assert sorted(int(path.stem) for path in kept.glob("*.json")) == numbers
     assert Result.read(kept, numbers[0]).number == numbers[0]

@@ -3,35 +3,36 @@ from dataclasses import replace
 import pytest
 
 from pipelines import Target
-from search.analysis.front_comparison import contest, contest_frame, contest_json, load_contest
-from search.analysis.named_front import Contender
-from search.analysis.remeasurement import Campaign
+from search.analysis.front_comparison import compare_fronts, load_front_comparison
+from search.analysis.named_front import NamedFront
+from search.analysis.remeasurement import Remeasurement
 from search.config.sweep_config import parse_config
-from search.reports.front_comparison_plot import plot_contest
-from search.study.state import Standing
+from search.reports.front_comparison_data import front_comparison_frame, front_comparison_json
+from search.reports.front_comparison_plot import plot_front_comparison
+from search.study.state import SweepState
 from spaces import InputError
 
 PAIR = {"accuracy": "maximize", "latency_ms": "minimize"}
 
 
 @pytest.fixture
-def contender(make_raw, make_trial):
+def named_front(make_raw, make_trial):
     """A front of trials with these accuracies and latencies; the first is the baseline."""
 
     def make(name, rows, objectives=PAIR, target=None, **changes):
         config = parse_config({**make_raw(**changes), "sweep": name, "objectives": objectives})
         trials = tuple(make_trial(n, (accuracy, latency, 1)) for n, (accuracy, latency) in enumerate(rows))
-        return Contender(name, config, target or config.target, trials, Standing.of(trials, config))
+        return NamedFront(name, config, target or config.target, trials, SweepState.of(trials, config))
 
     return make
 
 
 @pytest.fixture
-def two(contender):
+def two(named_front):
     """Front of a: 0 and 2; of b: 0 and 1. b's 1 dominates a's 2; the baselines have latencies 4 and 2."""
-    a = contender("a", [(0.9, 4.0), (0.5, 4.5), (0.6, 1.0)])
-    b = contender("b", [(0.8, 2.0), (0.7, 0.5)])
-    return contest([a, b])
+    a = named_front("a", [(0.9, 4.0), (0.5, 4.5), (0.6, 1.0)])
+    b = named_front("b", [(0.8, 2.0), (0.7, 0.5)])
+    return compare_fronts([a, b])
 
 
 def test_the_reference_point_comes_from_the_larger_values_of_all_baselines(two) -> None:
@@ -47,64 +48,64 @@ def test_each_front_gives_its_share_of_the_joint_front(two) -> None:
     assert two.shares == pytest.approx((1 / 3, 2 / 3))
 
 
-def test_the_same_front_twice_shares_equally_and_has_its_own_hypervolume(contender) -> None:
+def test_the_same_front_twice_shares_equally_and_has_its_own_hypervolume(named_front) -> None:
     rows = [(0.9, 4.0), (0.6, 1.0)]
-    a, b = contender("a", rows), contender("b", rows)
-    both = contest([a, b])
+    a, b = named_front("a", rows), named_front("b", rows)
+    both = compare_fronts([a, b])
     assert both.shares == (0.5, 0.5)
-    assert both.hypervolumes == pytest.approx((a.standing.hypervolume, b.standing.hypervolume))
+    assert both.hypervolumes == pytest.approx((a.state.hypervolume, b.state.hypervolume))
 
 
-def test_sweeps_with_other_objectives_are_refused_with_what_they_have_in_common(contender) -> None:
-    a = contender("a", [(0.9, 4.0)])
-    b = contender("b", [(0.9, 4.0)], {"accuracy": "maximize", "size_mb": "minimize"})
+def test_sweeps_with_other_objectives_are_refused_with_what_they_have_in_common(named_front) -> None:
+    a = named_front("a", [(0.9, 4.0)])
+    b = named_front("b", [(0.9, 4.0)], {"accuracy": "maximize", "size_mb": "minimize"})
     with pytest.raises(InputError) as told:
-        contest([a, b])
+        compare_fronts([a, b])
     assert str(told.value) == (
         "SWEEP: a and b have different objectives: in common accuracy; a alone has latency_ms (minimize); "
         "b alone has size_mb (minimize); only fronts of the same objectives can be compared"
     )
 
 
-def test_the_order_of_objectives_does_not_matter(contender) -> None:
+def test_the_order_of_objectives_does_not_matter(named_front) -> None:
     rows = [(0.9, 4.0), (0.6, 1.0)]
-    turned = contender("b", rows, dict(reversed(PAIR.items())))
-    both = contest([contender("a", rows), turned])
+    turned = named_front("b", rows, dict(reversed(PAIR.items())))
+    both = compare_fronts([named_front("a", rows), turned])
     assert both.hypervolumes[0] == pytest.approx(both.hypervolumes[1])
 
 
-def test_what_cannot_be_compared_is_remarked(contender) -> None:
-    a = contender("a", [(0.9, 4.0)])
-    b = contender("b", [(0.9, 4.0)], target=Target(batch=8), task={"use": "elsewhere:Other"})
-    assert contest([a, b]).remarks == [
+def test_what_cannot_be_compared_is_remarked(named_front) -> None:
+    a = named_front("a", [(0.9, 4.0)])
+    b = named_front("b", [(0.9, 4.0)], target=Target(batch=8), task={"use": "elsewhere:Other"})
+    assert compare_fronts([a, b]).remarks == [
         "a and b have different tasks: their accuracies mean other things",
         "a is for onnxruntime-cpu-b1-t1 and b for onnxruntime-cpu-b8-t1: latencies are per call there",
     ]
-    assert contest([a, contender("c", [(0.9, 4.0)])]).remarks == []
+    assert compare_fronts([a, named_front("c", [(0.9, 4.0)])]).remarks == []
 
 
-def test_a_sweep_in_which_nothing_is_complete_has_nothing(contender) -> None:
-    found = contest([contender("a", [(0.9, 4.0)]), contender("b", [])])
+def test_a_sweep_in_which_nothing_is_complete_has_nothing(named_front) -> None:
+    found = compare_fronts([named_front("a", [(0.9, 4.0)]), named_front("b", [])])
     assert found.hypervolumes[1] == 0
     assert found.shares == (1, 0)
-    assert contest([contender("a", []), contender("b", [])]).shares == (0, 0)
+    assert compare_fronts([named_front("a", []), named_front("b", [])]).shares == (0, 0)
 
 
 def test_it_is_plain_data_and_a_frame(two) -> None:
-    data = contest_json(two)
+    data = front_comparison_json(two)
     assert [(each["name"], len(each["front"])) for each in data["fronts"]] == [("a", 2), ("b", 2)]
     assert [trial["joint"] for trial in data["fronts"][0]["front"]] == [True, False]
-    frame = contest_frame(two)
+    frame = front_comparison_frame(two)
     assert frame["front"].tolist() == ["a", "a", "b", "b"]
     assert frame["joint"].tolist() == [True, False, True, True]
     assert frame["latency_ms"].tolist() == [4.0, 1.0, 2.0, 0.5]
 
 
 def test_it_is_drawn(two, tmp_path) -> None:
-    plot_contest(two, tmp_path / "both.svg")
+    plot_front_comparison(two, tmp_path / "both.svg")
     assert "<svg" in (tmp_path / "both.svg").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="no ending"):
-        plot_contest(two, tmp_path / "both")
+        plot_front_comparison(two, tmp_path / "both")
 
 
 @pytest.fixture
@@ -114,18 +115,18 @@ def remeasured(make_config, run_inline, workspace):
     for started, target in ((10.0, Target(batch=8)), (20.0, Target(batch=8)), (30.0, Target(batch=8, threads=2))):
         slower = [
             replace(trial.result, metrics={**trial.metrics, "latency_ms": 2 * trial.metrics["latency_ms"]})
-            for trial in (sweep.standing.baseline, *sweep.standing.front.members)
+            for trial in (sweep.state.baseline, *sweep.state.front.members)
         ]
-        campaign = Campaign(target, tuple(slower), started, started + 1, "here", {})
-        campaign.write(workspace.sweep("small").measurements)
+        remeasurement = Remeasurement(target, tuple(slower), started, started + 1, "here", {})
+        remeasurement.write(workspace.sweep("small").measurements)
     return sweep
 
 
 def test_a_measurement_for_another_target_is_compared_with_the_sweep(remeasured, workspace) -> None:
-    found = load_contest(["small", "small@b8-t1"], workspace)
-    assert [each.target.batch for each in found.contenders] == [1, 8]
-    assert found.scale["latency_ms"] == 2 * remeasured.standing.baseline.metrics["latency_ms"]
-    assert found.contenders[1].standing.hypervolume == pytest.approx(remeasured.standing.hypervolume)
+    found = load_front_comparison(["small", "small@b8-t1"], workspace)
+    assert [each.target.batch for each in found.named_fronts] == [1, 8]
+    assert found.scale["latency_ms"] == 2 * remeasured.state.baseline.metrics["latency_ms"]
+    assert found.named_fronts[1].state.hypervolume == pytest.approx(remeasured.state.hypervolume)
     assert found.hypervolumes[0] > found.hypervolumes[1]
 
 
@@ -140,11 +141,11 @@ def test_a_measurement_for_another_target_is_compared_with_the_sweep(remeasured,
 )
 def test_a_name_that_is_no_front_is_told(remeasured, workspace, names, told) -> None:
     with pytest.raises(InputError) as error:
-        load_contest(names, workspace)
+        load_front_comparison(names, workspace)
     assert told in str(error.value)
 
 
 def test_all_names_are_told_at_once(remeasured, workspace) -> None:
     with pytest.raises(InputError) as error:
-        load_contest(["smal", "small@x", "small@x"], workspace)
+        load_front_comparison(["smal", "small@x", "small@x"], workspace)
     assert len(error.value.problems) == 3

@@ -8,11 +8,11 @@ from pipelines import Target
 from pipelines.meters import Score, mean_interval
 from search.analysis.confirmation import confirm
 from search.analysis.held_out import HeldOut, fronts_on_test, held_out, hold_out, on_test
-from search.analysis.post_hoc import Evidence
+from search.analysis.post_hoc import PostHoc
 from search.analysis.remeasuring import remeasure, subjects
 from search.errors import SweepError
 from search.execution.executor import InlineExecutor
-from search.finalize import settle
+from search.finalize import finalize
 from search.reports.table import score_cells
 from search.study.saved import stored_evaluator
 from search.sweep import run_sweep
@@ -25,12 +25,12 @@ def test_no_code_path_lets_the_search_see_the_test_split(guarded, with_mlflow, c
 
     config, folder = guarded(), with_mlflow.sweep("small")
     sweep = run_sweep(config, with_mlflow, executor=InlineExecutor())
-    assert sweep.standing.complete == 2
-    assert settle(sweep, with_mlflow, console).campaign is not None
+    assert sweep.state.complete == 2
+    assert finalize(sweep, with_mlflow, console).remeasurement is not None
     build = stored_evaluator(sweep, with_mlflow)
     elsewhere = replace(build, target=Target(runtime="openvino", batch=4))
-    campaign = remeasure(subjects(sweep, (), everything=True), elsewhere, elsewhere.target)
-    assert [result.reason for result in campaign.results] == ["", ""]
+    remeasurement = remeasure(subjects(sweep, (), everything=True), elsewhere, elsewhere.target)
+    assert [result.reason for result in remeasurement.results] == ["", ""]
     found = confirm(sweep, with_mlflow, sweep.trials, [1], executor=InlineExecutor())
     assert [trial.state for trial in found.repeats[1]] == ["complete"] * 2
     assert {"train", "validation"} <= set(guarded_task.OPENED) <= {"train", "calibration", "validation"}
@@ -56,7 +56,7 @@ def test_the_test_split_is_opened_once_for_a_trial(guarded, with_mlflow) -> None
     assert hold_out(trial, build, config.target, folder.held_out) == (file, first)
     assert guarded_task.OPENED.count("test") == opened
     assert held_out(folder.held_out) == {1: first}
-    assert Evidence.of(sweep, folder).held_out == {1: first}
+    assert PostHoc.of(sweep, folder).held_out == {1: first}
 
 
 def test_a_file_that_scores_otherwise_than_measured_is_not_shipped(guarded, with_mlflow) -> None:

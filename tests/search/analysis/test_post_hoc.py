@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 
 from pipelines import Target
-from search.analysis.post_hoc import Evidence
-from search.analysis.remeasurement import Campaign
+from search.analysis.post_hoc import PostHoc
+from search.analysis.remeasurement import Remeasurement
 from search.study.saved import Sweep
-from search.study.state import Standing
+from search.study.state import SweepState
 
 OWN = Target()
 
@@ -18,7 +18,7 @@ def sweep(config, make_trial):
     for number, latency in enumerate((9.0, 2.0, 2.02)):
         trial = make_trial(number, (0.9, latency, 2.0))
         trials.append(trial.finish(replace(trial.result, intervals={"latency_ms": (latency - 0.1, latency + 0.1)})))
-    return Sweep(config, tuple(trials), Standing.of(trials, config))
+    return Sweep(config, tuple(trials), SweepState.of(trials, config))
 
 
 def campaign_of(sweep, values, target=OWN):
@@ -26,31 +26,31 @@ def campaign_of(sweep, values, target=OWN):
         replace(sweep.trials[n].result, metrics={**sweep.trials[n].metrics, "latency_ms": x}, intervals={})
         for n, x in values.items()
     ]
-    return Campaign.here(target, results, 10.0, 11.0)
+    return Remeasurement.here(target, results, 10.0, 11.0)
 
 
 def test_without_a_campaign_the_sweeps_own_intervals_speak(sweep, folder) -> None:
-    evidence = Evidence.of(sweep, folder)
-    assert evidence.campaign is None
-    assert evidence.held_out == {}
-    assert evidence.membership[0] == 0
-    assert 0.5 < evidence.membership[1] < 0.8
-    assert evidence.membership[1] + evidence.membership[2] == pytest.approx(1)
-    assert [trial.number for trial in evidence.near] == [2]
-    assert evidence.remeasured(1) is None
+    post_hoc = PostHoc.of(sweep, folder)
+    assert post_hoc.remeasurement is None
+    assert post_hoc.held_out == {}
+    assert post_hoc.p_front[0] == 0
+    assert 0.5 < post_hoc.p_front[1] < 0.8
+    assert post_hoc.p_front[1] + post_hoc.p_front[2] == pytest.approx(1)
+    assert [trial.number for trial in post_hoc.near] == [2]
+    assert post_hoc.remeasured(1) is None
 
 
 def test_a_campaign_for_the_sweeps_target_settles_it(sweep, folder) -> None:
     campaign_of(sweep, {1: 2.2, 2: 2.1}).write(folder.measurements)
-    evidence = Evidence.of(sweep, folder)
-    assert evidence.membership.chances == {2: 1.0}
-    assert evidence.near == (sweep.trials[2],)  # the study's front is as it was, and this one is off it
-    assert evidence.remeasured(2).metrics["latency_ms"] == 2.1
-    assert evidence.remeasured(0) is None
+    post_hoc = PostHoc.of(sweep, folder)
+    assert post_hoc.p_front.chances == {2: 1.0}
+    assert post_hoc.near == (sweep.trials[2],)  # the study's front is as it was, and this one is off it
+    assert post_hoc.remeasured(2).metrics["latency_ms"] == 2.1
+    assert post_hoc.remeasured(0) is None
 
 
 def test_a_campaign_for_another_target_says_nothing_of_this_one(sweep, folder) -> None:
     campaign_of(sweep, {1: 9.0, 2: 1.0}, Target(batch=8)).write(folder.measurements)
-    evidence = Evidence.of(sweep, folder)
-    assert evidence.campaign is None
-    assert evidence.membership[1] > 0.5
+    post_hoc = PostHoc.of(sweep, folder)
+    assert post_hoc.remeasurement is None
+    assert post_hoc.p_front[1] > 0.5

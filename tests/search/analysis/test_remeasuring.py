@@ -7,7 +7,7 @@ from pipelines import Outcome, StageRun, Target, TrialFailed
 from pipelines.meters import Measurement
 from search.analysis.remeasuring import PASSES, affordable_passes, combine, remeasure, subjects
 from search.study.saved import Sweep
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.trial import Result
 
 
@@ -23,14 +23,14 @@ def test_each_is_measured_once_in_each_pass_in_random_order(trials) -> None:
         seen.append(recipe.digest)
         return Outcome(Measurement({"latency_ms": float(len(seen))}), (), "m")
 
-    campaign = remeasure(trials, evaluate, Target(), lambda done, total, trial: said.append((done, total)))
+    remeasurement = remeasure(trials, evaluate, Target(), lambda done, total, trial: said.append((done, total)))
     digests = {trial.recipe.digest for trial in trials}
     rounds = [seen[index : index + 3] for index in range(0, 3 * PASSES, 3)]
     assert all(set(each) == digests for each in rounds)
     assert said == [(done, 3 * PASSES) for done in range(3 * PASSES)]
-    assert [result.number for result in campaign.results] == [0, 1, 2]
-    assert campaign.target == Target()
-    assert campaign.started <= campaign.finished
+    assert [result.number for result in remeasurement.results] == [0, 1, 2]
+    assert remeasurement.target == Target()
+    assert remeasurement.started <= remeasurement.finished
 
 
 def test_orders_differ_between_campaigns(trials) -> None:
@@ -62,8 +62,8 @@ def test_passes_become_their_median_with_an_interval_that_holds_them_all() -> No
 
 
 def test_what_a_pass_says_in_words_is_kept_once() -> None:
-    passes = [result(2, 1, 3, facts={"noise": "none", "clock": "cpu"}), result(2, 1, 3, facts={"noise": "much"})]
-    assert combine([*passes, passes[0]]).facts == {"noise": "none; much", "clock": "cpu"}
+    passes = [result(2, 1, 3, notes={"noise": "none", "clock": "cpu"}), result(2, 1, 3, notes={"noise": "much"})]
+    assert combine([*passes, passes[0]]).notes == {"noise": "none; much", "clock": "cpu"}
 
 
 def test_one_failed_pass_fails_it() -> None:
@@ -78,15 +78,15 @@ def test_a_file_that_does_not_run_there_is_told_and_the_others_are_measured(tria
             raise TrialFailed("OpenVINO cannot load the file")
         return Outcome(Measurement({"latency_ms": 1.0}), (), "m")
 
-    campaign = remeasure(trials, evaluate, Target())
-    assert Counter(result.reason for result in campaign.results) == {"": 2, "OpenVINO cannot load the file": 1}
+    remeasurement = remeasure(trials, evaluate, Target())
+    assert Counter(result.reason for result in remeasurement.results) == {"": 2, "OpenVINO cannot load the file": 1}
 
 
 def test_the_front_what_is_near_it_and_the_baseline_are_measured(config, make_trial) -> None:
     rows = [(0.5, 9.0, 9.0), (0.9, 4.0, 2.0), (0.9, 4.1, 2.0), (0.8, 4.0, 2.0), (0.7, 1.0, 1.0)]
     trials = [make_trial(n, row) for n, row in enumerate(rows)] + [make_trial(5, None, "bad"), make_trial(6)]
-    sweep = Sweep(config, tuple(trials), Standing.of(trials, config))
-    assert [trial.number for trial in sweep.standing.front.members] == [1, 4]
+    sweep = Sweep(config, tuple(trials), SweepState.of(trials, config))
+    assert [trial.number for trial in sweep.state.front.members] == [1, 4]
     assert [trial.number for trial in subjects(sweep, [trials[2]])] == [0, 1, 2, 4]
     assert [trial.number for trial in subjects(sweep, [], everything=True)] == [0, 1, 2, 3, 4]
 
@@ -103,7 +103,7 @@ def test_what_takes_long_is_measured_once(config, make_trial, measuring_s, build
         trial = make_trial(number, (0.9, 4.0, 2.0))
         finished = trial.result.started + measuring_s + building_s
         trials.append(trial.finish(replace(trial.result, finished=finished, stages=stages)))
-    sweep = Sweep(config, tuple(trials), Standing.of(trials, config))
+    sweep = Sweep(config, tuple(trials), SweepState.of(trials, config))
     assert affordable_passes(trials, sweep) == passes
     assert affordable_passes([], sweep) == PASSES
 

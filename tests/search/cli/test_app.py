@@ -13,7 +13,7 @@ COMMANDS += ["store", "store list", "store verify", "store clean"]
 HEAVY = ["torch", "ray", "optuna", "mlflow", "onnxruntime", "pandas", "matplotlib"]
 HELP = """
 import sys
-from search.cli.app import app as cli
+from search.cli import app as cli
 sys.argv = ["paredown", *sys.argv[1:]]
 try:
     cli.main()
@@ -25,7 +25,7 @@ finally:
 def help_of(*arguments: str) -> subprocess.CompletedProcess[str]:
     code = HELP.format(heavy=HEAVY)
     command = [sys.executable, "-c", code, *arguments, "--help"]
-    return subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
+    return subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3], check=True)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -50,7 +50,7 @@ def test_the_reading_commands_do_not_load_ray(make_config, run_inline, workspace
             [sys.executable, "-c", code, *arguments],
             capture_output=True,
             text=True,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             check=True,
         )
         assert done.stderr.splitlines()[-1].split() == ["loaded:"]
@@ -200,7 +200,7 @@ def test_status_tells_failures_and_shared_work(cli_run, make_config, run_inline,
 
 def test_front_prints_writes_and_draws(cli_run, make_config, run_inline, tmp_path) -> None:
     sweep = run_inline(make_config(search={"trials": 6}))
-    members = [trial.number for trial in sweep.standing.front.members]
+    members = [trial.number for trial in sweep.state.front.members]
     code, out, err = cli_run("front", "small")
     assert (code, err) == (0, "")
     assert f"Pareto front: {len(members)} configurations" in out

@@ -20,7 +20,7 @@ def sweep(make_config, run_inline, analytic, monkeypatch):
 
 
 def test_it_tells_what_survives(sweep, cli_run, workspace) -> None:
-    members = [trial.number for trial in sweep.standing.front.members]
+    members = [trial.number for trial in sweep.state.front.members]
     code, out, err = cli_run("confirm", "small", "--seeds", "2")
     assert code == 0, err
     assert "Made again with seeds 1, 2" in out
@@ -40,7 +40,7 @@ def test_it_tells_what_survives(sweep, cli_run, workspace) -> None:
 
 
 def test_as_one_json_document(sweep, cli_run) -> None:
-    number = sweep.standing.front.members[0].number
+    number = sweep.state.front.members[0].number
     code, out, err = cli_run("confirm", "small", "--seeds", "2", "--trials", "0", "--trials", number, "--json")
     assert code == 0, err
     data = json.loads(out)

@@ -21,10 +21,10 @@ def test_two_sweeps_side_by_side(sweeps, cli_run, tmp_path) -> None:
     code, out, err = cli_run("front", "a", "b", "--csv", tmp_path / "both.csv", "--plot", tmp_path / "both.png")
     assert (code, out) == (0, "")
     assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
-    members = [len(sweep.standing.front.members) for sweep in sweeps]
+    members = [len(sweep.state.front.members) for sweep in sweeps]
     assert pd.read_csv(tmp_path / "both.csv")["front"].tolist() == ["a"] * members[0] + ["b"] * members[1]
     data = json.loads(cli_run("front", "a", "b", "--json")[1])
-    assert [each["hypervolume"] for each in data["fronts"]] == pytest.approx([s.standing.hypervolume for s in sweeps])
+    assert [each["hypervolume"] for each in data["fronts"]] == pytest.approx([s.state.hypervolume for s in sweeps])
     assert sum(each["joint_share"] for each in data["fronts"]) == pytest.approx(1)
 
 

@@ -7,7 +7,7 @@ from mlflow.tracking import MlflowClient
 
 from pipelines import Outcome, Target, TrialFailed, extra
 from pipelines.meters import Measurement
-from search.analysis.remeasurement import Campaign
+from search.analysis.remeasurement import Remeasurement
 from search.execution.executor import InlineExecutor
 from search.sweep import run_sweep
 from search.tracking.client import NUMBER, PARENT
@@ -37,8 +37,8 @@ def sweep(make_config, run_inline, analytic, monkeypatch):
     return run_inline(make_config(search={"trials": 8}, space={"student": {"depth": ["none", 1]}}))
 
 
-def kept(workspace) -> list[Campaign]:
-    return [Campaign.read(path) for path in sorted(workspace.sweep("small").measurements.glob("*.json"))]
+def kept(workspace) -> list[Remeasurement]:
+    return [Remeasurement.read(path) for path in sorted(workspace.sweep("small").measurements.glob("*.json"))]
 
 
 def test_the_front_is_measured_again_and_shown_beside_what_it_was(sweep, cli_run, workspace, tmp_path) -> None:
@@ -49,12 +49,12 @@ def test_the_front_is_measured_again_and_shown_beside_what_it_was(sweep, cli_run
     assert "stays" in out
     assert "as searched" in out
     assert "wrote" in err
-    (campaign,) = kept(workspace)
-    members = {trial.number for trial in sweep.standing.front.members}
-    assert members | {0} <= {result.number for result in campaign.results}
+    (remeasurement,) = kept(workspace)
+    members = {trial.number for trial in sweep.state.front.members}
+    assert members | {0} <= {result.number for result in remeasurement.results}
     with (tmp_path / "a.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    assert {int(row["trial"]) for row in rows} == {result.number for result in campaign.results}
+    assert {int(row["trial"]) for row in rows} == {result.number for result in remeasurement.results}
     assert all(row["latency_ms.before"] == row["latency_ms.after"] for row in rows)
     assert workspace.sweep("small").journal.read_bytes() == journal
     client = MlflowClient(workspace.tracking_uri)
@@ -149,7 +149,7 @@ def test_the_test_split_is_opened_for_the_front_on_demand(guarded, with_mlflow, 
     code, out, err = cli_run("measure", "small", "--test", "--json")
     assert code == 0, err
     data = json.loads(out)
-    members = [trial.number for trial in sweep.standing.front.members]
+    members = [trial.number for trial in sweep.state.front.members]
     assert [found["trial"] for found in data["test"]] == members
     assert set(data["optimistic"]) | set(data["pessimistic"]) <= set(members)
     code, out, err = cli_run("measure", "small", "--test")
@@ -161,6 +161,6 @@ def test_without_being_asked_it_leaves_the_test_split_shut(guarded, with_mlflow,
     sweep = run_sweep(guarded(), with_mlflow, executor=InlineExecutor())
     code, out, err = cli_run("measure", "small", "--json")
     assert code == 0, err
-    assert sweep.standing.front.members
+    assert sweep.state.front.members
     assert "test" not in json.loads(out)
     assert not with_mlflow.sweep("small").held_out.exists()

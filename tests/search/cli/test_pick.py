@@ -33,7 +33,7 @@ def test_the_manifest_has_what_was_seen_the_first_time(sweep, cli_run, tmp_path)
 
 
 def test_picking_another_one_says_that_the_test_split_was_opened_before(sweep, cli_run) -> None:
-    assert len(sweep.standing.front.members) == 2
+    assert len(sweep.state.front.members) == 2
     largest = json.loads(cli_run("pick", "small", "--maximize", "size_mb", "--json")[1])
     _, out, err = cli_run("pick", "small", "--minimize", "size_mb", "--json")
     assert f"the test split was opened before, for trial {largest['trial']}:" in err

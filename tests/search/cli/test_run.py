@@ -5,16 +5,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from search.suggest.budget_tracker import Spending
+from search.suggest.budget_tracker import BudgetTracker
 
 
 @pytest.fixture
 def ten_minutes_each(monkeypatch, analytic):
     """Work of which every recipe takes ten minutes, by a clock that nothing else moves."""
     clock = SimpleNamespace(now=1e9)
-    monkeypatch.setattr("search.study.trial.time", SimpleNamespace(time=lambda: clock.now))
+    monkeypatch.setattr("search.execution.work.time", SimpleNamespace(time=lambda: clock.now))
     monkeypatch.setattr(
-        "search.suggest.queue.Spending", lambda config, trials: Spending(config, trials, clock=lambda: clock.now)
+        "search.suggest.queue.BudgetTracker",
+        lambda config, trials: BudgetTracker(config, trials, clock=lambda: clock.now),
     )
 
     def evaluate(recipe):
@@ -29,19 +30,19 @@ def test_a_sweep_ends_by_its_budget_and_says_how_to_go_on(
 ) -> None:
     search = {"trials": None, "budget": "25m", "remeasure": False}
     sweep = run_inline(make_config(search=search), ten_minutes_each)
-    assert sweep.standing.complete == len(sweep.trials) == 3  # the third was running when 25 minutes were over
+    assert sweep.state.complete == len(sweep.trials) == 3  # the third was running when 25 minutes were over
 
     code, _, err = cli_run("run", write_yaml(make_raw(search=search)))
     assert code == 0
     assert "going on with sweep small: 3 trials are finished" in err
     assert (
-        "the budget is used up (30m of 25m): no new trial was started, those that ran were finished; "
+        "the budget is used up (30m of 25m): no new trial was started, and those running were finished; "
         "to go on, give more in all: -o 'search.budget=50m'"
     ) in err
 
-    facts = json.loads(cli_run("status", "small", "--json")[1])
-    assert (facts["state"], facts["trials"], facts["complete"]) == ("done", None, 3)
-    assert facts["budget"] == {
+    notes = json.loads(cli_run("status", "small", "--json")[1])
+    assert (notes["state"], notes["trials"], notes["complete"]) == ("done", None, 3)
+    assert notes["budget"] == {
         "text": "25m",
         "of": "wall",
         "seconds": 1500,
@@ -54,9 +55,9 @@ def test_a_sweep_ends_by_its_budget_and_says_how_to_go_on(
 
 def test_trials_or_budget_whichever_ends_first(make_config, run_inline, ten_minutes_each, cli_run) -> None:
     sweep = run_inline(make_config(search={"trials": 2, "budget": "8 cpu-hours"}), ten_minutes_each)
-    assert sweep.standing.complete == 2
-    facts = json.loads(cli_run("status", "small", "--json")[1])
-    assert (facts["state"], facts["trials"], facts["budget"]["used_s"]) == ("done", 2, 1200.0)
+    assert sweep.state.complete == 2
+    notes = json.loads(cli_run("status", "small", "--json")[1])
+    assert (notes["state"], notes["trials"], notes["budget"]["used_s"]) == ("done", 2, 1200.0)
 
 
 def test_validate_says_what_ends_it(cli_run, write_yaml, make_raw, workspace) -> None:

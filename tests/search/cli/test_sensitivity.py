@@ -5,7 +5,7 @@ from mlflow.tracking import MlflowClient
 
 from pipelines import STEPS
 from pipelines.stages import AnalyseSensitivity
-from search.cli.app import sensitivity as command
+from search.cli import sensitivity as command
 from spaces import Recipe
 
 QUICK = ("-o", "training.teacher_epochs=1", "-o", "training.student_epochs=1")

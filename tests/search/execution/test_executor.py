@@ -1,11 +1,11 @@
 from search.execution.executor import InlineExecutor
 from search.study.study import Study
-from search.suggest.queue import TrialSource
+from search.suggest.queue import StudyQueue
 
 
 def test_every_trial_is_run_written_down_and_told(config, folder, picky) -> None:
     study = Study(config, folder)
-    InlineExecutor().run(TrialSource(study), picky, folder.results)
+    InlineExecutor().run(StudyQueue(study), picky, folder.results)
     assert len(study.trials) == config.search.trials
     assert {trial.state for trial in study.trials} == {"complete", "failed"}
     assert {trial.result.reason.split(";")[0] for trial in study.trials} <= {
@@ -14,5 +14,5 @@ def test_every_trial_is_run_written_down_and_told(config, folder, picky) -> None
         "ValueError: unlucky",
         "out of memory",
     }
-    assert study.standing.running == 0
+    assert study.state.running == 0
     assert list(folder.results.iterdir()) == []

@@ -16,19 +16,19 @@ import pytest
 import yaml
 from mlflow.tracking import MlflowClient
 
-from pipelines import Link, Outcome, TrialFailed, load_task
+from pipelines import Outcome, StageKey, TrialFailed, load_task
 from pipelines.meters import Measurement
 from search.config.sections import ClusterSection
 from search.execution.ray_executor import RayExecutor
 from search.study.study import Study, read_trials
 from search.study.workspace import Workspace
 from search.suggest.costs import Costs
-from search.suggest.in_flight import Flight
-from search.suggest.queue import TrialSource
+from search.suggest.in_flight import InFlight
+from search.suggest.queue import StudyQueue
 from search.tracking.client import NUMBER, PARENT
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 TINY = {
     "sweep": "tiny",
@@ -269,7 +269,7 @@ def test_the_front_is_measured_again_after_the_search_and_for_another_runtime_wi
     for trial in data["trials"]:
         assert trial["after"]["size_mb"] == trial["before"]["size_mb"]
         assert trial["after"]["accuracy"] == pytest.approx(trial["before"]["accuracy"], abs=0.03)
-        assert trial["front"] in ("stays", "leaves", "joins", "off")
+        assert trial["front"] in ("stays", "suffix_variants", "joins", "off")
     _, children = sweeps.runs()
     shown = {int(run.data.tags[NUMBER]): run.data.metrics for run in children}
     for trial in front:
@@ -329,8 +329,8 @@ class Slow:
                 time.sleep(0.05)
         return Outcome(Measurement({"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 1.0}), (), "")
 
-    def chain(self, recipe) -> tuple[Link, ...]:
-        return (Link("teacher", "teacher"), Link("measure", recipe.digest))
+    def chain(self, recipe) -> tuple[StageKey, ...]:
+        return (StageKey("teacher", "teacher"), StageKey("measure", recipe.digest))
 
     def stored(self, key: str) -> bool:
         return (self.folder / key).exists()
@@ -340,8 +340,8 @@ def test_ray_asks_again_for_a_trial_that_had_to_wait(make_config, folder, tmp_pa
     """While one worker builds what all need, the other gets nothing; then both are at work at once."""
     slow = Slow(tmp_path)
     study = Study(make_config(search={"trials": 3}), folder)
-    source = TrialSource(study, [], Flight(slow.chain, slow.stored, Costs()))
-    RayExecutor(ClusterSection(max_concurrent_trials=2), folder.ray).run(source, slow, folder.results)
+    queue = StudyQueue(study, [], InFlight(slow.chain, slow.stored, Costs()))
+    RayExecutor(ClusterSection(max_concurrent_trials=2), folder.ray).run(queue, slow, folder.results)
     assert [(trial.state, trial.result.reason) for trial in study.trials] == [("complete", "")] * 3
     assert len(list(tmp_path.glob("built-*"))) == 1
 
@@ -390,8 +390,8 @@ def test_warm_workers_are_kept_when_trials_are_stopped(make_config, folder) -> N
         cluster={"max_concurrent_trials": 1},
     )
     study = Study(config, folder)
-    source = TrialSource(study)
-    judge, calls = source.judge, []
+    queue = StudyQueue(study)
+    judge, calls = queue.judge, []
 
     def unsure(trial, result):
         calls.append(trial.number)
@@ -399,9 +399,9 @@ def test_warm_workers_are_kept_when_trials_are_stopped(make_config, folder) -> N
             raise OSError("no space left on device")
         return judge(trial, result)
 
-    source.judge = unsure
-    RayExecutor(config.cluster, folder.ray).run(source, evaluate, folder.results)
-    assert source.exhausted
+    queue.judge = unsure
+    RayExecutor(config.cluster, folder.ray).run(queue, evaluate, folder.results)
+    assert queue.exhausted
     states = Counter(trial.state for trial in study.trials)
     assert set(states) == {"complete", "stopped"}
     assert states["stopped"] >= 8

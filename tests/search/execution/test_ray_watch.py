@@ -9,7 +9,7 @@ from search.errors import SweepError
 from search.execution.ray_executor import MAX_DEATHS, RayExecutor
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
 from search.study.study import Study
-from search.suggest.queue import TrialSource
+from search.suggest.queue import StudyQueue
 
 
 def node(*dead: str) -> SimpleNamespace:
@@ -39,7 +39,7 @@ def test_only_what_trials_need_counts_as_dead(monkeypatch, started, name) -> Non
 def test_ray_is_started_again_a_few_times_and_no_trial_has_failed_by_that(
     config, folder, tmp_path, monkeypatch
 ) -> None:
-    source, starts, given = TrialSource(Study(config, folder)), [], []
+    queue, starts, given = StudyQueue(Study(config, folder)), [], []
 
     def fit(searcher):
         given.append(searcher.suggest("tune")["trial"].number)
@@ -52,9 +52,9 @@ def test_ray_is_started_again_a_few_times_and_no_trial_has_failed_by_that(
     executor = RayExecutor(ClusterSection(), tmp_path / "ray")
     monkeypatch.setattr(executor, "_tuner", lambda searcher, *_: SimpleNamespace(fit=lambda: fit(searcher)))
     with pytest.raises(SweepError, match="Ray's own process raylet died, and so did one 3 times before") as failure:
-        executor.run(source, None, folder.results)
+        executor.run(queue, None, folder.results)
     assert "the same command goes on from here" in str(failure.value)
     assert len(starts) == 1 + MAX_DEATHS
     assert given == [0] * len(starts)
-    assert source.out == ()
-    assert source.next().number == 0
+    assert queue.out == ()
+    assert queue.next().number == 0

@@ -2,7 +2,7 @@ import pytest
 
 from pipelines import Outcome, StageRun, TrialFailed
 from pipelines.meters import Measurement
-from search.execution.rung_runner import Climb
+from search.execution.rung_runner import RungRunner
 from search.study.rung import Rung
 
 
@@ -13,59 +13,59 @@ def outcome(*stages: StageRun, **metrics: float) -> Outcome:
 def test_each_step_is_a_rung_and_the_last_is_the_trials_result(make_trial) -> None:
     asked = []
 
-    def evaluate(recipe, share=1.0):
-        asked.append(share)
-        teacher = StageRun("teacher", "t", 8.0, reused=share > 0)
-        trained = StageRun("distil", f"d{share:.1f}", 2.0, reused=False)
-        return outcome(teacher, trained, accuracy=share)
+    def evaluate(recipe, fidelity=1.0):
+        asked.append(fidelity)
+        teacher = StageRun("teacher", "t", 8.0, reused=fidelity > 0)
+        trained = StageRun("distil", f"d{fidelity:.1f}", 2.0, reused=False)
+        return outcome(teacher, trained, accuracy=fidelity)
 
-    climb = Climb(make_trial(3), (0.0, 0.5, 1.0), evaluate)
+    runner = RungRunner(make_trial(3), (0.0, 0.5, 1.0), evaluate)
     results = []
-    while not climb.is_done:
-        results.append(climb.step())
+    while not runner.is_done:
+        results.append(runner.step())
     assert asked == [0.0, 0.5, 1.0]
-    assert [result.rung() for result in results] == [Rung(share, {"accuracy": share}) for share in asked]
+    assert [result.rung() for result in results] == [Rung(fidelity, {"accuracy": fidelity}) for fidelity in asked]
     assert {result.started for result in results} == {results[0].started}
     last = results[-1]
     # The teacher was computed for this trial, on the lowest rung; it is part of the file's own stages.
     assert [(stage.key, stage.reused) for stage in last.stages] == [("t", False), ("d1.0", False)]
-    assert [(stage.key, stage.reused) for stage in last.climbed] == [("d0.0", False), ("d0.5", False)]
+    assert [(stage.key, stage.reused) for stage in last.rung_stages] == [("d0.0", False), ("d0.5", False)]
     assert sum(stage.seconds for stage in last.computed) == 8 + 3 * 2
     assert last.seconds == {"measuring": 3.0}
 
 
 def test_without_a_ladder_a_function_of_the_recipe_will_do(make_trial) -> None:
-    climb = Climb(make_trial(0), (1.0,), lambda recipe: outcome(accuracy=0.5))
-    assert climb.step().metrics == {"accuracy": 0.5}
-    assert climb.is_done
+    runner = RungRunner(make_trial(0), (1.0,), lambda recipe: outcome(accuracy=0.5))
+    assert runner.step().metrics == {"accuracy": 0.5}
+    assert runner.is_done
 
 
 def test_what_fails_on_the_way_is_tried_to_the_end(make_trial) -> None:
-    def evaluate(recipe, share=1.0):
-        if share < 1:
+    def evaluate(recipe, fidelity=1.0):
+        if fidelity < 1:
             raise TrialFailed("an untrained network has no ranges")
         return outcome(accuracy=0.5)
 
-    climb = Climb(make_trial(3), (0.0, 1.0), evaluate)
-    assert climb.step().reason == "an untrained network has no ranges"
-    last = climb.step()
+    runner = RungRunner(make_trial(3), (0.0, 1.0), evaluate)
+    assert runner.step().reason == "an untrained network has no ranges"
+    last = runner.step()
     assert (last.reason, last.metrics) == ("", {"accuracy": 0.5})
 
 
 def test_the_result_of_a_trial_that_is_stopped_has_no_numbers_but_its_cost(make_trial) -> None:
     stage = StageRun("distil", "d", 2.0, reused=False)
-    result = Climb(make_trial(3), (0.0, 1.0), lambda recipe, share: outcome(stage, accuracy=0.1)).step()
+    result = RungRunner(make_trial(3), (0.0, 1.0), lambda recipe, fidelity: outcome(stage, accuracy=0.1)).step()
     stopped = result.stop("too large")
     trial = make_trial(3).finish(stopped)
     assert (trial.state, trial.metrics, stopped.model) == ("stopped", {}, "")
     assert stopped.computed == (stage,)
-    assert stopped.share == 0.0
+    assert stopped.fidelity == 0.0
     assert type(stopped).from_json(stopped.to_json()) == stopped
 
 
 def test_interruptions_are_not_results(make_trial) -> None:
-    def evaluate(recipe, share=1.0):
+    def evaluate(recipe, fidelity=1.0):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Climb(make_trial(3), (1.0,), evaluate).step()
+        RungRunner(make_trial(3), (1.0,), evaluate).step()

@@ -42,7 +42,7 @@ def test_a_technique_that_is_seen_is_not(packed, changes) -> None:
 def test_single_weights_show_in_the_file_itself_if_it_keeps_palettes(make_config) -> None:
     pruning = {"method": "unstructured", "ratio": 0.9}
     plain, clustered = (
-        make_config(space={"pruning": pruning, "quantization": {"scheme": scheme}}) for scheme in ("none", "cluster")
+        make_config(space={"pruning": pruning, "quantization": {"scheme": scheme}}) for scheme in ("none", "palettize")
     )
     assert any("unstructured can improve only size_zstd_mb" in warning for warning in warnings(plain))
     assert warnings(clustered) == []

@@ -51,12 +51,14 @@ def test_the_store_tells_of_the_same_task_device_and_epochs(workload) -> None:
     assert timings.alone is None
 
 
-def test_measuring_is_known_from_the_trials_of_sweeps_like_it(workload, workspace, make_config, make_trial) -> None:
+def test_measuring_is_known_from_the_trials_of_sweeps_like_it(
+    workload, workspace, make_config, make_trial, ask
+) -> None:
     for config in (make_config(), make_config(sweep="larger", target={"batch": 8})):
         folder = workspace.sweep(config.sweep)
         folder.path.mkdir(parents=True)
         folder.config.write_text(config.dump(), encoding="utf-8")
-        Study(config, folder).ask()
+        ask(Study(config, folder))
     (workspace.studies / "broken").mkdir()
     (workspace.studies / "broken" / "config.yaml").write_text("sweep: broken", encoding="utf-8")
     assert [trial.number for trial in trials_like(make_config(sweep="another"), workspace)] == [0]

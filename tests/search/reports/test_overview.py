@@ -4,7 +4,7 @@ from PIL import Image
 
 from search.analysis.importance import Importance
 from search.reports.overview import plot_importances, plot_parallel
-from search.study.state import Standing
+from search.study.state import SweepState
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_every_measured_trial_is_a_line_and_every_choice_an_axis(config, make_tr
         *(make_trial(n, (0.5, 1.0, n), params=p) for n, p in enumerate(points, 1)),
     ]
     trials.append(make_trial(9, None, "bad"))
-    plot_parallel(config, Standing.of(trials, config), trials, tmp_path / "parallel.png")
+    plot_parallel(config, SweepState.of(trials, config), trials, tmp_path / "parallel.png")
     (figure,) = drawn
     assert sum(len(lines.get_segments()) for lines in figure.axes[0].collections) == 6
     names = [label.get_text().replace("\n", "") for label in figure.axes[0].get_xticklabels()]
@@ -34,7 +34,7 @@ def test_every_measured_trial_is_a_line_and_every_choice_an_axis(config, make_tr
 
 def test_the_best_value_is_at_the_top_whatever_its_direction(config, make_trial, drawn, tmp_path) -> None:
     trials = [make_trial(0, (0.9, 4.0, 2.0)), make_trial(1, (0.7, 1.0, 2.5))]
-    plot_parallel(config, Standing.of(trials, config), trials, tmp_path / "parallel.png")
+    plot_parallel(config, SweepState.of(trials, config), trials, tmp_path / "parallel.png")
     heights = {text.get_text(): text.get_position()[1] for text in drawn[0].axes[0].texts}
     assert {name: heights[name] for name in ("0.9", "0.7", "4", "1", "2.5")} == {
         **{"0.9": 1, "0.7": 0},
@@ -44,7 +44,7 @@ def test_the_best_value_is_at_the_top_whatever_its_direction(config, make_trial,
 
 
 def test_nothing_measured_is_no_error(config, make_trial, tmp_path) -> None:
-    plot_parallel(config, Standing.of([], config), [make_trial(0)], tmp_path / "parallel.png")
+    plot_parallel(config, SweepState.of([], config), [make_trial(0)], tmp_path / "parallel.png")
     assert (tmp_path / "parallel.png").exists()
 
 

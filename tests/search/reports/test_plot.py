@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from search.config.objective import Objective
 from search.reports.plot import frame, plot_front, whiskers
-from search.study.state import Standing
+from search.study.state import SweepState
 
 
 @pytest.mark.parametrize("objectives", [1, 2, 3])
@@ -19,17 +19,17 @@ def test_a_picture_is_drawn(make_config, make_trial, tmp_path, objectives, count
     config = parse_config({**config.raw, "objectives": raw})
     trials = [make_trial(n, (0.9 - n / 10, 4.0 - n % 4, 2.0)) for n in range(count)]
     path = tmp_path / "front.png"
-    plot_front("title", Standing.of(trials, config), trials, path)
+    plot_front("title", SweepState.of(trials, config), trials, path)
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_ending_gives_the_format(config, make_trial, tmp_path) -> None:
     trials = [make_trial(0, (0.9, 4.0, 2.0))]
-    plot_front("title", Standing.of(trials, config), trials, tmp_path / "front.svg")
+    plot_front("title", SweepState.of(trials, config), trials, tmp_path / "front.svg")
     assert "<svg" in (tmp_path / "front.svg").read_text(encoding="utf-8")
     for name in ("front.xyz", "front"):
         with pytest.raises(ValueError, match="format"):
-            plot_front("title", Standing.of(trials, config), trials, tmp_path / name)
+            plot_front("title", SweepState.of(trials, config), trials, tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["front.svg"]
 
 

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from search.reports.progress import LiveProgress
-from search.study.state import Standing
+from search.study.state import SweepState
 
 
 @pytest.fixture
@@ -14,11 +14,11 @@ def play(config, make_trial):
 
     def run(console: Console) -> None:
         trials = [make_trial(0, (0.9, 4.0, 2.0)), make_trial(1, None, "KeyError: '[/bold]'\nmore"), make_trial(2)]
-        with LiveProgress(config, Standing.of([], config), console) as progress:
+        with LiveProgress(config, SweepState.of([], config), console) as progress:
             for count, trial in enumerate(trials):
-                progress.started(trial, Standing.of(trials[:count], config).with_started())
+                progress.started(trial, SweepState.of(trials[:count], config).with_started())
                 if trial.result:
-                    progress.finished(trial, Standing.of(trials[: count + 1], config))
+                    progress.finished(trial, SweepState.of(trials[: count + 1], config))
 
     return run
 
@@ -46,7 +46,7 @@ def test_a_front_that_does_not_fit_is_thinned_and_says_so(config, make_trial) ->
     trials = [make_trial(number, (0.5 + number / 100, 1.0 + number, 2.0)) for number in range(40)]
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=120, height=24, color_system=None)
-    with LiveProgress(config, Standing.of(trials, config), console):
+    with LiveProgress(config, SweepState.of(trials, config), console):
         pass
     text = stream.getvalue()
     assert "Pareto front: 14 of 40 configurations" in text
@@ -58,11 +58,11 @@ def test_with_a_budget_it_shows_what_is_used_and_what_is_left(make_config, make_
     long = make_trial(0, (0.9, 4.0, 2.0))
     long = long.finish(replace(long.result, started=100.0, finished=100.0 + 34 * 60))
     plain, shown = io.StringIO(), io.StringIO()
-    with LiveProgress(config, Standing.of([], config), Console(file=plain, width=40)) as progress:
-        progress.finished(long, Standing.of([long], config))
+    with LiveProgress(config, SweepState.of([], config), Console(file=plain, width=40)) as progress:
+        progress.finished(long, SweepState.of([long], config))
     assert plain.getvalue().startswith("[1 · 34m of 2h] trial 0 teacher: accuracy 0.9")
     console = Console(file=shown, force_terminal=True, width=140, color_system=None)
-    with LiveProgress(config, Standing.of([long], config), console, [long]):
+    with LiveProgress(config, SweepState.of([long], config), console, [long]):
         pass
     assert "1 trials finished · 34m of 2h · hypervolume" in shown.getvalue()
     assert "1h left" in shown.getvalue()
@@ -72,7 +72,7 @@ def test_a_used_up_budget_says_that_running_trials_are_finished(make_config, mak
     config = make_config(search={"trials": 9, "budget": "1s"})
     done, stream = make_trial(0, (0.9, 4.0, 2.0)), io.StringIO()  # took one second
     console = Console(file=stream, force_terminal=True, width=140, color_system=None)
-    with LiveProgress(config, Standing.of([done], config), console, [done]) as progress:
-        progress.started(make_trial(1), Standing.of([done], config).with_started())
+    with LiveProgress(config, SweepState.of([done], config), console, [done]) as progress:
+        progress.started(make_trial(1), SweepState.of([done], config).with_started())
     assert "1 of 9 trials finished · 1s of 1s · 1 running" in stream.getvalue()
     assert "budget used up, finishing 1 trials" in stream.getvalue()

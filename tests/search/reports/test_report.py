@@ -8,11 +8,11 @@ import pytest
 from pipelines import Target
 from pipelines.meters import Score
 from search.analysis.held_out import HeldOut
-from search.analysis.pareto_probability import Membership
-from search.analysis.post_hoc import Evidence
-from search.analysis.remeasurement import Campaign
+from search.analysis.pareto_probability import ParetoProbability
+from search.analysis.post_hoc import PostHoc
+from search.analysis.remeasurement import Remeasurement
 from search.reports.report import front_csv, front_json, front_page, table
-from search.study.state import Standing
+from search.study.state import SweepState
 
 TRIALS = [
     (0, (0.9, 4.0, 2.0), "", []),
@@ -29,16 +29,16 @@ def trials(make_trial):
 
 
 @pytest.fixture
-def standing(trials, config):
-    return Standing.of(trials, config)
+def state(trials, config):
+    return SweepState.of(trials, config)
 
 
 def embedded(page: str):
     return json.loads(re.search(r"^const data = (.*);$", page, re.MULTILINE)[1])
 
 
-def test_the_page_carries_its_data_and_needs_no_network(config, standing, trials) -> None:
-    page = front_page(config, standing, trials)
+def test_the_page_carries_its_data_and_needs_no_network(config, state, trials) -> None:
+    page = front_page(config, state, trials)
     data = embedded(page)
     assert data["sweep"] == "small"
     assert data["objectives"][0] == {"name": "accuracy", "direction": "maximize"}
@@ -52,7 +52,7 @@ def test_the_page_carries_its_data_and_needs_no_network(config, standing, trials
 @pytest.mark.parametrize("label", ["</script><script>alert(1)</script>", "<!--<script>", "a & b \"c\" 'd' \\ é·\u2028"])
 def test_no_label_can_break_out_of_the_pages_script(config, make_trial, label) -> None:
     trial = replace(make_trial(0, (0.9, 4.0, 2.0)), label=label)
-    page = front_page(config, Standing.of([trial], config), [trial])
+    page = front_page(config, SweepState.of([trial], config), [trial])
     assert page.count("</script") == 1
     assert "<!--" not in page
     assert embedded(page)["trials"][0]["label"] == label
@@ -65,45 +65,45 @@ def test_the_table_has_a_row_for_each_trial(trials) -> None:
     assert frame["accuracy"].tolist() == [0.9, 0.8, 0.7]
 
 
-def test_the_csv_holds_the_front(standing, tmp_path) -> None:
-    front_csv(standing.front, tmp_path / "front.csv")
+def test_the_csv_holds_the_front(state, tmp_path) -> None:
+    front_csv(state.front, tmp_path / "front.csv")
     frame = pd.read_csv(tmp_path / "front.csv")
     assert frame["trial"].tolist() == [0, 1]
     assert frame["size_mb"].tolist() == [2.0, 1.0]
 
 
-def test_the_json_holds_the_front_and_the_baseline(config, standing) -> None:
-    data = json.loads(json.dumps(front_json(config, standing)))
+def test_the_json_holds_the_front_and_the_baseline(config, state) -> None:
+    data = json.loads(json.dumps(front_json(config, state)))
     assert data["objectives"] == {"accuracy": "maximize", "latency_ms": "minimize", "size_mb": "minimize"}
     assert data["baseline"]["trial"] == 0
     assert [trial["trial"] for trial in data["front"]] == [0, 1]
     assert data["front"][1]["recipe"][0]["prune"]["ratio"] == 0.5
-    assert data["hypervolume"] == standing.hypervolume
+    assert data["hypervolume"] == state.hypervolume
 
 
 def test_nothing_finished_is_no_error(config, make_trial, tmp_path) -> None:
-    standing = Standing.of([make_trial(0)], config)
-    assert embedded(front_page(config, standing, [make_trial(0)]))["trials"] == []
-    assert front_json(config, standing)["baseline"] is None
-    front_csv(standing.front, tmp_path / "front.csv")
+    state = SweepState.of([make_trial(0)], config)
+    assert embedded(front_page(config, state, [make_trial(0)]))["trials"] == []
+    assert front_json(config, state)["baseline"] is None
+    front_csv(state.front, tmp_path / "front.csv")
 
 
 @pytest.fixture
-def evidence(trials):
+def post_hoc(trials):
     """Trial 1 was measured again, 2 is near the front, and the test split is open for both members."""
     again = replace(
         trials[1].result, metrics={**trials[1].metrics, "latency_ms": 2.5}, intervals={"latency_ms": (2, 3)}
     )
-    campaign = Campaign.here(Target(), [again], 10.0, 11.0)
+    remeasurement = Remeasurement.here(Target(), [again], 10.0, 11.0)
     opened = {
         n: HeldOut(n, Score(0.9, None, 50), Score(score, (score - 0.1, score + 0.1), 50), 5.0)
         for n, score in ((0, 0.75), (1, 0.85))
     }
-    return Evidence(Membership({0: 1.0, 1: 0.6, 2: 0.4}), (trials[2],), campaign, opened)
+    return PostHoc(ParetoProbability({0: 1.0, 1: 0.6, 2: 0.4}), (trials[2],), remeasurement, opened)
 
 
-def test_the_page_draws_what_is_known_besides(config, standing, trials, evidence) -> None:
-    data = embedded(front_page(config, standing, trials, evidence))
+def test_the_page_draws_what_is_known_besides(config, state, trials, post_hoc) -> None:
+    data = embedded(front_page(config, state, trials, post_hoc))
     first, second, third = data["trials"]
     assert [trial["p"] for trial in data["trials"]] == [1.0, 0.6, 0.4]
     assert (second["metrics"]["latency_ms"], second["again"]["latency_ms"]) == (2.0, 2.5)
@@ -114,18 +114,18 @@ def test_the_page_draws_what_is_known_besides(config, standing, trials, evidence
     assert (data["optimistic"], data["pessimistic"]) == ([1], [0])  # on test, 1 dominates 0
 
 
-def test_the_test_fronts_are_drawn_only_if_every_member_was_opened(config, standing, trials, evidence) -> None:
-    partly = replace(evidence, held_out={1: evidence.held_out[1]})
-    data = embedded(front_page(config, standing, trials, partly))
+def test_the_test_fronts_are_drawn_only_if_every_member_was_opened(config, state, trials, post_hoc) -> None:
+    partly = replace(post_hoc, held_out={1: post_hoc.held_out[1]})
+    data = embedded(front_page(config, state, trials, partly))
     assert "optimistic" not in data
     assert [("test" in trial) for trial in data["trials"]] == [False, True, False]
-    plain = embedded(front_page(config, standing, trials))
+    plain = embedded(front_page(config, state, trials))
     assert not {"optimistic", "pessimistic"} & set(plain)
     assert not {"p", "again", "test"} & {key for trial in plain["trials"] for key in trial}
 
 
-def test_the_json_says_how_sure_the_front_is_and_what_is_near(config, standing, evidence) -> None:
-    data = json.loads(json.dumps(front_json(config, standing, evidence)))
+def test_the_json_says_how_sure_the_front_is_and_what_is_near(config, state, post_hoc) -> None:
+    data = json.loads(json.dumps(front_json(config, state, post_hoc)))
     assert [trial["p_front"] for trial in data["front"]] == [1.0, 0.6]
     assert [trial["trial"] for trial in data["near"]] == [2]
     assert data["front"][1]["remeasured"]["metrics"]["latency_ms"] == 2.5

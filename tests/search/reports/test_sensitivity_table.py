@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from search.reports.sensitivity_table import notes, sensitivity_table
+from search.reports.sensitivity_table import reasons_not_cut, sensitivity_table
 
 
 def shown(found, **options) -> str:
@@ -31,4 +31,4 @@ def test_colours_go_by_the_share_of_the_accuracy_that_is_lost(analysed) -> None:
 
 
 def test_notes_say_why_a_layer_could_not_be_cut(analysed) -> None:
-    assert notes(analysed) == ["odd at 0.5: TypeError: [half] is too much"]
+    assert reasons_not_cut(analysed) == ["odd at 0.5: TypeError: [half] is too much"]

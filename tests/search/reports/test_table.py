@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from search.analysis.pareto_probability import Membership
-from search.analysis.post_hoc import Evidence
+from search.analysis.pareto_probability import ParetoProbability
+from search.analysis.post_hoc import PostHoc
 from search.reports.table import front_table, number
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.tracking.note import note
 
 
@@ -21,9 +21,9 @@ def test_numbers_have_four_digits(value, text) -> None:
 
 @pytest.fixture
 def shown():
-    def show(standing, objectives, evidence=None) -> str:
+    def show(state, objectives, post_hoc=None) -> str:
         stream = io.StringIO()
-        Console(file=stream, width=120).print(front_table(standing, objectives, evidence))
+        Console(file=stream, width=120).print(front_table(state, objectives, post_hoc))
         return stream.getvalue()
 
     return show
@@ -31,7 +31,7 @@ def shown():
 
 def test_the_baseline_stands_above_the_front_and_costs_have_ratios(config, make_trial, shown) -> None:
     trials = [make_trial(0, (0.9, 4.0, 2.0)), make_trial(1, (0.8, 1.0, 1.5), "", [{"prune": {"ratio": 0.5}}])]
-    text = shown(Standing.of(trials, config), config.objectives)
+    text = shown(SweepState.of(trials, config), config.objectives)
     lines = text.splitlines()
     assert "Pareto front: 2 configurations" in lines[0]
     baseline = next(index for index, line in enumerate(lines) if "baseline" in line)
@@ -43,17 +43,19 @@ def test_the_baseline_stands_above_the_front_and_costs_have_ratios(config, make_
 
 
 def test_without_a_baseline_there_are_no_ratios(config, make_trial, shown) -> None:
-    text = shown(Standing.of([make_trial(0, reason="bad"), make_trial(1, (0.8, 1.0, 1.5))], config), config.objectives)
+    text = shown(
+        SweepState.of([make_trial(0, reason="bad"), make_trial(1, (0.8, 1.0, 1.5))], config), config.objectives
+    )
     assert "×" not in text
     assert "baseline" not in text
 
 
 def test_a_member_whose_last_step_did_not_help_is_marked_and_explained(config, make_trial, shown) -> None:
-    facts = {"speedup": "slower than without quantize: 1.31×", "speedup.why": "1 of 3 [sic]", "clock": "cpu"}
+    notes = {"speedup": "slower than without quantize: 1.31×", "speedup.why": "1 of 3 [sic]", "clock": "cpu"}
     quantized = make_trial(1, (0.8, 1.0, 1.5), "", [{"quantize": {"scheme": "dynamic-int8"}}])
-    quantized = quantized.finish(replace(quantized.result, facts=facts))
-    standing = Standing.of([make_trial(0, (0.9, 4.0, 2.0)), quantized], config)
-    lines = [line.strip() for line in shown(standing, config.objectives).splitlines()]
+    quantized = quantized.finish(replace(quantized.result, notes=notes))
+    state = SweepState.of([make_trial(0, (0.9, 4.0, 2.0)), quantized], config)
+    lines = [line.strip() for line in shown(state, config.objectives).splitlines()]
     assert [line for line in lines if "dynamic-int8 †" in line]
     assert sum("†" in line for line in lines) == 2
     below = " ".join(lines[next(index for index, line in enumerate(lines) if line.startswith("†")) :]).strip()
@@ -65,20 +67,20 @@ def test_what_was_not_measured_is_no_zero(config, make_trial, shown) -> None:
         metrics = {name: value for name, value in trial.metrics.items() if name != "size_mb"}
         return trial.finish(replace(trial.result, metrics=metrics))
 
-    standing = Standing.of([make_trial(0, (0.9, 4, 2.0)), make_trial(1, (0.95, 2, 1.0))], config)
-    members = tuple(without(trial) for trial in standing.front.members)
-    standing = replace(standing, front=replace(standing.front, members=members))
+    state = SweepState.of([make_trial(0, (0.9, 4, 2.0)), make_trial(1, (0.95, 2, 1.0))], config)
+    members = tuple(without(trial) for trial in state.front.members)
+    state = replace(state, front=replace(state.front, members=members))
     assert members
-    assert "not available" in shown(standing, config.objectives)
-    assert "| not available" in note(config, standing)
+    assert "not available" in shown(state, config.objectives)
+    assert "| not available" in note(config, state)
 
 
 def test_evidence_adds_how_likely_each_is_and_what_is_near(config, make_trial, shown) -> None:
     trials = [make_trial(0, (0.9, 4.0, 2.0)), make_trial(1, (0.8, 1.0, 1.5)), make_trial(2, (0.8, 1.01, 1.5))]
-    evidence = Evidence(Membership({0: 1.0, 1: 0.625, 2: 0.375}), (trials[2],))
-    lines = shown(Standing.of(trials, config), config.objectives, evidence).splitlines()
+    post_hoc = PostHoc(ParetoProbability({0: 1.0, 1: 0.625, 2: 0.375}), (trials[2],))
+    lines = shown(SweepState.of(trials, config), config.objectives, post_hoc).splitlines()
     assert "p(front)" in lines[2]
     assert [line.split("│")[-2].strip() for line in lines if "│" in line] == ["1.00", "1.00", "0.62", "0.38"]
     assert "near 2" in lines[-2]
     assert "2 configurations" in lines[0]
-    assert "p(front)" not in shown(Standing.of(trials, config), config.objectives)
+    assert "p(front)" not in shown(SweepState.of(trials, config), config.objectives)

@@ -92,8 +92,8 @@ def test_an_empty_front_says_so(make_trial) -> None:
 @pytest.mark.parametrize("prefer", [Objective("energy_mj", "minimize"), Weights({"accuracy": 1, "energy_mj": 1})])
 def test_a_number_that_was_not_measured_cannot_decide(make_trial, prefer) -> None:
     trial = make_trial(0, (0.9, 1, 1))
-    facts = {"energy_mj": "not available: this machine shows no energy counters"}
-    front = pareto_front([replace(trial, result=replace(trial.result, facts=facts))], OBJECTIVES)
+    notes = {"energy_mj": "not available: this machine shows no energy counters"}
+    front = pareto_front([replace(trial, result=replace(trial.result, notes=notes))], OBJECTIVES)
     message = "no member of the front has energy_mj: not available: this machine shows no energy counters"
     with pytest.raises(SweepError, match=message):
         pick(front, prefer=prefer)

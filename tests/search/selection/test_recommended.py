@@ -5,19 +5,19 @@ import pytest
 
 from search.config.objective import Constraint, Objective
 from search.selection.choice import pick
-from search.selection.recommended import ready_picks
-from search.study.state import Standing
+from search.selection.recommended import recommended_picks
+from search.study.state import SweepState
 
 ROWS = [(0.95, 4.0, 2.0), (0.945, 3.0, 1.5), (0.93, 2.0, 0.5), (0.5, 0.5, 1.9)]
 
 
 @pytest.fixture
-def standing(config, make_trial):
-    return Standing.of([make_trial(number, row) for number, row in enumerate(ROWS)], config)
+def state(config, make_trial):
+    return SweepState.of([make_trial(number, row) for number, row in enumerate(ROWS)], config)
 
 
-def test_the_knee_the_smallest_and_the_fastest(config, standing) -> None:
-    picks = {each.name: each for each in ready_picks(config, standing)}
+def test_the_knee_the_smallest_and_the_fastest(config, state) -> None:
+    picks = {each.name: each for each in recommended_picks(config, state)}
     assert list(picks) == ["knee", "smallest within 1 point", "fastest"]
     assert [each.trial.number for each in picks.values()] == [2, 1, 3]
     assert picks["smallest within 1 point"].command == (
@@ -26,22 +26,22 @@ def test_the_knee_the_smallest_and_the_fastest(config, standing) -> None:
     assert picks["fastest"].command == "paredown pick small --minimize latency_ms --export out/"
 
 
-def test_the_commands_give_what_they_promise(config, standing) -> None:
-    for each in ready_picks(config, standing):
+def test_the_commands_give_what_they_promise(config, state) -> None:
+    for each in recommended_picks(config, state):
         words = shlex.split(each.command)
         where = [Constraint.parse(words[words.index("--where") + 1])] if "--where" in words else []
         best = Objective(words[words.index("--minimize") + 1], "minimize") if "--minimize" in words else None
-        assert pick(standing.front, where, best).trial == each.trial
+        assert pick(state.front, where, best).trial == each.trial
 
 
 def test_without_a_baseline_or_a_near_member_there_are_fewer(config, make_trial) -> None:
-    only = Standing.of([make_trial(1, (0.5, 1.0, 1.0))], config)
-    assert [each.name for each in ready_picks(config, only)] == ["knee", "fastest"]
-    assert ready_picks(config, Standing.of([], config)) == ()
+    only = SweepState.of([make_trial(1, (0.5, 1.0, 1.0))], config)
+    assert [each.name for each in recommended_picks(config, only)] == ["knee", "fastest"]
+    assert recommended_picks(config, SweepState.of([], config)) == ()
 
 
 def test_what_is_not_measured_is_not_offered(config, make_trial) -> None:
     config = replace(config, objectives=(Objective("size_mb", "minimize"),))
     trial = make_trial(0, (0.5, 1.0, 1.0))
     trial = replace(trial, result=replace(trial.result, metrics={"size_mb": 1.0}))
-    assert [each.name for each in ready_picks(config, Standing.of([trial], config))] == ["knee"]
+    assert [each.name for each in recommended_picks(config, SweepState.of([trial], config))] == ["knee"]

@@ -12,14 +12,14 @@ import torch
 
 from pipelines import STEPS
 from search.analysis.held_out import hold_out
-from search.analysis.post_hoc import Evidence
+from search.analysis.post_hoc import PostHoc
 from search.config.objective import Objective
 from search.config.sweep_config import parse_config
 from search.errors import SweepError
 from search.execution.executor import InlineExecutor
 from search.selection.choice import pick
 from search.shipping.export import check_folder, export
-from search.shipping.export_bundle import Shipment
+from search.shipping.export_bundle import ExportBundle
 from search.study.saved import load_sweep, stored_evaluator
 from search.study.workspace import Workspace
 from search.sweep import run_sweep
@@ -52,9 +52,9 @@ def shipped(tmp_path_factory, empty_mlflow):
     folder = workspace.sweep("small")
     sweep = run_sweep(parse_config(RAW), workspace, executor=InlineExecutor())
     build = stored_evaluator(sweep, workspace)
-    choice = pick(sweep.standing.front, [], Objective("size_mb", "minimize"))
+    choice = pick(sweep.state.front, [], Objective("size_mb", "minimize"))
     file, found = hold_out(choice.trial, build, sweep.config.target, folder.held_out)
-    return Shipment(sweep, choice, file, found, Evidence.of(sweep, folder), build)
+    return ExportBundle(sweep, choice, file, found, PostHoc.of(sweep, folder), build)
 
 
 def sha256(path) -> str:
@@ -76,7 +76,7 @@ def test_the_manifest_has_hashes_figures_and_versions(shipped, tmp_path) -> None
     assert data["sha256"] == data["files"]["model.onnx"]
     assert data["metrics"] == shipped.trial.metrics
     assert data["intervals"]["latency_ms"] == list(shipped.trial.result.intervals["latency_ms"])
-    assert data["baseline"]["metrics"] == shipped.sweep.standing.baseline.metrics
+    assert data["baseline"]["metrics"] == shipped.sweep.state.baseline.metrics
     assert Recipe.from_list(data["recipe"], STEPS) == shipped.trial.recipe
     assert list(data["stages"].values())[-1] == shipped.trial.result.model
     assert data["rebuilds"] is True

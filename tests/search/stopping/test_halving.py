@@ -89,11 +89,11 @@ def test_the_property_finds_out_wrong_orders(broken) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(problems(), st.randoms(use_true_random=False), st.sampled_from([lambda v: 1000 * v, lambda v: math.exp(v) - 7]))
-def test_neither_the_order_nor_the_units_matter(problem, chance, unit) -> None:
+def test_neither_the_order_nor_the_units_matter(problem, rng, unit) -> None:
     objectives, _, rungs, number = problem
     shuffled = list(rungs.items())
-    chance.shuffle(shuffled)
-    other = {n: Rung(r.share, {name: unit(value) for name, value in r.metrics.items()}) for n, r in shuffled}
+    rng.shuffle(shuffled)
+    other = {n: Rung(r.fidelity, {name: unit(value) for name, value in r.metrics.items()}) for n, r in shuffled}
     bounds = [(Constraint("size_mb", "<=", 3.0), Constraint("size_mb", "<=", unit(3.0))), None]
     for bound in bounds:
         before, after = ((bound[0],), (bound[1],)) if bound else ((), ())

@@ -15,10 +15,10 @@ from search.stopping.halving import ETA
 from search.stopping.stopping import Stopping
 from search.study.front import pareto_front
 from search.study.rung import Rung
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.study import Study, read_trials
 from search.study.trial import Result
-from search.suggest.queue import TrialSource
+from search.suggest.queue import StudyQueue
 from search.tracking.client import NUMBER
 from spaces import InputError
 
@@ -33,11 +33,11 @@ def partly(analytic):
         def __init__(self) -> None:
             self.asked = []
 
-        def __call__(self, recipe, share=1.0) -> Outcome:
-            self.asked.append((recipe.digest, share))
+        def __call__(self, recipe, fidelity=1.0) -> Outcome:
+            self.asked.append((recipe.digest, fidelity))
             whole = analytic(recipe).measurement.metrics
-            key = f"{recipe.digest}@{share}"
-            found = Measurement({**whole, "accuracy": whole["accuracy"] * (0.1 + 0.9 * share)})
+            key = f"{recipe.digest}@{fidelity}"
+            found = Measurement({**whole, "accuracy": whole["accuracy"] * (0.1 + 0.9 * fidelity)})
             return Outcome(found, (StageRun("prune", key, 1.0, reused=False),), key)
 
     return Partly()
@@ -50,14 +50,14 @@ def search_with(workspace):
     def run(config, evaluate) -> Study:
         folder = workspace.sweep(config.sweep)
         study = Study(config, folder)
-        InlineExecutor().run(TrialSource(study), evaluate, folder.results)
+        InlineExecutor().run(StudyQueue(study), evaluate, folder.results)
         return study
 
     return run
 
 
 def shares_of(trial, partly):
-    return [share for digest, share in partly.asked if digest == trial.recipe.digest]
+    return [fidelity for digest, fidelity in partly.asked if digest == trial.recipe.digest]
 
 
 def is_trained(trial) -> bool:
@@ -79,11 +79,11 @@ def test_what_breaks_a_bound_on_its_size_is_never_trained(make_config, search_wi
             reason = f"before its training it breaks size_mb <= 0.8: size_mb is {size:.4g} whatever it learns"
             assert trial.result.stopped == reason
             assert trial.metrics == {}
-    assert 0 < sweep.standing.stopped == sum(trial.state == "stopped" for trial in sweep.trials)
+    assert 0 < sweep.state.stopped == sum(trial.state == "stopped" for trial in sweep.trials)
     plain = make_config(**{**config.raw, "sweep": "all", "search": {"stopping": "none", "trials": 30}})
     everything = search_with(plain, partly)
     assert front_of(sweep) == front_of(everything)
-    assert everything.standing.stopped == 0
+    assert everything.state.stopped == 0
 
 
 def partly_size(trial) -> float:
@@ -92,7 +92,7 @@ def partly_size(trial) -> float:
 
 
 def front_of(sweep):
-    return {trial.recipe.digest for trial in sweep.standing.front.members}
+    return {trial.recipe.digest for trial in sweep.state.front.members}
 
 
 def test_what_a_member_dominates_whatever_it_learns_is_never_trained(make_config, search_with, partly) -> None:
@@ -116,7 +116,7 @@ def test_what_a_member_dominates_whatever_it_learns_is_never_trained(make_config
                 best = trial
     plain = make_config(**changes, sweep="all", search={"trials": 30, "stopping": "none"})
     everything = search_with(with_objective("size_mb", "minimize", plain), partly)
-    assert {partly_size(trial) for trial in everything.standing.front.members} == {partly_size(best)}
+    assert {partly_size(trial) for trial in everything.state.front.members} == {partly_size(best)}
 
 
 def with_objective(name, direction, config):
@@ -128,14 +128,14 @@ def test_with_accuracy_among_the_objectives_nobody_is_stopped_by_a_member_that_i
 ) -> None:
     sweep = search_with(make_config(space=SPACE, search={"trials": 24}), partly)
     assert {trial.state for trial in sweep.trials} == {"complete"}
-    assert {share for _, share in partly.asked} == {1.0}
+    assert {fidelity for _, fidelity in partly.asked} == {1.0}
 
 
-def replayed(trials, share):
+def replayed(trials, fidelity):
     """Who goes on from a rung, for one objective, by the definition: the best so far, or among the best third."""
     seen, goes = [], {}
     for trial in trials:
-        if rung := trial.at(share):
+        if rung := trial.at(fidelity):
             seen.append(rung.metrics["accuracy"])
             better = sum(value > seen[-1] for value in seen)
             goes[trial.number] = better == 0 or better < len(seen) // ETA
@@ -167,9 +167,9 @@ def test_halving_stops_all_but_the_best_third_and_a_sweep_that_goes_on_knows_all
     config = with_objective("accuracy", "maximize", halving)
     tops = []
 
-    def killed(recipe, share=1.0):
-        found = partly(recipe, share)
-        tops.append(share)
+    def killed(recipe, fidelity=1.0):
+        found = partly(recipe, fidelity)
+        tops.append(fidelity)
         if len(tops) == 9:
             raise KeyboardInterrupt
         return found
@@ -219,31 +219,31 @@ def test_a_sweep_with_stopped_trials_is_shown_alike_everywhere(
         assert again[trial.number].info == runs[trial.number].info
     assert len(again) == 8
     code, out, _ = cli_run("status", "small", "--json")
-    facts = json.loads(out)
-    assert (code, facts["stopped"]) == (0, more.standing.stopped)
-    assert facts["stops"][0] == {
+    notes = json.loads(out)
+    assert (code, notes["stopped"]) == (0, more.state.stopped)
+    assert notes["stops"][0] == {
         "trial": stopped[0].number,
         "label": stopped[0].label,
         "reason": stopped[0].result.stopped,
     }
-    assert facts["failures"] == []
+    assert notes["failures"] == []
     _, out, _ = cli_run("status", "small")
     assert f"trial {stopped[0].number} ({stopped[0].label}) was stopped: before its training" in " ".join(out.split())
 
 
-def test_the_study_keeps_rungs_and_stopped_trials_as_pruned(make_config, folder) -> None:
+def test_the_study_keeps_rungs_and_stopped_trials_as_pruned(make_config, folder, ask) -> None:
     config = make_config(constraints={"size_mb": "<= 0.8", "accuracy": ">= 0.9"}, search={"sampler": "tpe"})
     study = Study(config, folder)
-    study.tell(Result(study.ask().number, 1.0, 2.0, {"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 0.5}))
-    trial = study.ask()
+    study.tell(Result(ask(study).number, 1.0, 2.0, {"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 0.5}))
+    trial = ask(study)
     study.reach(trial.number, Rung(0.0, {"accuracy": 0.1, "latency_ms": 1.0, "size_mb": 2.0}))
     study.reach(trial.number, Rung(0.0, {"accuracy": 0.1, "latency_ms": 1.0, "size_mb": 1.8}))
     study.tell(Result(trial.number, 1.0, 2.0, stopped="too large"))
     again = Study(config, folder)
     assert again.trials == study.trials
     assert again.trials[1].rungs == (Rung(0.0, {"accuracy": 0.1, "latency_ms": 1.0, "size_mb": 1.8}),)
-    assert again.standing == study.standing
-    assert (again.standing.stopped, again.standing.complete, again.standing.finished) == (1, 1, 2)
+    assert again.state == study.state
+    assert (again.state.stopped, again.state.complete, again.state.finished) == (1, 1, 2)
     plain = optuna.load_study(study_name="small", storage=JournalStorage(JournalFileBackend(str(folder.journal))))
     frozen = plain.trials[1]
     assert (frozen.state, frozen.values) == (optuna.trial.TrialState.PRUNED, None)
@@ -258,28 +258,28 @@ def test_the_ladder_has_only_rungs_where_the_trial_could_be_stopped(make_config,
     front = pareto_front([], make_config().objectives)
     bound, halving = {"constraints": {"size_mb": "<= 1"}}, {"search": {"stopping": "halving"}}
 
-    def ladder(trial=pruned, front=front, **changes):
-        return Stopping(make_config(**changes)).ladder(trial, front)
+    def fidelities(trial=pruned, front=front, **changes):
+        return Stopping(make_config(**changes)).fidelities(trial, front)
 
-    assert ladder() == (1.0,)
-    assert ladder(**bound) == (0.0, 1.0)
-    assert ladder(**bound, search={"stopping": "none"}) == (1.0,)
-    assert ladder(**halving) == (1 / 9, 1 / 3, 1.0)
-    assert ladder(**halving, **bound) == (0.0, 1 / 9, 1 / 3, 1.0)
-    assert ladder(**halving, training={"finetune_epochs": 3}) == (1 / 3, 1.0)  # 1 of 3 epochs, both times
-    assert ladder(**halving, training={"finetune_epochs": 1}) == (1.0,)
-    assert ladder(**halving, **bound, training={"finetune_epochs": 0}) == (1.0,)
-    assert ladder(make_trial(0), **halving, **bound) == (1.0,)
-    assert ladder(make_trial(1, recipe=[{"quantize": {"scheme": "static-int8"}}]), **halving, **bound) == (1.0,)
+    assert fidelities() == (1.0,)
+    assert fidelities(**bound) == (0.0, 1.0)
+    assert fidelities(**bound, search={"stopping": "none"}) == (1.0,)
+    assert fidelities(**halving) == (1 / 9, 1 / 3, 1.0)
+    assert fidelities(**halving, **bound) == (0.0, 1 / 9, 1 / 3, 1.0)
+    assert fidelities(**halving, training={"finetune_epochs": 3}) == (1 / 3, 1.0)  # 1 of 3 epochs, both times
+    assert fidelities(**halving, training={"finetune_epochs": 1}) == (1.0,)
+    assert fidelities(**halving, **bound, training={"finetune_epochs": 0}) == (1.0,)
+    assert fidelities(make_trial(0), **halving, **bound) == (1.0,)
+    assert fidelities(make_trial(1, recipe=[{"quantize": {"scheme": "static-int8"}}]), **halving, **bound) == (1.0,)
     anywhere = make_trial(1, recipe=[{"prune": {**channel, "scope": "global"}}])
-    assert ladder(anywhere, **halving, **bound) == (1 / 9, 1 / 3, 1.0)
+    assert fidelities(anywhere, **halving, **bound) == (1 / 9, 1 / 3, 1.0)
     perfect = make_trial(2, (1.0, 1.0, 1.0))
-    assert ladder(front=pareto_front([perfect], make_config().objectives)) == (0.0, 1.0)
+    assert fidelities(front=pareto_front([perfect], make_config().objectives)) == (0.0, 1.0)
 
 
 def test_what_fails_on_a_rung_is_not_judged(make_config, search_with, partly) -> None:
-    def evaluate(recipe, share=1.0):
-        if share < 1:
+    def evaluate(recipe, fidelity=1.0):
+        if fidelity < 1:
             raise TrialFailed("too early")
         return partly(recipe)
 
@@ -290,10 +290,10 @@ def test_what_fails_on_a_rung_is_not_judged(make_config, search_with, partly) ->
 
 def test_the_teacher_is_never_stopped(make_config, folder, partly) -> None:
     config = make_config(constraints={"size_mb": "<= 0.1"}, search={"trials": 2, "stopping": "halving"})
-    source = TrialSource(Study(config, folder))
+    source = StudyQueue(Study(config, folder))
     teacher = source.next()
-    assert source.ladder(teacher) == (1.0,)
-    assert source.judge(teacher, Result(0, 1.0, 2.0, {"size_mb": 9.0}, share=1 / 3)) == ""
+    assert source.fidelities(teacher) == (1.0,)
+    assert source.judge(teacher, Result(0, 1.0, 2.0, {"size_mb": 9.0}, fidelity=1 / 3)) == ""
 
 
 def test_a_word_that_is_none_is_told_with_those_that_are(make_config) -> None:
@@ -310,7 +310,7 @@ def test_standings_follow_trial_by_trial(make_config, make_trial) -> None:
     config = make_config()
     stopped = make_trial(1).finish(Result(1, 1.0, 2.0, stopped="too large"))
     complete = make_trial(0, (0.9, 1.0, 1.0))
-    step = Standing.of((), config).with_started().with_finished(complete, config)
+    step = SweepState.of((), config).with_started().with_finished(complete, config)
     step = step.with_started().with_finished(stopped, config)
-    assert step == Standing.of([complete, stopped], config)
+    assert step == SweepState.of([complete, stopped], config)
     assert step.front.members == (complete,)

@@ -1,7 +1,7 @@
 import pytest
 
 from search.config.objective import Constraint, Objective
-from search.stopping.structure import broken, dominator, may_dominate, violations
+from search.stopping.structure import broken, dominator, may_dominate
 from search.study.rung import Rung
 from search.study.trial import Result, Trial
 from spaces import Recipe
@@ -38,13 +38,6 @@ def test_a_bound_is_broken_only_where_noise_and_training_cannot_mend_it(
 ) -> None:
     found = broken(Rung(0.0, metrics, intervals), [constraint])
     assert found == (constraint if is_broken else None)
-
-
-def test_violations_are_those_of_the_structure(make_trial) -> None:
-    bounds = [Constraint("size_mb", "<=", 1.0), Constraint("latency_ms", "<=", 2.0), Constraint("accuracy", ">=", 0.9)]
-    stopped = make_trial(3).reach(Rung(0.0, {"accuracy": 0.1, "size_mb": 1.5, "latency_ms": 1.0}))
-    assert violations(stopped, bounds) == {"size_mb <= 1": 0.5, "latency_ms <= 2": -1.0}
-    assert violations(make_trial(3), bounds) == {}
 
 
 @pytest.mark.parametrize(

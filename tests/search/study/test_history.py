@@ -4,7 +4,7 @@ import pytest
 
 from pipelines import StageRun
 from search.study.history import History, compute_seconds
-from search.study.state import Standing
+from search.study.state import SweepState
 
 
 @pytest.fixture
@@ -24,17 +24,17 @@ def test_what_is_reused_costs_nothing(trials) -> None:
 
 
 def test_compute_adds_up_in_the_order_in_which_trials_ended(config, trials, make_trial) -> None:
-    moments = History([*trials, make_trial(3)], config).moments
-    assert {count: moment.compute_s for count, moment in moments.items()} == {1: 2.0, 2: 3.0, 3: 6.0}
-    assert [len(moments[count].standing.front.members) for count in (1, 2, 3)] == [1, 1, 1]
+    snapshots = History([*trials, make_trial(3)], config).snapshots
+    assert {count: moment.compute_s for count, moment in snapshots.items()} == {1: 2.0, 2: 3.0, 3: 6.0}
+    assert [len(snapshots[count].state.front.members) for count in (1, 2, 3)] == [1, 1, 1]
 
 
 def test_a_trial_that_is_told_again_costs_nothing_again(config, trials, make_trial) -> None:
     history = History(trials[:2], config)
-    standing = Standing.of(trials, config)
-    history.add(make_trial(3), standing)
-    assert sorted(history.moments) == [1, 2]
-    history.add(trials[2], standing)
-    history.add(trials[2], replace(standing, hypervolume=0.5))
-    assert history.moments[3].compute_s == 6.0
-    assert history.moments[3].standing.hypervolume == 0.5
+    state = SweepState.of(trials, config)
+    history.add(make_trial(3), state)
+    assert sorted(history.snapshots) == [1, 2]
+    history.add(trials[2], state)
+    history.add(trials[2], replace(state, hypervolume=0.5))
+    assert history.snapshots[3].compute_s == 6.0
+    assert history.snapshots[3].state.hypervolume == 0.5

@@ -3,7 +3,7 @@ from dataclasses import replace
 from pipelines import STEPS
 from pipelines.pipeline import StageRun
 from search.study.saved import Sweep, stored_evaluator
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.trial import Result, Trial
 from spaces import Recipe
 
@@ -19,7 +19,7 @@ def made(number: int, recipe: Recipe, *names: str) -> Trial:
 
 def stored(make_config, workspace, *trials: Trial) -> dict[str, list[str]]:
     config = make_config()
-    sweep = Sweep(config, trials, Standing.of((), config))
+    sweep = Sweep(config, trials, SweepState.of((), config))
     return {key: [run.key for run in runs] for key, runs in stored_evaluator(sweep, workspace).stored.items()}
 
 

@@ -1,7 +1,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.study.state import Standing, progress_text, standings
+from search.study.state import SweepState, progress_text, states
 
 NUMBER = st.integers(0, 4).map(lambda value: value / 4)
 ENDINGS = st.lists(st.one_of(st.just(None), st.tuples(NUMBER, NUMBER, NUMBER)), max_size=12)
@@ -14,34 +14,34 @@ def test_step_by_step_equals_all_at_once(make_config, make_trial, endings, data)
     order = data.draw(st.permutations(range(len(endings))))
     trials = [make_trial(number, *([end] if end else [None, "bad"])) for number, end in enumerate(endings)]
     now = {number: make_trial(number) for number in order}
-    standing = Standing.of([], config)
+    state = SweepState.of([], config)
     for _ in order:
-        standing = standing.with_started()
+        state = state.with_started()
     for number in order:
         now[number] = trials[number]
-        standing = standing.with_finished(trials[number], config)
-        assert standing == Standing.of([now[number] for number in sorted(now)], config)
-    assert standing.running == 0
-    assert standing.finished == len(endings)
+        state = state.with_finished(trials[number], config)
+        assert state == SweepState.of([now[number] for number in sorted(now)], config)
+    assert state.running == 0
+    assert state.finished == len(endings)
 
 
 def test_the_baseline_is_trial_0_once_it_is_measured(config, make_trial) -> None:
-    assert Standing.of([make_trial(0)], config).baseline is None
-    assert Standing.of([make_trial(0, reason="bad")], config).baseline is None
+    assert SweepState.of([make_trial(0)], config).baseline is None
+    assert SweepState.of([make_trial(0, reason="bad")], config).baseline is None
     teacher = make_trial(0, (0.9, 1, 1))
-    assert Standing.of([make_trial(1, (0.9, 1, 1)), teacher], config).baseline is teacher
+    assert SweepState.of([make_trial(1, (0.9, 1, 1)), teacher], config).baseline is teacher
 
 
 def test_the_history_ends_where_the_sweep_stands(config, make_trial) -> None:
     trials = [make_trial(0, (0.9, 1.0, 1.0)), make_trial(1, reason="bad"), make_trial(2, (0.8, 0.5, 0.5))]
-    history = list(standings([*trials, make_trial(3)], config))
+    history = list(states([*trials, make_trial(3)], config))
     assert [(each.finished, each.failed) for each in history] == [(1, 0), (2, 1), (3, 1)]
-    assert history[-1] == Standing.of(trials, config)
+    assert history[-1] == SweepState.of(trials, config)
 
 
 def test_the_progress_is_one_line(config, make_trial) -> None:
     trials = [make_trial(0, (0.9, 4.0, 2.0)), make_trial(1, None, "bad"), make_trial(2)]
-    standing = Standing.of(trials, config)
-    shown = f"hypervolume {standing.hypervolume:.4f}"
-    assert progress_text(standing, 12) == f"2 of 12 trials finished · 1 failed · 1 running · {shown}"
-    assert progress_text(Standing.of(trials[:1], config), 12) == f"1 of 12 trials finished · {shown}"
+    state = SweepState.of(trials, config)
+    shown = f"hypervolume {state.hypervolume:.4f}"
+    assert progress_text(state, 12) == f"2 of 12 trials finished · 1 failed · 1 running · {shown}"
+    assert progress_text(SweepState.of(trials[:1], config), 12) == f"1 of 12 trials finished · {shown}"

@@ -6,18 +6,19 @@ import optuna
 import pytest
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
-from search.study.state import Standing
+from search.execution.work import run_trial
+from search.study.state import SweepState
 from search.study.study import Study, read_trials
-from search.study.trial import Result, run_trial
+from search.study.trial import Result
 
 
 @pytest.fixture
-def play(analytic):
+def play(analytic, ask):
     """Ask and tell `count` trials; the third fails."""
 
     def run(study: Study, count: int):
         for _ in range(count):
-            trial = study.ask()
+            trial = ask(study)
             result = run_trial(trial.number, trial.recipe, analytic)
             study.tell(Result(2, 1.0, 2.0, reason="bad", details="why") if trial.number == 2 else result)
 
@@ -34,11 +35,11 @@ def test_the_teacher_comes_first_and_nothing_twice(config, folder, play) -> None
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
-def test_what_was_asked_and_told_is_there_when_it_is_opened_again(make_config, folder, play, sampler) -> None:
+def test_what_was_asked_and_told_is_there_when_it_is_opened_again(make_config, folder, play, sampler, ask) -> None:
     config = make_config(search={"sampler": sampler}, constraints={"accuracy": ">= 0.9"})
     study = Study(config, folder)
     play(study, 6)
-    running = study.ask()
+    running = ask(study)
     again = Study(config, folder)
     assert [t.result for t in again.trials] == [t.result for t in study.trials]
     assert [(t.recipe, t.params, t.label) for t in again.trials] == [
@@ -46,10 +47,10 @@ def test_what_was_asked_and_told_is_there_when_it_is_opened_again(make_config, f
     ]
     assert again.trials[-1].state == "running"
     assert again.id == study.id
-    assert again.standing == Standing.of(again.trials, config)
-    assert again.standing.front.members[0].result == study.standing.front.members[0].result
+    assert again.state == SweepState.of(again.trials, config)
+    assert again.state.front.members[0].result == study.state.front.members[0].result
     again.tell(Result(running.number, 1.0, 2.0, reason="bad"))
-    assert again.ask().number == 7
+    assert ask(again).number == 7
     assert read_trials(folder) == Study(config, folder).trials
 
 
@@ -79,10 +80,10 @@ def test_telling_twice_is_an_error(config, folder, play) -> None:
     assert Study(config, folder).trials[0].metrics["accuracy"] == pytest.approx(0.99)
 
 
-def test_results_that_nobody_has_told_are_collected(config, folder, play) -> None:
+def test_results_that_nobody_has_told_are_collected(config, folder, play, ask) -> None:
     study = Study(config, folder)
     play(study, 2)
-    first, second, third = study.ask(), study.ask(), study.ask()
+    first, second, third = ask(study), ask(study), ask(study)
     metrics = {"accuracy": 0.5, "latency_ms": 1.0, "size_mb": 1.0}
     Result(first.number, 1.0, 2.0, metrics).write(folder.results)
     Result(third.number, 1.0, 2.0, reason="bad").write(folder.results)
@@ -95,11 +96,11 @@ def test_results_that_nobody_has_told_are_collected(config, folder, play) -> Non
     assert second.number == 3
 
 
-def test_a_driver_killed_while_telling_loses_nothing(make_config, folder, play) -> None:
+def test_a_driver_killed_while_telling_loses_nothing(make_config, folder, play, ask) -> None:
     """The result is noted in the study, but the trial's state is not changed yet."""
     config = make_config(constraints={"accuracy": ">= 0.9"})
     study = Study(config, folder)
-    trial = study.ask()
+    trial = ask(study)
     result = Result(trial.number, 1.0, 2.0, {"accuracy": 0.95, "latency_ms": 1.0, "size_mb": 1.0})
     result.write(folder.results)
     lines = folder.journal.read_bytes().splitlines(keepends=True)
@@ -126,7 +127,7 @@ def test_a_torn_last_line_is_mended(config, folder, play) -> None:
     assert [trial.state for trial in Study(config, folder).trials] == ["complete"] * 2 + ["failed"] + ["complete"] * 3
 
 
-def test_a_journal_torn_anywhere_can_be_gone_on_with(config, folder, play) -> None:
+def test_a_journal_torn_anywhere_can_be_gone_on_with(config, folder, play, ask) -> None:
     study = Study(config, folder)
     play(study, 2)
     whole = folder.journal.read_bytes()
@@ -136,7 +137,7 @@ def test_a_journal_torn_anywhere_can_be_gone_on_with(config, folder, play) -> No
         again = Study(config, folder)
         states = [trial.state for trial in again.trials]
         assert states in ([], ["running"], ["complete"], ["complete", "running"], ["complete", "complete"])
-        assert again.ask().number == len(states)
+        assert ask(again).number == len(states)
 
 
 def test_optuna_can_load_it_plainly(make_config, folder, play) -> None:
@@ -152,7 +153,7 @@ def test_optuna_can_load_it_plainly(make_config, folder, play) -> None:
         if ours.state == "complete":
             assert theirs.values == [ours.metrics[name] for name in plain.metric_names]
     numbers = {trial.number for trial in plain.best_trials}
-    assert numbers == {trial.number for trial in study.standing.front.members}
+    assert numbers == {trial.number for trial in study.state.front.members}
 
 
 PLAIN = """
@@ -174,11 +175,11 @@ print(json.dumps({
 """
 
 
-def test_a_process_that_knows_optuna_alone_reads_the_journal_while_the_sweep_is_held(config, folder, play) -> None:
+def test_a_process_that_knows_optuna_alone_reads_the_journal_while_the_sweep_is_held(config, folder, play, ask) -> None:
     """What a dashboard does with the file: it sees everything and leaves the file as it was."""
     study = Study(config, folder)
     play(study, 4)
-    running = study.ask()
+    running = ask(study)
     before = folder.journal.read_bytes()
     with folder.lock():
         command = [sys.executable, "-I", "-c", PLAIN, str(folder.journal)]
@@ -201,11 +202,11 @@ def test_reading_before_anything_was_asked(config, folder) -> None:
     assert read_trials(folder) == []
 
 
-def test_a_used_up_space_is_the_end(make_config, folder, play) -> None:
+def test_a_used_up_space_is_the_end(make_config, folder, play, ask) -> None:
     space = {"student": {"depth": "none"}, "pruning": {"method": "none", "ratio": 0.5}}
     study = Study(make_config(space=space), folder)
     play(study, 2)
-    assert study.ask() is None
+    assert ask(study) is None
     assert len(Study(make_config(space=space), folder).trials) == 2
 
 

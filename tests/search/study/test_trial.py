@@ -4,7 +4,10 @@ import pytest
 
 from pipelines import Outcome, StageRun, TrialFailed
 from pipelines.meters import Measurement
-from search.study.trial import Result, Trial, run_trial
+from search.config.objective import Constraint
+from search.execution.work import run_trial
+from search.study.rung import Rung
+from search.study.trial import Result, Trial, structural_violations
 from spaces import Recipe
 
 FOUND = Measurement({"accuracy": 0.5}, {"accuracy": (0.4, 0.6)}, {"load": "quiet"})
@@ -14,7 +17,7 @@ RESULT = Result(
     2.5,
     FOUND.metrics,
     FOUND.intervals,
-    FOUND.facts,
+    FOUND.notes,
     stages=(StageRun("teacher", "k", 1.0, True),),
     model="m",
     usage={"memory_mb": ((100.0, 5.0), (110.0, 6.0))},
@@ -63,7 +66,7 @@ def test_the_outcome_becomes_the_result() -> None:
     stages = (StageRun("teacher", "k", 1.0, True),)
     result = run_trial(3, Recipe(), lambda recipe: Outcome(FOUND, stages, "m"))
     assert (result.number, result.stages, result.model) == (3, stages, "m")
-    assert Measurement(result.metrics, result.intervals, result.facts) == FOUND
+    assert Measurement(result.metrics, result.intervals, result.notes) == FOUND
     assert (result.reason, result.details) == ("", "")
     assert result.started <= result.finished
 
@@ -94,3 +97,10 @@ def test_an_interruption_is_no_failure() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run_trial(0, Recipe(), evaluate)
+
+
+def test_structural_violations_are_of_the_last_rung(make_trial) -> None:
+    bounds = [Constraint("size_mb", "<=", 1.0), Constraint("latency_ms", "<=", 2.0), Constraint("accuracy", ">=", 0.9)]
+    stopped = make_trial(3).reach(Rung(0.0, {"accuracy": 0.1, "size_mb": 1.5, "latency_ms": 1.0}))
+    assert structural_violations(stopped, bounds) == {"size_mb <= 1": 0.5, "latency_ms <= 2": -1.0}
+    assert structural_violations(make_trial(3), bounds) == {}

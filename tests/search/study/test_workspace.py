@@ -26,7 +26,7 @@ def holder(workspace):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     ) as process:
         assert process.stdout.readline() == "held\n"
         yield process

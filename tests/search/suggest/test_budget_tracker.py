@@ -3,7 +3,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from search.study.trial import Result, Trial
-from search.suggest.budget_tracker import Spending
+from search.suggest.budget_tracker import BudgetTracker
 from spaces import Recipe
 
 SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)).map(lambda span: (span[0], sum(span))), max_size=12)
@@ -34,28 +34,28 @@ def test_it_is_what_counting_every_second_gives(budgeted, spans, running) -> Non
     busy = {second for start, end in both for second in range(start, end)}
     work = sum(end - start for start, end in both)
     for budget, used in (("50s", len(busy)), ("600 cpu-s", 2 * work), ("100 gpu-s", work / 2)):
-        spending = Spending(budgeted(budget), trials, lambda: 80.0)
+        budget_tracker = BudgetTracker(budgeted(budget), trials, lambda: 80.0)
         for number, since in enumerate(running):
-            spending.begin(100 + number, since)
-        assert spending.used_s == used
-        assert spending.left_s == max(0, int(budget.split()[0].strip("s")) - used)
-        assert spending.is_used_up == (spending.left_s == 0)
+            budget_tracker.begin(100 + number, since)
+        assert budget_tracker.used_s == used
+        assert budget_tracker.left_s == max(0, int(budget.split()[0].strip("s")) - used)
+        assert budget_tracker.is_used_up == (budget_tracker.left_s == 0)
 
 
 def test_a_trial_that_an_earlier_driver_left_counts_from_when_it_is_taken_up_again(budgeted, make_trial) -> None:
-    spending = Spending(budgeted("1h"), [ended(0, 0, 60), make_trial(1)], lambda: 1000.0)
-    assert spending.used_s == 60
-    spending.begin(1, 940.0)
-    assert spending.used_s == 120
-    spending.finished(ended(1, 950.0, 990.0), None)
-    assert spending.used_s == 100
-    assert spending.progress == "1m40s of 1h"
+    budget_tracker = BudgetTracker(budgeted("1h"), [ended(0, 0, 60), make_trial(1)], lambda: 1000.0)
+    assert budget_tracker.used_s == 60
+    budget_tracker.begin(1, 940.0)
+    assert budget_tracker.used_s == 120
+    budget_tracker.finished(ended(1, 950.0, 990.0), None)
+    assert budget_tracker.used_s == 100
+    assert budget_tracker.progress == "1m40s of 1h"
 
 
 def test_how_soon_it_ends(budgeted) -> None:
-    wall = Spending(budgeted("1h"), [ended(0, 0, 60)], lambda: 60.0)
+    wall = BudgetTracker(budgeted("1h"), [ended(0, 0, 60)], lambda: 60.0)
     assert wall.left_wall_s == 3540
-    work = Spending(budgeted("1 cpu-hour"), [ended(0, 0, 60)], lambda: 60.0)
+    work = BudgetTracker(budgeted("1 cpu-hour"), [ended(0, 0, 60)], lambda: 60.0)
     assert work.left_wall_s == float("inf")  # nothing runs
     work.begin(1, 60.0)
     work.begin(2, 60.0)
@@ -64,5 +64,5 @@ def test_how_soon_it_ends(budgeted) -> None:
 
 
 def test_without_a_budget_nothing_is_used_up(budgeted) -> None:
-    spending = Spending(budgeted(None, trials=5), [ended(0, 0, 10**9)])
-    assert (spending.is_used_up, spending.progress, spending.left_wall_s) == (False, "", float("inf"))
+    budget_tracker = BudgetTracker(budgeted(None, trials=5), [ended(0, 0, 10**9)])
+    assert (budget_tracker.is_used_up, budget_tracker.progress, budget_tracker.left_wall_s) == (False, "", float("inf"))

@@ -47,7 +47,7 @@ def test_a_spread_is_the_median_with_its_quartiles() -> None:
 def test_what_was_done_in_parts_counts_as_one_and_stopped_trials_do_not(make_trial) -> None:
     trial = make_trial(1, (0.9, 1.0, 2.0))
     parts, stages = (StageRun("prune", "a", 0.25, False),), (StageRun("prune", "b", 0.5, False),)
-    climbed = replace(trial.result, stages=stages, climbed=parts)
-    costs = Costs([trial.finish(climbed), trial.finish(replace(climbed, metrics={}, stopped="too large"))])
+    rung_stages = replace(trial.result, stages=stages, rung_stages=parts)
+    costs = Costs([trial.finish(rung_stages), trial.finish(replace(rung_stages, metrics={}, stopped="too large"))])
     assert costs.seconds("prune") == 0.75
     assert costs.seconds(MEASURE) == pytest.approx(0.25)

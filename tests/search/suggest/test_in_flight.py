@@ -1,8 +1,8 @@
 import pytest
 
-from pipelines import Link
+from pipelines import StageKey
 from search.suggest.costs import MEASURE, Costs
-from search.suggest.in_flight import Flight
+from search.suggest.in_flight import InFlight
 from spaces import Recipe
 from tests.search.simulator import chain
 
@@ -16,82 +16,82 @@ def stored() -> set[str]:
 
 
 @pytest.fixture
-def flight(stored) -> Flight:
+def in_flight(stored) -> InFlight:
     costs = Costs()
     for name, seconds in (("teacher", 60.0), ("prune", 10.0), ("export", 1.0), ("pack", 1.0), (MEASURE, 2.0)):
         costs.add(name, seconds)
-    return Flight(chain, stored.__contains__, costs)
+    return InFlight(chain, stored.__contains__, costs)
 
 
-def test_what_is_missing_is_all_that_the_store_does_not_have(flight, stored, make_trial) -> None:
+def test_what_is_missing_is_all_that_the_store_does_not_have(in_flight, stored, make_trial) -> None:
     recipe = make_trial(1, recipe=PRUNED).recipe
-    assert [link.name for link in flight.missing(recipe)] == ["teacher", "prune", "export", "pack", "export", "pack"]
+    assert [link.name for link in in_flight.missing(recipe)] == ["teacher", "prune", "export", "pack", "export", "pack"]
     stored |= {link.key for link in chain(Recipe())}
-    assert [link.name for link in flight.missing(recipe)] == ["prune", "export", "pack"]
+    assert [link.name for link in in_flight.missing(recipe)] == ["prune", "export", "pack"]
 
 
-def test_the_price_is_what_is_missing_and_measuring(flight, stored, make_trial) -> None:
+def test_the_price_is_what_is_missing_and_measuring(in_flight, stored, make_trial) -> None:
     recipe = make_trial(1, recipe=PRUNED).recipe
-    assert flight.seconds(recipe) == 60 + 10 + 1 + 1 + 1 + 1 + 2
+    assert in_flight.seconds(recipe) == 60 + 10 + 1 + 1 + 1 + 1 + 2
     stored |= {link.key for link in chain(recipe)}
-    assert flight.seconds(recipe) == 2
+    assert in_flight.seconds(recipe) == 2
 
 
-def test_a_stage_that_was_never_computed_counts_like_the_middle_one(flight, stored, make_trial) -> None:
+def test_a_stage_that_was_never_computed_counts_like_the_middle_one(in_flight, stored, make_trial) -> None:
     recipe = make_trial(1, recipe=QUANTIZED).recipe
     stored |= {link.key for link in chain(recipe) if link.name != "quantize"}
-    assert flight.seconds(recipe) == 2 + 2
-    assert Flight(chain, stored.__contains__, Costs()).seconds(recipe) == 0
+    assert in_flight.seconds(recipe) == 2 + 2
+    assert InFlight(chain, stored.__contains__, Costs()).seconds(recipe) == 0
 
 
-def test_what_a_trial_computes_is_in_flight_until_it_is_stored(flight, stored, make_trial) -> None:
+def test_what_a_trial_computes_is_in_flight_until_it_is_stored(in_flight, stored, make_trial) -> None:
     first, second = make_trial(1, recipe=PRUNED), make_trial(2, recipe=QUANTIZED)
-    assert flight.free(second.recipe)
-    flight.depart(first)
-    assert not flight.free(second.recipe)
+    assert in_flight.free(second.recipe)
+    in_flight.claim(first)
+    assert not in_flight.free(second.recipe)
     stored |= {link.key for link in chain(first.recipe)}
-    assert flight.free(second.recipe)
+    assert in_flight.free(second.recipe)
 
 
-def test_a_trial_that_has_ended_without_its_stages_leaves_them_to_others(flight, make_trial) -> None:
+def test_a_trial_that_has_ended_without_its_stages_leaves_them_to_others(in_flight, make_trial) -> None:
     first, second = make_trial(1, recipe=PRUNED), make_trial(2, recipe=QUANTIZED)
-    flight.depart(first)
-    flight.land(first)
-    assert flight.free(second.recipe)
+    in_flight.claim(first)
+    in_flight.release(first)
+    assert in_flight.free(second.recipe)
 
 
-def test_trials_that_share_nothing_that_is_missing_go_side_by_side(flight, stored, make_trial) -> None:
+def test_trials_that_share_nothing_that_is_missing_go_side_by_side(in_flight, stored, make_trial) -> None:
     stored |= {link.key for link in chain(Recipe())}
-    flight.depart(make_trial(1, recipe=PRUNED))
-    assert flight.free(make_trial(2, recipe=[{"prune": {"method": "channel", "ratio": 0.25}}]).recipe)
+    in_flight.claim(make_trial(1, recipe=PRUNED))
+    assert in_flight.free(make_trial(2, recipe=[{"prune": {"method": "channel", "ratio": 0.25}}]).recipe)
 
 
-def test_what_the_store_has_dropped_is_missing_again_when_a_trial_has_ended(flight, stored, make_trial) -> None:
+def test_what_the_store_has_dropped_is_missing_again_when_a_trial_has_ended(in_flight, stored, make_trial) -> None:
     trial = make_trial(1, recipe=PRUNED)
     stored |= {link.key for link in chain(trial.recipe)}
-    assert flight.missing(trial.recipe) == ()
+    assert in_flight.missing(trial.recipe) == ()
     stored.clear()
-    flight.land(trial)
-    assert len(flight.missing(trial.recipe)) == len(chain(trial.recipe))
+    in_flight.release(trial)
+    assert len(in_flight.missing(trial.recipe)) == len(chain(trial.recipe))
 
 
 def test_a_chain_is_computed_once_and_one_that_cannot_be_blocks_nothing(make_trial) -> None:
     asked = []
 
-    def broken(recipe: Recipe) -> tuple[Link, ...]:
+    def broken(recipe: Recipe) -> tuple[StageKey, ...]:
         asked.append(recipe)
         raise RuntimeError("the task cannot be loaded here")
 
-    flight, trial = Flight(broken, lambda key: False, Costs()), make_trial(1, recipe=PRUNED)
-    assert flight.missing(trial.recipe) == flight.missing(trial.recipe) == ()
-    flight.depart(trial)
-    assert flight.free(trial.recipe)
+    in_flight, trial = InFlight(broken, lambda key: False, Costs()), make_trial(1, recipe=PRUNED)
+    assert in_flight.missing(trial.recipe) == in_flight.missing(trial.recipe) == ()
+    in_flight.claim(trial)
+    assert in_flight.free(trial.recipe)
     assert len(asked) == 1
 
 
-def test_a_trial_whose_networks_are_there_trains_nothing(flight, stored, make_trial) -> None:
+def test_a_trial_whose_networks_are_there_trains_nothing(in_flight, stored, make_trial) -> None:
     recipe = make_trial(1, recipe=QUANTIZED).recipe
-    assert flight.trains(recipe)
+    assert in_flight.trains(recipe)
     stored |= {link.key for link in chain(recipe) if link.name in ("teacher", "prune")}
-    assert not flight.trains(recipe)
-    assert Flight(lambda recipe: (), lambda key: True, Costs()).trains(recipe)  # nobody knows
+    assert not in_flight.trains(recipe)
+    assert InFlight(lambda recipe: (), lambda key: True, Costs()).trains(recipe)  # nobody knows

@@ -1,11 +1,11 @@
 import pytest
 
 from pipelines import STEPS
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.trial import Result, Trial
 from search.suggest.costs import Costs
-from search.suggest.in_flight import Flight
-from search.suggest.suffix_variants import MOST, WARM_UP, WINDOW, Leaves
+from search.suggest.in_flight import InFlight
+from search.suggest.suffix_variants import MOST, WARM_UP, WINDOW, SuffixVariants
 from spaces import Recipe
 from tests.search.simulator import SECONDS, chain
 
@@ -13,7 +13,7 @@ SPACE = {"quantization": {"scheme": ["none", "dynamic-int8", "static-int8"], "ca
 
 
 class Sweep:
-    """Feeds leaves with trials that have ended."""
+    """Feeds suffix variants with trials that have ended."""
 
     def __init__(self, config, analytic) -> None:
         self.config, self.analytic = config, analytic
@@ -22,26 +22,26 @@ class Sweep:
         costs = Costs()
         for name, seconds in SECONDS.items():
             costs.add(name, seconds)
-        self.leaves = Leaves(config, Flight(chain, self.stored.__contains__, costs), self.tried)
+        self.variants = SuffixVariants(config, InFlight(chain, self.stored.__contains__, costs), self.tried)
 
     def tried(self, recipe: Recipe) -> bool:
         return recipe in [trial.recipe for trial in self.trials]
 
     @property
-    def standing(self) -> Standing:
-        return Standing.of(self.trials, self.config)
+    def state(self) -> SweepState:
+        return SweepState.of(self.trials, self.config)
 
     def end(self, params, by="sampler", seconds=60.0, reason="", **metrics) -> None:
         recipe = self.config.space.recipe(params) if params else Recipe()
-        before, number = self.standing.hypervolume, len(self.trials)
+        before, number = self.state.hypervolume, len(self.trials)
         found = {} if reason else {**self.analytic(recipe).measurement.metrics, **metrics}
         result = Result(number, 0.0, seconds, found, reason=reason)
         self.trials.append(Trial(number, recipe, params, recipe.label(STEPS), 0.0, result, by))
         self.stored |= {link.key for link in chain(recipe)}
-        self.leaves.learn(self.trials[-1], self.standing.hypervolume - before)
+        self.variants.learn(self.trials[-1], self.state.hypervolume - before)
 
     def propose(self, **options):
-        return self.leaves.propose(self.standing, **options)
+        return self.variants.propose(self.state, **options)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def warm(make_sweep, full):
 
 def test_a_leaf_goes_on_from_networks_that_are_there(warm) -> None:
     leaf = warm.propose()
-    assert leaf.by == "leaf"
+    assert leaf.by == "suffix"
     assert not warm.tried(leaf.recipe)
     assert leaf.recipe.parent() in [trial.recipe for trial in warm.trials]
     assert warm.config.space.recipe(leaf.params) == leaf.recipe
@@ -113,20 +113,20 @@ def test_no_leaf_while_the_sampler_brings_more_for_its_time(make_sweep, full) ->
     assert sweep.propose() is None
 
 
-def test_leaves_are_a_bounded_share_of_the_trials(warm) -> None:
+def test_variants_are_a_bounded_share_of_the_trials(warm) -> None:
     for _ in range(MOST):
-        warm.leaves.begun("leaf")
+        warm.variants.begun("suffix")
     assert warm.propose() is None
     for _ in range(WINDOW - MOST + 1):
-        warm.leaves.begun("sampler")
+        warm.variants.begun("sampler")
     assert warm.propose()
 
 
 def test_what_helped_elsewhere_is_preferred(warm, full) -> None:
     space = warm.config.space
     for ratio in (0.25, 0.5):
-        warm.end(full(space, student(1, ratio, scheme="dynamic-int8")), "leaf", latency_ms=9.0, size_mb=9.0)
-        warm.end(full(space, student(1, ratio, scheme="static-int8")), "leaf")
+        warm.end(full(space, student(1, ratio, scheme="dynamic-int8")), "suffix", latency_ms=9.0, size_mb=9.0)
+        warm.end(full(space, student(1, ratio, scheme="static-int8")), "suffix")
     assert warm.propose().params["quantization.scheme"] == "static-int8"
 
 
@@ -134,7 +134,7 @@ def test_a_scheme_that_fails_is_tried_less(warm, full) -> None:
     first = warm.propose()
     scheme = first.params["quantization.scheme"]
     for ratio in (0.25, 0.5, 0.75):
-        warm.end(full(warm.config.space, student(1, ratio, scheme=scheme)), "leaf", reason="not supported")
+        warm.end(full(warm.config.space, student(1, ratio, scheme=scheme)), "suffix", reason="not supported")
     assert warm.propose().params["quantization.scheme"] != scheme
 
 
@@ -150,7 +150,7 @@ def test_networks_that_have_to_be_trained_again_are_too_dear(warm) -> None:
     cheap = warm.propose()
     assert cheap
     warm.stored.clear()
-    warm.leaves.learn(warm.trials[-1], 0.0)
+    warm.variants.learn(warm.trials[-1], 0.0)
     again = warm.propose(idle=True)
     assert again is not None  # nothing else to do: even then
 

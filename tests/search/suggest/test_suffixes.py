@@ -1,7 +1,7 @@
 import pytest
 
 from pipelines import STEPS
-from search.suggest.suffixes import choices, feature_names, join, trunk_of, ways_on
+from search.suggest.suffixes import choices, feature_names, join, prefix_of, suffixes
 from spaces import Recipe, SearchSpace
 
 NETWORK = {"student.depth": "none", "pruning.method": "channel", "pruning.ratio": 0.5}
@@ -15,7 +15,7 @@ def space(make_config) -> SearchSpace:
 
 
 def test_each_way_to_go_on_is_named_once(space) -> None:
-    named = [(way["quantization.scheme"], way.get("quantization.calibrator")) for way in ways_on(space)]
+    named = [(way["quantization.scheme"], way.get("quantization.calibrator")) for way in suffixes(space)]
     expected = [("none", None), ("fp16", None), ("static-int8", "minmax"), ("static-int8", "entropy")]
     assert sorted(named, key=str) == sorted(expected, key=str)
 
@@ -25,20 +25,20 @@ def test_recipes_that_differ_in_the_file_only_have_the_same_networks() -> None:
         return Recipe.from_list([{"prune": {"method": "channel", "ratio": ratio}}, *rest], STEPS)
 
     static, trained = ({"quantize": {"scheme": scheme}} for scheme in ("static-int8", "qat-int8"))
-    assert trunk_of(pruned(0.5)) == trunk_of(pruned(0.5, static)) != trunk_of(pruned(0.25))
-    assert trunk_of(pruned(0.5, trained)) != trunk_of(pruned(0.5))
+    assert prefix_of(pruned(0.5)) == prefix_of(pruned(0.5, static)) != prefix_of(pruned(0.25))
+    assert prefix_of(pruned(0.5, trained)) != prefix_of(pruned(0.5))
 
 
 def test_joined_parameters_are_a_point_of_the_space(space) -> None:
     full = space.propose(lambda axis: {**NETWORK, **NOTHING}.get(axis.name, axis.values[0]))
     points = list(space.points())
-    joined = [join(space, full, way) for way in ways_on(space)]
+    joined = [join(space, full, way) for way in suffixes(space)]
     assert all(params in points for params in joined)
     assert len({space.recipe(params).digest for params in joined}) == 4
 
 
 def test_the_teacher_is_gone_on_from_only_where_the_space_has_it(space, make_config) -> None:
-    (static, *_) = [way for way in ways_on(space) if way["quantization.scheme"] == "static-int8"]
+    (static, *_) = [way for way in suffixes(space) if way["quantization.scheme"] == "static-int8"]
     assert space.recipe(join(space, {}, static)).label(STEPS).startswith("static-int8")
     assert join(make_config().space, {}, STATIC) is None  # every recipe of that space has a student
 

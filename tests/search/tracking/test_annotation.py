@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from search.analysis.pareto_probability import Membership
-from search.analysis.post_hoc import Evidence
+from search.analysis.pareto_probability import ParetoProbability
+from search.analysis.post_hoc import PostHoc
 from search.tracking.annotation import Annotation, annotate
 from search.tracking.client import NUMBER, PARENT
 
@@ -30,9 +30,9 @@ def runs_of(workspace):
 
 
 def test_it_stands_on_the_runs_of_its_trials(sweep, workspace, runs_of, tmp_path) -> None:
-    evidence = Evidence(Membership({0: 0.75, 1: 0.25}), ())
+    post_hoc = PostHoc(ParetoProbability({0: 0.75, 1: 0.25}), ())
     added = Annotation({1: {"remeasured/latency_ms": 3.5}}, {0: {"confirm": "yes"}}, {"measurements/a.csv": "x,y\n"})
-    assert annotate(sweep, workspace, evidence, added) is None
+    assert annotate(sweep, workspace, post_hoc, added) is None
     parent, children = runs_of()
     assert {n: run.data.metrics.get("p_front") for n, run in children.items()} == {0: 0.75, 1: 0.25, 2: None, 3: None}
     assert children[1].data.metrics["remeasured/latency_ms"] == 3.5
@@ -49,8 +49,8 @@ def test_it_stands_on_the_runs_of_its_trials(sweep, workspace, runs_of, tmp_path
 
 
 def test_a_probability_that_is_gone_becomes_zero(sweep, workspace, runs_of) -> None:
-    annotate(sweep, workspace, Evidence(Membership({2: 1.0}), ()), Annotation())
-    annotate(sweep, workspace, Evidence(Membership({1: 1.0}), ()), Annotation())
+    annotate(sweep, workspace, PostHoc(ParetoProbability({2: 1.0}), ()), Annotation())
+    annotate(sweep, workspace, PostHoc(ParetoProbability({1: 1.0}), ()), Annotation())
     _, children = runs_of()
     assert {n: run.data.metrics.get("p_front") for n, run in children.items()} == {0: None, 1: 1.0, 2: 0.0, 3: None}
 
@@ -58,10 +58,10 @@ def test_a_probability_that_is_gone_becomes_zero(sweep, workspace, runs_of) -> N
 def test_a_server_that_is_away_is_told_and_not_raised(sweep, workspace, make_config, monkeypatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     away = replace(sweep, config=make_config(tracking={"uri": "http://127.0.0.1:9"}))
-    assert "127.0.0.1" in annotate(away, workspace, Evidence(Membership({}), ()), Annotation())
+    assert "127.0.0.1" in annotate(away, workspace, PostHoc(ParetoProbability({}), ()), Annotation())
 
 
 def test_a_sweep_that_mlflow_does_not_know_is_told(sweep, workspace, empty_mlflow) -> None:
     shutil.copyfile(empty_mlflow, workspace.root / "mlflow.db")
-    problem = annotate(sweep, workspace, Evidence(Membership({}), ()), Annotation())
+    problem = annotate(sweep, workspace, PostHoc(ParetoProbability({}), ()), Annotation())
     assert problem == "LookupError: the sweep has no run there; run it again to bring MLflow up to date"

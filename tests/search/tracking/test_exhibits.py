@@ -3,7 +3,7 @@ import csv
 import pytest
 from PIL import Image
 
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.tracking.exhibits import IMPORTANCE, IMPORTANCE_PICTURE, PAGE, PARALLEL, TABLE, write_front, write_overview
 from search.tracking.exhibits import write_picture as draw
 
@@ -16,18 +16,18 @@ def trials(config, make_trial):
 
 
 def test_the_front_is_a_page_a_table_and_a_picture(config, trials, tmp_path) -> None:
-    standing = Standing.of(trials, config)
-    write_front(tmp_path, config, standing, trials)
-    picture = draw(tmp_path, config, standing, trials)
+    state = SweepState.of(trials, config)
+    write_front(tmp_path, config, state, trials)
+    picture = draw(tmp_path, config, state, trials)
     assert {path.name for path in tmp_path.iterdir()} == {PAGE, TABLE, picture.name}
     width, height = Image.open(picture).size
     assert width < 1.5 * height  # one panel, as the UI shows it small
 
 
 def test_the_overview_has_importances_once_there_are_trials_enough(config, trials, tmp_path) -> None:
-    write_overview(tmp_path, config, Standing.of(trials[:5], config), trials[:5])
+    write_overview(tmp_path, config, SweepState.of(trials[:5], config), trials[:5])
     assert {path.name for path in tmp_path.iterdir()} == {PARALLEL}
-    write_overview(tmp_path, config, Standing.of(trials, config), trials)
+    write_overview(tmp_path, config, SweepState.of(trials, config), trials)
     assert {path.name for path in tmp_path.iterdir()} == {PARALLEL, IMPORTANCE, IMPORTANCE_PICTURE}
     rows = list(csv.DictReader((tmp_path / IMPORTANCE).read_text(encoding="utf-8").splitlines()))
     assert {row["objective"] for row in rows} == {"accuracy", "latency_ms", "size_mb"}

@@ -4,8 +4,8 @@ import pytest
 
 from pipelines import Store
 from pipelines.stages import MODEL
-from search.study.state import Standing
-from search.tracking.client import lineage
+from search.study.state import SweepState
+from search.tracking import lineage
 from search.tracking.lineage import front_models, stored_file
 
 
@@ -23,7 +23,7 @@ def members(make_trial, tmp_path):
 
 
 def test_a_long_front_is_thinned_along_its_length_and_keeps_the_ready_picks(config, members, tmp_path) -> None:
-    chosen = [trial.number for trial, _ in front_models(config, Standing.of(members, config), Store(tmp_path))]
+    chosen = [trial.number for trial, _ in front_models(config, SweepState.of(members, config), Store(tmp_path))]
     assert len(chosen) == len(set(chosen)) <= lineage.MODELS
     assert 1 in chosen  # the fastest
     assert 40 in chosen  # the most accurate
@@ -31,13 +31,13 @@ def test_a_long_front_is_thinned_along_its_length_and_keeps_the_ready_picks(conf
 
 
 def test_a_short_front_is_whole(config, members, tmp_path) -> None:
-    standing = Standing.of(members[:7], config)
-    assert sorted(trial.number for trial, _ in front_models(config, standing, Store(tmp_path))) == list(range(1, 8))
+    state = SweepState.of(members[:7], config)
+    assert sorted(trial.number for trial, _ in front_models(config, state, Store(tmp_path))) == list(range(1, 8))
 
 
 def test_files_are_bounded_by_their_bytes(config, members, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(lineage, "MODELS_MB", 0.0035)
-    assert len(list(front_models(config, Standing.of(members, config), Store(tmp_path)))) == 3
+    assert len(list(front_models(config, SweepState.of(members, config), Store(tmp_path)))) == 3
 
 
 def test_what_the_store_has_lost_is_passed_over(config, members, tmp_path) -> None:
@@ -45,5 +45,5 @@ def test_what_the_store_has_lost_is_passed_over(config, members, tmp_path) -> No
     lost = replace(members[1], result=replace(members[1].result, model="f" * 32))
     assert stored_file(members[0], Store(tmp_path)) is None
     assert stored_file(lost, Store(tmp_path)) is None
-    standing = Standing.of([members[0], lost, members[2]], config)
-    assert [trial.number for trial, _ in front_models(config, standing, Store(tmp_path))] == [3]
+    state = SweepState.of([members[0], lost, members[2]], config)
+    assert [trial.number for trial, _ in front_models(config, state, Store(tmp_path))] == [3]

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.tracking.client import MAX_TAG
 from search.tracking.links import Links
 from search.tracking.note import GAP, note
@@ -27,13 +27,13 @@ def rows(text: str, heading: str) -> list[str]:
 
 def test_the_first_two_lines_say_what_came_out_and_what_to_do_next(config, trials) -> None:
     done = [trial for trial in trials if trial.state != "running"]
-    lines = note(config, Standing.of(done, config)).splitlines()
+    lines = note(config, SweepState.of(done, config)).splitlines()
     assert lines[0].startswith("**2 configurations on the Pareto front** · 4 of 12 trials finished · 1 failed")
     assert lines[1] == "Next: ship one: `paredown pick small --knee --export out/`"
 
 
 def test_a_running_sweep_says_so(config, trials) -> None:
-    lines = note(config, Standing.of(trials, config)).splitlines()
+    lines = note(config, SweepState.of(trials, config)).splitlines()
     assert "1 running" in lines[0]
     assert lines[1] == "Next: watch it: `paredown status small`"
 
@@ -41,7 +41,7 @@ def test_a_running_sweep_says_so(config, trials) -> None:
 def test_the_front_is_a_table_with_ratios_to_the_baseline_and_intervals(config, trials) -> None:
     result = replace(trials[1].result, intervals={"accuracy": (0.75, 0.85)})
     trials[1] = replace(trials[1], result=result)
-    table = rows(note(config, Standing.of(trials, config)), "The front")
+    table = rows(note(config, SweepState.of(trials, config)), "The front")
     assert table[0] == "| trial | recipe | accuracy | latency_ms | size_mb |"
     assert table[2] == "| baseline | teacher | 0.9 | 4 | 2 |"
     assert table[3] == "| 0 | teacher | 0.9 | 4 (1.00×) | 2 (1.00×) |"
@@ -50,7 +50,7 @@ def test_the_front_is_a_table_with_ratios_to_the_baseline_and_intervals(config, 
 
 
 def test_it_links_into_the_ui(config, trials) -> None:
-    text = note(config, Standing.of(trials, config), Links("7", "abc", {1: "def"}, ["pareto.html"], "view"))
+    text = note(config, SweepState.of(trials, config), Links("7", "abc", {1: "def"}, ["pareto.html"], "view"))
     charts = "#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey=view&compareRunsMode=CHART"
     assert text.splitlines()[1].startswith(f"Next: [**look at the charts of all trials**]({charts}), ")
     assert "[interactive front](#/experiments/7/runs/abc/artifacts/pareto.html?workflowType=machine_learning)" in text
@@ -60,12 +60,12 @@ def test_it_links_into_the_ui(config, trials) -> None:
     )
     assert "front.csv](" not in text  # it is not there yet
     assert any(row.startswith("| 0 |") for row in rows(text, "The front"))
-    assert "viewStateShareKey" not in note(config, Standing.of(trials, config), Links("7", "abc"))
+    assert "viewStateShareKey" not in note(config, SweepState.of(trials, config), Links("7", "abc"))
 
 
 def test_it_says_what_was_asked(make_config, trials) -> None:
     config = make_config(constraints={"accuracy": ">= 0.5"})
-    asked = note(config, Standing.of(trials, config)).split("### What was asked")[1]
+    asked = note(config, SweepState.of(trials, config)).split("### What was asked")[1]
     assert "- task: `digits`" in asked
     assert "- objectives: maximize accuracy, minimize latency_ms, minimize size_mb" in asked
     assert "- constraints: accuracy >= 0.5" in asked
@@ -79,7 +79,7 @@ def test_a_long_front_is_cut_to_what_a_tag_holds(config, make_trial) -> None:
     many = [make_trial(n, (0.5 + n / 1000, 1.0 + n / 100, 2.0)) for n in range(300)]
     text = note(
         config,
-        Standing.of(many, config),
+        SweepState.of(many, config),
         Links("7", "a" * 32, dict.fromkeys(range(300), "b" * 32), ["pareto.html"], "view"),
     )
     assert len(text) <= MAX_TAG
@@ -89,18 +89,18 @@ def test_a_long_front_is_cut_to_what_a_tag_holds(config, make_trial) -> None:
 
 
 def test_nothing_finished_is_no_error(config, make_trial) -> None:
-    assert note(config, Standing.of([make_trial(0)], config)).startswith(
+    assert note(config, SweepState.of([make_trial(0)], config)).startswith(
         "**No configuration is on the Pareto front yet**"
     )
 
 
 def test_a_sweep_in_which_nothing_can_be_picked_sends_to_the_reasons(config, make_trial) -> None:
-    lines = note(config, Standing.of([make_trial(0, None, "bad")], config)).splitlines()
+    lines = note(config, SweepState.of([make_trial(0, None, "bad")], config)).splitlines()
     assert lines[1] == "Next: see why there is none: `paredown status small`"
 
 
 def test_a_budget_is_told_as_it_was_asked_and_as_it_is_used(make_config, trials) -> None:
     config = make_config(search={"trials": None, "budget": "90m"})
-    text = note(config, Standing.of(trials, config), budget="34m of 1h30m")
+    text = note(config, SweepState.of(trials, config), budget="34m of 1h30m")
     assert "· 4 trials finished · 34m of 1h30m · 1 failed" in text.splitlines()[0]
     assert "- budget: 1h30m with random, seed 0" in text

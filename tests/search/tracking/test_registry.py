@@ -23,8 +23,8 @@ from pipelines import Outcome, StageRun, Store
 from pipelines.stages import MODEL
 from search.errors import SweepError
 from search.study.saved import sweep_evaluator
+from search.tracking import trial_run as child
 from search.tracking.client import NUMBER, PARENT, PARETO, tracking_uri
-from search.tracking.client import trial_run as child
 from search.tracking.models import model_of
 from search.tracking.registry import parse_name, register
 from spaces import InputError, digest
@@ -171,12 +171,12 @@ def test_a_sweep_is_whole_in_mlflow_and_a_pick_of_it_is_registered(
     assert [data.dataset.name for data in parent.inputs.dataset_inputs] == ["digits"]
     assert any(name.startswith("mlflow.sharedViewState.") for name in experiment.tags)
 
-    front = {trial.number: trial for trial in sweep.standing.front.members}
+    front = {trial.number: trial for trial in sweep.state.front.members}
     assert {number for number, run in children.items() if run.data.tags[PARETO] == "true"} == set(front)
     models = {number: model_of(client, run) for number, run in children.items()}
     assert {number for number, model in models.items() if model} == set(front)
 
-    chosen = sweep.standing.front.members[0]
+    chosen = sweep.state.front.members[0]
     file = Store(workspace.store).get(chosen.result.model) / MODEL
     evaluator = sweep_evaluator(config, workspace)
     version = register(config, workspace, chosen, file, evaluator, "small-cpu", "champion", test_accuracy=0.875)
@@ -211,7 +211,7 @@ def test_running_again_logs_no_model_twice(make_config, run_inline, shipping, wo
     client = MlflowClient(workspace.tracking_uri)
     (experiment,) = [e.experiment_id for e in client.search_experiments() if e.name == "small"]
     before = {model.model_id for model in client.search_logged_models([experiment])}
-    assert len(before) == len(sweep.standing.front.members)
+    assert len(before) == len(sweep.state.front.members)
     run_inline(config, shipping)
     assert {model.model_id for model in client.search_logged_models([experiment])} == before
 
@@ -222,7 +222,7 @@ def test_what_is_not_on_the_front_is_logged_when_it_is_registered(
     monkeypatch.chdir(tmp_path)
     config = make_config(search={"trials": 6})
     sweep = run_inline(config, shipping)
-    other = next(trial for trial in sweep.trials if trial.number not in sweep.standing.front)
+    other = next(trial for trial in sweep.trials if trial.number not in sweep.state.front)
     file = Store(workspace.store).get(other.result.model) / MODEL
     evaluator = sweep_evaluator(config, workspace)
     assert register(config, workspace, other, file, evaluator, "small-cpu", "challenger") == 1

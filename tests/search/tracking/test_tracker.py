@@ -14,13 +14,13 @@ from pipelines import StageRun, Store
 from search.config.sweep_config import parse_config
 from search.execution.executor import InlineExecutor
 from search.study.history import compute_seconds
-from search.study.state import Standing
+from search.study.state import SweepState
 from search.study.study import read_study_id
 from search.study.workspace import Workspace
 from search.sweep import run_sweep
+from search.tracking import client as tracking
+from search.tracking import trial_run as child
 from search.tracking.client import NUMBER, PARENT, PARETO
-from search.tracking.client import client as tracking
-from search.tracking.client import trial_run as child
 from search.tracking.tracker import Tracker
 
 
@@ -61,7 +61,7 @@ def check_mirror(sweep, parents, children) -> None:
     """MLflow says what the sweep says: no more, no less."""
     (parent,) = parents
     assert sorted(children) == [trial.number for trial in sweep.trials]
-    members = {trial.number for trial in sweep.standing.front.members}
+    members = {trial.number for trial in sweep.state.front.members}
     for trial in sweep.trials:
         run = children[trial.number]
         assert run.data.tags[PARENT] == parent.info.run_id
@@ -81,8 +81,8 @@ def test_what_a_person_sees_in_mlflow(make_config, run_inline, picky, runs_of, a
         search={"trials": 20}, constraints={"accuracy": ">= 0.1"}, space={"student": {"depth": ["none", 1, 2]}}
     )
     sweep = run_inline(config, picky)
-    assert sweep.standing.complete >= 3
-    assert sweep.standing.failed >= 3
+    assert sweep.state.complete >= 3
+    assert sweep.state.failed >= 3
     parents, children = runs_of()
     check_mirror(sweep, parents, children)
     (parent,) = parents
@@ -105,18 +105,18 @@ def test_what_a_person_sees_in_mlflow(make_config, run_inline, picky, runs_of, a
     unlucky = next(trial for trial in sweep.trials if trial.result.reason == "ValueError: unlucky")
     assert "raise ValueError" in artifact(children[unlucky.number], "traceback.txt")
     assert parent.data.metrics["trials_finished"] == 20
-    assert parent.data.metrics["trials_failed"] == sweep.standing.failed
-    assert parent.data.metrics["front_size"] == len(sweep.standing.front.members)
-    assert parent.data.metrics["hypervolume"] == pytest.approx(sweep.standing.hypervolume)
+    assert parent.data.metrics["trials_failed"] == sweep.state.failed
+    assert parent.data.metrics["front_size"] == len(sweep.state.front.members)
+    assert parent.data.metrics["hypervolume"] == pytest.approx(sweep.state.hypervolume)
     assert artifact(parent, "config.yaml") == config.dump()
     rows = list(csv.DictReader(artifact(parent, "front.csv").splitlines()))
-    assert [int(row["trial"]) for row in rows] == [trial.number for trial in sweep.standing.front.members]
+    assert [int(row["trial"]) for row in rows] == [trial.number for trial in sweep.state.front.members]
     data = json.loads(re.search(r"const data = (\{.*\});", artifact(parent, "pareto.html"))[1])
-    assert len(data["trials"]) == sweep.standing.complete
+    assert len(data["trials"]) == sweep.state.complete
     note = parent.data.tags["mlflow.note.content"].splitlines()
-    assert note[0].startswith(f"**{len(sweep.standing.front.members)} configurations on the Pareto front** · 20 of 20")
+    assert note[0].startswith(f"**{len(sweep.state.front.members)} configurations on the Pareto front** · 20 of 20")
     assert "`paredown pick small --knee --export out/`" in note[1]
-    member = sweep.standing.front.members[0].number
+    member = sweep.state.front.members[0].number
     place = f"#/experiments/{parent.info.experiment_id}/runs/{children[member].info.run_id}"
     assert any(line.startswith(f"| [{member}]({place}?") for line in note)
 
@@ -170,14 +170,14 @@ def test_what_mlflow_has_lost_is_written_again(
     parents, children = runs_in(bare)
     check_mirror(sweep, parents, children)
     assert parents[0].data.metrics["trials_finished"] == 6
-    assert parents[0].data.metrics["hypervolume"] == pytest.approx(sweep.standing.hypervolume)
+    assert parents[0].data.metrics["hypervolume"] == pytest.approx(sweep.state.hypervolume)
     client, parent = MlflowClient(bare.tracking_uri), parents[0].info.run_id
     progress = client.get_metric_history(parent, "hypervolume")
     assert [metric.step for metric in progress] == [1, 2, 3, 4, 5, 6]
     spent = [round(sum(compute_seconds(trial) for trial in sweep.trials[: count + 1])) for count in range(6)]
     by_compute = client.get_metric_history(parent, "hypervolume_by_compute_s")
     assert sorted(metric.step for metric in by_compute) == sorted(set(spent))
-    assert max(by_compute, key=lambda metric: metric.step).value == pytest.approx(sweep.standing.hypervolume)
+    assert max(by_compute, key=lambda metric: metric.step).value == pytest.approx(sweep.state.hypervolume)
 
 
 def test_the_first_picture_of_the_front_is_where_the_ui_opens(make_config, run_inline, runs_of, workspace) -> None:
@@ -200,7 +200,9 @@ def test_a_result_that_was_measured_again_is_written_again(make_config, run_inli
     result = sweep.trials[1].result
     again = replace(result, metrics={**result.metrics, "latency_ms": 9.0}, finished=result.finished + 1)
     trials = [sweep.trials[0], sweep.trials[1].finish(again)]
-    with Tracker(config, workspace, read_study_id(workspace.sweep("small")), trials, Standing.of(trials, config)) as t:
+    with Tracker(
+        config, workspace, read_study_id(workspace.sweep("small")), trials, SweepState.of(trials, config)
+    ) as t:
         t.close("FINISHED")
     assert t.problem is None
     assert runs_of()[1][1].data.metrics["latency_ms"] == 9.0
@@ -270,7 +272,7 @@ def test_fresh_sweeps_have_runs_of_their_own(make_config, run_inline, workspace)
 def test_a_server_that_is_away_does_not_stop_the_sweep(make_config, run_inline, monkeypatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     sweep = run_inline(make_config(search={"trials": 4}, tracking={"uri": "http://127.0.0.1:9"}))
-    assert sweep.standing.complete == 4
+    assert sweep.state.complete == 4
     assert "127.0.0.1" in sweep.tracking_problem
     back = run_inline(make_config(search={"trials": 4}))
     assert back.tracking_problem is None

@@ -4,8 +4,8 @@ import pytest
 
 from pipelines import StageRun
 from search.config.sweep_config import parse_config
+from search.tracking import trial_run as child
 from search.tracking.client import MAX_TAG
-from search.tracking.client import trial_run as child
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_what_the_sweep_asks_for_is_bare_and_the_rest_is_grouped(make_config, tr
 
 def test_facts_and_the_reason_become_tags(make_trial) -> None:
     failed = make_trial(1, None, "x" * (MAX_TAG + 1))
-    failed = replace(failed, result=replace(failed.result, facts={"load": "quiet"}))
+    failed = replace(failed, result=replace(failed.result, notes={"load": "quiet"}))
     tags = child.tags(failed)
     assert tags["load"] == "quiet"
     assert tags["failure"] == "x" * MAX_TAG
