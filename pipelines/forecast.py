@@ -17,9 +17,9 @@ Knows = Callable[[Params], bool]
 def has_known_structure(recipe: Recipe) -> bool:
     """Whether the structure of `recipe`'s file depends on nothing that is learned in training.
 
-    Then the file that is built with ``fidelity=0`` (see `pipelines.evaluator.Evaluator`) has the operators, the shapes and
-    the size of the one that is trained, and measures for every metric that is `Metric.of_structure` what that one will.
-    What a technique does not say of itself is not known. A student's structure is its depth and its width.
+    Then the file that is built with ``fidelity=0`` (see `pipelines.evaluator.Evaluator`) has the operators, the shapes
+    and the size of the one that is trained, and measures for every metric that is `Metric.of_structure` what that one
+    will. What a technique does not say of itself is not known. A student's structure is its depth and its width.
     """
     return all(step.name in _KNOWS and _KNOWS[step.name](step.params) for step in recipe.steps)
 
