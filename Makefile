@@ -36,9 +36,10 @@ lint: install
 check: lint ## format, lint, types, import contracts and the fast tests: for the day
 	$(BIN)/python -m pytest -m "not slow" -n logical
 
-# Four at once on any machine: much of what slow tests do is waiting for processes to start.
+# Four at once on any machine: much of what slow tests do is waiting for processes to start. The few fast tests that may
+# be skipped run once more, so that the end names everything that was, and why.
 test: check ## the same with every test: what CI runs
-	$(BIN)/python -m pytest -m slow -n 4 --dist loadscope --no-loadscope-reorder --durations=15
+	$(BIN)/python -m pytest -m "slow or skipif" -n 4 --dist loadscope --no-loadscope-reorder --durations=15
 
 format: install ## write the code in its one format
 	$(BIN)/ruff format .

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import typer
 import yaml
 from torch import nn
 
@@ -16,6 +17,7 @@ from pipelines.pruners import PRUNERS
 from pipelines.quantizers import QUANTIZERS
 from pipelines.runtimes import OnnxRuntime, to_feed
 from pipelines.stages.technique import switched
+from search.cli import app as cli
 from search.config.sweep_config import load_config, parse_config
 from spaces import Recipe
 
@@ -83,8 +85,6 @@ def test_every_recipe_in_a_page_is_legal(page: str, text: str) -> None:
 
 @pytest.mark.parametrize(("page", "line"), COMMANDS, ids=[f"{page}: {line}" for page, line in COMMANDS])
 def test_every_command_in_a_page_exists(page: str, line: str) -> None:
-    cli = pytest.importorskip("search.cli.app")
-    typer = pytest.importorskip("typer")
     _, name, *arguments = shlex.split(line, comments=True)
     group = typer.main.get_command(cli.app)
     assert name in group.commands
@@ -97,7 +97,6 @@ def test_every_command_in_a_page_exists(page: str, line: str) -> None:
 
 
 def test_pages_show_every_command() -> None:
-    cli, typer = pytest.importorskip("search.cli.app"), pytest.importorskip("typer")
     shown = {shlex.split(line)[1] for _, line in COMMANDS}
     assert shown == set(typer.main.get_command(cli.app).commands)
 

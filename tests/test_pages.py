@@ -31,6 +31,9 @@ OVERRIDES = [word for override in SHORT for word in ("-o", override)]
 ADDED = dict.fromkeys(("plan", "run", "trial", "sensitivity"), OVERRIDES) | {"confirm": ["--seeds", "1"]}
 """What makes a command quick."""
 
+LOWERED = {"accuracy>=0.97": "accuracy>=0.9"}
+"""Bounds that the pages' own trainings reach and trainings this short may miss: the sweep's bound takes their place."""
+
 
 def fenced(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -79,6 +82,8 @@ def test_every_command_in_the_pages_runs(folder: Path) -> None:
         assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
     commands = shown()
+    assert LOWERED.keys() <= {word for command in commands for word in command}
+    commands = [[LOWERED.get(word, word) for word in command] for command in commands]
     commands.insert([name for name, *_ in commands].index("run"), ["run", "configs/digits.yaml"])  # `make sweep`
     for name, *arguments in commands:
         run(sys.executable, "-m", "search.cli.app", name, *arguments, *ADDED.get(name, []))

@@ -35,7 +35,7 @@ class Quantize:
 
     name = "quantize"
     form: Form = "file"
-    version = 3
+    version = 4
     libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:

@@ -77,6 +77,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """Without it, what a test draws would depend on those before it, and so on how many processors share the tests."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def tiny() -> Tiny:
     return Tiny()

@@ -1,6 +1,6 @@
 """The contract of every distiller."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -78,11 +78,20 @@ def test_a_student_like_its_teacher_has_nothing_to_learn(distiller: Distiller, m
     torch.testing.assert_close(loss(said, said), torch.tensor(0.0), atol=1e-6, rtol=0)
 
 
+@pytest.fixture
+def in_double_precision() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("in_double_precision")
 def test_the_student_gets_a_gradient_and_can_get_closer(distiller: Distiller, make, params) -> None:
-    student, teacher = make(1, 8), make(2, 8)
+    """One short step down the gradient, whose gain would be within the roundings of single precision."""
+    student, teacher, images = make(1, 8), make(2, 8), IMAGES.double()
     with torch.no_grad():
-        shown = signals(distiller, teacher, IMAGES)
-    own = signals(distiller, student, IMAGES)
+        shown = signals(distiller, teacher, images)
+    own = signals(distiller, student, images)
     loss = distiller.loss(own, shown, params)
     optimizer = torch.optim.SGD([*student.parameters(), *loss.parameters()], lr=1e-3)
     before = loss(own, shown)
@@ -91,7 +100,7 @@ def test_the_student_gets_a_gradient_and_can_get_closer(distiller: Distiller, ma
     assert moved
     assert all(torch.isfinite(p.grad).all() for p in moved)
     optimizer.step()
-    assert loss(signals(distiller, student, IMAGES), shown) < before
+    assert loss(signals(distiller, student, images), shown) < before
     assert all(p.grad is None for p in teacher.parameters())
 
 

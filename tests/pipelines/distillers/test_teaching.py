@@ -104,18 +104,19 @@ def test_projections_are_trained_and_thrown_away(context: Context, networks, mon
     assert [name for name, _ in student.named_modules()] == names
 
 
-def test_features_alone_bring_the_student_closer(context: Context, networks) -> None:
+def test_features_bring_the_student_closer_than_labels_alone(context: Context, networks) -> None:
     student, teacher = networks
     images, _ = next(iter(context.task.batches("validation")))
 
     @torch.no_grad()
-    def apart() -> float:
+    def apart(student: nn.Module) -> float:
         own, shown = (Signals(model(images), (model[:-1](images),)) for model in (student, teacher))
         return float(FEATURES["relational"].loss(own, shown, {})(own, shown))
 
-    before = apart()
-    teach(student, teacher, context, {"depth": 1, "alpha": 0, "feature": "relational", "beta": 100}, epochs=2)
-    assert apart() < 0.7 * before
+    # So many epochs that it holds whatever the weights are at first: of 30 seeds in 30, which after two it did not.
+    relational = {"depth": 1, "alpha": 0, "feature": "relational", "beta": 100}
+    alone, closer = (teach(copy.deepcopy(student), teacher, context, way, epochs=20) for way in (ALONE, relational))
+    assert apart(closer) < min(apart(student), apart(alone))
 
 
 @pytest.mark.parametrize("params", [*FEATURE_ONLY, EVERYTHING], ids=name)

@@ -30,6 +30,14 @@ SHARES = {
 }
 """What each scheme leaves of a file that is mostly the weights of matrix products, at most."""
 
+NOISE = {"weight-int4": 0.15, "cluster": 0.15, "nncf-int8": 0.15}
+"""How much of an output's power may be noise, where it is not 0.01.
+
+Sixteen values leave about 1/256 of a weight's power, and after three layers 1 % of an output's. Both powers are means
+of a few numbers, so that their quotient is chance: of 8 independent ones each, it is 12 times as large once in 1,000
+draws. NNCF moves biases by what it sees of 16 examples. An output of something else has a power of noise of 1 or more.
+"""
+
 
 @pytest.fixture(params=QUANTIZERS.values(), ids=QUANTIZERS.keys())
 def quantizer(request: pytest.FixtureRequest) -> Quantizer:
@@ -62,7 +70,7 @@ def test_each_network_runs_in_onnx_runtime_or_is_refused(
         with torch.no_grad():
             expected = given.model(*as_tuple(inputs)).numpy()
         noise = np.square(session.run(to_feed(inputs)) - expected).mean() / np.square(expected).mean()
-        assert noise < 0.03
+        assert noise < NOISE.get(quantizer.name, 0.01)
         one = tuple(x[:1] for x in as_tuple(inputs))
         assert session.run(to_feed(one)).shape == (1, 4)
 
