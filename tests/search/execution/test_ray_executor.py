@@ -406,9 +406,9 @@ def test_warm_workers_are_kept_when_trials_are_stopped(make_config, folder) -> N
     assert set(states) == {"complete", "stopped"}
     assert states["stopped"] >= 8
     for trial in study.trials:
-        assert calls.count(trial.number) == {0: 0}.get(trial.number, 1 if trial.result.share == 1 / 9 else 2)
+        assert calls.count(trial.number) == {0: 0}.get(trial.number, 1 if trial.result.fidelity == 1 / 9 else 2)
         assert len(trial.result.computed) == (
-            1 if trial.number == 0 else {1 / 9: 1, 1 / 3: 2, 1.0: 3}[trial.result.share]
+            1 if trial.number == 0 else {1 / 9: 1, 1 / 3: 2, 1.0: 3}[trial.result.fidelity]
         )
     workers = {stage.name for trial in study.trials for stage in trial.result.computed}
     assert len(workers) == 1
