@@ -111,6 +111,7 @@ def front(
             show_default=False,
         ),
     ],
+    near: Annotated[bool, typer.Option("--near", help="Add the trials near the front.")] = False,
     json: Json = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as CSV.")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it (.png, .svg, .pdf).")] = None,
@@ -118,7 +119,7 @@ def front(
     """Show the Pareto front, with the uncompressed teacher beside it; or several side by side."""
     from search.cli.front import front as command
 
-    command(sweep, json, csv, plot)
+    command(sweep, near, json, csv, plot)
 
 
 @app.command(epilog="Example: paredown measure digits --runtime openvino --batch 8")
