@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -65,6 +66,24 @@ def remark(notes: Mapping[str, str]) -> str:
     """What a diagnosis says, in one line; empty if there is nothing to say."""
     speed = f"{notes[SPEEDUP]} ({notes[WHY]})" if SPEEDUP in notes and WHY in notes else notes.get(SPEEDUP, "")
     return "; ".join(part for part in (speed, notes.get(SIZE, "")) if part)
+
+
+def remark_kind(notes: Mapping[str, str]) -> str:
+    """`remark` without the numbers of the one file, so that trials with the same reasons can be named together."""
+    parts = [part for name in (SPEEDUP, WHY, SIZE) for part in notes.get(name, "").split("; ") if part]
+    for pattern, general in OF_ONE_FILE:
+        parts = [re.sub(pattern, general, part) for part in parts]
+    return "; ".join(dict.fromkeys(parts))
+
+
+OF_ONE_FILE = (
+    (r": [\d.]+×$", ""),
+    (r": \d+( \([\d, ]+\))?$", ""),
+    (r"^\d+ of \d+ ", "some "),
+    (r"^\d+% of ", "many of "),
+    (r"takes [\d.]+ ms", f"takes less than {SHORT_MS} ms"),
+)
+"""What varies from file to file in the sentences below, and what stands for it; limits such as widths stay."""
 
 
 def _verdict(measurement: Measurement, step: str) -> str:

@@ -34,7 +34,6 @@ Where = Annotated[
     list[str] | None,
     typer.Option(metavar="METRIC<=NUMBER", help="A bound to keep (<=, >=, <, >); may be repeated."),
 ]
-Metric = Annotated[str | None, typer.Option(metavar="METRIC", show_default=False)]
 
 
 def _version(wanted: bool) -> None:
@@ -48,7 +47,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which Paredown this is.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     pass
@@ -81,10 +80,10 @@ def plan(
 def run(
     config: Config,
     override: Overrides = None,
-    fresh: Annotated[bool, typer.Option(help="Start anew; an earlier sweep of this name is kept aside.")] = False,
+    fresh: Annotated[bool, typer.Option(help="Start over; set an earlier sweep of this name aside.")] = False,
     json: Json = False,
 ) -> None:
-    """Run the sweep. Run it again to go on where it stopped."""
+    """Run the sweep. Run it again to resume."""
     from search.cli.run import run as command
 
     command(config, override or [], fresh, json)
@@ -111,14 +110,15 @@ def front(
             show_default=False,
         ),
     ],
+    near: Annotated[bool, typer.Option("--near", help="Add the trials near the front.")] = False,
     json: Json = False,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as CSV.")] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it (.png, .svg, .pdf).")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table as CSV to FILE.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the plot to FILE (.png, .svg, .pdf).")] = None,
 ) -> None:
     """Show the Pareto front, with the uncompressed teacher beside it; or several side by side."""
     from search.cli.front import front as command
 
-    command(sweep, json, csv, plot)
+    command(sweep, near, json, csv, plot)
 
 
 @app.command(epilog="Example: paredown measure digits --runtime openvino --batch 8")
@@ -131,7 +131,7 @@ def measure(
     batch: Annotated[int | None, typer.Option(min=1, help="Another batch size.", show_default=False)] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Other threads per call.", show_default=False)] = None,
     test: Annotated[bool, typer.Option("--test", help="Open the test split for every member of the front.")] = False,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as CSV.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table as CSV to FILE.")] = None,
     json: Json = False,
 ) -> None:
     """Measure the front's files again, side by side, here and now, for this target or another; nothing is trained."""
@@ -143,9 +143,10 @@ def measure(
 @app.command(epilog="Example: paredown confirm digits --seeds 3 --trials 12 --trials 17")
 def confirm(
     sweep: Name,
-    seeds: Annotated[int, typer.Option(min=1, help="With how many other seeds.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of additional seeds.")] = 3,
     trials: Annotated[
-        list[int] | None, typer.Option(metavar="N", help="Which trials, may be repeated; the front's, when absent.")
+        list[int] | None,
+        typer.Option(metavar="N", help="Trial to repeat, instead of the front's members; may be given several times."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -159,8 +160,12 @@ def confirm(
 def pick(
     sweep: Name,
     where: Where = None,
-    minimize: Metric = None,
-    maximize: Metric = None,
+    minimize: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="Pick the least of METRIC.", show_default=False)
+    ] = None,
+    maximize: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="Pick the most of METRIC.", show_default=False)
+    ] = None,
     knee: Annotated[
         bool, typer.Option("--knee", help="Decide by the knee: the member nearest to the ideal (the default).")
     ] = False,
@@ -172,9 +177,11 @@ def pick(
         ),
     ] = None,
     export: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the file and all that goes with it there.")
+        Path | None, typer.Option(metavar="DIR", help="Export the model with its manifest and card to DIR.")
     ] = None,
-    register: Annotated[str | None, typer.Option(metavar="NAME@ALIAS", help="Put it in MLflow's registry.")] = None,
+    register: Annotated[
+        str | None, typer.Option(metavar="NAME@ALIAS", help="Register the model in MLflow under NAME@ALIAS.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Pick one configuration of the front, say why that one, and test it on held-out data."""
@@ -200,16 +207,16 @@ def trial(
 def sensitivity(
     config: Config,
     override: Overrides = None,
-    method: Annotated[str, typer.Option(help="What is cut: a value of pruning.method.")] = "channel",
+    method: Annotated[str, typer.Option(help="Pruning method, a value of pruning.method.")] = "channel",
     importance: Annotated[
-        str | None, typer.Option(help="By what measure: a value of pruning.importance.", show_default="l2")
+        str | None, typer.Option(help="Importance measure, a value of pruning.importance.", show_default="l2")
     ] = None,
-    ratios: Annotated[str, typer.Option(help="The shares to cut of each layer.")] = "0.25,0.5,0.75",
+    ratios: Annotated[str, typer.Option(help="Shares to prune of each layer.")] = "0.25,0.5,0.75",
     student: Annotated[
         int | None, typer.Option(metavar="DEPTH", help="Analyse this student.", show_default="the teacher")
     ] = None,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as CSV.")] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it (.png, .svg, .pdf).")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table as CSV to FILE.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the plot to FILE (.png, .svg, .pdf).")] = None,
     json: Json = False,
 ) -> None:
     """Cut each layer alone, and show what accuracy that costs."""
@@ -220,9 +227,11 @@ def sensitivity(
 
 @app.command(epilog="Example: paredown ui digits --port 5001")
 def ui(
-    sweep: Annotated[str | None, typer.Argument(metavar="SWEEP", help="Whose charts; the latest, when absent.")] = None,
-    port: Annotated[int, typer.Option(help="Where the UI listens.", min=1, max=65535)] = 5000,
-    host: Annotated[str, typer.Option(help="From where it can be reached.")] = "127.0.0.1",
+    sweep: Annotated[
+        str | None, typer.Argument(metavar="SWEEP", help="Sweep to show; the latest, when absent.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 5000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Serve the MLflow UI on this workspace's store, also while sweeps run, and say where a sweep's charts are."""
     from search.cli.ui import ui as command

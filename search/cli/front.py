@@ -13,21 +13,22 @@ from search.reports.front_comparison_plot import plot_front_comparison
 from search.reports.front_comparison_table import members_table, reference_words, summary_table
 from search.reports.plot import plot_front
 from search.reports.report import front_csv, front_json
-from search.reports.table import front_table
+from search.reports.table import front_table, next_steps
+from search.selection.recommended import recommended_picks
 from search.study.saved import load_sweep
 from search.study.workspace import Workspace
 from spaces import InputError, Problem
 
 
-def front(names: Sequence[str], as_json: bool, csv: Path | None, plot: Path | None) -> None:
+def front(names: Sequence[str], near: bool, as_json: bool, csv: Path | None, plot: Path | None) -> None:
     """See `search.cli.app.front`."""
     if len(names) == 1 and "@" not in names[0]:
-        _one(names[0], as_json, csv, plot)
+        _one(names[0], near, as_json, csv, plot)
     else:
         _several(names, as_json, csv, plot)
 
 
-def _one(name: str, as_json: bool, csv: Path | None, plot: Path | None) -> None:
+def _one(name: str, near: bool, as_json: bool, csv: Path | None, plot: Path | None) -> None:
     sweep = load_sweep(name)
     _check(csv, plot)
     if csv:
@@ -41,7 +42,9 @@ def _one(name: str, as_json: bool, csv: Path | None, plot: Path | None) -> None:
         if as_json:
             print_json(front_json(sweep.config, sweep.state, post_hoc))
         else:
-            out().print(front_table(sweep.state, sweep.config.objectives, post_hoc))
+            picks, hidden = recommended_picks(sweep.config, sweep.state), 0 if near else len(post_hoc.near)
+            out().print(front_table(sweep.state, sweep.config.objectives, post_hoc, picks=picks, near=near))
+            out().print(next_steps(name, picks, hidden), markup=False, soft_wrap=True)
 
 
 def _several(names: Sequence[str], as_json: bool, csv: Path | None, plot: Path | None) -> None:

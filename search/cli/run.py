@@ -15,7 +15,8 @@ from search.planning.advice import warnings
 from search.planning.preflight import preflight
 from search.reports.progress import LiveProgress
 from search.reports.report import front_json
-from search.reports.table import front_table
+from search.reports.table import front_table, next_steps
+from search.selection.recommended import recommended_picks
 from search.study.saved import Sweep
 from search.study.study import Study
 from search.study.workspace import Workspace
@@ -35,7 +36,7 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
         def observers(study: Study) -> list[LiveProgress]:
             state = study.state
             if state.finished:
-                console.print(f"going on with sweep {config.sweep}: {state.finished} trials are finished")
+                console.print(f"resuming sweep {config.sweep}: {state.finished} trials are finished")
             return [stack.enter_context(LiveProgress(config, state, console, study.trials))]
 
         sweep = run_sweep(config, Workspace.default(), fresh=fresh, observers=observers)
@@ -49,17 +50,15 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
     if as_json:
         print_json(front_json(config, sweep.state, post_hoc))
         return
-    out().print(front_table(sweep.state, config.objectives, post_hoc))
+    picks = recommended_picks(config, sweep.state)
+    out().print(front_table(sweep.state, config.objectives, post_hoc, picks=picks))
     if ended := _ended_early(sweep):
         console.print(ended, markup=False, soft_wrap=True)
     if sweep.state.stopped:
         console.print(f"stopped early: {sweep.state.stopped} of the trials; see why: paredown status {config.sweep}")
     if sweep.state.failed:
         console.print(f"failed: {sweep.state.failed} of the trials; see why: paredown status {config.sweep}")
-    out().print(
-        f"look further: paredown ui   ·   paredown front {config.sweep} --plot front.png\n"
-        f"ship one:     paredown pick {config.sweep} --knee --export out/"
-    )
+    out().print(next_steps(config.sweep, picks, len(post_hoc.near)), markup=False, soft_wrap=True)
 
 
 def _ended_early(sweep: Sweep) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 from rich.table import Table
 
 from search.cli.output import out, print_json
-from search.reports.table import front_table
+from search.reports.table import front_table, next_steps
+from search.selection.recommended import recommended_picks
 from search.study.saved import Sweep, load_sweep
 from search.study.workspace import SweepFolder, Workspace
 from search.suggest.budget_tracker import BudgetTracker
@@ -60,7 +61,10 @@ def status(name: str | None, as_json: bool) -> None:
         )
     console.print(table)
     if name and sweeps[0].state.front.members:
-        console.print(front_table(sweeps[0].state, sweeps[0].config.objectives))
+        sweep = sweeps[0]
+        picks = recommended_picks(sweep.config, sweep.state)
+        console.print(front_table(sweep.state, sweep.config.objectives, picks=picks))
+        console.print(next_steps(name, picks), markup=False, soft_wrap=True)
     for row in notes:
         for failure in row["failures"]:
             console.print(f"trial {failure['trial']} ({failure['label']}) failed: {failure['reason']}", markup=False)

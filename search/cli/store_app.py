@@ -16,7 +16,7 @@ store_app = typer.Typer(
 
 Url = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="A store behind an fsspec URL.", show_default="the workspace's folder"),
+    typer.Option(metavar="URL", help="Use the store behind an fsspec URL.", show_default="the workspace's folder"),
 ]
 
 
@@ -41,10 +41,10 @@ def clean(
     url: Url = None,
     limit_gb: Annotated[
         float | None,
-        typer.Option(min=0, help="Evict what was not used for longest, down to this.", show_default="no limit"),
+        typer.Option(min=0, help="Evict the least recently used entries down to this size.", show_default="no limit"),
     ] = None,
     unused: Annotated[bool, typer.Option("--unused", help="Evict everything that no front needs.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
     json: Json = False,
 ) -> None:
     """Remove damaged entries and what dead processes have left; evict more if asked to, never what a front needs."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.diagnosis import remark
+from pipelines.diagnosis import remark_kind
 from pipelines.meters import Score
 from search.analysis.post_hoc import PostHoc
 from search.config.objective import Objective
+from search.selection.recommended import RecommendedPick
 from search.study.state import SweepState
 from search.study.trial import Trial
 
@@ -31,35 +33,76 @@ def score_cells(score: Score) -> tuple[str, str, str]:
     return number(score.accuracy), interval, str(score.examples)
 
 
-def front_table(state: SweepState, objectives: Sequence[Objective], post_hoc: PostHoc | None = None) -> Table:
+def front_table(
+    state: SweepState,
+    objectives: Sequence[Objective],
+    post_hoc: PostHoc | None = None,
+    *,
+    picks: Sequence[RecommendedPick] = (),
+    near: bool = False,
+) -> Table:
     """The front, best in the first objective first, with the baseline above it and ratios to the baseline.
 
-    With post_hoc, how likely each member is on the front, and what is near the front, below it. Members whose last step
-    did not help are marked; what is to be said of them stands below the table.
+    Members whose last step did not help are marked; below the table each reason stands once, with its trials.
+
+    Args:
+        state: Where the sweep stands.
+        objectives: The metrics to show.
+        post_hoc: Adds how likely each member is on the front.
+        picks: The members to mark as recommended.
+        near: Add the trials near the front, below it.
     """
-    members, near = state.front.members, post_hoc.near if post_hoc else ()
-    table = Table(title=f"Pareto front: {len(members)} configurations", caption_justify="left")
-    table.add_column("trial", justify="right")
+    members, close = state.front.members, post_hoc.near if post_hoc and near else ()
+    table = Table(
+        title=f"Pareto front: {len(members)} configurations",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("trial", justify="right", no_wrap=True)
     table.add_column("recipe", overflow="fold")
     for objective in objectives:
-        table.add_column(objective.name, justify="right")
+        table.add_column(objective.name, justify="right", no_wrap=True)
     if post_hoc:
-        table.add_column("p(front)", justify="right")
+        table.add_column("p(front)", justify="right", no_wrap=True)
     baseline = state.baseline
     if baseline:
         values = [number(baseline.metrics.get(objective.name)) for objective in objectives]
         table.add_row("baseline", baseline.label, *values, *_chance(baseline, post_hoc), style="dim", end_section=True)
-    footnotes = []
-    for trial in (*members, *near):
+    for trial in (*members, *close):
         cells = [_cell(trial, baseline, objective) for objective in objectives] + _chance(trial, post_hoc)
         name, style = (str(trial.number), None) if trial.number in state.front else (f"near {trial.number}", "dim")
-        label = escape(trial.label)
-        if said := remark(trial.result.notes) if trial.result else "":
-            footnotes.append(f"{MARK} {trial.number}: {escape(said)}")
-            label += f" {MARK}"
-        table.add_row(name, label, *cells, style=style, end_section=bool(near) and trial is members[-1])
-    table.caption = "\n".join(footnotes) or None
+        label = escape(trial.label) + (f" {MARK}" if _remark(trial) else "")
+        if names := [each.name for each in picks if each.trial.number == trial.number]:
+            label += f" [bold]← {', '.join(names)}[/bold]"
+        table.add_row(name, label, *cells, style=style, end_section=bool(close) and trial is members[-1])
+    table.caption = "\n".join(map(escape, remarks((*members, *close)))) or None
     return table
+
+
+def remarks(trials: Sequence[Trial]) -> list[str]:
+    """One line for each reason why the last step did not help, with the trials that it holds for."""
+    found: dict[str, list[int]] = {}
+    for trial in trials:
+        if said := _remark(trial):
+            found.setdefault(said, []).append(trial.number)
+    return [f"{MARK} {_trials(numbers)}: {said}" for said, numbers in found.items()]
+
+
+def next_steps(sweep: str, picks: Sequence[RecommendedPick], near: int = 0) -> str:
+    """What to type next, one command a line: the trials near the front, if any are left out, and the first pick."""
+    lines = [f"{near} more near the front: paredown front {sweep} --near"] if near else []
+    lines += [f"ship the {picks[0].name}: {picks[0].command}"] if picks else []
+    return "\n".join(lines)
+
+
+def _trials(numbers: Sequence[int]) -> str:
+    return f"trial{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+
+
+def _remark(trial: Trial) -> str:
+    return remark_kind(trial.result.notes) if trial.result else ""
 
 
 def _chance(trial: Trial, post_hoc: PostHoc | None) -> list[str]:

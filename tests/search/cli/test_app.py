@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 
 from pipelines import METRICS
+from search.cli.app import app
 
 COMMANDS = ["validate", "plan", "run", "status", "front", "measure", "confirm", "pick", "trial", "sensitivity", "ui"]
 COMMANDS += ["store", "store list", "store verify", "store clean"]
@@ -33,6 +35,16 @@ def test_every_commands_help_has_an_example_and_loads_nothing_heavy(command) -> 
     done = help_of(*command.split())
     assert f"Example: paredown {command}" in done.stdout
     assert done.stderr.splitlines()[-1].split() == ["loaded:"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_and_argument_has_help_that_begins_with_a_capital(command) -> None:
+    found = typer.main.get_command(app)
+    for name in command.split():
+        found = found.commands[name]
+    helps = {param.name: getattr(param, "help", None) or "" for param in found.params if param.name != "help"}
+    assert [name for name, text in helps.items() if not text[:1].isupper()] == []
+    assert [name for name, text in helps.items() if text.startswith(("What", "Whether", "How"))] == []
 
 
 def test_the_help_lists_every_command_and_loads_nothing_heavy() -> None:
