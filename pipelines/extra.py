@@ -22,6 +22,11 @@ def missing(packages: Sequence[str]) -> str | None:
     return None
 
 
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """The versions of those of `packages` that are installed."""
+    return {package: version(package) for package in packages if missing([package]) is None}
+
+
 def without_telemetry() -> None:
     """Keep OpenVINO and NNCF, before they are imported, from reporting their use over the network.
 

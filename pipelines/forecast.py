@@ -9,6 +9,7 @@ from pipelines.quantizers import QUANTIZERS
 from pipelines.stages.distil import DISTIL
 from pipelines.stages.prune import PRUNE
 from pipelines.stages.quantize import QUANTIZE
+from pipelines.stages.technique import Technique
 from spaces import Params, Recipe
 
 Knows = Callable[[Params], bool]
@@ -24,14 +25,9 @@ def has_known_structure(recipe: Recipe) -> bool:
     return all(step.name in _KNOWS and _KNOWS[step.name](step.params) for step in recipe.steps)
 
 
-def _said_by(techniques: Mapping[str, object], switch: str) -> Knows:
-    """What the technique says of itself that the parameter `switch` selects: see `Technique`."""
-
-    def knows(params: Params) -> bool:
-        says: Knows | None = getattr(techniques.get(str(params[switch])), "knows_structure", None)
-        return says is not None and says(params)
-
-    return knows
+def _said_by(techniques: Mapping[str, Technique], switch: str) -> Knows:
+    """What the technique that the parameter `switch` selects declares: see `Declaration.knows_structure`."""
+    return lambda params: techniques[str(params[switch])].declares.knows_structure(params)
 
 
 _KNOWS: Mapping[str, Knows] = {

@@ -18,10 +18,12 @@ def runtime_problem(runtime: str) -> str | None:
 
 def scheme_problem(scheme: str, runtime: str) -> str | None:
     """Why the quantization `scheme` makes nothing for the runtime called `runtime` here, or None."""
-    quantizer = QUANTIZERS.get(scheme)
-    suited = getattr(quantizer, "runtimes", tuple(RUNTIMES))
-    if runtime not in suited:
-        schemes = [name for name, each in QUANTIZERS.items() if runtime in getattr(each, "runtimes", tuple(RUNTIMES))]
-        return f"{scheme!r} is for {', '.join(suited)}, not for {runtime}; legal: none, {', '.join(schemes)}"
-    problem = missing(getattr(quantizer, "packages", ()))
+    if scheme not in QUANTIZERS:
+        return None
+    declares = QUANTIZERS[scheme].declares
+    if runtime not in (declares.runtimes or RUNTIMES):
+        schemes = [name for name, each in QUANTIZERS.items() if runtime in (each.declares.runtimes or RUNTIMES)]
+        suited = ", ".join(declares.runtimes)
+        return f"{scheme!r} is for {suited}, not for {runtime}; legal: none, {', '.join(schemes)}"
+    problem = missing(declares.packages)
     return f"{scheme!r} {problem}" if problem else None

@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from pipelines.declaration import Declaration
 from pipelines.onnxfile.layers import no_weights, replaceable
 
 
@@ -12,6 +13,7 @@ class WeightFp16:
 
     name = "weight-fp16"
     parameters = ()
+    declares = Declaration()
     aware = False
 
     def problem(self, model):

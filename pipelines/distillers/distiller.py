@@ -6,6 +6,7 @@ from typing import Protocol
 
 from torch import nn
 
+from pipelines.declaration import Declaration
 from pipelines.distillers.point import Point
 from pipelines.distillers.signals import Signals
 from pipelines.tasks.task import Inputs
@@ -18,11 +19,13 @@ class Distiller(Protocol):
     Attributes:
         name: The value of ``distillation.feature`` that selects it; ``response`` is always there.
         parameters: What it can be told; the same parameter may serve several distillers.
+        declares: What else is known of it beforehand.
         weight: The key of the parameter that its loss is multiplied by.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
+    declares: Declaration
     weight: str
 
     def problem(self, student: Signals, teacher: Signals) -> str | None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipelines.declaration import Declaration
 from pipelines.distillers.beta import BETA
 from pipelines.distillers.point import Point, penultimate
 from pipelines.distillers.signals import Signals
@@ -24,6 +25,7 @@ class Hint:
 
     name = "hint"
     parameters: tuple[Parameter, ...] = (BETA,)
+    declares = Declaration()
     weight = "beta"
 
     def point(self, model: nn.Module, example: Inputs) -> Point:

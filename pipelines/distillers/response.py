@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipelines.declaration import Declaration
 from pipelines.distillers.signals import Signals
 from spaces import Interval, Parameter, Params, When
 
@@ -32,6 +33,7 @@ class Response:
             help="how much the teacher's outputs are softened",
         ),
     )
+    declares = Declaration()
     weight = "alpha"
 
     def problem(self, student: Signals, teacher: Signals) -> str | None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipelines.declaration import Declaration
 from pipelines.errors import TrialFailed
 from pipelines.importances import L2
 from pipelines.pruners.options import RATIO
@@ -37,6 +38,7 @@ class BlockPruner:
 
     name = "blocks"
     parameters: tuple[Parameter, ...] = (RATIO,)
+    declares = Declaration()
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""

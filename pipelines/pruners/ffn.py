@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from pipelines.declaration import Declaration
 from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.networks.attention import attention_layers
@@ -26,7 +27,7 @@ class FeedForwardPruner:
 
     name = "ffn"
     parameters: tuple[Parameter, ...] = (RATIO, SCOPE, ROUND_TO, importance_of("inner"))
-    rules = (GLOBAL_ONLY,)
+    declares = Declaration(rules=(GLOBAL_ONLY,), knows_structure=is_local)
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""
@@ -48,10 +49,6 @@ class FeedForwardPruner:
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
         """See `Pruner.replay`."""
         replay_widths(model, example, history)
-
-    def knows_structure(self, params: Params) -> bool:
-        """See `Technique`."""
-        return is_local(params)
 
     def label(self, params: Params) -> str:
         """Such as ``ffn0.5``, ``ffn0.5g`` ranked globally, ``ffn0.5r16`` in multiples of 16."""

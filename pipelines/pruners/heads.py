@@ -9,6 +9,7 @@ import torch
 import torch_pruning as tp
 from torch import Tensor, nn
 
+from pipelines.declaration import Declaration
 from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, L2, Importance, importance_of
 from pipelines.networks.attention import Attention, attentions, with_separate_heads
@@ -39,7 +40,7 @@ class HeadPruner:
 
     name = "heads"
     parameters: tuple[Parameter, ...] = (RATIO, SCOPE, importance_of("inner"))
-    rules = (GLOBAL_ONLY,)
+    declares = Declaration(rules=(GLOBAL_ONLY,), knows_structure=is_local)
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""
@@ -89,10 +90,6 @@ class HeadPruner:
             found = {attention.name: attention for attention in attentions(model)}
             for name, cut in history["heads"].items():
                 _slice(found[name], cut["heads"], cut["widths"])
-
-    def knows_structure(self, params: Params) -> bool:
-        """See `Technique`."""
-        return is_local(params)
 
     def label(self, params: Params) -> str:
         """Such as ``head0.5``, ``head0.5g`` ranked globally."""

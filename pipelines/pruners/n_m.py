@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipelines.declaration import Declaration, always
 from pipelines.errors import TrialFailed
 from pipelines.importances import importance_of
 from pipelines.pruners.options import value_of
@@ -51,7 +52,7 @@ class NMPruner:
 
     name = "n:m"
     parameters: tuple[Parameter, ...] = (PATTERN, importance_of("weight", scopes=("local",)))
-    improves = ("size_zstd_mb", "size_zstd_ratio")
+    declares = Declaration(improves=("size_zstd_mb", "size_zstd_ratio"), knows_structure=always)
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`: of the pattern with the fewest neighbours, as the parameters are not known."""
@@ -81,10 +82,6 @@ class NMPruner:
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
         """See `Pruner.replay`: the zeros come with the weights."""
-
-    def knows_structure(self, params: Params) -> bool:
-        """See `Technique`: zeros change nothing of it."""
-        return True
 
     def label(self, params: Params) -> str:
         """Such as ``2:4``."""

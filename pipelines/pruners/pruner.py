@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from pipelines.declaration import Declaration
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params
@@ -18,10 +19,12 @@ class Pruner(Protocol):
         name: The value of ``pruning.method`` that selects it.
         parameters: What it can be told, beyond the method; the same parameter may serve several pruners. One that has
             the parameter ``pruning.ratio`` can be asked for several cuts with growing ratios.
+        declares: What else is known of it beforehand.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
+    declares: Declaration
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """Why this pruner finds nothing to remove in `model`, or None if it does; `model` stays as it is."""

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipelines.declaration import Declaration, always
 from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.pruners.options import RATIO, SCOPE, is_global, ratio_label
@@ -28,9 +29,12 @@ class UnstructuredPruner:
 
     name = "unstructured"
     parameters: tuple[Parameter, ...] = (RATIO, SCOPE, importance_of("weight"))
-    rules = (GLOBAL_ONLY,)
-    improves = ("size_zstd_mb", "size_zstd_ratio")
-    more_with = (When("quantization.scheme", ("palettize",)),)
+    declares = Declaration(
+        rules=(GLOBAL_ONLY,),
+        improves=("size_zstd_mb", "size_zstd_ratio"),
+        more_with=(When("quantization.scheme", ("palettize",)),),
+        knows_structure=always,  # zeros change nothing of it
+    )
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""
@@ -66,10 +70,6 @@ class UnstructuredPruner:
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
         """See `Pruner.replay`: the zeros come with the weights."""
-
-    def knows_structure(self, params: Params) -> bool:
-        """See `Technique`: zeros change nothing of it."""
-        return True
 
     def label(self, params: Params) -> str:
         """Such as ``un0.9``, ``un0.9g`` ranked globally."""

@@ -10,6 +10,7 @@ import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 
+from pipelines.declaration import Declaration
 from pipelines.onnxfile.layers import no_weights
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
@@ -25,6 +26,7 @@ class DynamicInt8:
 
     name = "dynamic-int8"
     parameters: tuple[Parameter, ...] = (KEEP_FLOAT,)
+    declares = Declaration(knows_structure=keeps_none)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:
@@ -42,10 +44,6 @@ class DynamicInt8:
                 onnx.load(source), raw, weight_type=QuantType.QUInt8, nodes_to_exclude=also_as_products(keep)
             )
             onnx.save(onnx.load(raw), target)
-
-    def knows_structure(self, params: Params) -> bool:
-        """See `Technique`."""
-        return keeps_none(params)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

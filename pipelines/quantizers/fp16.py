@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from torch import nn
 
+from pipelines.declaration import Declaration, always
 from pipelines.onnxfile.layers import no_weights
 from pipelines.quantizers.calibration import Calibration
 from spaces import Parameter, Params
@@ -37,6 +38,7 @@ class Fp16:
 
     name = "fp16"
     parameters: tuple[Parameter, ...] = ()
+    declares = Declaration(knows_structure=always)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:
@@ -53,10 +55,6 @@ class Fp16:
         converted = convert_float_to_float16(onnx.load(source), keep_io_types=True, node_block_list=list(keep))
         # Their shapes are what `pipelines.stages.pack` leaves in half-precision files.
         onnx.save(onnx.shape_inference.infer_shapes(converted), target)
-
-    def knows_structure(self, params: Params) -> bool:
-        """See `Technique`."""
-        return True
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 from torch import nn
 
+from pipelines.declaration import Declaration
 from pipelines.errors import TrialFailed
 from pipelines.extra import missing, without_telemetry
 from pipelines.onnxfile.layers import no_weights
@@ -28,9 +29,8 @@ class NncfInt8:
 
     name = "nncf-int8"
     parameters: tuple[Parameter, ...] = (CALIBRATION_SIZE, KEEP_FLOAT)
+    declares = Declaration(runtimes=("openvino",), packages=("nncf",))
     aware = False
-    runtimes: tuple[str, ...] = ("openvino",)
-    packages: tuple[str, ...] = ("nncf",)
 
     def problem(self, model: nn.Module) -> str | None:
         """See `Quantizer.problem`."""
@@ -40,7 +40,7 @@ class NncfInt8:
         self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()
     ) -> None:
         """See `Quantizer.quantize`."""
-        if problem := missing(self.packages):
+        if problem := missing(self.declares.packages):
             raise TrialFailed(f"{self.name} {problem}")
         batches = list(calibration.feeds())
         without_telemetry()

@@ -9,6 +9,7 @@ import onnx
 from onnx import helper, numpy_helper
 from torch import nn
 
+from pipelines.declaration import Declaration
 from pipelines.onnxfile.layers import no_weights, replaceable
 from pipelines.onnxfile.packing import DOMAIN, dense, functions, sparse
 from pipelines.quantizers.calibration import Calibration
@@ -36,8 +37,8 @@ class Palettize:
 
     name = "palettize"
     parameters: tuple[Parameter, ...] = (BITS, KEEP_FLOAT)
+    declares = Declaration(runtimes=("onnxruntime",))  # which alone unpacks the functions in the file
     aware = False
-    runtimes: tuple[str, ...] = ("onnxruntime",)  # which alone unpacks the functions in the file
 
     def problem(self, model: nn.Module) -> str | None:
         """See `Quantizer.problem`."""

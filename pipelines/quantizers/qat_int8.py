@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
+from pipelines.declaration import Declaration, always
 from pipelines.onnxfile.layers import no_weights
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.parameters import CALIBRATION_SIZE, GRANULARITY, refined
@@ -23,6 +24,7 @@ class QatInt8:
 
     name = "qat-int8"
     parameters: tuple[Parameter, ...] = (GRANULARITY, CALIBRATION_SIZE)
+    declares = Declaration(knows_structure=always)
     aware = True
 
     def problem(self, model: nn.Module) -> str | None:
@@ -34,10 +36,6 @@ class QatInt8:
     ) -> None:
         """See `Quantizer.quantize`."""
         StaticInt8().quantize(source, target, calibration, {**params, "calibrator": "minmax"}, keep)
-
-    def knows_structure(self, params: Params) -> bool:
-        """See `Technique`."""
-        return True
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from torch import nn
 
+from pipelines.declaration import Declaration
 from pipelines.quantizers.calibration import Calibration
 from spaces import Parameter, Params
 
@@ -18,15 +19,13 @@ class Quantizer(Protocol):
     Attributes:
         name: The value of ``quantization.scheme`` that selects it.
         parameters: What it can be told, beyond the scheme; the same parameter may serve several schemes.
+        declares: What else is known of it beforehand.
         aware: Whether the network is trained, before its export, with the rounding that this scheme will apply.
-
-    Optional attributes, see `pipelines.suitability`:
-        ``runtimes``: the names of the only runtimes that its files are for; any, when absent.
-        ``packages``: the optional packages that it needs, whose versions change its result.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
+    declares: Declaration
     aware: bool
 
     def problem(self, model: nn.Module) -> str | None:

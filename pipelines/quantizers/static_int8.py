@@ -22,6 +22,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 from torch import nn
 
+from pipelines.declaration import Declaration
 from pipelines.onnxfile.layers import no_weights
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.parameters import CALIBRATION_SIZE, CALIBRATOR, GRANULARITY, KEEP_FLOAT, keeps_none, refined
@@ -50,6 +51,7 @@ class StaticInt8:
 
     name = "static-int8"
     parameters: tuple[Parameter, ...] = (CALIBRATOR, GRANULARITY, CALIBRATION_SIZE, KEEP_FLOAT)
+    declares = Declaration(knows_structure=keeps_none)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:
@@ -78,10 +80,6 @@ class StaticInt8:
         quantizer.model.topological_sort()
         _leave_outputs_whole(quantizer.model.model.graph)
         onnx.save(quantizer.model.model, target)
-
-    def knows_structure(self, params: Params) -> bool:
-        """See `Technique`."""
-        return keeps_none(params)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

@@ -13,6 +13,7 @@ from onnxruntime.capi._pybind_state import quantize_matmul_4bits
 from onnxruntime.quantization.onnx_model import ONNXModel
 from torch import nn
 
+from pipelines.declaration import Declaration
 from pipelines.errors import TrialFailed
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.dynamic_int8 import also_as_products
@@ -36,6 +37,7 @@ class WeightInt4:
 
     name = "weight-int4"
     parameters: tuple[Parameter, ...] = (KEEP_FLOAT,)
+    declares = Declaration(knows_structure=keeps_none)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:
@@ -62,10 +64,6 @@ class WeightInt4:
         model.set_opset_import(DOMAIN, 1)
         model.model.ir_version = max(model.model.ir_version, IR_VERSION)
         onnx.save(model.model, target)
-
-    def knows_structure(self, params: Params) -> bool:
-        """See `Technique`."""
-        return keeps_none(params)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

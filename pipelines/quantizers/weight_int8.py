@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from pipelines.declaration import Declaration
 from pipelines.onnxfile.layers import no_weights, replaceable
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
@@ -26,6 +27,7 @@ class WeightInt8:
 
     name = "weight-int8"
     parameters: tuple[Parameter, ...] = (KEEP_FLOAT,)
+    declares = Declaration(knows_structure=keeps_none)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:
@@ -51,10 +53,6 @@ class WeightInt8:
         for node in reversed(nodes):
             graph.node.insert(0, node)
         onnx.save(model, target)
-
-    def knows_structure(self, params: Params) -> bool:
-        """See `Technique`."""
-        return keeps_none(params)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

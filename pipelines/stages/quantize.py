@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipelines.extra import missing
+from pipelines.extra import versions
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.quantizers.parameters import KEEP_FLOAT
 from pipelines.quantizers.preparation import prepare
@@ -40,8 +39,8 @@ class Quantize:
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        packages = getattr(QUANTIZERS.get(str(params.get("scheme"))), "packages", ())
-        return {name: version(name) for name in packages if missing([name]) is None}
+        scheme = str(params.get("scheme"))
+        return versions(QUANTIZERS[scheme].declares.packages) if scheme in QUANTIZERS else {}
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""

@@ -6,21 +6,20 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from pipelines.declaration import Declaration
 from spaces import NONE, Gain, Options, Parameter, Rule, Value, When
 
 
 class Technique(Protocol):
-    """What the registries have in common: a technique declares the parameters that it reads.
+    """What the registries have in common.
 
-    It may have more attributes:
-        ``rules: tuple[Rule, ...]``: with what else it is impossible or pointless; see `rules_of`.
-        ``improves: tuple[str, ...]``: the metrics that it can improve, if it cannot improve others; see `gains_of`.
-        ``more_with: tuple[When, ...]``: beside what it may improve others all the same.
-        ``knows_structure(params) -> bool``: whether, with the step's parameters by key, the structure that it leaves
-        depends on nothing but that which it is given, not on values of weights; see `pipelines.forecast`.
+    Attributes:
+        parameters: The parameters that it reads.
+        declares: What else is known of it beforehand.
     """
 
     parameters: tuple[Parameter, ...]
+    declares: Declaration
 
 
 def switched(
@@ -45,7 +44,7 @@ def rules_of(switch: str, techniques: Mapping[str, Technique]) -> tuple[Rule, ..
     """
     owners: dict[Rule, list[str]] = {}
     for name, technique in techniques.items():
-        for rule in (*getattr(technique, "rules", ()), *_foreign_options(name, techniques)):
+        for rule in (*technique.declares.rules, *_foreign_options(name, techniques)):
             owners.setdefault(rule, []).append(name)
     return tuple(
         dataclasses.replace(rule, when=(When(switch, tuple(names)), *rule.when)) for rule, names in owners.items()
@@ -55,9 +54,9 @@ def rules_of(switch: str, techniques: Mapping[str, Technique]) -> tuple[Rule, ..
 def gains_of(switch: str, techniques: Mapping[str, Technique]) -> tuple[Gain, ...]:
     """What the techniques that declare it can improve, when `switch` selects them."""
     return tuple(
-        Gain(When(switch, (name,)), tuple(technique.improves), tuple(getattr(technique, "more_with", ())))
+        Gain(When(switch, (name,)), technique.declares.improves, technique.declares.more_with)
         for name, technique in techniques.items()
-        if hasattr(technique, "improves")
+        if technique.declares.improves
     )
 
 

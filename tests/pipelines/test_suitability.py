@@ -14,7 +14,7 @@ def test_every_runtime_can_be_used_here_and_has_a_scheme(runtime: str) -> None:
 
 def test_a_scheme_names_runtimes_that_exist() -> None:
     for quantizer in QUANTIZERS.values():
-        assert set(getattr(quantizer, "runtimes", RUNTIMES)) <= set(RUNTIMES)
+        assert set(quantizer.declares.runtimes) <= set(RUNTIMES)
 
 
 def test_a_runtime_that_is_not_known_is_told() -> None:

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.distillers import DISTILLERS, FEATURES, ActivationRecorder, Distiller, Signals
+from pipelines.distillers import DISTILLERS, FEATURES, ActivationRecorder, Distiller, FeatureDistiller, Signals
 from pipelines.distillers.teaching import distillation_problem, feature_pairs
 from pipelines.tasks.task import Inputs
 from spaces import Value
+from tests.pipelines.technique_names import unknown_names
 
 pytestmark = pytest.mark.parametrize("distiller", DISTILLERS.values(), ids=list(DISTILLERS))
 
@@ -56,6 +57,11 @@ def signals(distiller: Distiller, model: nn.Module, images: torch.Tensor) -> Sig
 @pytest.fixture
 def params(distiller: Distiller, some_params) -> dict[str, Value]:
     return some_params(distiller)
+
+
+def test_it_has_no_attribute_that_its_protocol_does_not_know(distiller: Distiller) -> None:
+    protocol = FeatureDistiller if distiller.name in FEATURES else Distiller
+    assert unknown_names(distiller, protocol) == set()
 
 
 def test_its_weight_is_one_of_its_parameters(distiller: Distiller) -> None:

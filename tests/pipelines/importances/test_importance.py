@@ -12,6 +12,7 @@ from pipelines import STEPS
 from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, IMPORTANCES, Importance, importance_of
 from spaces import InputError, Options, Recipe
+from tests.pipelines.technique_names import unknown_names
 
 
 @pytest.fixture(params=IMPORTANCES.values(), ids=IMPORTANCES.keys())
@@ -35,6 +36,10 @@ def network() -> nn.Sequential:
 def group_scores(importance: Importance, model: nn.Sequential) -> torch.Tensor:
     graph = tp.DependencyGraph().build_dependency(model, torch.zeros(1, 1, 2, 2))
     return importance.of_groups()(graph.get_pruning_group(model[0], tp.prune_conv_out_channels, [0, 1, 2]))
+
+
+def test_it_has_no_attribute_that_its_protocol_does_not_know(importance: Importance) -> None:
+    assert unknown_names(importance, Importance) == set()
 
 
 def test_it_is_registered_under_its_own_name_and_can_rank_something(importance: Importance) -> None:

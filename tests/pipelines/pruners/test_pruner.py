@@ -20,6 +20,7 @@ from pipelines.runtimes import OUTPUT, to_feed
 from pipelines.stages import MODEL, PRUNE, Export
 from pipelines.training.context import Context
 from pipelines.training.masks import masks_of
+from tests.pipelines.technique_names import unknown_names
 
 Made = tuple[Callable[[], nn.Module], torch.Tensor]
 
@@ -64,6 +65,10 @@ def possible(pruner: Pruner, networks: Mapping[str, Made]) -> list[Made]:
     found = [made for made in networks.values() if pruner.problem(made[0]().eval(), made[1]) is None]
     assert found
     return found
+
+
+def test_it_has_no_attribute_that_its_protocol_does_not_know(pruner: Pruner) -> None:
+    assert unknown_names(pruner, Pruner) == set()
 
 
 def test_it_is_registered_under_its_own_name(pruner: Pruner) -> None:

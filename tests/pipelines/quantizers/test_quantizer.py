@@ -17,6 +17,7 @@ from pipelines.stages import MODEL, Quantize
 from pipelines.stages.pack import packed
 from pipelines.tasks.task import as_tuple
 from pipelines.training.context import Context
+from tests.pipelines.technique_names import unknown_names
 
 NETWORKS = ["linear", "conv", "residual", "two inputs", "transformer"]
 SHARES = {
@@ -42,6 +43,10 @@ draws. NNCF moves biases by what it sees of 16 examples. An output of something 
 @pytest.fixture(params=QUANTIZERS.values(), ids=QUANTIZERS.keys())
 def quantizer(request: pytest.FixtureRequest) -> Quantizer:
     return request.param
+
+
+def test_it_has_no_attribute_that_its_protocol_does_not_know(quantizer: Quantizer) -> None:
+    assert unknown_names(quantizer, Quantizer) == set()
 
 
 def test_it_is_registered_under_its_own_name(quantizer: Quantizer) -> None:
@@ -85,7 +90,7 @@ def test_outputs_are_those_of_onnx_runtime_in_every_runtime_that_it_is_for(
     quantizer.quantize(given.file, target, given.calibration, some_params(quantizer))
     (inputs, _), *_ = given.task.batches("validation")
     expected = OnnxRuntime().load(target, threads=1).run(to_feed(inputs))
-    for name in getattr(quantizer, "runtimes", RUNTIMES):
+    for name in quantizer.declares.runtimes or RUNTIMES:
         outputs = RUNTIMES[name].load(target, threads=1).run(to_feed(inputs))
         assert np.square(outputs - expected).mean() < 0.01 * np.square(expected).mean(), name
 

@@ -1,16 +1,20 @@
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 from pipelines import METRICS, STEPS
+from pipelines.declaration import Declaration
 from pipelines.stages.technique import gains_of, rules_of, switched
 from spaces import Gain, Interval, Options, Parameter, Rule, StepSpec, When
+
+NOTHING = Declaration()
 
 
 @dataclass
 class Fake:
     parameters: tuple[Parameter, ...] = ()
+    declares: Declaration = NOTHING
 
 
 RATIO = Parameter("pruning.ratio", Interval(0, 1))
@@ -51,10 +55,8 @@ def test_techniques_may_differ_in_options_and_each_keeps_its_own() -> None:
     )
 
 
-@dataclass
-class Ruled(Fake):
-    rules: tuple[Rule, ...] = ()
-    improves: tuple[str, ...] = field(default=("size_zstd_mb",))
+def ruled(*rules: Rule) -> Fake:
+    return Fake(declares=Declaration(rules=rules, improves=("size_zstd_mb",)))
 
 
 ODD = Rule("odd", when=(When("pruning.ratio", (0.3,)),), sequence=("prune", "quantize"))
@@ -62,7 +64,7 @@ BAD = Rule("bad", when=(When("quantization.scheme", ("int8",)),))
 
 
 def test_a_techniques_rules_are_about_the_technique() -> None:
-    techniques = {"a": Ruled(rules=(ODD, BAD)), "b": Ruled(rules=(ODD,)), "c": Fake()}
+    techniques = {"a": ruled(ODD, BAD), "b": ruled(ODD), "c": Fake()}
     assert rules_of("pruning.method", techniques) == (
         Rule("odd", when=(When("pruning.method", ("a", "b")), *ODD.when), sequence=("prune", "quantize")),
         Rule("bad", when=(When("pruning.method", ("a",)), *BAD.when)),
@@ -70,7 +72,7 @@ def test_a_techniques_rules_are_about_the_technique() -> None:
 
 
 def test_a_technique_that_says_nothing_may_improve_anything() -> None:
-    gains = gains_of("pruning.method", {"a": Ruled(), "c": Fake()})
+    gains = gains_of("pruning.method", {"a": ruled(), "c": Fake()})
     assert gains == (Gain(When("pruning.method", ("a",)), ("size_zstd_mb",)),)
 
 

@@ -1,0 +1,40 @@
+"""What a technique says of itself beside its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from spaces import Params, Rule, When
+
+
+def always(params: Params) -> bool:
+    """True, whatever the parameters are."""
+    return True
+
+
+def never(params: Params) -> bool:
+    """False, whatever the parameters are."""
+    return False
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """Facts that are known before anything is built; a technique with nothing to add has ``Declaration()``.
+
+    Attributes:
+        rules: Combinations that are impossible or pointless with it, each with its reason.
+        improves: The metrics that it can improve, if it cannot improve others; empty if it may improve any.
+        more_with: Beside what it may improve others all the same.
+        knows_structure: Whether, given the step's parameters by key, the structure that it leaves depends on nothing
+            but the structure that it is given, not on values of weights; see `pipelines.forecast`.
+        runtimes: The names of the only runtimes that its files are for; empty if any will do.
+        packages: The optional packages that it needs, whose versions change its result.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    improves: tuple[str, ...] = ()
+    more_with: tuple[When, ...] = ()
+    knows_structure: Callable[[Params], bool] = never
+    runtimes: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
