@@ -27,11 +27,11 @@ SHARES = {
     "qat-int8": 0.28,
     "weight-int8": 0.27,
     "weight-int4": 0.17,
-    "cluster": 0.15,
+    "palettize": 0.15,
 }
 """What each scheme leaves of a file that is mostly the weights of matrix products, at most."""
 
-NOISE = {"weight-int4": 0.15, "cluster": 0.15, "nncf-int8": 0.15}
+NOISE = {"weight-int4": 0.15, "palettize": 0.15, "nncf-int8": 0.15}
 """How much of an output's power may be noise, where it is not 0.01.
 
 Sixteen values leave about 1/256 of a weight's power, and after three layers 1 % of an output's. Both powers are means
