@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pipelines import Evaluator, Task
+from pipelines.whole_file import write_text
 from search.config.sweep_config import SweepConfig, load_config
 from search.execution.executor import Executor
 from search.execution.ray_executor import RayExecutor
@@ -81,6 +82,4 @@ def _remember(config: SweepConfig, folder: SweepFolder) -> None:
                 "give it another name (-o sweep=NAME), or start anew with --fresh (the old one is kept aside)"
             )
             raise InputError(Problem(part, advice) for part in changed)
-    draft = folder.config.with_suffix(".draft")
-    draft.write_text(config.dump(), encoding="utf-8")
-    draft.replace(folder.config)
+    write_text(folder.config, config.dump())

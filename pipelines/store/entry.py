@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pipelines.file_hash import sha256
+from pipelines.whole_file import sync, write_json
 
 MANIFEST = "manifest.json"
 
@@ -56,9 +57,8 @@ def seal(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     """
     files = {}
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with file.open("rb") as stream:
-            files[file.relative_to(folder).as_posix()] = hashlib.file_digest(stream, "sha256").hexdigest()
-            os.fsync(stream.fileno())
+        files[file.relative_to(folder).as_posix()] = sha256(file)
+        sync(file)
     manifest = {**about, "files": files}
     write_manifest(folder, manifest)
     return manifest
@@ -66,10 +66,7 @@ def seal(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Put `manifest` into `folder` and onto the disk."""
-    with (folder / MANIFEST).open("w", encoding="utf-8") as stream:
-        json.dump(manifest, stream, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
+    write_json(folder / MANIFEST, manifest)
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -94,9 +91,3 @@ def verified(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return manifest
-
-
-def sha256(file: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tarfile
 import time
@@ -16,8 +15,9 @@ from typing import Any
 
 import fsspec
 
+from pipelines.file_hash import sha256, sha256_of
 from pipelines.store.claim import Claim
-from pipelines.store.entry import MANIFEST, Record, sha256, verified, write_manifest
+from pipelines.store.entry import MANIFEST, Record, verified, write_manifest
 from spaces import InputError
 
 ABANDONED_S = 3600.0
@@ -179,7 +179,7 @@ class Remote:
             return bool(fs.exists(f"{root}/entries/{key}/{MANIFEST}"))
         try:
             with fs.open(f"{root}/entries/{key}/{manifest['pack']}.tar", "rb") as stream:
-                return str(manifest["pack"]) != hashlib.file_digest(stream, "sha256").hexdigest()
+                return str(manifest["pack"]) != sha256_of(stream)
         except FileNotFoundError:
             return True
 

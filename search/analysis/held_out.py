@@ -11,11 +11,11 @@ from typing import Any
 
 from pipelines import RUNTIMES, Evaluator, Target
 from pipelines.meters import Score, score_split
+from pipelines.whole_file import write_json
 from search.config.objective import Objective
 from search.errors import SweepError
 from search.study.front import losses, nondominated
 from search.study.trial import Trial
-from search.study.whole_file import write_json
 
 TOLERANCE = 1e-6
 """How far the accuracy of the reloaded file may be from the measured one: it is the same file, data and runtime."""

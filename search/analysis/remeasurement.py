@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import RUNTIMES, Target
+from pipelines.bench.conditions import processor
+from pipelines.whole_file import write_json
 from search.study.trial import Result, Trial
-from search.study.whole_file import write_json
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Remeasurement:
     def here(cls, target: Target, results: Iterable[Result], started: float, finished: float) -> Remeasurement:
         """A remeasurement on this machine."""
         versions = {package: version(package) for package in RUNTIMES[target.runtime].packages}
-        return cls(target, tuple(results), started, finished, f"{platform.node()} ({_processor()})", versions)
+        return cls(target, tuple(results), started, finished, f"{platform.node()} ({processor()})", versions)
 
     @property
     def name(self) -> str:
@@ -81,13 +82,3 @@ def latest(folder: Path, target: Target) -> Remeasurement | None:
         if (remeasurement := Remeasurement.read(path)).target == target
     ]
     return max(found, key=lambda remeasurement: remeasurement.started, default=None)
-
-
-def _processor() -> str:
-    """The processor's name as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())

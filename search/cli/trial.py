@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from pipelines import STEPS
+from pipelines.file_hash import sha256
 from search.cli.output import out, print_json
 from search.config.sweep_config import load_config
 from search.config.yaml_file import read_yaml
@@ -29,7 +29,6 @@ def trial(path: Path, recipe_path: Path, overrides: Sequence[str], as_json: bool
     evaluate = sweep_evaluator(config, Workspace.default())
     outcome = evaluate(recipe)
     file = evaluate.build(recipe).file
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     if as_json:
         stages = [{"name": s.name, "seconds": s.seconds, "reused": s.reused} for s in outcome.stages]
         print_json(
@@ -41,13 +40,13 @@ def trial(path: Path, recipe_path: Path, overrides: Sequence[str], as_json: bool
                 "seconds": dict(outcome.seconds),
                 "stages": stages,
                 "file": str(file),
-                "sha256": sha256,
+                "sha256": sha256(file),
             }
         )
         return
     console = out()
     console.print(f"[bold]{recipe.label(STEPS)}[/bold]  {file}")
-    console.print(f"  sha256: {sha256}")
+    console.print(f"  sha256: {sha256(file)}")
     for name, value in outcome.measurement.metrics.items():
         ends = outcome.measurement.intervals.get(name)
         console.print(f"  {name}: {number(value)}" + (f" ({number(ends[0])} to {number(ends[1])})" if ends else ""))

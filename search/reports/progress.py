@@ -95,10 +95,10 @@ class LiveProgress:
     def _front(self) -> Table:
         """The front as a table, with as many members, from all along it, as there is room for."""
         front = self._standing.front
-        members = front.members[:: max(1, -(-len(front.members) // max(1, self._console.height - FRAME)))]
-        table = front_table(replace(self._standing, front=replace(front, members=members)), self._config.objectives)
-        if len(members) < len(front.members):
-            table.title = f"Pareto front: {len(members)} of {len(front.members)} configurations"
+        shown = front.thinned(max(1, self._console.height - FRAME))
+        table = front_table(replace(self._standing, front=shown), self._config.objectives)
+        if len(shown.members) < len(front.members):
+            table.title = f"Pareto front: {len(shown.members)} of {len(front.members)} configurations"
         return table
 
     def _share(self) -> float:

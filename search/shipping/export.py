@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -12,8 +11,10 @@ from pathlib import Path
 import yaml
 
 from pipelines import RUNTIMES
+from pipelines.file_hash import sha256
 from pipelines.onnxfile.example_feed import example_feed
 from pipelines.stages import MODEL
+from pipelines.whole_file import sync, write_text
 from search.errors import SweepError
 from search.shipping.export_bundle import ExportBundle
 from search.shipping.manifest import manifest
@@ -82,26 +83,19 @@ def _swap(draft: Path, folder: Path, old: Path) -> None:
 def _write(bundle: ExportBundle, folder: Path) -> None:
     config, trial, file = bundle.config, bundle.trial, bundle.file
     shutil.copyfile(file, folder / file.name)
-    if _sha256(folder / file.name) != _sha256(file):
+    if sha256(folder / file.name) != sha256(file):
         raise SweepError(f"{file} could not be copied whole; is the disk full?")
+    sync(folder / file.name)
     runtime, target = RUNTIMES[config.target.runtime], config.target
     recipe = yaml.safe_dump(trial.recipe.to_list(), sort_keys=False)
     texts = {
         RECIPE: recipe,
         SWEEP: config.dump(),
         SCRIPT: runtime.script(file.name, example_feed(file, target.batch), target.threads),
-        CARD: model_card(bundle, recipe, _sha256(file)),
+        CARD: model_card(bundle, recipe, sha256(file)),
     }
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    hashes = {name: _sha256(folder / name) for name in (file.name, *texts)}
+        write_text(folder / name, text)
+    hashes = {name: sha256(folder / name) for name in (file.name, *texts)}
     text = json.dumps(manifest(bundle, hashes), indent=2, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-    for path in folder.iterdir():
-        with path.open("rb") as stream:
-            os.fsync(stream.fileno())
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    write_text(folder / MANIFEST, text + "\n")

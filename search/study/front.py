@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import moocore
 import numpy as np
@@ -29,6 +29,10 @@ class ParetoFront:
 
     def __contains__(self, number: int) -> bool:
         return any(trial.number == number for trial in self.members)
+
+    def thinned(self, count: int) -> ParetoFront:
+        """The front with `count` members at most, 1 or more: every n-th, so that they lie all along it."""
+        return replace(self, members=self.members[:: max(1, -(-len(self.members) // count))])
 
     def hypervolume(self, baseline: Trial | None) -> float:
         """The share of the region between the reference point and the ideal that the front dominates.

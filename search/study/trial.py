@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from pipelines import StageRun
 from pipelines.meters import Interval
+from pipelines.whole_file import write_json
 from search.config.objective import Constraint, is_structural
 from search.study.rung import Rung
 from spaces import Recipe, Value
@@ -88,13 +88,7 @@ class Result:
 
     def write(self, folder: Path) -> None:
         """Put the result down in `folder`: whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f".{self.number}.{os.getpid()}"
-        with draft.open("w", encoding="utf-8") as stream:
-            json.dump(self.to_json(), stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(draft, folder / f"{self.number}.json")
+        write_json(folder / f"{self.number}.json", self.to_json(), indent=None)
 
     @classmethod
     def read(cls, folder: Path, number: int) -> Result | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
+from pipelines.whole_file import create_text
 from search.errors import SweepError
 from spaces import InputError, illegal
 
@@ -53,14 +54,9 @@ class Workspace:
 
     def identity(self) -> str:
         """What tells this workspace from all others, wherever they are: made when it is first asked for."""
-        self.root.mkdir(parents=True, exist_ok=True)
         path = self.root / "identity"
         if not path.exists():
-            draft = path.with_name(f"{path.name}.{os.getpid()}")
-            draft.write_text(uuid4().hex, encoding="utf-8")
-            with suppress(FileExistsError):  # another process was faster
-                os.link(draft, path)
-            draft.unlink()
+            create_text(path, uuid4().hex)
         return path.read_text(encoding="utf-8")
 
     def sweeps(self) -> list[str]:

@@ -135,9 +135,8 @@ class Sampler:
         # Trials that run now are forgotten here: they are shown when they end.
         self._asked: dict[str, optuna.Trial] = {}
         self._shown = 0
-        front = pareto_front(self._finished, self._objectives, self._constraints).members
-        # Every n-th member in the order of the first objective: a large front is thinned evenly.
-        kept = front[:: max(1, -(-len(front) // (self._history // 4)))]
+        front = pareto_front(self._finished, self._objectives, self._constraints)
+        kept = front.thinned(self._history // 4).members
         recent = self._finished[-(self._history - len(kept)) :]
         for trial in sorted({trial.number: trial for trial in (*kept, *recent)}.values(), key=lambda t: t.number):
             self._show(trial)

@@ -21,9 +21,8 @@ def front_models(config: SweepConfig, state: SweepState, store: Store) -> Iterat
 
     Members whose file the store has lost are passed over.
     """
-    members = state.front.members
-    thinned = members[:: max(1, -(-len(members) // MODELS))]
-    wanted = {trial.number: trial for trial in (*(each.trial for each in recommended_picks(config, state)), *thinned)}
+    picks = (each.trial for each in recommended_picks(config, state))
+    wanted = {trial.number: trial for trial in (*picks, *state.front.thinned(MODELS).members)}
     left_mb = MODELS_MB
     for trial in list(wanted.values())[:MODELS]:
         file = stored_file(trial, store)

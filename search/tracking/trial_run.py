@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 
@@ -10,7 +9,7 @@ from search.config.sweep_config import SweepConfig
 from search.reports.plot import BASELINE, DOMINATED, FRONT
 from search.study.trial import Trial
 from search.tracking.client import COLOR, MAX_TAG, NOTE, PARETO
-from spaces import NONE
+from spaces import NONE, digest
 
 RESULT = "paredown.result"
 """The tag with the digest of the result that the run shows: a run without it is not finished."""
@@ -80,5 +79,6 @@ def pareto_tags(number: int, on_front: bool) -> dict[str, str]:
 
 def result_digest(trial: Trial) -> str:
     """A digest of everything that a finished trial says; empty while it runs."""
-    text = json.dumps(trial.result.to_json(), sort_keys=True) if trial.result else ""
-    return hashlib.sha256(text.encode()).hexdigest()[:32] if text else ""
+    if trial.result is None:
+        return ""
+    return digest(json.dumps(trial.result.to_json(), sort_keys=True))  # as text: a metric may be NaN, which no key may

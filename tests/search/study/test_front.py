@@ -119,3 +119,19 @@ def _trial(number: int, row: tuple[float, float, float]):
     metrics = dict(zip((o.name for o in OBJECTIVES), row, strict=True))
     trial = Trial(number, Recipe(), {}, "teacher", 0.0)
     return replace(trial, result=Result(number, 0.0, 1.0, metrics))
+
+
+@pytest.mark.parametrize(
+    ("count", "kept"),
+    [(1, [0]), (2, [0, 4]), (3, [0, 3, 6]), (4, [0, 2, 4, 6]), (6, [0, 2, 4, 6]), (7, [*range(7)]), (9, [*range(7)])],
+)
+def test_a_front_of_seven_is_thinned_all_along_it(make_trial, count, kept) -> None:
+    trials = [make_trial(number, (1 - number / 10, 10.0 - number, 1.0)) for number in range(7)]
+    front = pareto_front(trials, OBJECTIVES)
+    assert [trial.number for trial in front.members] == [*range(7)]
+    assert [trial.number for trial in front.thinned(count).members] == kept
+    assert front.thinned(count).objectives == front.objectives
+
+
+def test_an_empty_front_stays_empty_when_it_is_thinned() -> None:
+    assert pareto_front([], OBJECTIVES).thinned(3).members == ()
