@@ -12,9 +12,8 @@ from pipelines.bench.job import Job, Report
 from pipelines.lease import Lease
 from pipelines.meters.measurement import Measurement
 from pipelines.meters.running import run_bench
-from pipelines.runtimes import Runtime, to_feed
+from pipelines.runtimes import Runtime, Target, to_feed
 from pipelines.tasks.task import Task, has_own_score, to_batch
-from pipelines.training.settings import Target
 
 Direction = Literal["maximize", "minimize"]
 

@@ -31,6 +31,7 @@ class OnnxRuntime:
 
     name = "onnxruntime"
     packages: tuple[str, ...] = ("onnxruntime",)
+    devices: tuple[str, ...] = ("cpu",)
 
     def load(self, file: Path, threads: int) -> OnnxSession:
         """See `Runtime.load`."""

@@ -42,6 +42,7 @@ class OpenVino:
 
     name = "openvino"
     packages: tuple[str, ...] = ("openvino",)
+    devices: tuple[str, ...] = ("cpu",)
 
     def load(self, file: Path, threads: int) -> OpenVinoSession:
         """See `Runtime.load`."""

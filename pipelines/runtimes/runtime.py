@@ -47,10 +47,12 @@ class Runtime(Protocol):
     Attributes:
         name: The value of ``target.runtime`` that selects it.
         packages: The distributions that it needs; their versions go with what is measured in it.
+        devices: The values of ``target.device`` that it executes on.
     """
 
     name: str
     packages: tuple[str, ...]
+    devices: tuple[str, ...]
 
     def load(self, file: Path, threads: int) -> Session:
         """Load `file` into a fresh session that uses `threads` threads for one call.
