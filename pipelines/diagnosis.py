@@ -79,7 +79,9 @@ def _verdict(measurement: Measurement, step: str) -> str:
 
 
 def reasons(candidate: Candidate, measurement: Measurement) -> list[str]:
-    """Why a file may be no faster than its parent, as far as the two files and their execution show it."""
+    """Why a file may be no faster than its parent, as far as two ONNX files and their execution show it."""
+    if candidate.artifact.format != "onnx":
+        return []
     evidence = _Evidence(candidate, measurement)
     return [reason for find in REASONS if (reason := find(evidence))]
 

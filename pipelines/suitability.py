@@ -19,6 +19,8 @@ def runtime_problem(runtime: str) -> str | None:
 def scheme_problem(scheme: str, runtime: str) -> str | None:
     """Why the quantization `scheme` makes nothing for the runtime called `runtime` here, or None."""
     quantizer = QUANTIZERS.get(scheme)
+    if runtime in RUNTIMES and (executed := RUNTIMES[runtime].format) != "onnx":
+        return f"{scheme!r} works on ONNX files, and {runtime} executes {executed}; legal: none"
     suited = getattr(quantizer, "runtimes", tuple(RUNTIMES))
     if runtime not in suited:
         schemes = [name for name, each in QUANTIZERS.items() if runtime in getattr(each, "runtimes", tuple(RUNTIMES))]

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -251,3 +252,9 @@ def test_a_remark_is_one_line() -> None:
     assert remark(notes) == "slower than without quantize: 1.31× (a; b); no smaller: 1.00×"
     assert remark({"size": "no smaller: 1.00×", "clock": "cpu"}) == "no smaller: 1.00×"
     assert remark({"clock": "cpu"}) == ""
+
+
+def test_files_of_other_formats_are_not_examined(folder: Path) -> None:
+    found = candidate(sparse(folder))
+    assert reasons(found, slower())
+    assert reasons(replace(found, artifact=replace(found.artifact, format="npz")), slower()) == []
