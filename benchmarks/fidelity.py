@@ -48,7 +48,7 @@ from pipelines.bench.conditions import processor
 from pipelines.bench.job import Job
 from pipelines.lease import Lease
 from pipelines.meters.running import run_bench
-from pipelines.runtimes import OUTPUT, OnnxRuntime
+from pipelines.runtimes import OUTPUT, Artifact, OnnxRuntime, Target
 from pipelines.training.context import Context
 from pipelines.training.loop import train
 
@@ -140,7 +140,7 @@ FEED = {"input": np.random.default_rng(1).random((1, 3, 32, 32), np.float32)}
 
 def naive(folder: Path, variant: str, lease: Lease) -> dict[str, Any]:
     """Milliseconds: the mean of some calls in a row."""
-    session = OnnxRuntime().load(folder / f"{variant}.onnx", threads=1)
+    session = OnnxRuntime().load(Artifact(folder / f"{variant}.onnx", "onnx"), Target())
     for _ in range(NAIVE_WARM_UP):
         session.run(FEED)
     start = time.perf_counter()
@@ -153,7 +153,8 @@ def paredown(folder: Path, variant: str, lease: Lease) -> dict[str, Any]:
     """Milliseconds, the ratio to the reference, and what was said of the noise."""
     file, reference = folder / f"{variant}.onnx", folder / f"{REFERENCE} fp32.onnx"
     parent = folder / f"{variant.rpartition(' ')[0]} fp32.onnx" if variant.endswith("int8") else reference
-    report = run_bench(Job(file, reference, parent, Path(), "onnxruntime", threads=1, batch=1), FEED, lease)
+    own, other, before = (Artifact(path, "onnx") for path in (file, reference, parent))
+    report = run_bench(Job(own, other, before, Path(), Target()), FEED, lease)
     noise = report.notes.get("latency.noise", "")
     return {
         "paredown ms": report.metrics["latency_ms"],

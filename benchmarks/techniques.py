@@ -136,7 +136,7 @@ def measure(name: str, evaluator: Evaluator) -> Row:
     recipe = Recipe.from_list(RECIPES[name], STEPS)
     try:
         outcome = evaluator(recipe)
-        session = RUNTIMES["onnxruntime"].load(evaluator.build(recipe).file, 1)
+        session = RUNTIMES["onnxruntime"].load(evaluator.build(recipe).artifact, evaluator.target)
         test = score_split(session, evaluator.task, "test").accuracy
     except TrialFailed as failed:
         return Row(name, evaluator.seed, {}, 0.0, failed.reason)

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from pipelines.evaluator import Evaluator, Outcome
     from pipelines.meters import METRICS
     from pipelines.pipeline import Built, StageKey, StageRun, run_recipe
-    from pipelines.runtimes import RUNTIMES
+    from pipelines.runtimes import RUNTIMES, Target
     from pipelines.stages import STEPS
     from pipelines.store import Store
     from pipelines.suitability import runtime_problem, scheme_problem
     from pipelines.tasks.task import BUILT_IN, Batch, Inputs, Split, Task, load_task
-    from pipelines.training.settings import Section, Target, Training
+    from pipelines.training.settings import Section, Training
 
 _MODULES = {
     "errors": ("TrialFailed",),
     "evaluator": ("Evaluator", "Outcome"),
     "meters": ("METRICS",),
     "pipeline": ("Built", "StageKey", "StageRun", "run_recipe"),
-    "runtimes": ("RUNTIMES",),
-    "training.settings": ("Section", "Target", "Training"),
+    "runtimes": ("RUNTIMES", "Target"),
+    "training.settings": ("Section", "Training"),
     "stages": ("STEPS",),
     "store": ("Store",),
     "suitability": ("runtime_problem", "scheme_problem"),

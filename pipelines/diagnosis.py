@@ -47,7 +47,7 @@ def diagnose(candidate: Candidate, measurement: Measurement, step: str) -> dict[
         Facts, for what did not help only: ``speedup`` and ``speedup.why`` if the file is no faster than its parent,
         ``size`` if it is no smaller.
     """
-    if candidate.file == candidate.parent:
+    if candidate.artifact == candidate.parent:
         return {}
     notes = {}
     if verdict := _verdict(measurement, step):
@@ -56,7 +56,7 @@ def diagnose(candidate: Candidate, measurement: Measurement, step: str) -> dict[
         except Exception as error:  # a trial that was measured is not lost over a remark
             why = f"the file cannot be examined: {type(error).__name__}: {error}"
         notes = {SPEEDUP: verdict, WHY: why}
-    ratio = candidate.file.stat().st_size / candidate.parent.stat().st_size
+    ratio = candidate.artifact.path.stat().st_size / candidate.parent.path.stat().st_size
     if ratio > 1 - SAME_SIZE:
         notes[SIZE] = f"{'bigger' if ratio > 1 + SAME_SIZE else 'no smaller'} than without {step}: {ratio:.2f}×"
     return notes
@@ -98,7 +98,9 @@ def _verdict(measurement: Measurement, step: str) -> str:
 
 
 def reasons(candidate: Candidate, measurement: Measurement) -> list[str]:
-    """Why a file may be no faster than its parent, as far as the two files and their execution show it."""
+    """Why a file may be no faster than its parent, as far as two ONNX files and their execution show it."""
+    if candidate.artifact.format != "onnx":
+        return []
     evidence = _Evidence(candidate, measurement)
     return [reason for find in REASONS if (reason := find(evidence))]
 
@@ -112,21 +114,21 @@ class _Evidence:
 
     @cached_property
     def own(self) -> Graph:
-        return Graph.read(self.candidate.file)
+        return Graph.read(self.candidate.artifact.path)
 
     @cached_property
     def parent(self) -> Graph:
-        return Graph.read(self.candidate.parent)
+        return Graph.read(self.candidate.parent.path)
 
     @cached_property
     def executed(self) -> Mapping[str, int]:
         """The operators that ONNX Runtime executes; none, if another runtime is the target."""
-        return operators(self.candidate.file) if self.candidate.runtime.name == "onnxruntime" else {}
+        return operators(self.candidate.artifact.path) if self.candidate.runtime.name == "onnxruntime" else {}
 
     @cached_property
     def coverage(self) -> Coverage:
         """What ONNX Runtime computes in 8 bits; nothing, if another runtime is the target."""
-        return int8_coverage(self.candidate.file) if self.executed else Coverage(0, 0, 0)
+        return int8_coverage(self.candidate.artifact.path) if self.executed else Coverage(0, 0, 0)
 
     @property
     def quantized(self) -> bool:

@@ -14,11 +14,11 @@ from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
 from pipelines.meters import Candidate, Measurement, measure
 from pipelines.pipeline import Built, StageKey, StageRun, nodes, run_recipe, shipped
-from pipelines.runtimes import RUNTIMES
+from pipelines.runtimes import Target
 from pipelines.store import Store
 from pipelines.tasks.task import Task, fingerprint, load_task
 from pipelines.training.context import Context
-from pipelines.training.settings import Target, Training
+from pipelines.training.settings import Training
 from spaces import Recipe
 
 
@@ -95,8 +95,7 @@ class Evaluator:
             self.build(recipe.parent(), fidelity),
             self.build(Recipe()),
         )
-        runtime = RUNTIMES[self.target.runtime]
-        candidate = Candidate(built.file, reference.file, parent.file, self.task, self.target, runtime, lease)
+        candidate = Candidate(built.artifact, reference.artifact, parent.artifact, self.task, self.target, lease)
         found = measure(candidate)
         for name in self.required:
             if name not in found.metrics:

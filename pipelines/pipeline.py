@@ -8,6 +8,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from pipelines.runtimes import Artifact
 from pipelines.stages import MODEL, STAGES, Export, Pack, Stage, Trains, TrainTeacher, Work
 from pipelines.store import Entry, Store
 from pipelines.training.context import Context
@@ -60,12 +61,17 @@ class Built:
     """What a recipe became.
 
     Attributes:
-        file: The exported file.
+        artifact: The exported file.
         stages: The stages that led to it, in order.
     """
 
-    file: Path
+    artifact: Artifact
     stages: tuple[StageRun, ...]
+
+    @property
+    def file(self) -> Path:
+        """Where the exported file lies."""
+        return self.artifact.path
 
 
 def run_recipe(recipe: Recipe, context: Context, store: Store) -> Built:
@@ -75,7 +81,7 @@ def run_recipe(recipe: Recipe, context: Context, store: Store) -> Built:
         TrialFailed: a stage cannot do its work.
     """
     folder, runs = run_stages(_stages(recipe), context, store)
-    return Built(folder / MODEL, runs)
+    return Built(Artifact(folder / MODEL, "onnx"), runs)
 
 
 def shipped(stages: tuple[StageRun, ...], folder: Path, context: Context, store: Store) -> Built:
@@ -88,9 +94,9 @@ def shipped(stages: tuple[StageRun, ...], folder: Path, context: Context, store:
         store: Where results are kept.
     """
     if stages[-1].name == Pack.name:
-        return Built(folder / MODEL, stages)
+        return Built(Artifact(folder / MODEL, "onnx"), stages)
     folder, runs = run_stages([(Pack(), {})], context, store, after=(stages, folder))
-    return Built(folder / MODEL, runs)
+    return Built(Artifact(folder / MODEL, "onnx"), runs)
 
 
 def run_stages(

@@ -20,6 +20,8 @@ def scheme_problem(scheme: str, runtime: str) -> str | None:
     """Why the quantization `scheme` makes nothing for the runtime called `runtime` here, or None."""
     if scheme not in QUANTIZERS:
         return None
+    if runtime in RUNTIMES and (executed := RUNTIMES[runtime].format) != "onnx":
+        return f"{scheme!r} works on ONNX files, and {runtime} executes {executed}; legal: none"
     declares = QUANTIZERS[scheme].declares
     if runtime not in (declares.runtimes or RUNTIMES):
         schemes = [name for name, each in QUANTIZERS.items() if runtime in (each.declares.runtimes or RUNTIMES)]

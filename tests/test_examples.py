@@ -15,7 +15,7 @@ from pipelines.distillers import FEATURES
 from pipelines.importances import IMPORTANCES
 from pipelines.pruners import PRUNERS
 from pipelines.quantizers import QUANTIZERS
-from pipelines.runtimes import OnnxRuntime, to_feed
+from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 from pipelines.stages.technique import switched
 from search.cli import app as cli
 from search.config.sweep_config import load_config, parse_config
@@ -154,7 +154,7 @@ def test_the_technique_of_ones_own_is_shown_as_it_is_and_works(tmp_path: Path, m
     options = {"input_names": ["input"], "output_names": ["output"], "dynamo": False}
     torch.onnx.export(model, (inputs,), str(tmp_path / "whole.onnx"), **options)
     scheme.quantize(tmp_path / "whole.onnx", tmp_path / "half.onnx", None, {})
-    outputs = OnnxRuntime().load(tmp_path / "half.onnx", threads=1).run(to_feed(inputs))
+    outputs = OnnxRuntime().load(Artifact(tmp_path / "half.onnx", "onnx"), Target()).run(to_feed(inputs))
     assert np.allclose(outputs, model(inputs).detach().numpy(), atol=1e-2)
     assert 0.45 < (tmp_path / "half.onnx").stat().st_size / (tmp_path / "whole.onnx").stat().st_size < 0.6
 

@@ -1,7 +1,7 @@
 """The meter's own process: reads a job, says when it is ready, measures when it is told to, answers.
 
 It is spoken to in lines. It says ``ready`` when the files are loaded, waits for any line, says ``measured`` as soon as
-the device can go to others, and last the report as JSON. It ends at once when its standard input is closed: then
+the device can go to others, and last the answer as JSON. It ends at once when its standard input is closed: then
 whoever started it is gone.
 """
 
@@ -15,13 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.bench.answer import Answer, Failure, to_line
 from pipelines.bench.conditions import conditions
-from pipelines.bench.job import Job, Report
+from pipelines.bench.job import Job
 from pipelines.bench.latency import report, take
 from pipelines.bench.memory import peak_growth
 from pipelines.bench.rapl import Counters, energy_mj
 from pipelines.bench.rounds import Rounds
 from pipelines.errors import TrialFailed
+from pipelines.measurement import Measurement
 from pipelines.runtimes import RUNTIMES, Session
 
 
@@ -34,36 +36,36 @@ def main() -> None:
     told = threading.Event()
     threading.Thread(target=_listen, args=(told,), daemon=True).start()
     try:
-        answer = _measure(job, told, lambda line: print(line, file=answers, flush=True))
+        answer: Answer = _measure(job, told, lambda line: print(line, file=answers, flush=True))
     except TrialFailed as error:
-        answer = Report(failed=error.reason)
+        answer = Failure(error.reason)
     except Exception as error:  # whatever a runtime raises over a file
-        answer = Report(failed=f"running the file raised {type(error).__name__}: {' '.join(str(error).split())}")
-    print(answer.dumps(), file=answers, flush=True)
+        answer = Failure(f"running the file raised {type(error).__name__}: {' '.join(str(error).split())}")
+    print(to_line(answer), file=answers, flush=True)
 
 
-def _measure(job: Job, told: threading.Event, say: Callable[[str], None]) -> Report:
-    runtime = RUNTIMES[job.runtime]
+def _measure(job: Job, told: threading.Event, say: Callable[[str], None]) -> Measurement:
+    runtime = RUNTIMES[job.target.runtime]
     with np.load(job.feed) as arrays:
         feed = {name: arrays[name] for name in arrays.files}
 
     def load_and_run() -> Session:
-        session = runtime.load(job.file, job.threads)
+        session = runtime.load(job.artifact, job.target)
         session.run(feed)
         return session
 
     first, peak_bytes = peak_growth(load_and_run)
-    sessions = [first, *(runtime.load(file, job.threads) for file in job.files[1:])]
+    sessions = [first, *(runtime.load(each, job.target) for each in job.artifacts[1:])]
     say("ready")
     told.wait()
-    taken, found = take(Rounds(sessions, feed), job.threads, job.budget_s)
+    taken, found = take(Rounds(sessions, feed), job.target.threads, job.budget_s)
     counters = Counters(job.powercap)
     absence = counters.absence()
-    energy = Report(notes={"energy_mj": f"not available: {absence}"})
+    energy = Measurement({}, notes={"energy_mj": f"not available: {absence}"})
     if not absence:
-        energy = Report(metrics={"energy_mj": energy_mj(counters, lambda: first.run(feed))})
+        energy = Measurement({"energy_mj": energy_mj(counters, lambda: first.run(feed))})
     say("measured")
-    memory = Report(metrics={"peak_memory_mb": peak_bytes / 1e6})
+    memory = Measurement({"peak_memory_mb": peak_bytes / 1e6})
     return report(taken, found, job, conditions(job, runtime)) | memory | energy
 
 

@@ -15,8 +15,7 @@ CPUS = Path("/sys/devices/system/cpu")
 
 def conditions(job: Job, runtime: Runtime) -> str:
     """Batch, threads, runtime and processor of a measurement, in words."""
-    parts = [f"batch {job.batch}", f"{job.threads} thread{'s' if job.threads > 1 else ''}"]
-    parts += [f"{library} {version(library)}" for library in runtime.packages]
+    parts = [job.target.call, *(f"{library} {version(library)}" for library in runtime.packages)]
     parts += [f"{os.cpu_count()} × {processor()}", *clocks()]
     return ", ".join(parts)
 

@@ -1,11 +1,12 @@
-"""What the meter's process is told, and what it answers."""
+"""The job of the measuring process."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from pipelines.runtimes import Artifact, Target
 
 
 @dataclass(frozen=True)
@@ -13,31 +14,27 @@ class Job:
     """What to measure.
 
     Attributes:
-        file: The exported file.
+        artifact: The exported file.
         reference: What `latency_ratio` refers to.
         parent: What `latency_vs_parent` refers to.
         feed: An ``.npz`` file with the inputs of one call by name.
-        runtime: Executes the files; a name in `pipelines.runtimes.RUNTIMES`.
-        threads: Threads of one call.
-        batch: Inputs in one call, to be told with the numbers.
+        target: What executes the files, where and how; its batch is that of the feed.
         budget_s: How long to go on for a narrower interval, beyond the first rounds.
         powercap: Where the kernel shows energy counters.
     """
 
-    file: Path
-    reference: Path
-    parent: Path
+    artifact: Artifact
+    reference: Artifact
+    parent: Artifact
     feed: Path
-    runtime: str
-    threads: int
-    batch: int
+    target: Target
     budget_s: float = 1.5
     powercap: Path = Path("/sys/class/powercap")
 
     @property
-    def files(self) -> tuple[Path, ...]:
+    def artifacts(self) -> tuple[Artifact, ...]:
         """The distinct files, the exported one first."""
-        return tuple(dict.fromkeys((self.file, self.reference, self.parent)))
+        return tuple(dict.fromkeys((self.artifact, self.reference, self.parent)))
 
     def dumps(self) -> str:
         """The job as JSON."""
@@ -47,45 +44,8 @@ class Job:
     def loads(cls, text: str) -> Job:
         """The job that `dumps` wrote."""
         data = json.loads(text)
-        paths = {name: Path(data[name]) for name in ("file", "reference", "parent", "feed", "powercap")}
-        return cls(**{**data, **paths})
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was found.
-
-    Attributes:
-        metrics: Numbers by the metric's name.
-        intervals: The ends of 95 % confidence intervals, by the metric's name.
-        notes: What goes with the numbers in words.
-        failed: Why nothing was found; empty if something was.
-    """
-
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    notes: Mapping[str, str] = field(default_factory=dict)
-    failed: str = ""
-
-    def __or__(self, other: Report) -> Report:
-        return Report(
-            {**self.metrics, **other.metrics},
-            {**self.intervals, **other.intervals},
-            {**self.notes, **other.notes},
-            self.failed or other.failed,
+        artifact, reference, parent = (
+            Artifact(Path(data[name]["path"]), data[name]["format"]) for name in ("artifact", "reference", "parent")
         )
-
-    def dumps(self) -> str:
-        """The report as one line of JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def loads(cls, text: str) -> Report:
-        """The report that `dumps` wrote.
-
-        Raises:
-            ValueError: `text` is no report.
-        """
-        data = json.loads(text)
-        intervals = {name: (low, high) for name, (low, high) in data["intervals"].items()}
-        return cls(data["metrics"], intervals, data["notes"], data["failed"])
+        target = Target.from_json(data["target"])
+        return cls(artifact, reference, parent, Path(data["feed"]), target, data["budget_s"], Path(data["powercap"]))

@@ -11,9 +11,10 @@ import numpy as np
 
 from pipelines.bench.conditions import throttled
 from pipelines.bench.estimate import OWN, WALL, Estimate, contention, estimate, quiet
-from pipelines.bench.job import Job, Report
+from pipelines.bench.job import Job
 from pipelines.bench.load import Load
 from pipelines.bench.rounds import Rounds
+from pipelines.measurement import Measurement
 
 ROUNDS = 25
 """Fewer rounds leave a low quantile unsteady."""
@@ -59,7 +60,7 @@ def take(
 ) -> tuple[Taken, Estimate]:
     """Warm up and time rounds until the interval is no wider than a tie, or the budget is spent.
 
-    Rounds that other work has cut into do not count: they are taken again, unless that goes on and on.
+    Rounds that other processes disturbed do not count: they are taken again, unless that goes on and on.
     """
     load, hot = Load.now(), throttled()
     warm = rounds.warm_up()
@@ -80,7 +81,7 @@ def clock_of(threads: int) -> int:
 
 
 def kept(times: Sequence[np.ndarray], threads: int) -> list[np.ndarray]:
-    """The rounds that count: those that nobody cut into if there are enough of them, all otherwise."""
+    """The rounds that count: the undisturbed ones if there are enough of them, all otherwise."""
     mask = quiet(times, threads)
     return [runs[mask] for runs in times] if mask.sum() >= ROUNDS else list(times)
 
@@ -91,28 +92,28 @@ def _enough(times: Sequence[np.ndarray], threads: int) -> bool:
     return estimate(kept(times, threads), clock_of(threads), SKETCH).half_width <= TIE
 
 
-def report(taken: Taken, found: Estimate, job: Job, conditions: str) -> Report:
+def report(taken: Taken, found: Estimate, job: Job, conditions: str) -> Measurement:
     """The numbers of `taken` and what is to be said of them."""
-    wall = kept(taken.times, job.threads)[0][:, :, WALL]
-    value = {file: index for index, file in enumerate(job.files)}
+    wall = kept(taken.times, job.target.threads)[0][:, :, WALL]
+    value = {each: index for index, each in enumerate(job.artifacts)}
     metrics = {
         "latency_ms": float(found.values[0]),
         "latency_wall_p50_ms": float(np.quantile(wall, 0.5)),
         "latency_wall_p90_ms": float(np.quantile(wall, 0.9)),
     }
     intervals = {"latency_ms": _ends(found.intervals[0])}
-    for name, file in (("latency_ratio", job.reference), ("latency_vs_parent", job.parent)):
+    for name, other in (("latency_ratio", job.reference), ("latency_vs_parent", job.parent)):
         # A file beside itself is 1 without a doubt.
-        metrics[name] = float(found.values[value[file]]) if value[file] else 1.0
-        intervals[name] = _ends(found.intervals[value[file]]) if value[file] else (1.0, 1.0)
-    count, again = len(taken.times[0]), int((~quiet(taken.times, job.threads)).sum())
-    notes = {"latency.conditions": conditions, "latency.load": _load(taken, job.threads)}
+        metrics[name] = float(found.values[value[other]]) if value[other] else 1.0
+        intervals[name] = _ends(found.intervals[value[other]]) if value[other] else (1.0, 1.0)
+    count, again = len(taken.times[0]), int((~quiet(taken.times, job.target.threads)).sum())
+    notes = {"latency.conditions": conditions, "latency.load": _load(taken, job.target.threads)}
     notes["latency.rounds"] = f"{count} of {', '.join(str(runs.shape[1]) for runs in taken.times)} calls" + (
-        f"; other work cut into {again}" if again else ""
+        f"; {again} round{'s' if again > 1 else ''} disturbed by other processes" if again else ""
     )
-    if noise := _noise(taken, found, job.threads):
+    if noise := _noise(taken, found, job.target.threads):
         notes["latency.noise"] = noise
-    return Report(metrics, intervals, notes)
+    return Measurement(metrics, intervals, notes)
 
 
 def _ends(interval: np.ndarray) -> tuple[float, float]:
@@ -120,7 +121,8 @@ def _ends(interval: np.ndarray) -> tuple[float, float]:
 
 
 def _load(taken: Taken, threads: int) -> str:
-    words = "others' work unknown" if taken.others is None else f"others kept {taken.others:.2f} processors busy"
+    used = "an unknown number of" if taken.others is None else f"{taken.others:.2f}"
+    words = f"other processes used {used} cores"
     return words + (f", wall/CPU {np.median(contention(taken.times)):.2f}" if threads == 1 else "")
 
 
@@ -130,9 +132,9 @@ def _noise(taken: Taken, found: Estimate, threads: int) -> str:
     if found.half_width > TIE:
         words.append(f"interval ±{found.half_width:.1%}, wanted ±{TIE:.0%}")
     if quiet(taken.times, threads).sum() < min(ROUNDS, len(taken.times[0])):
-        words.append(f"wall/CPU {np.median(contention(taken.times)):.2f}: other work was running")
+        words.append(f"wall/CPU {np.median(contention(taken.times)):.2f}: other processes were running")
     if taken.others is not None and taken.others >= max(BUSY, BUSY_SHARE * (os.cpu_count() or 1)):
-        words.append(f"others kept {taken.others:.1f} processors busy")
+        words.append(f"other processes used {taken.others:.1f} cores")
     if len(taken.times[0]) < ROUNDS:
         words.append(f"only {len(taken.times[0])} rounds fit into {LIMIT_S:.0f} s, wanted {ROUNDS}")
     if not taken.warm:

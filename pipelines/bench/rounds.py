@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import random
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -27,9 +26,6 @@ DRIFT = 0.02
 WARM_S = 1.0
 """The longest warm-up."""
 
-Clock = Callable[[], int]
-"""Nanoseconds."""
-
 
 class Rounds:
     """Times calls of several sessions in rounds: each is visited once a round, in random order.
@@ -39,20 +35,11 @@ class Rounds:
     Args:
         sessions: What to time.
         feed: What each is called with.
-        cpu: The process' own time, which other processes do not lengthen.
-        wall: The wall clock.
         seed: Of the order.
     """
 
-    def __init__(
-        self,
-        sessions: Sequence[Session],
-        feed: Feed,
-        cpu: Clock = time.process_time_ns,
-        wall: Clock = time.perf_counter_ns,
-        seed: int = 0,
-    ) -> None:
-        self._sessions, self._feed, self._cpu, self._wall = tuple(sessions), feed, cpu, wall
+    def __init__(self, sessions: Sequence[Session], feed: Feed, seed: int = 0) -> None:
+        self._sessions, self._feed = tuple(sessions), feed
         self._order = random.Random(seed)
         self._calls = [1 for _ in sessions]
         self._times: list[list[np.ndarray]] = [[] for _ in sessions]
@@ -63,11 +50,12 @@ class Rounds:
         Returns:
             Whether the drift stopped.
         """
-        began, still = self._wall(), 0
+        still = 0
         with _no_collection():
-            best = self._block()
-            while still < 2 and self._wall() - began < WARM_S * 1e9:
-                latest = self._block()
+            best, spent_ms = self._block()
+            while still < 2 and spent_ms < WARM_S * 1e3:
+                latest, more_ms = self._block()
+                spent_ms += more_ms
                 drifts = [abs(new - old) > DRIFT * old for new, old in zip(latest, best, strict=True)]
                 still = 0 if any(drifts) else still + 1
                 best = latest
@@ -81,7 +69,9 @@ class Rounds:
                 for index in self._order.sample(range(len(self._sessions)), len(self._sessions)):
                     session = self._sessions[index]
                     session.run(self._feed)
-                    self._times[index].append(np.array([self._call(session) for _ in range(self._calls[index])]))
+                    self._times[index].append(
+                        np.array([session.timed_run(self._feed) for _ in range(self._calls[index])])
+                    )
                 if until():
                     return
 
@@ -93,14 +83,11 @@ class Rounds:
         """
         return [np.array(visits).reshape(len(visits), -1, 2) for visits in self._times]
 
-    def _block(self) -> list[float]:
-        return [min(self._call(session)[0] for _ in range(BLOCK)) for session in self._sessions]
-
-    def _call(self, session: Session) -> tuple[float, float]:
-        cpu, wall = self._cpu(), self._wall()  # the wall clock is the cheaper one to read: it goes within
-        session.run(self._feed)
-        wall_stop, cpu_stop = self._wall(), self._cpu()
-        return (cpu_stop - cpu) / 1e6, (wall_stop - wall) / 1e6
+    def _block(self) -> tuple[list[float], float]:
+        """The fastest of some calls of each session, and what all of them took on the wall clock: milliseconds."""
+        timings = [[session.timed_run(self._feed) for _ in range(BLOCK)] for session in self._sessions]
+        fastest = [min(timing.own_ms for timing in calls) for calls in timings]
+        return fastest, sum(timing.wall_ms for calls in timings for timing in calls)
 
 
 @contextmanager

@@ -5,11 +5,11 @@ from functools import reduce
 from operator import or_
 
 from pipelines.errors import TrialFailed
+from pipelines.measurement import Interval, Measurement
 from pipelines.meters.accuracy import Accuracy, mean_interval, scores
 from pipelines.meters.complexity import Complexity
 from pipelines.meters.energy import Energy
 from pipelines.meters.latency import Latency
-from pipelines.meters.measurement import Interval, Measurement
 from pipelines.meters.memory import Memory
 from pipelines.meters.meter import Candidate, Direction, Meter, Metric
 from pipelines.meters.score import Score, score_split

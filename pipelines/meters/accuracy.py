@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
 from scipy import stats
 
 from pipelines.errors import TrialFailed
-from pipelines.meters.measurement import Interval, Measurement
+from pipelines.measurement import Interval, Measurement
 from pipelines.meters.meter import Candidate, Metric
-from pipelines.runtimes import Session, to_feed
+from pipelines.runtimes import Artifact, Session, to_feed
 from pipelines.tasks.task import Split, Task, score_of
 
 
@@ -27,12 +26,12 @@ class Accuracy:
     )
 
     def __init__(self) -> None:
-        self._references: dict[Path, float] = {}
+        self._references: dict[Artifact, float] = {}
 
     def measure(self, candidate: Candidate) -> Measurement:
         """See `Meter.measure`."""
         with candidate.lease.shared():
-            found = self._scores_of(candidate.file, candidate)
+            found = self._scores_of(candidate.artifact, candidate)
             own = float(found.mean())
             if candidate.reference not in self._references:
                 self._references[candidate.reference] = float(self._scores_of(candidate.reference, candidate).mean())
@@ -40,8 +39,8 @@ class Accuracy:
         interval = mean_interval(found)
         return Measurement({"accuracy": own, "accuracy_drop": drop}, {"accuracy": interval} if interval else {})
 
-    def _scores_of(self, file: Path, candidate: Candidate) -> np.ndarray:
-        session = candidate.runtime.load(file, candidate.target.threads)
+    def _scores_of(self, artifact: Artifact, candidate: Candidate) -> np.ndarray:
+        session = candidate.load(artifact)
         return scores(session, candidate.task, "validation", between=candidate.lease.give_way)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.meters.measurement import Measurement
+from pipelines.measurement import Measurement
 from pipelines.meters.meter import Candidate, Metric
 from pipelines.onnxfile.graph import Graph
 from pipelines.runtimes import to_feed
@@ -36,7 +36,7 @@ class Complexity:
     def measure(self, candidate: Candidate) -> Measurement:
         """See `Meter.measure`."""
         with candidate.lease.shared():
-            graph = Graph(candidate.file, to_feed(to_batch(candidate.task.example_input(), 1)))
+            graph = Graph(candidate.artifact.path, to_feed(to_batch(candidate.task.example_input(), 1)))
             metrics = {"parameters": float(graph.parameters())}
             try:
                 return Measurement({**metrics, "macs": float(graph.macs())})

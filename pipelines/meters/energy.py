@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.bench.rapl import Counters
-from pipelines.meters.measurement import Measurement
+from pipelines.measurement import Measurement
 from pipelines.meters.meter import Candidate, Metric
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.meters.measurement import Measurement
+from pipelines.measurement import Measurement
 from pipelines.meters.meter import Candidate, Metric
 
 

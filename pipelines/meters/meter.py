@@ -8,13 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
-from pipelines.bench.job import Job, Report
+from pipelines.bench.job import Job
 from pipelines.lease import Lease
-from pipelines.meters.measurement import Measurement
+from pipelines.measurement import Measurement
 from pipelines.meters.running import run_bench
-from pipelines.runtimes import Runtime, to_feed
+from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Session, Target, to_feed
 from pipelines.tasks.task import Task, has_own_score, to_batch
-from pipelines.training.settings import Target
 
 Direction = Literal["maximize", "minimize"]
 
@@ -58,23 +57,34 @@ class Candidate:
     """What is measured.
 
     Attributes:
-        file: The exported file.
+        artifact: The exported file.
         reference: The exported, uncompressed teacher: ratios refer to it.
         parent: The same recipe without its last step, exported: what that step has to improve on. The teacher's own
             parent is the teacher.
         task: Gives the validation data.
         target: What the file has to run on.
-        runtime: Executes it.
         lease: Of the device that is measured on.
     """
 
-    file: Path
-    reference: Path
-    parent: Path
+    artifact: Artifact
+    reference: Artifact
+    parent: Artifact
     task: Task
     target: Target
-    runtime: Runtime
     lease: Lease = field(default_factory=Lease, compare=False)
+
+    @property
+    def runtime(self) -> Runtime:
+        """What executes it."""
+        return RUNTIMES[self.target.runtime]
+
+    def load(self, artifact: Artifact) -> Session:
+        """A fresh session of `artifact` for the target.
+
+        Raises:
+            TrialFailed: the runtime refuses the file.
+        """
+        return self.runtime.load(artifact, self.target)
 
     def running(self, metrics: Iterable[Metric], notes: str = "") -> Measurement:
         """What the running file shows of `metrics`, with the notes whose names begin with `notes`, if any.
@@ -86,16 +96,15 @@ class Candidate:
         """
         names = {metric.name for metric in metrics}
         return Measurement(
-            {name: value for name, value in self._report.metrics.items() if name in names},
-            {name: ends for name, ends in self._report.intervals.items() if name in names},
-            {name: words for name, words in self._report.notes.items() if notes and name.startswith(notes)},
+            {name: value for name, value in self._shown.metrics.items() if name in names},
+            {name: ends for name, ends in self._shown.intervals.items() if name in names},
+            {name: words for name, words in self._shown.notes.items() if notes and name.startswith(notes)},
         )
 
     @cached_property
-    def _report(self) -> Report:
-        target = self.target
-        job = Job(self.file, self.reference, self.parent, Path(), self.runtime.name, target.threads, target.batch)
-        return run_bench(job, to_feed(to_batch(self.task.example_input(), target.batch)), self.lease)
+    def _shown(self) -> Measurement:
+        job = Job(self.artifact, self.reference, self.parent, Path(), self.target)
+        return run_bench(job, to_feed(to_batch(self.task.example_input(), self.target.batch)), self.lease)
 
 
 class Meter(Protocol):

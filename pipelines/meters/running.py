@@ -15,9 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.bench.job import Job, Report
+from pipelines.bench.answer import Failure, from_line
+from pipelines.bench.job import Job
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
+from pipelines.measurement import Measurement
 from pipelines.runtimes import Feed
 
 TIMEOUT_S = 600.0
@@ -27,7 +29,7 @@ END_S = 5.0
 """How long a process that has said its last may take to end."""
 
 
-def run_bench(job: Job, feed: Feed, lease: Lease, timeout_s: float = TIMEOUT_S) -> Report:
+def run_bench(job: Job, feed: Feed, lease: Lease, timeout_s: float = TIMEOUT_S) -> Measurement:
     """Measure in a fresh process.
 
     It imports, loads and prepares beside other work, and measures when it has the device alone. If this process dies,
@@ -60,7 +62,7 @@ def run_bench(job: Job, feed: Feed, lease: Lease, timeout_s: float = TIMEOUT_S) 
             with process:
                 try:
                     return _converse(process, lease, timeout_s)
-                except (OSError, ValueError) as error:  # it is gone, or says what no report says
+                except (OSError, ValueError) as error:  # it is gone, or says what is no answer
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(END_S)
                     process.kill()
@@ -70,7 +72,7 @@ def run_bench(job: Job, feed: Feed, lease: Lease, timeout_s: float = TIMEOUT_S) 
                     process.kill()
 
 
-def _converse(process: subprocess.Popen[str], lease: Lease, timeout_s: float) -> Report:
+def _converse(process: subprocess.Popen[str], lease: Lease, timeout_s: float) -> Measurement:
     """See `pipelines.bench.__main__` for what is said."""
     assert process.stdin
     assert process.stdout
@@ -87,11 +89,11 @@ def _converse(process: subprocess.Popen[str], lease: Lease, timeout_s: float) ->
     return _answer(line)
 
 
-def _answer(line: str) -> Report:
-    report = Report.loads(line)
-    if report.failed:
-        raise TrialFailed(report.failed)
-    return report
+def _answer(line: str) -> Measurement:
+    answer = from_line(line)
+    if isinstance(answer, Failure):
+        raise TrialFailed(answer.reason)
+    return answer
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipelines.measurement import Interval
 from pipelines.meters.accuracy import mean_interval, scores
-from pipelines.meters.measurement import Interval
 from pipelines.runtimes import Session
 from pipelines.tasks.task import Split, Task
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import zstandard
 
-from pipelines.meters.measurement import Measurement
+from pipelines.measurement import Measurement
 from pipelines.meters.meter import Candidate, Metric
+from pipelines.runtimes import Artifact
 
 ZSTD_LEVEL = 19
 """The highest of zstd's levels that needs no more memory to unpack; files are packed once and unpacked often."""
@@ -28,18 +29,18 @@ class Size:
     )
 
     def __init__(self) -> None:
-        self._references: dict[Path, int] = {}
+        self._references: dict[Artifact, int] = {}
 
     def measure(self, candidate: Candidate) -> Measurement:
         """See `Meter.measure`."""
         with candidate.lease.shared():
-            size_bytes, packed_bytes = candidate.file.stat().st_size, packed_size(candidate.file)
+            size_bytes, packed_bytes = candidate.artifact.path.stat().st_size, packed_size(candidate.artifact.path)
             if candidate.reference not in self._references:
-                self._references[candidate.reference] = packed_size(candidate.reference)
+                self._references[candidate.reference] = packed_size(candidate.reference.path)
         return Measurement(
             {
                 "size_mb": size_bytes / 1e6,
-                "size_ratio": size_bytes / candidate.reference.stat().st_size,
+                "size_ratio": size_bytes / candidate.reference.path.stat().st_size,
                 "size_zstd_mb": packed_bytes / 1e6,
                 "size_zstd_ratio": packed_bytes / self._references[candidate.reference],
             }

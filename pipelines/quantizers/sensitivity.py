@@ -14,7 +14,7 @@ from pipelines.errors import TrialFailed
 from pipelines.onnxfile.layers import layers
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.quantizer import Quantizer
-from pipelines.runtimes import RUNTIMES, Feed
+from pipelines.runtimes import RUNTIMES, Artifact, Feed, Target
 from spaces import Params
 
 EXAMPLES = 64
@@ -71,5 +71,5 @@ def most_sensitive(losses: Mapping[str, float], share: float) -> list[str]:
 
 
 def _outputs(file: Path, feeds: list[Feed]) -> np.ndarray:
-    session = RUNTIMES["onnxruntime"].load(file, threads=1)
+    session = RUNTIMES["onnxruntime"].load(Artifact(file, "onnx"), Target())
     return np.concatenate([session.run(feed).astype(np.float64) for feed in feeds])

@@ -1,9 +1,26 @@
 """Runtimes that execute an exported file. A new one is a file here with a `Runtime`, and its line in `RUNTIMES`."""
 
+from pipelines.runtimes.artifact import Artifact
 from pipelines.runtimes.onnx_runtime import OnnxRuntime
 from pipelines.runtimes.openvino import OpenVino
 from pipelines.runtimes.runtime import OUTPUT, Feed, Runtime, Session, input_names, to_feed
+from pipelines.runtimes.target import Target
+from pipelines.runtimes.timing import Timing, timed_on_cpu
 
 RUNTIMES: dict[str, Runtime] = {runtime.name: runtime for runtime in (OnnxRuntime(), OpenVino())}
 
-__all__ = ["OUTPUT", "RUNTIMES", "Feed", "OnnxRuntime", "OpenVino", "Runtime", "Session", "input_names", "to_feed"]
+__all__ = [
+    "OUTPUT",
+    "RUNTIMES",
+    "Artifact",
+    "Feed",
+    "OnnxRuntime",
+    "OpenVino",
+    "Runtime",
+    "Session",
+    "Target",
+    "Timing",
+    "input_names",
+    "timed_on_cpu",
+    "to_feed",
+]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import onnxruntime as ort
 
 from pipelines.errors import TrialFailed
+from pipelines.runtimes.artifact import Artifact
 from pipelines.runtimes.runtime import OUTPUT, Feed
+from pipelines.runtimes.target import Target
+from pipelines.runtimes.timing import Timing, timed_on_cpu
 
 SCRIPT = """\
 # Runs {file} with ONNX Runtime alone: pip install onnxruntime numpy
@@ -30,24 +31,26 @@ class OnnxRuntime:
     """Executes ONNX files with all graph optimisations on: below that, CNNs run at half the speed."""
 
     name = "onnxruntime"
+    format = "onnx"
     packages: tuple[str, ...] = ("onnxruntime",)
+    devices: tuple[str, ...] = ("cpu",)
 
-    def load(self, file: Path, threads: int) -> OnnxSession:
+    def load(self, artifact: Artifact, target: Target) -> OnnxSession:
         """See `Runtime.load`."""
         options = ort.SessionOptions()
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = target.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            session = ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+            session = ort.InferenceSession(str(artifact.path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors have no common base below Exception
             raise TrialFailed(f"ONNX Runtime cannot load the file: {error}") from error
         return OnnxSession(session)
 
-    def script(self, file: str, feed: str, threads: int) -> str:
+    def script(self, file: str, feed: str, target: Target) -> str:
         """See `Runtime.script`."""
-        return SCRIPT.format(file=file, feed=feed, threads=threads)
+        return SCRIPT.format(file=file, feed=feed, threads=target.threads)
 
 
 class OnnxSession:
@@ -60,3 +63,7 @@ class OnnxSession:
         """See `Session.run`."""
         output: np.ndarray = self._session.run([OUTPUT], feed)[0]
         return output
+
+    def timed_run(self, feed: Feed) -> Timing:
+        """See `Session.timed_run`."""
+        return timed_on_cpu(self.run, feed)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipelines.errors import TrialFailed
 from pipelines.extra import missing, without_telemetry
+from pipelines.runtimes.artifact import Artifact
 from pipelines.runtimes.runtime import OUTPUT, Feed
+from pipelines.runtimes.target import Target
+from pipelines.runtimes.timing import Timing, timed_on_cpu
 
 OPTIONS = {
     # Left to itself OpenVINO computes in bf16 where the processor can, and says nothing: other outputs, other times.
@@ -41,9 +43,11 @@ class OpenVino:
     """Executes ONNX files with OpenVINO's CPU plugin, in single precision unless the file says 8 bits."""
 
     name = "openvino"
+    format = "onnx"
     packages: tuple[str, ...] = ("openvino",)
+    devices: tuple[str, ...] = ("cpu",)
 
-    def load(self, file: Path, threads: int) -> OpenVinoSession:
+    def load(self, artifact: Artifact, target: Target) -> OpenVinoSession:
         """See `Runtime.load`."""
         if problem := missing(self.packages):
             raise TrialFailed(problem)
@@ -52,14 +56,20 @@ class OpenVino:
 
         core = openvino.Core()
         try:
-            model = core.compile_model(core.read_model(str(file)), "CPU", {**OPTIONS, "INFERENCE_NUM_THREADS": threads})
+            model = core.compile_model(
+                core.read_model(str(artifact.path)), "CPU", {**OPTIONS, "INFERENCE_NUM_THREADS": target.threads}
+            )
         except Exception as error:  # OpenVINO raises RuntimeError and, for what its frontends say, others
             raise TrialFailed(f"OpenVINO cannot load the file: {error}") from error
         return OpenVinoSession(model.create_infer_request())
 
-    def script(self, file: str, feed: str, threads: int) -> str:
+    def script(self, file: str, feed: str, target: Target) -> str:
         """See `Runtime.script`."""
-        return SCRIPT.format(file=file, feed=feed, options={**OPTIONS, "INFERENCE_NUM_THREADS": threads})
+        return SCRIPT.format(file=file, feed=feed, options=_options(target))
+
+
+def _options(target: Target) -> dict[str, Any]:
+    return {**OPTIONS, "INFERENCE_NUM_THREADS": target.threads}
 
 
 class OpenVinoSession:
@@ -73,3 +83,7 @@ class OpenVinoSession:
         # Inputs need no copy, for the call ends before they can change; the next call writes over a shared output.
         outputs: np.ndarray = self._request.infer(feed, share_inputs=True)[OUTPUT]
         return outputs
+
+    def timed_run(self, feed: Feed) -> Timing:
+        """See `Session.timed_run`."""
+        return timed_on_cpu(self.run, feed)

@@ -5,10 +5,13 @@ Nothing in this package imports torch: the meter loads runtimes in a process wit
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+from pipelines.runtimes.artifact import Artifact
+from pipelines.runtimes.target import Target
+from pipelines.runtimes.timing import Timing
 
 if TYPE_CHECKING:
     from pipelines.tasks.task import Inputs
@@ -37,6 +40,9 @@ class Session(Protocol):
     def run(self, feed: Feed) -> np.ndarray:
         """The file's output for one batch, batch first."""
 
+    def timed_run(self, feed: Feed) -> Timing:
+        """Run one batch and give its duration by the clock that the device needs, once its output is there."""
+
 
 class Runtime(Protocol):
     """A program that executes exported files.
@@ -46,24 +52,28 @@ class Runtime(Protocol):
 
     Attributes:
         name: The value of ``target.runtime`` that selects it.
+        format: The name of the format that it executes; see `pipelines.formats.FORMATS`.
         packages: The distributions that it needs; their versions go with what is measured in it.
+        devices: The values of ``target.device`` that it executes on.
     """
 
     name: str
+    format: str
     packages: tuple[str, ...]
+    devices: tuple[str, ...]
 
-    def load(self, file: Path, threads: int) -> Session:
-        """Load `file` into a fresh session that uses `threads` threads for one call.
+    def load(self, artifact: Artifact, target: Target) -> Session:
+        """Load `artifact` into a fresh session on the target's device, with its threads for one call.
 
         Raises:
             TrialFailed: the runtime refuses the file.
         """
 
-    def script(self, file: str, feed: str, threads: int) -> str:
+    def script(self, file: str, feed: str, target: Target) -> str:
         """A Python program of 12 lines that runs `file`, which lies beside it, with the runtime and NumPy alone.
 
         Args:
             file: The file's name.
             feed: Python code that makes the inputs, with NumPy as ``np``: a dict of arrays by name.
-            threads: For one call.
+            target: Gives the device and the threads of one call.
         """

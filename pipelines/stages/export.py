@@ -13,7 +13,7 @@ from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.pruners.checkpoint import Checkpoint
-from pipelines.runtimes import OUTPUT, OnnxRuntime, input_names, to_feed
+from pipelines.runtimes import OUTPUT, Artifact, OnnxRuntime, Target, input_names, to_feed
 from pipelines.stages.stage import MODEL, Form
 from pipelines.tasks.task import Task, as_tuple
 from pipelines.training.context import Context
@@ -81,7 +81,7 @@ def _compare(model: nn.Module, file: Path, task: Task) -> None:
     Raises:
         TrialFailed: they do not agree.
     """
-    session = OnnxRuntime().load(file, threads=1)
+    session = OnnxRuntime().load(Artifact(file, "onnx"), Target())
     batch = next(iter(task.batches("calibration")), None)
     some = [tuple(x[:EXAMPLES] for x in as_tuple(batch[0]))] if batch else []
     for inputs in (as_tuple(task.example_input()), *some):

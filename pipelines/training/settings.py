@@ -1,4 +1,4 @@
-"""The sections of a sweep's file that a pipeline reads: how to train and what to ship to."""
+"""The section of a sweep's file that a pipeline reads: how networks are trained."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Count = Annotated[int, Field(ge=1)]
 Epochs = Annotated[int, Field(ge=0)]
 
 
@@ -41,19 +40,3 @@ class Training(Section):
     def optimizer(self) -> dict[str, Any]:
         """What every training depends on, except for its epochs: part of its stage's key."""
         return self.model_dump(include={"learning_rate", "schedule", "weight_decay"})
-
-
-class Target(Section):
-    """What the exported file has to run on.
-
-    Attributes:
-        runtime: What executes the file.
-        device: Where it executes.
-        batch: Inputs per call while latency is measured.
-        threads: Threads that the runtime may use for one call.
-    """
-
-    runtime: str = "onnxruntime"
-    device: Literal["cpu"] = "cpu"
-    batch: Count = 1
-    threads: Count = 1

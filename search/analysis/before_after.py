@@ -75,7 +75,7 @@ def before_after_json(before_after: BeforeAfter) -> dict[str, Any]:
     """A before_after as plain data, for ``paredown measure --json`` and notebooks."""
     remeasurement = before_after.remeasurement
     return {
-        "target": remeasurement.target.model_dump(),
+        "target": remeasurement.target.to_json(),
         "machine": remeasurement.machine,
         "versions": remeasurement.versions,
         "started": remeasurement.started,

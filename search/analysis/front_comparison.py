@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from search.analysis.named_front import NamedFront, target_parts
+from search.analysis.named_front import NamedFront
 from search.config.objective import Objective
 from search.study.front import losses, nondominated
 from search.study.workspace import Workspace
@@ -44,7 +44,7 @@ class FrontComparison:
             if other.config.task != first.config.task:
                 found.append(f"{first.name} and {other.name} have different tasks: their accuracies mean other things")
             if other.target != first.target:
-                ours, theirs = ("-".join(target_parts(each.target)) for each in (first, other))
+                ours, theirs = (each.target.slug for each in (first, other))
                 found.append(f"{first.name} is for {ours} and {other.name} for {theirs}: latencies are per call there")
         return found
 

@@ -60,8 +60,8 @@ def hold_out(trial: Trial, evaluator: Evaluator, target: Target, folder: Path) -
     Raises:
         SweepError: the reloaded file does not score what the sweep measured.
     """
-    file = evaluator.build(trial.recipe).file
-    session = RUNTIMES[target.runtime].load(file, target.threads)
+    artifact = evaluator.build(trial.recipe).artifact
+    session = RUNTIMES[target.runtime].load(artifact, target)
     validation, measured = score_split(session, evaluator.task, "validation"), trial.metrics["accuracy"]
     if abs(validation.accuracy - measured) > TOLERANCE:
         raise SweepError(
@@ -73,7 +73,7 @@ def hold_out(trial: Trial, evaluator: Evaluator, target: Target, folder: Path) -
     if known is None:
         known = HeldOut(trial.number, validation, score_split(session, evaluator.task, "test"), time.time())
         write_json(folder / f"{trial.number}.json", known.to_json())
-    return file, known
+    return artifact.path, known
 
 
 def held_out(folder: Path) -> dict[int, HeldOut]:

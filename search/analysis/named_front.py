@@ -52,20 +52,15 @@ class NamedFront:
         return cls(name, sweep.config, remeasurement.target, trials, SweepState.of(trials, sweep.config))
 
 
-def target_parts(target: Target) -> tuple[str, ...]:
-    """What a target is called by: ``("openvino", "cpu", "b8", "t1")``."""
-    return (target.runtime, target.device, f"b{target.batch}", f"t{target.threads}")
-
-
 def _find(folder: Path, name: str, parts: set[str]) -> Remeasurement:
     """The latest remeasurement in `folder` for the one target that has all `parts`."""
-    last: dict[tuple[str, ...], Remeasurement] = {}
+    last: dict[Target, Remeasurement] = {}
     for remeasurement in sorted(map(Remeasurement.read, folder.glob("*.json")), key=lambda each: each.started):
-        last[target_parts(remeasurement.target)] = remeasurement
-    found = [target for target in last if parts <= set(target)]
+        last[remeasurement.target] = remeasurement
+    found = [target for target in last if parts <= set(target.parts)]
     if len(found) == 1:
         return last[found[0]]
-    measured = ", ".join("-".join(target) for target in found or last) or "nothing yet"
+    measured = ", ".join(target.slug for target in found or last) or "nothing yet"
     if found:
         raise InputError.at("SWEEP", f"{name!r} may be any of {measured}; say more of it")
     sweep = name.partition("@")[0]

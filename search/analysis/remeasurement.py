@@ -47,8 +47,7 @@ class Remeasurement:
     def name(self) -> str:
         """When, and for what: the name of its file without the ending."""
         stamp = datetime.fromtimestamp(self.started, UTC).strftime("%Y%m%dT%H%M%S")
-        target = self.target
-        return f"{stamp}-{target.runtime}-{target.device}-b{target.batch}-t{target.threads}"
+        return f"{stamp}-{self.target.slug}"
 
     def overlay(self, trials: Iterable[Trial]) -> list[Trial]:
         """`trials` with the results of this remeasurement in place of their own, where it has one."""
@@ -63,7 +62,7 @@ class Remeasurement:
     def write(self, folder: Path) -> Path:
         """Put it down in `folder`: whole or not at all; an earlier one of the same second gives way."""
         path = folder / f"{self.name}.json"
-        write_json(path, asdict(self) | {"target": self.target.model_dump()})
+        write_json(path, asdict(self))
         return path
 
     @classmethod
@@ -71,7 +70,7 @@ class Remeasurement:
         """The remeasurement that `write` put down."""
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         results = tuple(Result.from_json(result) for result in data["results"])
-        return cls(**{**data, "target": Target(**data["target"]), "results": results})
+        return cls(**{**data, "target": Target.from_json(data["target"]), "results": results})
 
 
 def latest(folder: Path, target: Target) -> Remeasurement | None:

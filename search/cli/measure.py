@@ -80,7 +80,7 @@ def _target(own: Target, runtime: str | None, batch: int | None, threads: int | 
     if runtime is not None and (problem := runtime_problem(runtime)):
         raise InputError.at("--runtime", problem)
     changes = {"runtime": runtime, "batch": batch, "threads": threads}
-    return own.model_copy(update={key: value for key, value in changes.items() if value is not None})
+    return Target.from_json(own.to_json() | {key: value for key, value in changes.items() if value is not None})
 
 
 def _members(sweep: Sweep) -> tuple[Trial, ...]:
@@ -88,9 +88,7 @@ def _members(sweep: Sweep) -> tuple[Trial, ...]:
 
 
 def _table(before_after: BeforeAfter) -> Table:
-    target = before_after.remeasurement.target
-    title = f"Measured again: {target.runtime}, {target.device}, batch {target.batch}, threads {target.threads}"
-    table = Table(title=title)
+    table = Table(title=f"Measured again: {before_after.remeasurement.target}")
     table.add_column("trial", justify="right")
     table.add_column("recipe", overflow="fold")
     for objective in before_after.objectives:

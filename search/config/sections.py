@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import Field, PlainValidator, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pipelines import Section
+from pipelines import RUNTIMES, Section, Target
 from search.config.budget import Budget
+from spaces import illegal
 
 
 class TaskSection(Section):
@@ -22,6 +23,29 @@ class TaskSection(Section):
 
     use: str
     args: dict[str, Any] = Field(default_factory=dict)
+
+
+class TargetSection(Section):
+    """What the exported file has to run on; see `pipelines.Target`."""
+
+    runtime: str = Target.runtime
+    device: str = Target.device
+    batch: Annotated[int, Field(ge=1)] = Target.batch
+    threads: Annotated[int, Field(ge=1)] = Target.threads
+
+    @field_validator("device")
+    @classmethod
+    def _device(cls, device: str, info: ValidationInfo) -> str:
+        """One of the runtime's own, or of any if the runtime is unknown."""
+        named = RUNTIMES.get(info.data.get("runtime", ""))
+        legal = list(dict.fromkeys(each for one in ([named] if named else RUNTIMES.values()) for each in one.devices))
+        if device not in legal:
+            raise PydanticCustomError("illegal", "{problem}", {"problem": illegal(device, legal)})
+        return device
+
+    def value(self) -> Target:
+        """The target that it describes."""
+        return Target(self.runtime, self.device, self.batch, self.threads)
 
 
 DEFAULT_TRIALS = 40

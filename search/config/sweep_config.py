@@ -15,7 +15,14 @@ from pydantic_core import ErrorDetails
 from pipelines import METRICS, STEPS, Section, Target, Training, runtime_problem, scheme_problem
 from pipelines.meters import Direction
 from search.config.objective import Constraint, Objective, lower_bound
-from search.config.sections import ClusterSection, SearchSection, StoreSection, TaskSection, TrackingSection
+from search.config.sections import (
+    ClusterSection,
+    SearchSection,
+    StoreSection,
+    TargetSection,
+    TaskSection,
+    TrackingSection,
+)
 from search.config.yaml_file import read_yaml
 from spaces import InputError, Problem, SearchSpace, digest, illegal
 
@@ -29,7 +36,7 @@ class _File(Section):
     objectives: Any = None
     constraints: Any = None
     training: Training = Training()
-    target: Target = Target()
+    target: TargetSection = TargetSection()
     search: SearchSection = SearchSection()
     cluster: ClusterSection = ClusterSection()
     tracking: TrackingSection = TrackingSection()
@@ -154,7 +161,7 @@ def parse_config(raw: Mapping[str, Any]) -> SweepConfig:
         objectives,
         constraints,
         file.training,
-        file.target,
+        file.target.value(),
         file.search,
         file.cluster,
         file.tracking,
@@ -238,7 +245,7 @@ def _problem(detail: ErrorDetails) -> Problem:
     path = [str(part) for part in detail["loc"]]
     where, value, context = ".".join(path), detail["input"], detail.get("ctx", {})
     match detail["type"]:
-        case "budget":
+        case "budget" | "illegal":
             return Problem(where, detail["msg"])
         case "extra_forbidden":
             return Problem(where, illegal(path[-1], _legal_keys(path[:-1])))

@@ -6,7 +6,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from search.analysis.front_comparison import FrontComparison
-from search.analysis.named_front import target_parts
 from search.reports.table import number
 from search.study.front import REFERENCE_MARGIN
 
@@ -41,8 +40,7 @@ def summary_table(comparison: FrontComparison) -> Table:
         comparison.named_fronts, comparison.hypervolumes, comparison.joint, comparison.shares, strict=True
     ):
         members = str(len(each.state.front.members))
-        where = "-".join(target_parts(each.target))
-        table.add_row(each.name, where, members, f"{volume:.4f}", f"{len(joint)} ({share:.0%})")
+        table.add_row(each.name, each.target.slug, members, f"{volume:.4f}", f"{len(joint)} ({share:.0%})")
     return table
 
 

@@ -91,7 +91,7 @@ def _write(bundle: ExportBundle, folder: Path) -> None:
     texts = {
         RECIPE: recipe,
         SWEEP: config.dump(),
-        SCRIPT: runtime.script(file.name, example_feed(file, target.batch), target.threads),
+        SCRIPT: runtime.script(file.name, example_feed(file, target.batch), target),
         CARD: model_card(bundle, recipe, sha256(file)),
     }
     for name, text in texts.items():

@@ -38,7 +38,7 @@ def manifest(bundle: ExportBundle, hashes: Mapping[str, str]) -> dict[str, Any]:
         "task": config.task.model_dump(),
         "seed": config.search.seed,
         "training": config.training.model_dump(),
-        "target": config.target.model_dump(),
+        "target": config.target.to_json(),
         **_figures(bundle, trial),
         "notes": dict(trial.result.notes) if trial.result else {},
         "baseline": _figures(bundle, baseline) if baseline else None,

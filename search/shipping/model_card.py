@@ -60,11 +60,9 @@ To make it again, where the task can be imported, and print where it is: `paredo
 
 def _use(bundle: ExportBundle) -> str:
     target, runtime = bundle.config.target, RUNTIMES[bundle.config.target.runtime]
-    inputs = f"{target.batch} input{'s' if target.batch > 1 else ''} per call"
-    threads = f"{target.threads} thread{'s' if target.threads > 1 else ''}"
     return f"""\
-Inference in {runtime.name} on {target.device} with {threads} and {inputs}: that is what it was chosen for. Other batch
-sizes run too. To run it: `python run.py`, which needs {" and ".join([*runtime.packages, "numpy"])} only.
+Inference in {target}: that is what it was chosen for. Other batch sizes run too.
+To run it: `python run.py`, which needs {" and ".join([*runtime.packages, "numpy"])} only.
 
 {UNKNOWN}"""
 

@@ -85,8 +85,7 @@ def before_after_annotation(sweep: Sweep, before_after: BeforeAfter) -> Annotati
     """What MLflow is to show of it: numbers on the trials' runs, the table on the parent's."""
     remeasurement = before_after.remeasurement
     target = remeasurement.target
-    own = target == sweep.config.target
-    where = "" if own else f"{target.runtime}-{target.device}-b{target.batch}-t{target.threads}/"
+    where = "" if target == sweep.config.target else f"{target.slug}/"
     names = [objective.name for objective in before_after.objectives]  # the files have the others
     metrics = {
         trial.number: {f"remeasured/{where}{name}": trial.metrics[name] for name in names}

@@ -46,6 +46,5 @@ def lineage(config: SweepConfig, trial: Trial) -> dict[str, str]:
         "recipe.digest": trial.recipe.digest,
         "task": config.task.use,
         "seed": str(config.search.seed),
-        "target": f"{config.target.runtime} on {config.target.device}, batch {config.target.batch}, "
-        f"threads {config.target.threads}",
+        "target": str(config.target),
     }

@@ -17,7 +17,7 @@ from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.tracking import MlflowClient
 
 from pipelines import RUNTIMES, Target, Task
-from pipelines.runtimes import Feed, to_feed
+from pipelines.runtimes import Artifact, Feed, to_feed
 
 NEEDS = ("onnx", "onnxruntime", "numpy")
 """What whoever loads the model needs; asked of MLflow, it would load each model in another process to find out."""
@@ -50,7 +50,8 @@ def log_model(
         TrialFailed: the runtime refuses the file.
     """
     feed = to_feed(task.example_input())
-    output = RUNTIMES[target.runtime].load(file, target.threads).run(feed)
+    runtime = RUNTIMES[target.runtime]
+    output = runtime.load(Artifact(file, runtime.format), target).run(feed)
     name = re.sub(ILLEGAL, "_", run.info.run_name)
     params, run_id = dict(run.data.params), run.info.run_id
     logged = client.create_logged_model(run.info.experiment_id, name, run_id, dict(about), params, "ONNX")

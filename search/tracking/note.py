@@ -110,13 +110,12 @@ def _front(config: SweepConfig, state: SweepState, links: Links | None) -> list[
 
 def _asked(config: SweepConfig) -> list[str]:
     goals = ", ".join(f"{objective.direction} {objective.name}" for objective in config.objectives)
-    target = config.target
     axes = [axis for axis in config.space.axes if len(axis.values) > 1]
     notes = {
         "task": f"`{config.task.use}`",
         "objectives": goals,
         "constraints": ", ".join(map(str, config.constraints)) or "none",
-        "target": f"{target.runtime} on {target.device}, batch {target.batch}, threads {target.threads}",
+        "target": str(config.target),
         "budget": f"{config.search.extent} with {config.search.sampler}, seed {config.search.seed}",
         "space": f"{config.space.size()} recipes: " + "; ".join(map(_axis, axes)),
     }

@@ -11,6 +11,7 @@ from pipelines import Target, Training
 from pipelines.evaluator import Evaluator
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.quantizers.preparation import prepare
+from pipelines.runtimes import Artifact
 from pipelines.stages import MODEL, Export, TrainTeacher
 from pipelines.stages.technique import Technique
 from pipelines.store import Store
@@ -66,6 +67,10 @@ class Exported:
 
     file: Path
     model: nn.Module
+
+    @property
+    def artifact(self) -> Artifact:
+        return Artifact(self.file, "onnx")
 
 
 @pytest.fixture(autouse=True, scope="session")

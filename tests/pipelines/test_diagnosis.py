@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,10 +15,7 @@ from torch import nn
 from pipelines.diagnosis import diagnose, reasons, remark
 from pipelines.meters import Candidate, Measurement
 from pipelines.quantizers import QUANTIZERS, Calibration
-from pipelines.runtimes import RUNTIMES
-from pipelines.training.settings import Target
-
-RUNTIME = RUNTIMES["onnxruntime"]
+from pipelines.runtimes import RUNTIMES, Artifact, Target
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +129,9 @@ def smaller(folder: Path) -> tuple[Path, Path]:
     return export(network(24), folder / "smaller.onnx"), wide(folder)
 
 
-def candidate(files: tuple[Path, Path], runtime: object = RUNTIME) -> Candidate:
-    return Candidate(files[0], files[1], files[1], SimpleNamespace(), Target(), runtime)  # type: ignore[arg-type]
+def candidate(files: tuple[Path, Path], runtime: str = "onnxruntime") -> Candidate:
+    own, parent = (Artifact(file, "onnx") for file in files)
+    return Candidate(own, parent, parent, SimpleNamespace(), Target(runtime))  # type: ignore[arg-type]
 
 
 def slower(ratio: float = 1.31, **metrics: float) -> Measurement:
@@ -188,10 +187,10 @@ def export_copy(folder: Path) -> Path:
     return copy
 
 
-def test_another_runtime_executes_other_operators(folder: Path) -> None:
-    elsewhere = SimpleNamespace(name="elsewhere")
-    assert reasons(candidate(dynamic(folder), elsewhere), slower()) == []
-    assert reasons(candidate(sparse(folder), elsewhere), slower()) == [
+def test_another_runtime_executes_other_operators(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RUNTIMES, "elsewhere", SimpleNamespace(name="elsewhere"))
+    assert reasons(candidate(dynamic(folder), "elsewhere"), slower()) == []
+    assert reasons(candidate(sparse(folder), "elsewhere"), slower()) == [
         "60% of the weights are zero, which no kernel of elsewhere skips"
     ]
 
@@ -253,3 +252,9 @@ def test_a_remark_is_one_line() -> None:
     assert remark(notes) == "slower than without quantize: 1.31× (a; b); no smaller: 1.00×"
     assert remark({"size": "no smaller: 1.00×", "clock": "cpu"}) == "no smaller: 1.00×"
     assert remark({"clock": "cpu"}) == ""
+
+
+def test_files_of_other_formats_are_not_examined(folder: Path) -> None:
+    found = candidate(sparse(folder))
+    assert reasons(found, slower())
+    assert reasons(replace(found, artifact=replace(found.artifact, format="npz")), slower()) == []

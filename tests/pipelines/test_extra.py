@@ -23,7 +23,7 @@ from pipelines.runtimes import OpenVino
 source, target = map(Path, sys.argv[1:])
 feed = {"input": np.zeros((1, 1, 8, 8), dtype=np.float32)}
 NncfInt8().quantize(source, target, Calibration(lambda: [torch.zeros(1, 1, 8, 8)]), {})
-OpenVino().load(target, threads=1).run(feed)
+OpenVino().load(Artifact(target, "onnx"), Target()).run(feed)
 from nncf.telemetry import telemetry
 
 print(type(telemetry).__name__, [name for name in sys.modules if name.startswith("openvino_telemetry.")])

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from pipelines import extra, runtime_problem, scheme_problem
@@ -36,3 +38,9 @@ def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     install = "install it: pip install -e '.[openvino]'"
     assert runtime_problem("openvino") == f"'openvino' needs the package openvino, which is not installed; {install}"
     assert scheme_problem("nncf-int8", "openvino").endswith(install)
+
+
+def test_schemes_are_for_onnx_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RUNTIMES, "numpy", SimpleNamespace(name="numpy", format="npz"))
+    expected = "'static-int8' works on ONNX files, and numpy executes npz; legal: none"
+    assert scheme_problem("static-int8", "numpy") == expected

@@ -3,6 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from pipelines.runtimes import Timing, timed_on_cpu
+
 
 class Machine:
     """A processor with two clocks, which go on only when a session runs."""
@@ -27,6 +29,9 @@ class Timed:
     def __init__(self, machine: Machine, ms: float | Callable[[int], float], slowdown: float = 1.0) -> None:
         self.machine, self.slowdown, self.calls = machine, slowdown, 0
         self.ms = ms if callable(ms) else lambda n: ms
+
+    def timed_run(self, feed: dict[str, np.ndarray]) -> Timing:
+        return timed_on_cpu(self.run, feed, self.machine.cpu, self.machine.wall)
 
     def run(self, feed: dict[str, np.ndarray]) -> np.ndarray:
         self.machine.work(self.ms(self.calls), self.slowdown)

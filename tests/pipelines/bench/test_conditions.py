@@ -4,7 +4,7 @@ import onnxruntime
 
 from pipelines.bench.conditions import clocks, conditions, processor, throttled
 from pipelines.bench.job import Job
-from pipelines.runtimes import OnnxRuntime
+from pipelines.runtimes import Artifact, OnnxRuntime, Target
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -15,7 +15,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 
 def test_the_number_never_goes_without_them() -> None:
-    job = Job(Path("a"), Path("b"), Path("c"), Path("d"), "onnxruntime", threads=2, batch=8)
+    job = Job(*[Artifact(Path("a"), "onnx")] * 3, Path("d"), Target(threads=2, batch=8))
     words = conditions(job, OnnxRuntime())
     assert words.startswith(f"batch 8, 2 threads, onnxruntime {onnxruntime.__version__}, ")
     assert processor() in words

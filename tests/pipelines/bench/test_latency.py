@@ -9,14 +9,15 @@ from pipelines.bench.estimate import estimate
 from pipelines.bench.job import Job
 from pipelines.bench.latency import LIMIT_S, MORE, ROUNDS, Taken, report, take
 from pipelines.bench.rounds import Rounds
+from pipelines.runtimes import Artifact, Target
 
-JOB = Job(Path("own"), Path("reference"), Path("parent"), Path("feed"), "onnxruntime", threads=1, batch=1)
+JOB = Job(*(Artifact(Path(name), "onnx") for name in ("own", "reference", "parent")), Path("feed"), Target())
 
 
 @pytest.fixture
 def taken(machine):
     def make(*sessions, threads: int = 1, budget_s: float = 1.0):
-        rounds = Rounds(sessions, {}, machine.cpu, machine.wall)
+        rounds = Rounds(sessions, {})
         return take(rounds, threads, budget_s, clock=lambda: machine.wall_ns / 1e9)
 
     return make
@@ -47,9 +48,9 @@ def test_rounds_that_others_cut_into_are_taken_again(taken, timed, machine) -> N
     found, _ = taken(Disturbed(machine, 2.0), timed(2.0))
     said = report(found, estimate(found.times, 0), replace(JOB, parent=JOB.reference), "here")
     assert len(found.times[0]) == ROUNDS + MORE
-    assert "; other work cut into 7" in said.notes["latency.rounds"]
+    assert "; 7 rounds disturbed by other processes" in said.notes["latency.rounds"]
     assert said.metrics["latency_wall_p90_ms"] == 2.0, "disturbed rounds do not count when there are enough others"
-    assert "latency.noise" not in {**said.notes} or "other work was running" not in said.notes["latency.noise"]
+    assert "latency.noise" not in {**said.notes} or "other processes were running" not in said.notes["latency.noise"]
 
 
 def test_on_a_machine_that_is_never_quiet_every_round_counts_and_it_is_said(taken, timed) -> None:
@@ -57,7 +58,7 @@ def test_on_a_machine_that_is_never_quiet_every_round_counts_and_it_is_said(take
     assert estimated.values.tolist() == [2.0, 0.5], "its own time is not longer"
     assert len(found.times[0]) == ROUNDS + 3 * MORE, "twice as many as there should be is enough"
     said = report(found, estimated, replace(JOB, parent=JOB.reference), "here")
-    assert "wall/CPU 1.50: other work was running" in said.notes["latency.noise"]
+    assert "wall/CPU 1.50: other processes were running" in said.notes["latency.noise"]
 
 
 def test_several_threads_are_timed_on_the_wall(taken, timed) -> None:
@@ -95,14 +96,14 @@ def test_numbers_have_their_names_and_intervals() -> None:
 
 
 def test_the_reference_is_beside_itself_exactly_one() -> None:
-    said = reported(steady(3.0), replace(JOB, reference=JOB.file, parent=JOB.file))
+    said = reported(steady(3.0), replace(JOB, reference=JOB.artifact, parent=JOB.artifact))
     assert (said.metrics["latency_ratio"], said.metrics["latency_vs_parent"]) == (1.0, 1.0)
     assert said.intervals["latency_ratio"] == said.intervals["latency_vs_parent"] == (1.0, 1.0)
 
 
 def test_a_parent_that_is_the_reference_is_timed_once() -> None:
     job = replace(JOB, parent=JOB.reference)
-    assert job.files == (JOB.file, JOB.reference)
+    assert job.artifacts == (JOB.artifact, JOB.reference)
     said = reported(steady(3.0, 4.0), job)
     assert said.metrics["latency_ratio"] == said.metrics["latency_vs_parent"] == 0.75
 
@@ -111,7 +112,7 @@ def test_what_is_quiet_and_steady_has_no_noise_to_tell() -> None:
     notes = reported(steady(3.0, 4.0, 6.0)).notes
     assert notes == {
         "latency.conditions": "batch 1, 1 thread",
-        "latency.load": "others kept 0.00 processors busy, wall/CPU 1.00",
+        "latency.load": "other processes used 0.00 cores, wall/CPU 1.00",
         "latency.rounds": "25 of 2, 2, 2 calls",
     }
 
@@ -119,7 +120,7 @@ def test_what_is_quiet_and_steady_has_no_noise_to_tell() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"others": 150.0}, "others kept 150.0 processors busy"),
+        ({"others": 150.0}, "other processes used 150.0 cores"),
         ({"warm": False}, "durations still drifted after the warm-up"),
         ({"throttled": 3}, "processors were throttled 3 times"),
     ],
@@ -129,7 +130,9 @@ def test_noise_is_told(change: dict, words: str) -> None:
 
 
 def test_a_machine_that_does_not_tell_its_load_says_so() -> None:
-    assert reported(steady(3.0, 4.0, 6.0, others=None)).notes["latency.load"].startswith("others' work unknown")
+    assert (
+        reported(steady(3.0, 4.0, 6.0, others=None)).notes["latency.load"].startswith("other processes used an unknown")
+    )
 
 
 def test_an_interval_wider_than_a_tie_is_told() -> None:

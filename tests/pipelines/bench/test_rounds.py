@@ -6,8 +6,8 @@ from pipelines.bench.rounds import BLOCK, CALLS, WARM_S, Rounds
 
 
 @pytest.fixture
-def rounds_of(machine):
-    return lambda *sessions: Rounds(sessions, {}, machine.cpu, machine.wall)
+def rounds_of():
+    return lambda *sessions: Rounds(sessions, {})
 
 
 def test_each_call_has_the_durations_that_the_clocks_say(timed, rounds_of) -> None:

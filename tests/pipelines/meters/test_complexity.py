@@ -2,12 +2,11 @@ import pytest
 
 from pipelines import METRICS, Target
 from pipelines.meters import Candidate, Complexity
-from pipelines.runtimes import OnnxRuntime
 
 
 @pytest.fixture
 def candidate(exported, tiny) -> Candidate:
-    return Candidate(exported.file, exported.file, exported.file, tiny, Target(batch=4), OnnxRuntime())
+    return Candidate(exported.artifact, exported.artifact, exported.artifact, tiny, Target(batch=4))
 
 
 def test_it_is_that_of_one_input_whatever_the_batch(candidate: Candidate, exported) -> None:

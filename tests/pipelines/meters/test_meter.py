@@ -10,12 +10,12 @@ from pipelines import Target
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
 from pipelines.meters import METERS, METRICS, Candidate, Measurement, Meter, Metric, measure
-from pipelines.runtimes import Feed, OnnxRuntime
+from pipelines.runtimes import RUNTIMES, Artifact, Feed
 
 
 @pytest.fixture
 def candidate(exported, tiny) -> Candidate:
-    return Candidate(exported.file, exported.file, exported.file, tiny, Target(), OnnxRuntime())
+    return Candidate(exported.artifact, exported.artifact, exported.artifact, tiny, Target())
 
 
 class Broken:
@@ -23,7 +23,7 @@ class Broken:
 
     name = "broken"
 
-    def load(self, file: object, threads: int) -> "Broken":
+    def load(self, artifact: Artifact, target: Target) -> "Broken":
         return self
 
     def run(self, feed: Feed) -> np.ndarray:
@@ -118,9 +118,10 @@ def test_only_optional_numbers_may_be_absent(
         assert measure(candidate).metrics == numbers
 
 
-def test_a_number_that_is_not_finite_fails_the_trial(candidate: Candidate) -> None:
+def test_a_number_that_is_not_finite_fails_the_trial(candidate: Candidate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RUNTIMES, "broken", Broken())
     with pytest.raises(TrialFailed, match="outputs that are not finite on the validation split"):
-        measure(replace(candidate, runtime=Broken()))
+        measure(replace(candidate, target=Target("broken")))
 
 
 def test_no_metric_is_better_than_the_best_that_there_can_be(candidate: Candidate) -> None:

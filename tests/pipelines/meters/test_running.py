@@ -14,6 +14,7 @@ from pipelines.bench.job import Job
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
 from pipelines.meters.running import run_bench
+from pipelines.runtimes import Artifact, Target
 
 FEED = {"input": np.zeros((1, 1, 8, 8), np.float32)}
 
@@ -25,7 +26,7 @@ def lease(tmp_path: Path) -> Lease:
 
 @pytest.fixture
 def job(exported) -> Job:
-    return Job(exported.file, exported.file, exported.file, Path(), "onnxruntime", threads=1, batch=1, budget_s=0)
+    return Job(exported.artifact, exported.artifact, exported.artifact, Path(), Target(), budget_s=0)
 
 
 def test_it_finds_out_all_that_a_running_file_shows(job: Job, lease: Lease) -> None:
@@ -58,7 +59,7 @@ def test_a_file_that_does_not_load_fails_the_trial_with_the_runtimes_reason(
 ) -> None:
     (tmp_path / "model.onnx").write_bytes(b"not a network")
     with pytest.raises(TrialFailed, match="ONNX Runtime cannot load the file: "):
-        run_bench(replace(job, file=tmp_path / "model.onnx"), FEED, lease)
+        run_bench(replace(job, artifact=Artifact(tmp_path / "model.onnx", "onnx")), FEED, lease)
 
 
 def test_a_file_that_does_not_run_fails_the_trial_with_the_runtimes_reason(job: Job, lease: Lease) -> None:

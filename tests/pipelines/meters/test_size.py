@@ -5,11 +5,12 @@ import torch
 
 from pipelines import Target
 from pipelines.meters import Candidate, Size
-from pipelines.runtimes import OnnxRuntime
+from pipelines.runtimes import Artifact
 
 
 def measure(own: Path, reference: Path, tiny) -> dict[str, float]:
-    return dict(Size().measure(Candidate(own, reference, reference, tiny, Target(), OnnxRuntime())).metrics)
+    ours, theirs = Artifact(own, "onnx"), Artifact(reference, "onnx")
+    return dict(Size().measure(Candidate(ours, theirs, theirs, tiny, Target())).metrics)
 
 
 def test_a_megabyte_is_a_million_bytes_on_the_disk(tmp_path: Path, tiny) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pipelines.networks.fake_quantization import FakeQuantization
 from pipelines.quantizers import Calibration, QatInt8
-from pipelines.runtimes import OnnxRuntime, to_feed
+from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 from pipelines.training.masks import keep_zeros
 
 
@@ -135,6 +135,6 @@ def test_its_steps_are_those_of_static_int8(export: Callable, tmp_path: Path) ->
     expected = rounded(model, x)
     file, calibration = tmp_path / "model.onnx", Calibration(lambda: [x])
     QatInt8().quantize(export(model, x[:1]), file, calibration, {"granularity": "channel"})
-    outputs = torch.from_numpy(OnnxRuntime().load(file, threads=1).run(to_feed(x)))
+    outputs = torch.from_numpy(OnnxRuntime().load(Artifact(file, "onnx"), Target()).run(to_feed(x)))
     noise = [(values - expected).square().mean() / expected.square().mean() for values in (outputs, model(x))]
     assert noise[0] < 0.1 * noise[1]

@@ -9,7 +9,7 @@ from torch import nn
 from pipelines.onnxfile.coverage import Coverage, int8_coverage
 from pipelines.quantizers import Calibration, StaticInt8
 from pipelines.quantizers.preparation import prepare
-from pipelines.runtimes import OnnxRuntime, to_feed
+from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 
 
 def test_a_rectifier_after_a_pooling_comes_before_it(export: Callable, tmp_path: Path) -> None:
@@ -19,7 +19,10 @@ def test_a_rectifier_after_a_pooling_comes_before_it(export: Callable, tmp_path:
     assert [node.op_type for node in onnx.load(file).graph.node] == ["Conv", "Relu", "MaxPool", "Conv", "Flatten"]
     images = torch.randn(8, 1, 8, 8)
     np.testing.assert_allclose(
-        OnnxRuntime().load(file, threads=1).run(to_feed(images)), model(images).detach(), rtol=1e-4, atol=1e-5
+        OnnxRuntime().load(Artifact(file, "onnx"), Target()).run(to_feed(images)),
+        model(images).detach(),
+        rtol=1e-4,
+        atol=1e-5,
     )
     params = {"calibrator": "minmax", "granularity": "channel"}
     StaticInt8().quantize(file, tmp_path / "model.onnx", Calibration(lambda: [images]), params)

@@ -12,7 +12,7 @@ from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.quantizers import QUANTIZERS, Calibration, Quantizer
-from pipelines.runtimes import RUNTIMES, OnnxRuntime, to_feed
+from pipelines.runtimes import RUNTIMES, Artifact, OnnxRuntime, Target, to_feed
 from pipelines.stages import MODEL, Quantize
 from pipelines.stages.pack import packed
 from pipelines.tasks.task import as_tuple
@@ -70,7 +70,7 @@ def test_each_network_runs_in_onnx_runtime_or_is_refused(
         assert failure.value.reason == f"{reason}; leave {quantizer.name} out"
         return
     quantizer.quantize(given.file, target, given.calibration, some_params(quantizer))
-    session = OnnxRuntime().load(target, threads=1)
+    session = OnnxRuntime().load(Artifact(target, "onnx"), Target())
     for inputs, _ in given.task.batches("validation"):
         with torch.no_grad():
             expected = given.model(*as_tuple(inputs)).numpy()
@@ -89,9 +89,9 @@ def test_outputs_are_those_of_onnx_runtime_in_every_runtime_that_it_is_for(
         return
     quantizer.quantize(given.file, target, given.calibration, some_params(quantizer))
     (inputs, _), *_ = given.task.batches("validation")
-    expected = OnnxRuntime().load(target, threads=1).run(to_feed(inputs))
+    expected = OnnxRuntime().load(Artifact(target, "onnx"), Target()).run(to_feed(inputs))
     for name in quantizer.declares.runtimes or RUNTIMES:
-        outputs = RUNTIMES[name].load(target, threads=1).run(to_feed(inputs))
+        outputs = RUNTIMES[name].load(Artifact(target, "onnx"), Target()).run(to_feed(inputs))
         assert np.square(outputs - expected).mean() < 0.01 * np.square(expected).mean(), name
 
 
@@ -110,7 +110,7 @@ def test_a_trained_network_keeps_its_accuracy(
 ) -> None:
     params = {"scheme": quantizer.name, **some_params(quantizer)}
     Quantize().run(exported.file.parent, tmp_path, params, context)
-    session = OnnxRuntime().load(tmp_path / MODEL, threads=1)
+    session = OnnxRuntime().load(Artifact(tmp_path / MODEL, "onnx"), Target())
     assert [path.name for path in tmp_path.iterdir()] == [MODEL]
     for images, targets in context.task.batches("validation"):
         assert np.array_equal(session.run(to_feed(images)).argmax(1), targets)
@@ -147,7 +147,7 @@ def test_what_is_kept_in_floating_point_is_exact(
     keep = {"/0/Gemm", "/1/Relu", "/2/Gemm", "/3/Relu", "/4/Gemm"}
     quantizer.quantize(given.file, tmp_path / MODEL, given.calibration, some_params(quantizer), keep)
     (inputs, _), *_ = given.task.batches("validation")
-    outputs = torch.from_numpy(OnnxRuntime().load(tmp_path / MODEL, threads=1).run(to_feed(inputs)))
+    outputs = torch.from_numpy(OnnxRuntime().load(Artifact(tmp_path / MODEL, "onnx"), Target()).run(to_feed(inputs)))
     # Half precision narrows the inputs and outputs of the operators around those that it leaves.
     torch.testing.assert_close(
         outputs, given.model(inputs).detach(), atol=1e-3 if quantizer.name == "fp16" else 1e-5, rtol=0

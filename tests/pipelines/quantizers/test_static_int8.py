@@ -12,7 +12,7 @@ from pipelines.onnxfile.coverage import Coverage, int8_coverage
 from pipelines.quantizers import Calibration, StaticInt8
 from pipelines.quantizers.parameters import CALIBRATOR
 from pipelines.quantizers.static_int8 import METHODS
-from pipelines.runtimes import OnnxRuntime, to_feed
+from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 
 IMAGES = torch.linspace(0, 1, 20 * 64).view(20, 1, 8, 8)
 CALIBRATION = Calibration(lambda: IMAGES.split(8))
@@ -33,7 +33,7 @@ def test_every_calibrator_takes_a_last_batch_that_is_smaller_and_prints_nothing(
 ) -> None:
     file = quantize(exported.file, tmp_path / "model.onnx", calibrator=calibrator)
     assert capsys.readouterr().out == ""
-    assert OnnxRuntime().load(file, threads=1).run(to_feed(IMAGES)).shape == (20, 2)
+    assert OnnxRuntime().load(Artifact(file, "onnx"), Target()).run(to_feed(IMAGES)).shape == (20, 2)
 
 
 def test_activations_are_unsigned_and_weights_signed(exported, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_outputs_of_matrix_products_are_not_rounded(prepared: Callable, tmp_path
     given = prepared("linear")
     file = quantize(given.file, tmp_path / "model.onnx", given.calibration)
     examples = torch.randn(400, 64)
-    outputs = torch.from_numpy(OnnxRuntime().load(file, threads=1).run(to_feed(examples)))
+    outputs = torch.from_numpy(OnnxRuntime().load(Artifact(file, "onnx"), Target()).run(to_feed(examples)))
     assert len(outputs[:, 0].unique()) > 350  # 8 bits have 256 values
     assert [node.op_type for node in onnx.load(file).graph.node if "output" in node.output] == ["Gemm"]
 

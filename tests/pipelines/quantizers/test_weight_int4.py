@@ -9,7 +9,7 @@ from torch import nn
 from pipelines.errors import TrialFailed
 from pipelines.onnxfile.optimized_graph import operators
 from pipelines.quantizers import WeightInt4
-from pipelines.runtimes import OnnxRuntime, to_feed
+from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 
 
 def test_products_and_tables_are_executed_from_4_bits(prepared: Callable, tmp_path: Path) -> None:
@@ -42,7 +42,9 @@ def test_what_has_no_more_than_15_values_is_exact_and_zeros_stay(
     probes = torch.eye(40) if isinstance(layer, nn.Linear) else torch.arange(40)
     file = export(layer, probes[:1])
     WeightInt4().quantize(file, tmp_path / "model.onnx", None, {})
-    outputs = torch.from_numpy(OnnxRuntime().load(tmp_path / "model.onnx", threads=1).run(to_feed(probes)))
+    outputs = torch.from_numpy(
+        OnnxRuntime().load(Artifact(tmp_path / "model.onnx", "onnx"), Target()).run(to_feed(probes))
+    )
     torch.testing.assert_close(outputs, layer(probes).detach(), atol=1e-6, rtol=0)
 
 
@@ -52,7 +54,7 @@ def test_two_layers_may_share_a_weight(export: Callable, tmp_path: Path) -> None
     file = export(model, torch.zeros(1, 64))
     WeightInt4().quantize(file, tmp_path / "model.onnx", None, {})
     x = torch.randn(4, 64)
-    outputs = torch.from_numpy(OnnxRuntime().load(tmp_path / "model.onnx", threads=1).run(to_feed(x)))
+    outputs = torch.from_numpy(OnnxRuntime().load(Artifact(tmp_path / "model.onnx", "onnx"), Target()).run(to_feed(x)))
     assert (outputs - model(x)).abs().max() < 0.3
 
 

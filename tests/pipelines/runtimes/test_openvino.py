@@ -8,12 +8,12 @@ import torch
 
 from pipelines import extra
 from pipelines.errors import TrialFailed
-from pipelines.runtimes import OnnxRuntime, OpenVino, to_feed
+from pipelines.runtimes import Artifact, OnnxRuntime, OpenVino, Target, to_feed
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_it_computes_in_single_precision_with_the_threads_it_is_told(exported, threads: int) -> None:
-    model = OpenVino().load(exported.file, threads)._request.get_compiled_model()
+    model = OpenVino().load(Artifact(exported.file, "onnx"), Target(threads=threads))._request.get_compiled_model()
     assert model.get_property("INFERENCE_PRECISION_HINT").to_string() == "f32"
     assert model.get_property("INFERENCE_NUM_THREADS") == threads
     assert model.get_property("ENABLE_CPU_PINNING") is False
@@ -21,14 +21,16 @@ def test_it_computes_in_single_precision_with_the_threads_it_is_told(exported, t
 
 def test_it_agrees_with_onnx_runtime_to_the_last_digits(exported) -> None:
     feed = to_feed(torch.rand(7, 1, 8, 8))
-    ours, theirs = (runtime.load(exported.file, 1).run(feed) for runtime in (OpenVino(), OnnxRuntime()))
+    ours, theirs = (
+        runtime.load(Artifact(exported.file, "onnx"), Target()).run(feed) for runtime in (OpenVino(), OnnxRuntime())
+    )
     # Roundings of 2⁻²⁴ in sums of up to 288 products, in three layers, as if all fell the same way. One of bf16 is 2⁻⁹.
     bound = 3 * 288 * 2.0**-24 * float(abs(theirs).max())
     torch.testing.assert_close(ours, theirs, rtol=0, atol=bound)
 
 
 def test_an_output_is_not_written_over_by_the_next_call(exported) -> None:
-    session = OpenVino().load(exported.file, threads=1)
+    session = OpenVino().load(Artifact(exported.file, "onnx"), Target())
     first = session.run({"input": np.zeros((1, 1, 8, 8), dtype=np.float32)})
     kept = first.copy()
     session.run({"input": np.ones((1, 1, 8, 8), dtype=np.float32)})
@@ -36,7 +38,7 @@ def test_an_output_is_not_written_over_by_the_next_call(exported) -> None:
 
 
 def test_one_thread_works_in_the_thread_that_calls(exported) -> None:
-    session = OpenVino().load(exported.file, threads=1)
+    session = OpenVino().load(Artifact(exported.file, "onnx"), Target())
     before = os.sched_getaffinity(0)
     session.run({"input": np.zeros((1, 1, 8, 8), dtype=np.float32)})
     assert os.sched_getaffinity(0) == before
@@ -48,7 +50,7 @@ def test_without_its_package_it_says_what_to_install(exported, monkeypatch: pyte
 
     monkeypatch.setattr(extra, "version", absent)
     with pytest.raises(TrialFailed, match=r"needs the package openvino, .* pip install -e '\.\[openvino\]'"):
-        OpenVino().load(exported.file, threads=1)
+        OpenVino().load(Artifact(exported.file, "onnx"), Target())
 
 
 def test_registering_it_does_not_import_openvino() -> None:

@@ -12,7 +12,7 @@ import torch
 
 from pipelines.errors import TrialFailed
 from pipelines.onnxfile.example_feed import example_feed
-from pipelines.runtimes import RUNTIMES, Runtime, input_names, to_feed
+from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Target, input_names, to_feed
 
 
 @pytest.fixture(params=RUNTIMES.values(), ids=RUNTIMES.keys())
@@ -22,13 +22,14 @@ def runtime(request: pytest.FixtureRequest) -> Runtime:
 
 def test_it_is_registered_under_its_own_name(runtime: Runtime) -> None:
     assert RUNTIMES[runtime.name] is runtime
+    assert runtime.devices
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("size", [1, 5])
 def test_it_gives_the_networks_own_outputs(runtime: Runtime, exported, size: int, threads: int) -> None:
     images = torch.rand(size, 1, 8, 8)
-    outputs = runtime.load(exported.file, threads).run(to_feed(images))
+    outputs = runtime.load(Artifact(exported.file, "onnx"), Target(threads=threads)).run(to_feed(images))
     np.testing.assert_allclose(outputs, exported.model(images).detach().numpy(), rtol=1e-4, atol=1e-5)
 
 
@@ -49,7 +50,7 @@ def test_a_file_that_does_not_load_fails_the_trial(runtime: Runtime, tmp_path: P
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(TrialFailed, match="cannot load the file: "):
-        runtime.load(file, threads=1)
+        runtime.load(Artifact(file, "onnx"), Target())
 
 
 def test_inputs_are_named_by_their_position() -> None:
@@ -61,7 +62,7 @@ def test_inputs_are_named_by_their_position() -> None:
 
 def test_its_script_runs_a_file_without_torch(runtime: Runtime, exported, tmp_path: Path) -> None:
     shutil.copyfile(exported.file, tmp_path / "model.onnx")
-    script = runtime.script("model.onnx", example_feed(exported.file, 2), threads=1)
+    script = runtime.script("model.onnx", example_feed(exported.file, 2), Target())
     assert len(script.splitlines()) == 12
     (tmp_path / "run.py").write_text(script, encoding="utf-8")
     code = "import runpy, sys; sys.modules['torch'] = None; print(runpy.run_path(sys.argv[1])['feed']['input'].shape)"

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pipelines.errors import TrialFailed
 from pipelines.pruners.checkpoint import Checkpoint
-from pipelines.runtimes import OnnxRuntime, to_feed
+from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 from pipelines.stages import MODEL, Export
 from pipelines.stages.export import OPSET
 from pipelines.tasks.task import Split, as_tuple
@@ -64,7 +64,7 @@ def test_several_inputs_keep_their_order(context: Context, tmp_path: Path) -> No
     model, inputs = Sum(), (torch.rand(4, 3), torch.rand(4, 3))
     file = export(model, (torch.zeros(1, 3), torch.zeros(1, 3)), context, tmp_path)
     assert [given.name for given in onnx.load(file).graph.input] == ["input_0", "input_1"]
-    output = OnnxRuntime().load(file, 1).run(to_feed(inputs))
+    output = OnnxRuntime().load(Artifact(file, "onnx"), Target()).run(to_feed(inputs))
     torch.testing.assert_close(torch.from_numpy(output), model(*inputs).detach())
 
 
@@ -120,6 +120,6 @@ def test_torchs_fused_attention_is_left_out_and_comes_back(context: Context, tmp
     layer = nn.Sequential(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)).eval().requires_grad_(trainable)
     tokens = torch.randn(3, 5, 8)
     file = export(layer, tokens[:1], context, tmp_path)
-    outputs = torch.from_numpy(OnnxRuntime().load(file, 1).run(to_feed(tokens)))
+    outputs = torch.from_numpy(OnnxRuntime().load(Artifact(file, "onnx"), Target()).run(to_feed(tokens)))
     torch.testing.assert_close(outputs, layer(tokens).detach())
     assert torch.backends.mha.get_fastpath_enabled()

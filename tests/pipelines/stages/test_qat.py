@@ -10,7 +10,7 @@ from torch import nn
 from pipelines.errors import TrialFailed
 from pipelines.onnxfile.coverage import int8_coverage
 from pipelines.pruners.checkpoint import Checkpoint
-from pipelines.runtimes import OnnxRuntime, to_feed
+from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 from pipelines.stages import MODEL, Export, QuantizationAwareTraining, Quantize, TrainTeacher
 from pipelines.stages.qat import REPORT
 from pipelines.tasks.task import Batch, Split
@@ -46,7 +46,7 @@ def test_the_file_has_the_accuracy_that_the_training_promised(
     Quantize().run(exported, quantized, PARAMS, context)
     report = json.loads((qat / REPORT).read_text())
     assert set(report) == {"floating", "rounded_before", "rounded_after"}
-    session = OnnxRuntime().load(quantized / MODEL, threads=1)
+    session = OnnxRuntime().load(Artifact(quantized / MODEL, "onnx"), Target())
     right = [torch.from_numpy(session.run(to_feed(x))).argmax(1) == y for x, y in context.task.batches("validation")]
     assert torch.cat(right).float().mean().item() == report["rounded_after"] == 1
     assert (int8_coverage(quantized / MODEL).int8, int8_coverage(quantized / MODEL).floating) == (3, 0)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.runtimes import OnnxRuntime, to_feed
+from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 from pipelines.stages import MODEL, QuantizationSensitivity
 from pipelines.stages.quantization_sensitivity import SENSITIVITY
 from pipelines.training.context import Context
@@ -17,5 +17,5 @@ def test_it_writes_the_ranking_and_hands_the_file_on(exported, context: Context,
     assert set(losses) == {"/0/Conv", "/3/Conv", "/8/Gemm"}
     assert list(losses.values()) == sorted(losses.values(), reverse=True)
     (images, _), *_ = context.task.batches("validation")
-    sessions = [OnnxRuntime().load(file, threads=1) for file in (exported.file, tmp_path / MODEL)]
+    sessions = [OnnxRuntime().load(Artifact(file, "onnx"), Target()) for file in (exported.file, tmp_path / MODEL)]
     assert np.allclose(sessions[0].run(to_feed(images)), sessions[1].run(to_feed(images)), atol=1e-5)

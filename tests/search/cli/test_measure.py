@@ -45,7 +45,7 @@ def test_the_front_is_measured_again_and_shown_beside_what_it_was(sweep, cli_run
     journal = workspace.sweep("small").journal.read_bytes()
     code, out, err = cli_run("measure", "small", "--csv", tmp_path / "a.csv")
     assert code == 0, err
-    assert "Measured again: onnxruntime, cpu, batch 1, threads 1" in out
+    assert "Measured again: onnxruntime on cpu, batch 1, 1 thread" in out
     assert "stays" in out
     assert "as searched" in out
     assert "wrote" in err

@@ -69,7 +69,7 @@ def test_it_says_what_was_asked(make_config, trials) -> None:
     assert "- task: `digits`" in asked
     assert "- objectives: maximize accuracy, minimize latency_ms, minimize size_mb" in asked
     assert "- constraints: accuracy >= 0.5" in asked
-    assert "- target: onnxruntime on cpu, batch 1, threads 1" in asked
+    assert "- target: onnxruntime on cpu, batch 1, 1 thread" in asked
     assert "- budget: 12 trials with random, seed 0" in asked
     assert "student.depth 1, 2, 3" in asked
     assert "pruning.ratio 0.25 to 0.75 by 0.25" in asked

@@ -1,0 +1,51 @@
+"""The target: the runtime, device and call that a file is exported and measured for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the exported file has to run on.
+
+    Attributes:
+        runtime: What executes the file; a name in `pipelines.runtimes.RUNTIMES`.
+        device: Where it executes; one of the runtime's devices.
+        batch: Inputs per call while latency is measured.
+        threads: Threads that the runtime may use for one call.
+    """
+
+    runtime: str = "onnxruntime"
+    device: str = "cpu"
+    batch: int = 1
+    threads: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.runtime} on {self.device}, {self.call}"
+
+    @property
+    def call(self) -> str:
+        """Batch and threads of one call, for people: ``batch 1, 1 thread``."""
+        return f"batch {self.batch}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The words that name it: ``("openvino", "cpu", "b8", "t1")``."""
+        return (self.runtime, self.device, f"b{self.batch}", f"t{self.threads}")
+
+    @property
+    def slug(self) -> str:
+        """Its parts in one word, for file names and keys: ``openvino-cpu-b8-t1``."""
+        return "-".join(self.parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """It as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Target:
+        """The target that `to_json` wrote."""
+        return cls(**data)

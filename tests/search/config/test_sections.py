@@ -1,0 +1,28 @@
+import pytest
+from pydantic import ValidationError
+
+from pipelines import Target
+from search.config.sections import TargetSection
+
+
+@pytest.mark.parametrize(
+    ("given", "where", "message"),
+    [
+        ({"batch": "8"}, "batch", "valid integer"),
+        ({"threads": 0}, "threads", "greater than or equal to 1"),
+        ({"device": "tpu"}, "device", "legal: cpu"),
+    ],
+    ids=["text", "no threads", "unknown device"],
+)
+def test_an_illegal_target_is_refused_by_name(given: dict, where: str, message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        TargetSection(**given)
+    (error,) = caught.value.errors()
+    assert error["loc"] == (where,)
+    assert message in error["msg"]
+
+
+def test_it_gives_the_target_that_it_describes() -> None:
+    section = TargetSection(runtime="openvino", batch=8, threads=2)
+    assert section.value() == Target("openvino", "cpu", 8, 2)
+    assert TargetSection().value() == Target()
