@@ -71,11 +71,11 @@ def analytic(params: Mapping[str, Any]) -> dict[str, float]:
 
 def evaluate(recipe: Any) -> Any:
     """A trial's work: none."""
-    from pipelines import METRICS, Outcome
+    from pipelines import METRICS, Evaluation
     from pipelines.meters import Measurement
 
     known = analytic({key: value for step in recipe.steps for key, value in step.items})
-    return Outcome(Measurement({name: known.get(name, 0.0) for name in METRICS}), (), "")
+    return Evaluation(Measurement({name: known.get(name, 0.0) for name in METRICS}), (), "")
 
 
 def config(trials: int) -> Any:

@@ -17,7 +17,9 @@ import optuna
 
 from benchmarks.recording import Record, Row
 from pipelines import STEPS, StageKey, StageRun
+from pipelines.meters import Measurement
 from search.config.sweep_config import SweepConfig, parse_config
+from search.study.outcome import Complete
 from search.study.state import SweepState
 from search.study.study import Study
 from search.study.trial import Result, Trial
@@ -227,7 +229,14 @@ def _plain(tape: Tape, config: SweepConfig, trials: int) -> Iterator[Trial]:
 
 
 def _ended(number: int, recipe: Recipe, params: Mapping[str, Any], row: Row) -> Trial:
-    return Trial(number, recipe, params, recipe.label(STEPS), 0.0, Result(number, 0.0, 0.0, metrics=dict(row.metrics)))
+    return Trial(
+        number,
+        recipe,
+        params,
+        recipe.label(STEPS),
+        0.0,
+        Result(number, 0.0, 0.0, Complete(Measurement(dict(row.metrics)), "")),
+    )
 
 
 _Work = Generator[float | str, None, Result]
@@ -307,4 +316,4 @@ class Machine:
         yield row.measuring
         self.compute_s += row.measuring
         own: Sequence[StageRun] = [runs[key] for key in self._tape.own(row)]
-        return Result(trial.number, started, self.now, metrics=dict(row.metrics), stages=tuple(own))
+        return Result(trial.number, started, self.now, Complete(Measurement(dict(row.metrics)), ""), stages=tuple(own))

@@ -34,8 +34,10 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
+from pipelines.meters import Measurement
 from search.config.objective import Objective
 from search.study.front import losses, nondominated
+from search.study.outcome import Complete
 from search.study.trial import Result, Trial
 from search.suggest.sampler import HISTORY, Sampler
 from spaces import Axis, Options, Parameter, SearchSpace, StepSpec
@@ -144,7 +146,7 @@ def search(setting: Setting, seed: int, trials: int, table: Path, data: str, dev
 
 def _trial(number: int, params: Mapping, metrics: Mapping[str, float], space: SearchSpace | None = None) -> Trial:
     recipe = (space or cell_space()).recipe(params) if params else _EMPTY
-    return Trial(number, recipe, params, "", 0.0, Result(number, 0.0, 0.0, metrics=metrics))
+    return Trial(number, recipe, params, "", 0.0, Result(number, 0.0, 0.0, Complete(Measurement(metrics), "")))
 
 
 _EMPTY = cell_space().recipe({f"cell.op{i}": "zero" for i in range(6)})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipelines.errors import TrialFailed
-    from pipelines.evaluator import Evaluator, Outcome
+    from pipelines.evaluator import Evaluation, Evaluator
     from pipelines.meters import METRICS
     from pipelines.pipeline import Built, StageKey, StageRun, run_recipe
     from pipelines.runtimes import RUNTIMES, Target
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "errors": ("TrialFailed",),
-    "evaluator": ("Evaluator", "Outcome"),
+    "evaluator": ("Evaluation", "Evaluator"),
     "meters": ("METRICS",),
     "pipeline": ("Built", "StageKey", "StageRun", "run_recipe"),
     "runtimes": ("RUNTIMES", "Target"),
@@ -55,9 +55,9 @@ __all__ = [
     "STEPS",
     "Batch",
     "Built",
+    "Evaluation",
     "Evaluator",
     "Inputs",
-    "Outcome",
     "Section",
     "Split",
     "StageKey",

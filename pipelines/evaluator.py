@@ -23,8 +23,8 @@ from spaces import Recipe
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of one recipe.
+class Evaluation:
+    """What evaluating one recipe gave.
 
     Attributes:
         measurement: What every meter found out about the file.
@@ -70,7 +70,7 @@ class Evaluator:
     required: tuple[str, ...] = ()
     stored: Mapping[str, tuple[StageRun, ...]] = field(default_factory=dict)
 
-    def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Outcome:
+    def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
         """Build `recipe` and measure the file; nothing that this needs is evicted from the store meanwhile.
 
         Args:
@@ -87,7 +87,7 @@ class Evaluator:
         with self.store.pinned([link.key for link in self.chain(recipe, fidelity)]):
             return self._evaluate(recipe, fidelity)
 
-    def _evaluate(self, recipe: Recipe, fidelity: float) -> Outcome:
+    def _evaluate(self, recipe: Recipe, fidelity: float) -> Evaluation:
         lease = self.context.lease
         before = spent(lease)
         built, parent, reference = (
@@ -104,7 +104,7 @@ class Evaluator:
                 raise TrialFailed(f"{name} is {reason}; {advice}")
         seconds = {name: after - before[name] for name, after in spent(lease).items()}
         notes = diagnose(candidate, found, recipe.steps[-1].name) if recipe.steps else {}
-        return Outcome(found | Measurement({}, notes=notes), built.stages, built.stages[-1].key, seconds)
+        return Evaluation(found | Measurement({}, notes=notes), built.stages, built.stages[-1].key, seconds)
 
     def __getstate__(self) -> dict[str, Any]:
         # Whoever gets a copy loads task and data itself: they may be large, and need not be picklable.
@@ -159,5 +159,5 @@ class Evaluator:
 
 
 def spent(lease: Lease) -> dict[str, float]:
-    """The seconds that `lease` has counted, by the names that they have in `Outcome.seconds`."""
+    """The seconds that `lease` has counted, by the names that they have in `Evaluation.seconds`."""
     return {"measuring": lease.alone_s, "waiting": lease.alone_wait_s, "yielding": lease.shared_wait_s}

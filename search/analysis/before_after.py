@@ -86,11 +86,11 @@ def before_after_json(before_after: BeforeAfter) -> dict[str, Any]:
                 "label": then.label,
                 "before": {o.name: then.metrics[o.name] for o in before_after.objectives},
                 "after": dict(now.metrics),
-                "intervals": dict(now.result.intervals) if now.result else {},
-                "notes": dict(now.result.notes) if now.result else {},
+                "intervals": dict(now.intervals),
+                "notes": dict(now.notes),
                 "front": before_after.fate(then.number),
                 "p_front": before_after.chances[then.number],
-                **({"reason": now.result.reason} if now.result and now.result.reason else {}),
+                **({"reason": now.failure.reason} if now.failure else {}),
             }
             for then, now in zip(before_after.then, before_after.now, strict=True)
         ],
@@ -105,7 +105,7 @@ def before_after_table(before_after: BeforeAfter) -> pd.DataFrame:
         row["p_front"] = before_after.chances[then.number]
         for objective in before_after.objectives:
             name = objective.name
-            low, high = (now.result.intervals.get(name) if now.result else None) or (None, None)
+            low, high = now.intervals.get(name, (None, None))
             row |= {f"{name}.before": then.metrics[name], f"{name}.after": now.metrics.get(name)}
             row |= {f"{name}.low": low, f"{name}.high": high}
         rows.append(row)

@@ -14,6 +14,7 @@ from search.execution.executor import MAX_ATTEMPTS, Executor
 from search.execution.ray_executor import RayExecutor
 from search.execution.work import Evaluate
 from search.study.front import pareto_front
+from search.study.outcome import Failed
 from search.study.saved import Sweep, sweep_evaluator
 from search.study.trial import Result, Trial
 from search.study.workspace import Workspace
@@ -38,7 +39,8 @@ class Confirmation:
 
     def values(self, number: int, name: str) -> list[float]:
         """A metric of a trial under each seed with which it did not fail."""
-        return [t.metrics[name] for trials in self.repeats.values() for t in trials if t.number == number and t.metrics]
+        repeats = (trial for trials in self.repeats.values() for trial in trials if trial.number == number)
+        return [trial.metrics[name] for trial in repeats if trial.state == "complete"]
 
     def mean(self, number: int, name: str) -> float | None:
         """The mean of a metric of a trial over the seeds, or None if it failed with each."""
@@ -143,7 +145,7 @@ class RepeatQueue:
         if self._attempts[trial.number] < MAX_ATTEMPTS:
             self._waiting.append(self._out.pop(trial.number))
             return
-        failed = Result(trial.number, trial.started, now, reason=reason)
+        failed = Result(trial.number, trial.started, now, Failed(reason))
         failed.write(self.results)
         self.finish(failed)
 

@@ -84,13 +84,11 @@ def held_out(folder: Path) -> dict[int, HeldOut]:
 
 def on_test(trial: Trial, found: HeldOut) -> Trial:
     """`trial` as the test split sees it: its accuracy is the one on test, all else stays."""
-    if trial.result is None:
-        raise ValueError(f"trial {trial.number} is not complete")
     metrics = {**trial.metrics, "accuracy": found.test.accuracy}
-    intervals = {name: ends for name, ends in trial.result.intervals.items() if name != "accuracy"}
+    intervals = {name: ends for name, ends in trial.intervals.items() if name != "accuracy"}
     if found.test.interval:
         intervals["accuracy"] = found.test.interval
-    return trial.finish(replace(trial.result, metrics=metrics, intervals=intervals))
+    return trial.measured(replace(trial.measurement, metrics=metrics, intervals=intervals))
 
 
 def fronts_on_test(members: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[list[int], list[int]]:

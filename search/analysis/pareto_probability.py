@@ -83,7 +83,7 @@ def pareto_probability(
 def _ends(trial: Trial, name: str) -> tuple[float, float, float]:
     """The low end, the value and the high end of a metric."""
     value = trial.metrics[name]
-    low, high = trial.result.intervals.get(name, (value, value)) if trial.result else (value, value)
+    low, high = trial.intervals.get(name, (value, value))
     return min(low, value), value, max(high, value)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipelines.meters import Measurement
 from search.analysis.held_out import HeldOut, held_out
 from search.analysis.pareto_probability import ParetoProbability, pareto_probability
 from search.analysis.remeasurement import Remeasurement, latest
+from search.study.outcome import Complete
 from search.study.saved import Sweep
-from search.study.trial import Result, Trial
+from search.study.trial import Trial
 from search.study.workspace import SweepFolder
 
 
@@ -39,7 +41,8 @@ class PostHoc:
         near = found.near(sweep.trials, sweep.state.front)
         return cls(found, near, remeasurement, held_out(folder.held_out))
 
-    def remeasured(self, number: int) -> Result | None:
+    def remeasured(self, number: int) -> Measurement | None:
         """What measuring again has given for a trial, if it was and could be."""
         results = self.remeasurement.results if self.remeasurement else ()
-        return next((result for result in results if result.number == number and not result.reason), None)
+        outcomes = (result.outcome for result in results if result.number == number)
+        return next((outcome.measurement for outcome in outcomes if isinstance(outcome, Complete)), None)

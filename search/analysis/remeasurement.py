@@ -62,7 +62,7 @@ class Remeasurement:
     def write(self, folder: Path) -> Path:
         """Put it down in `folder`: whole or not at all; an earlier one of the same second gives way."""
         path = folder / f"{self.name}.json"
-        write_json(path, asdict(self))
+        write_json(path, asdict(self) | {"results": [result.to_json() for result in self.results]})
         return path
 
     @classmethod

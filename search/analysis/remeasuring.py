@@ -9,9 +9,10 @@ from dataclasses import replace
 from statistics import median
 
 from pipelines import Target
-from pipelines.meters import Interval
+from pipelines.meters import Interval, Measurement
 from search.analysis.remeasurement import Remeasurement
 from search.execution.work import Evaluate, run_trial
+from search.study.outcome import Complete
 from search.study.saved import Sweep
 from search.study.trial import Result, Trial
 
@@ -74,24 +75,31 @@ def _measuring_s(trial: Trial) -> float:
 def combine(results: Sequence[Result]) -> Result:
     """One result of several of the same file: failed if one has failed, else medians and enveloping intervals."""
     first, last = results[0], results[-1]
-    if failed := next((result for result in results if result.reason), None):
+    complete = [result.outcome for result in results if isinstance(result.outcome, Complete)]
+    if len(complete) < len(results):
+        failed = next(result for result in results if not isinstance(result.outcome, Complete))
         return replace(failed, started=first.started, finished=last.finished)
+    measurement = _typical([outcome.measurement for outcome in complete])
+    return replace(first, finished=last.finished, outcome=replace(complete[0], measurement=measurement))
+
+
+def _typical(measurements: Sequence[Measurement]) -> Measurement:
+    """Medians, intervals that hold every measurement's, and all that was noted."""
+    first = measurements[0]
     notes = {
-        name: "; ".join(dict.fromkeys(result.notes[name] for result in results if name in result.notes))
-        for name in dict.fromkeys(name for result in results for name in result.notes)
+        name: "; ".join(dict.fromkeys(each.notes[name] for each in measurements if name in each.notes))
+        for name in dict.fromkeys(name for each in measurements for name in each.notes)
     }
-    return replace(
-        first,
-        finished=last.finished,
-        metrics={name: median(result.metrics[name] for result in results) for name in first.metrics},
-        intervals={name: _envelope(name, results) for name in first.intervals},
-        notes=notes,
+    return Measurement(
+        {name: median(each.metrics[name] for each in measurements) for name in first.metrics},
+        {name: _envelope(name, measurements) for name in first.intervals},
+        notes,
     )
 
 
-def _envelope(name: str, results: Sequence[Result]) -> Interval:
-    values = [result.metrics[name] for result in results if name in result.metrics]
-    values += [end for result in results for end in result.intervals.get(name, ())]
+def _envelope(name: str, measurements: Sequence[Measurement]) -> Interval:
+    values = [each.metrics[name] for each in measurements if name in each.metrics]
+    values += [end for each in measurements for end in each.intervals.get(name, ())]
     return min(values), max(values)
 
 

@@ -32,8 +32,8 @@ def confirm(name: str, seeds: int, trials: Sequence[int], as_json: bool) -> None
 
     def told(seed: int, trial: Trial) -> None:
         ended.append(trial)
-        if trial.result and trial.result.reason:
-            what = f"failed: {trial.result.reason.splitlines()[0]}"
+        if trial.failure:
+            what = f"failed: {trial.failure.headline}"
         else:
             what = "  ".join(f"{o.name} {number(trial.metrics[o.name])}" for o in sweep.config.objectives)
         line = f"[{len(ended)}/{total}] seed {seed} trial {trial.number} {trial.label}: {what}"
@@ -74,7 +74,7 @@ def confirmation_json(found: Confirmation) -> dict[str, Any]:
                 "spread": {name: found.spread(trial.number, name) for name in names},
                 "survived": found.survived(trial.number),
                 "repeats": {
-                    seed: {"metrics": dict(each.metrics), "reason": each.result.reason if each.result else ""}
+                    seed: {"metrics": dict(each.metrics), "reason": each.failure.reason if each.failure else ""}
                     for seed, trials in found.repeats.items()
                     for each in trials
                     if each.number == trial.number

@@ -98,7 +98,7 @@ def _table(before_after: BeforeAfter) -> Table:
     for then, now in zip(before_after.then, before_after.now, strict=True):
         cells = [_cell(then, now, objective.name) for objective in before_after.objectives]
         fate = before_after.fate(then.number)
-        fate += f": {now.result.reason.splitlines()[0]}" if now.result and now.result.reason else ""
+        fate += f": {now.failure.headline}" if now.failure else ""
         chance = f"{before_after.chances[then.number]:.2f}"
         table.add_row(str(then.number), then.label, *cells, chance, fate, style="dim" if fate == "off" else None)
     return table
@@ -108,7 +108,7 @@ def _cell(then: Trial, now: Trial, name: str) -> str:
     """Both values, and the new one's interval where it is known."""
     if name not in now.metrics:
         return f"{number(then.metrics[name])} → ?"
-    interval = now.result.intervals.get(name) if now.result else None
+    interval = now.intervals.get(name)
     sure = f" [dim]({'–'.join(map(number, interval))})[/dim]" if interval else ""
     return f"{number(then.metrics[name])} → {number(now.metrics[name])}{sure}"
 

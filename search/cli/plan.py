@@ -94,8 +94,8 @@ class _Known:
 
             done = list(probe(recipes, self.evaluate, begin))
         for trial in done:
-            if trial.result and trial.result.reason:
-                reason = trial.result.reason.splitlines()[0]
+            if trial.failure:
+                reason = trial.failure.headline
                 label = trial.recipe.label(STEPS)
                 console.print(f"the probe of {label} failed: {reason}", markup=False, soft_wrap=True)
         again = self.of(self.config, self.plan, self.workspace)

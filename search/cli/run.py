@@ -81,6 +81,6 @@ def _reasons(sweep: Sweep) -> str:
     """The distinct reasons of failed trials, each with how often it was given."""
     reasons: dict[str, list[int]] = {}
     for trial in sweep.trials:
-        if trial.result and trial.result.reason:
-            reasons.setdefault(trial.result.reason, []).append(trial.number)
+        if trial.failure:
+            reasons.setdefault(trial.failure.reason, []).append(trial.number)
     return "\n".join(f"  {len(numbers)}x (trial {numbers[0]}): {reason}" for reason, numbers in reasons.items())

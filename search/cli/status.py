@@ -9,6 +9,7 @@ from rich.table import Table
 from search.cli.output import out, print_json
 from search.reports.table import front_table, next_steps
 from search.selection.recommended import recommended_picks
+from search.study.outcome import Failed, Stopped
 from search.study.saved import Sweep, load_sweep
 from search.study.workspace import SweepFolder, Workspace
 from search.suggest.budget_tracker import BudgetTracker
@@ -99,14 +100,14 @@ def _facts(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
         },
         "measuring": _measuring(sweep),
         "failures": [
-            {"trial": trial.number, "label": trial.label, "reason": trial.result.reason}
+            {"trial": trial.number, "label": trial.label, "reason": trial.outcome.reason}
             for trial in sweep.trials
-            if trial.result and trial.result.reason
+            if isinstance(trial.outcome, Failed)
         ],
         "stops": [
-            {"trial": trial.number, "label": trial.label, "reason": trial.result.stopped}
+            {"trial": trial.number, "label": trial.label, "reason": trial.outcome.reason}
             for trial in sweep.trials
-            if trial.result and trial.result.stopped
+            if isinstance(trial.outcome, Stopped)
         ],
     }
 

@@ -6,9 +6,10 @@ import time
 import traceback
 from typing import Protocol
 
-from pipelines import Outcome, TrialFailed
+from pipelines import Evaluation, TrialFailed
 from search.errors import FullDiskError, is_full
 from search.execution.usage import Usage
+from search.study.outcome import Complete, Failed
 from search.study.trial import Result
 from spaces import Recipe
 
@@ -16,7 +17,7 @@ from spaces import Recipe
 class Evaluate(Protocol):
     """What a worker does with a recipe; `pipelines.Evaluator`, or a function with a known answer in tests."""
 
-    def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Outcome:
+    def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
         """What comes of `recipe` when its trainings, the teacher's apart, run `fidelity` of their epochs.
 
         Raises:
@@ -31,37 +32,34 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, fidelity: float =
         FullDiskError: it could not be done for want of room.
     """
     started, usage = time.time(), Usage()
-
-    def failed(reason: str, details: str = "") -> Result:
-        return Result(
-            number, started, time.time(), reason=reason, details=details, fidelity=fidelity, usage=usage.series
-        )
-
-    try:
-        with usage:
-            # A function of the recipe alone will do where no trial is stopped on its way.
-            outcome = evaluate(recipe) if fidelity == 1 else evaluate(recipe, fidelity)
-    except TrialFailed as error:
-        return failed(error.reason)
-    except MemoryError:
-        reason = "out of memory; use a smaller batch, or raise cluster.cpus_per_trial so that fewer trials run at once"
-        return failed(reason, traceback.format_exc())
-    except Exception as error:
-        if is_full(error):
-            raise FullDiskError.of(error) from error
-        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return failed(reason, traceback.format_exc())
-    found = outcome.measurement
+    with usage:
+        found = _attempt(recipe, evaluate, fidelity)
+    if isinstance(found, Failed):
+        return Result(number, started, time.time(), found, fidelity, usage=usage.series)
     return Result(
         number,
         started,
         time.time(),
-        metrics=dict(found.metrics),
-        intervals=dict(found.intervals),
-        notes=dict(found.notes),
-        fidelity=fidelity,
-        stages=outcome.stages,
-        model=outcome.model,
-        seconds=dict(outcome.seconds),
+        Complete(found.measurement, found.model),
+        fidelity,
+        stages=found.stages,
+        seconds=dict(found.seconds),
         usage=usage.series,
     )
+
+
+def _attempt(recipe: Recipe, evaluate: Evaluate, fidelity: float) -> Evaluation | Failed:
+    """What evaluating `recipe` gives, or why it cannot be done."""
+    try:
+        # A function of the recipe alone will do where no trial is stopped on its way.
+        return evaluate(recipe) if fidelity == 1 else evaluate(recipe, fidelity)
+    except TrialFailed as error:
+        return Failed(error.reason)
+    except MemoryError:
+        reason = "out of memory; use a smaller batch, or raise cluster.cpus_per_trial so that fewer trials run at once"
+        return Failed(reason, traceback.format_exc())
+    except Exception as error:
+        if is_full(error):
+            raise FullDiskError.of(error) from error
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return Failed(reason, traceback.format_exc())

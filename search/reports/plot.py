@@ -71,7 +71,7 @@ def whiskers(axes: Axes, x: Objective, y: Objective, trials: Sequence[Trial], co
 
 def _lengths(trial: Trial, objective: Objective) -> list[list[float]] | None:
     """How far a trial's interval reaches down and up from its value, or None if it is not known."""
-    ends = trial.result.intervals.get(objective.name) if trial.result else None
+    ends = trial.intervals.get(objective.name)
     value = trial.metrics[objective.name]
     return [[max(value - ends[0], 0.0)], [max(ends[1] - value, 0.0)]] if ends else None
 
@@ -84,7 +84,7 @@ def frame(axes: Axes, x: Objective, y: Objective, shown: Sequence[Trial]) -> Non
     if shown:
         for objective, limit in ((x, axes.set_xlim), (y, axes.set_ylim)):
             values = [trial.metrics[objective.name] for trial in shown]
-            ends = [end for t in shown if t.result for end in t.result.intervals.get(objective.name, ())]
+            ends = [end for trial in shown for end in trial.intervals.get(objective.name, ())]
             low, high = min(values), max(values)
             span = high - low or abs(high) or 1
             low, high = max(min([low, *ends]), low - span), min(max([high, *ends]), high + span)

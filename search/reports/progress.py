@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import assert_never
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -15,6 +16,7 @@ from rich.text import Text
 from search.config.budget import duration
 from search.config.sweep_config import SweepConfig
 from search.reports.table import front_table, number
+from search.study.outcome import Complete, Failed, Stopped
 from search.study.state import SweepState, progress_text
 from search.study.trial import Trial
 from search.suggest.budget_tracker import BudgetTracker
@@ -72,13 +74,21 @@ class LiveProgress:
         planned, spent = self._config.search.trials, self._budget_tracker.progress
         count = f"{self._standing.finished}/{planned}" if planned else f"{self._standing.finished}"
         count = f"[{count} · {spent}]" if spent else f"[{count}]"
-        if trial.result and trial.result.reason:
-            return f"{count} trial {trial.number} {trial.label}: failed: {trial.result.reason.splitlines()[0]}"
-        if trial.result and trial.result.stopped:
-            return f"{count} trial {trial.number} {trial.label}: stopped: {trial.result.stopped}"
-        values = "  ".join(f"{o.name} {number(trial.metrics[o.name])}" for o in self._config.objectives)
-        star = " *" if trial.number in self._standing.front else ""
-        return f"{count} trial {trial.number} {trial.label}: {values}{star}"
+        return f"{count} trial {trial.number} {trial.label}: {self._ending(trial)}"
+
+    def _ending(self, trial: Trial) -> str:
+        match trial.outcome:
+            case Failed() as failed:
+                return f"failed: {failed.headline}"
+            case Stopped(reason):
+                return f"stopped: {reason}"
+            case Complete(measurement):
+                metrics, star = measurement.metrics, " *" if trial.number in self._standing.front else ""
+                return "  ".join(f"{o.name} {number(metrics[o.name])}" for o in self._config.objectives) + star
+            case None:
+                return "running"
+            case unknown:
+                assert_never(unknown)
 
     def _render(self) -> RenderableType:
         state = self._standing

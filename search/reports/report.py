@@ -14,6 +14,7 @@ from search.analysis.held_out import fronts_on_test, on_test
 from search.analysis.post_hoc import PostHoc
 from search.config.sweep_config import SweepConfig
 from search.study.front import ParetoFront
+from search.study.outcome import Failed, Stopped
 from search.study.state import SweepState
 from search.study.trial import Trial
 
@@ -35,10 +36,9 @@ def table(trials: Iterable[Trial]) -> pd.DataFrame:
 
 
 def _ends(trial: Trial) -> dict[str, float]:
-    intervals = trial.result.intervals if trial.result else {}
     return {
         f"{name}.{end}": value
-        for name, ends in intervals.items()
+        for name, ends in trial.intervals.items()
         for end, value in zip(("low", "high"), ends, strict=True)
     }
 
@@ -72,8 +72,8 @@ def trial_json(trial: Trial, post_hoc: PostHoc | None = None) -> dict[str, Any]:
         "recipe": trial.recipe.to_list(),
         "digest": trial.recipe.digest,
         "metrics": dict(trial.metrics),
-        **({"intervals": dict(trial.result.intervals), "notes": dict(trial.result.notes)} if trial.result else {}),
-        **({"reason": trial.result.reason or trial.result.stopped} if trial.result and not trial.metrics else {}),
+        **({"intervals": dict(trial.intervals), "notes": dict(trial.notes)} if trial.outcome else {}),
+        **({"reason": trial.outcome.reason} if isinstance(trial.outcome, Failed | Stopped) else {}),
         **(_known(trial, post_hoc) if post_hoc else {}),
     }
 
@@ -109,14 +109,14 @@ def front_page(config: SweepConfig, state: SweepState, trials: Sequence[Trial], 
 def _mark(trial: Trial, post_hoc: PostHoc | None) -> dict[str, Any]:
     """A trial as the page draws it; what is not known is left out."""
     again = post_hoc.remeasured(trial.number) if post_hoc else None
-    measured = again or trial.result
+    intervals = (again or trial.measurement).intervals
     mark: dict[str, Any] = {
         "number": trial.number,
         "label": trial.label,
         "metrics": {name: _short(value) for name, value in trial.metrics.items()},
     }
-    if measured and measured.intervals:
-        mark["intervals"] = {name: [_short(end) for end in ends] for name, ends in measured.intervals.items()}
+    if intervals:
+        mark["intervals"] = {name: [_short(end) for end in ends] for name, ends in intervals.items()}
     if again:
         mark["again"] = {name: _short(value) for name, value in again.metrics.items()}
     if post_hoc and (chance := post_hoc.p_front[trial.number]):

@@ -102,7 +102,7 @@ def _trials(numbers: Sequence[int]) -> str:
 
 
 def _remark(trial: Trial) -> str:
-    return remark_kind(trial.result.notes) if trial.result else ""
+    return remark_kind(trial.notes)
 
 
 def _chance(trial: Trial, post_hoc: PostHoc | None) -> list[str]:

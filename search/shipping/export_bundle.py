@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines import Evaluator
-from pipelines.meters import Interval
+from pipelines.meters import Measurement
 from pipelines.pipeline import nodes
 from search.analysis.held_out import HeldOut
 from search.analysis.post_hoc import PostHoc
@@ -47,10 +46,9 @@ class ExportBundle:
         """What the sweep was asked for."""
         return self.sweep.config
 
-    def figures(self, trial: Trial) -> tuple[Mapping[str, float], Mapping[str, Interval]]:
-        """The latest metrics of a trial of the sweep, and their intervals: measured again, if it was."""
-        latest = self.post_hoc.remeasured(trial.number) or trial.result
-        return (latest.metrics, latest.intervals) if latest else ({}, {})
+    def latest(self, trial: Trial) -> Measurement:
+        """The latest measurement of a trial of the sweep: of after the search, if it was measured again."""
+        return self.post_hoc.remeasured(trial.number) or trial.measurement
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -62,4 +60,4 @@ class ExportBundle:
     def is_current(self) -> bool:
         """Whether this code, these libraries and this task are those that made the file: else none is rebuilt alike."""
         *_, (_, _, key) = nodes(self.trial.recipe, self.evaluator.context)
-        return self.trial.result is not None and self.trial.result.model == key
+        return self.trial.model == key

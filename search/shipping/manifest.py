@@ -40,7 +40,7 @@ def manifest(bundle: ExportBundle, hashes: Mapping[str, str]) -> dict[str, Any]:
         "training": config.training.model_dump(),
         "target": config.target.to_json(),
         **_figures(bundle, trial),
-        "notes": dict(trial.result.notes) if trial.result else {},
+        "notes": dict(trial.notes),
         "baseline": _figures(bundle, baseline) if baseline else None,
         "validation_accuracy": found.validation.accuracy,
         "test_accuracy": found.test.accuracy,
@@ -54,10 +54,7 @@ def manifest(bundle: ExportBundle, hashes: Mapping[str, str]) -> dict[str, Any]:
 
 def _figures(bundle: ExportBundle, trial: Trial) -> dict[str, Any]:
     """A trial's numbers as the sweep recorded them, with intervals, and as measured again, if they were."""
-    data: dict[str, Any] = {
-        "metrics": dict(trial.metrics),
-        "intervals": dict(trial.result.intervals) if trial.result else {},
-    }
+    data: dict[str, Any] = {"metrics": dict(trial.metrics), "intervals": dict(trial.intervals)}
     if again := bundle.post_hoc.remeasured(trial.number):
         data["remeasured"] = {"metrics": dict(again.metrics), "intervals": dict(again.intervals)}
     return data

@@ -9,6 +9,7 @@ from pipelines import METRICS, RUNTIMES
 from pipelines.meters import Score
 from search.reports.table import number
 from search.shipping.export_bundle import ExportBundle
+from search.study.trial import NOTHING
 
 UNKNOWN = (
     "Paredown knows nothing of intended users, of groups and circumstances between which results may differ, of how "
@@ -68,7 +69,7 @@ To run it: `python run.py`, which needs {" and ".join([*runtime.packages, "numpy
 
 
 def _metrics(bundle: ExportBundle) -> str:
-    names = [name for name in bundle.figures(bundle.trial)[0] if name in METRICS]
+    names = [name for name in bundle.latest(bundle.trial).metrics if name in METRICS]
     return "\n".join(f"- `{name}`: {METRICS[name].help}" for name in names)
 
 
@@ -100,26 +101,24 @@ def _training(bundle: ExportBundle) -> str:
 
 
 def _figures(bundle: ExportBundle) -> str:
-    metrics, intervals = bundle.figures(bundle.trial)
+    latest = bundle.latest(bundle.trial)
     baseline = bundle.sweep.state.baseline
-    base, base_intervals = bundle.figures(baseline) if baseline else ({}, {})
+    base = bundle.latest(baseline) if baseline else NOTHING
     lines = [
         "On the validation split and for the target above; what has no interval is exact or its interval not known.",
         "",
         "| metric | this file | 95 % interval | uncompressed teacher | 95 % interval |",
         "|---|---|---|---|---|",
     ]
-    for name, value in metrics.items():
+    for name, value in latest.metrics.items():
         own, theirs = (
             f"{number(ends[name][0])} to {number(ends[name][1])}" if name in ends else ""
-            for ends in (intervals, base_intervals)
+            for ends in (latest.intervals, base.intervals)
         )
-        lines.append(f"| {name} | {number(value)} | {own} | {number(base.get(name))} | {theirs} |")
-    again = bundle.post_hoc.remeasured(bundle.trial.number)
-    latest = again or bundle.trial.result
-    if again:
+        lines.append(f"| {name} | {number(value)} | {own} | {number(base.metrics.get(name))} | {theirs} |")
+    if bundle.post_hoc.remeasured(bundle.trial.number):
         lines += ["", "These were measured again after the search, side by side with the rest of the front."]
-    notes = [f"- {name}: {words}" for name, words in (latest.notes if latest else {}).items()]
+    notes = [f"- {name}: {words}" for name, words in latest.notes.items()]
     return "\n".join([*lines, *(["", *notes] if notes else [])])
 
 

@@ -60,9 +60,11 @@ def place(
     """
     numbers = list(rungs)
     structural = [constraint for constraint in constraints if is_structural(constraint.name)]
-    keeps = np.array([all(c.holds(rungs[n].metrics) for c in structural) for n in numbers])
-    losses = np.array([[o.loss(rungs[n].metrics) for o in objectives] for n in numbers], dtype=float)
-    misses = np.array([[max(0.0, c.violation(rungs[n].metrics)) for c in structural] for n in numbers], dtype=float)
+    keeps = np.array([all(c.holds(rungs[n].measurement.metrics) for c in structural) for n in numbers])
+    losses = np.array([[o.loss(rungs[n].measurement.metrics) for o in objectives] for n in numbers], dtype=float)
+    misses = np.array(
+        [[max(0.0, c.violation(rungs[n].measurement.metrics)) for c in structural] for n in numbers], dtype=float
+    )
     ranks, spreads = np.zeros(len(numbers), dtype=int), np.zeros(len(numbers))
     first = 0
     for group, values in ((keeps, losses), (~keeps, misses)):

@@ -72,7 +72,7 @@ class Stopping:
         if not has_known_structure(trial.recipe):
             return ""
         if constraint := broken(rung, self._config.constraints):
-            value = rung.metrics[constraint.name]
+            value = rung.measurement.metrics[constraint.name]
             return f"{_when(rung)} it breaks {constraint}: {constraint.name} is {value:.4g} whatever it learns"
         if member := dominator(rung, front.members, front.objectives, self._task):
             return f"{_when(rung)} trial {member.number} ({member.label}) is better whatever it learns"

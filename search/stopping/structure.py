@@ -69,9 +69,9 @@ def _hope(rung: Rung, objective: Objective, task: Task | None) -> float:
 def _fear(member: Trial, objective: Objective) -> float:
     """The largest loss that `member` may have in truth."""
     name = objective.name
-    if member.result is None or name not in member.metrics:
+    if name not in member.metrics:
         return math.inf
-    ends = member.result.intervals.get(name, (member.metrics[name],))
+    ends = member.intervals.get(name, (member.metrics[name],))
     return max(objective.loss({name: end}) for end in ends)
 
 
@@ -86,8 +86,8 @@ def _bound(objective: Objective, task: Task | None) -> float:
 
 def _ends(rung: Rung, name: str) -> Interval | None:
     """Between what a number of the structure lies after the training; None if that cannot be told."""
-    value = rung.metrics.get(name)
-    interval = rung.intervals.get(name, (value, value) if value is not None and name in EXACT else None)
+    value = rung.measurement.metrics.get(name)
+    interval = rung.measurement.intervals.get(name, (value, value) if value is not None and name in EXACT else None)
     if interval is None:
         return None
     slack = SLACK.get(name, ANY_SLACK)

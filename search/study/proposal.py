@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from search.study.trial import Proposer
+from search.study.proposer import Proposer
 from spaces import Recipe, Value
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.meters import Interval
+from pipelines.meters import Measurement
+from search.study.earlier_format import todays_rung
+from search.study.outcome import measurement_from_json
 
 
 @dataclass(frozen=True)
@@ -15,13 +17,11 @@ class Rung:
 
     Attributes:
         fidelity: How much of their epochs its trainings had run.
-        metrics: Every number, by name.
-        intervals: 95 % confidence intervals of the metrics for which they are known.
+        measurement: What every meter found out about the file of the unfinished network.
     """
 
     fidelity: float
-    metrics: Mapping[str, float]
-    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    measurement: Measurement
 
     def to_json(self) -> dict[str, Any]:
         """The rung as plain data."""
@@ -29,6 +29,6 @@ class Rung:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Rung:
-        """The rung that `to_json` wrote."""
-        intervals = {name: (low, high) for name, (low, high) in data["intervals"].items()}
-        return cls(data["fidelity"], data["metrics"], intervals)
+        """The rung that `to_json` wrote, of this version or an earlier one."""
+        data = todays_rung(data)
+        return cls(data["fidelity"], measurement_from_json(data["measurement"]))

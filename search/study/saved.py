@@ -72,7 +72,11 @@ def stored_evaluator(sweep: Sweep, workspace: Workspace) -> Evaluator:
 
 def _stored(trials: Iterable[Trial]) -> Mapping[str, tuple[StageRun, ...]]:
     """The stages of each recipe whose file was made, by the recipe's digest."""
-    made = {trial.recipe.digest: (trial, trial.result.stages) for trial in trials if trial.result and trial.metrics}
+    made = {
+        trial.recipe.digest: (trial, trial.result.stages)
+        for trial in trials
+        if trial.result and trial.state == "complete"
+    }
     stored = {digest: stages for digest, (_, stages) in made.items()}
     for trial, stages in made.values():
         # A last step that is one stage of a file has its parent's file right before it: not packed, as that comes last.

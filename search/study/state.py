@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from search.config.sweep_config import SweepConfig
 from search.study.front import ParetoFront, pareto_front
+from search.study.outcome import Complete, Failed, Stopped
 from search.study.trial import Trial
 
 
@@ -60,15 +62,22 @@ class SweepState:
 
     def with_finished(self, trial: Trial, config: SweepConfig) -> SweepState:
         """The state after the running `trial` has ended; costs time in proportion to the front only."""
-        if trial.state == "failed":
-            return replace(self, running=self.running - 1, failed=self.failed + 1)
-        if trial.state == "stopped":
-            return replace(self, running=self.running - 1, stopped=self.stopped + 1)
-        front = pareto_front([*self.front.members, trial], config.objectives, config.constraints)
-        baseline = trial if trial.number == 0 else self.baseline
-        changed = front.members != self.front.members or baseline is not self.baseline
-        hypervolume = front.hypervolume(baseline) if changed else self.hypervolume
-        return SweepState(front, baseline, hypervolume, self.running - 1, self.complete + 1, self.failed, self.stopped)
+        running = self.running - 1
+        match trial.outcome:
+            case Failed():
+                return replace(self, running=running, failed=self.failed + 1)
+            case Stopped():
+                return replace(self, running=running, stopped=self.stopped + 1)
+            case Complete():
+                front = pareto_front([*self.front.members, trial], config.objectives, config.constraints)
+                baseline = trial if trial.number == 0 else self.baseline
+                changed = front.members != self.front.members or baseline is not self.baseline
+                hypervolume = front.hypervolume(baseline) if changed else self.hypervolume
+                return SweepState(front, baseline, hypervolume, running, self.complete + 1, self.failed, self.stopped)
+            case None:
+                raise ValueError(f"trial {trial.number} is running")
+            case unknown:
+                assert_never(unknown)
 
 
 def ended(trials: Iterable[Trial]) -> list[Trial]:

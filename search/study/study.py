@@ -13,10 +13,12 @@ from optuna.trial import FrozenTrial, TrialState
 from pipelines import STEPS
 from search.config.sweep_config import SweepConfig
 from search.study.distributions import chosen_params
+from search.study.earlier_format import todays_proposer
+from search.study.ending import ending
 from search.study.proposal import Proposal
 from search.study.rung import Rung
 from search.study.state import SweepState
-from search.study.trial import Result, Trial, structural_violations
+from search.study.trial import Result, Trial
 from search.study.workspace import SweepFolder
 from spaces import Recipe
 
@@ -100,16 +102,10 @@ class Study:
         trial = self._running(result.number).finish(result)
         handle = optuna.Trial(self._study, self._storage_ids[trial.number])
         handle.set_user_attr(RESULT, result.to_json())
-        if trial.state == "complete":
-            for constraint in self.config.constraints:
-                handle.set_constraint(str(constraint), constraint.violation(trial.metrics))
-            self._study.tell(handle, [trial.metrics[objective.name] for objective in self.config.objectives])
-        elif trial.state == "stopped":
-            for name, violation in structural_violations(trial, self.config.constraints).items():
-                handle.set_constraint(name, violation)
-            self._study.tell(handle, state=TrialState.PRUNED)
-        else:
-            self._study.tell(handle, state=TrialState.FAIL)
+        end = ending(trial, self.config.objectives, self.config.constraints)
+        for constraint, violation in end.violations.items():
+            handle.set_constraint(constraint, violation)
+        self._study.tell(handle, end.values, end.state)
         (self._folder.results / f"{trial.number}.json").unlink(missing_ok=True)
         self._trials[trial.number] = trial
         self.state = self.state.with_finished(trial, self.config)
@@ -186,8 +182,7 @@ def _trial(frozen: FrozenTrial) -> Trial:
     # A result whose trial is still running was being told when the driver was killed: its file is still there.
     result = Result.from_json(frozen.user_attrs[RESULT]) if frozen.state.is_finished() else None
     started = frozen.datetime_start.timestamp() if frozen.datetime_start else 0.0
-    # Studies of before there were leaves do not say who proposed.
-    proposed = frozen.user_attrs.get(PROPOSED, "sampler" if frozen.number else "baseline")
+    proposed = todays_proposer(frozen.user_attrs.get(PROPOSED), frozen.number)
     rungs = tuple(Rung.from_json(rung) for rung in frozen.user_attrs.get(RUNGS, ()))
     return Trial(
         frozen.number, recipe, frozen.user_attrs[PARAMS], recipe.label(STEPS), started, result, proposed, rungs

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pipelines import StageRun
-from pipelines.meters import Interval
+from pipelines.measurement import Interval, Measurement
 from pipelines.whole_file import write_json
-from search.config.objective import Constraint, is_structural
+from search.study.earlier_format import todays_result
+from search.study.outcome import Complete, Failed, Outcome, Stopped, outcome_from_json, outcome_to_json
+from search.study.proposer import Proposer
 from search.study.rung import Rung
 from spaces import Recipe, Value
 
 Series = Mapping[str, tuple[tuple[float, float], ...]]
 """Points (seconds since the epoch, value) by name."""
 
-Proposer = Literal["baseline", "sampler", "suffix"]
-"""Who proposes a recipe: nobody, for the uncompressed teacher; the sampler; or `search.suggest.suffix_variants`."""
+NOTHING = Measurement({})
+"""What is known of a trial that is not complete."""
 
 
 @dataclass(frozen=True)
@@ -28,36 +30,24 @@ class Result:
 
     Attributes:
         number: The trial.
-        metrics: Every number, by name; empty if the trial failed or was stopped.
-        intervals: 95 % confidence intervals of the metrics for which they are known.
-        notes: What goes with the numbers in words; see `pipelines.meters.Measurement`.
-        reason: Why it failed; empty if it did not.
-        stopped: Why it was stopped early; empty if it was not.
-        details: The traceback of an unexpected failure.
+        started: Seconds since the epoch.
+        finished: Seconds since the epoch.
+        outcome: How it ended.
         fidelity: How much of their epochs its trainings have run.
         stages: What each stage cost.
         rung_stages: What was computed for it besides, while its trainings had run in part; see
             `search.execution.rung_runner`.
-        model: The key of the exported file in the store.
-        seconds: What measuring cost others; see `pipelines.Outcome`.
+        seconds: What measuring cost others; see `pipelines.Evaluation`.
         usage: What the worker's process used, if the trial was long; see `search.execution.usage`.
-        started: Seconds since the epoch.
-        finished: Seconds since the epoch.
     """
 
     number: int
     started: float
     finished: float
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    intervals: Mapping[str, Interval] = field(default_factory=dict)
-    notes: Mapping[str, str] = field(default_factory=dict)
-    reason: str = ""
-    stopped: str = ""
-    details: str = ""
+    outcome: Outcome
     fidelity: float = 1.0
     stages: tuple[StageRun, ...] = ()
     rung_stages: tuple[StageRun, ...] = ()
-    model: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
     usage: Series = field(default_factory=dict)
 
@@ -66,25 +56,21 @@ class Result:
         """The stages that were computed for the trial; what was found in the store is left out."""
         return tuple(stage for stage in (*self.rung_stages, *self.stages) if not stage.reused)
 
-    def rung(self) -> Rung:
-        """What it tells of the trial, if that goes on."""
-        return Rung(self.fidelity, self.metrics, self.intervals)
-
     def stop(self, why: str) -> Result:
         """The result of a trial that ends here: its numbers are those of an unfinished network and are left out."""
-        return replace(self, metrics={}, intervals={}, notes={}, model="", stopped=why)
+        return replace(self, outcome=Stopped(why))
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
-        return asdict(self)
+        return asdict(self) | {"outcome": outcome_to_json(self.outcome)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Result:
-        """The result that `to_json` wrote."""
-        intervals = {name: (low, high) for name, (low, high) in data.get("intervals", {}).items()}
+        """The result that `to_json` wrote, of this version or an earlier one."""
+        data = todays_result(data)
         runs = {name: tuple(StageRun(**stage) for stage in data.get(name, ())) for name in ("stages", "rung_stages")}
         usage = {name: tuple((at, value) for at, value in points) for name, points in data.get("usage", {}).items()}
-        return cls(**{**data, **runs, "intervals": intervals, "usage": usage})
+        return cls(**{**data, **runs, "usage": usage, "outcome": outcome_from_json(data["outcome"])})
 
     def write(self, folder: Path) -> None:
         """Put the result down in `folder`: whole or not at all."""
@@ -124,22 +110,48 @@ class Trial:
     rungs: tuple[Rung, ...] = ()
 
     @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it runs."""
+        return self.result.outcome if self.result else None
+
+    @property
     def state(self) -> Literal["running", "complete", "failed", "stopped"]:
         """Where it stands."""
-        if self.result is None:
-            return "running"
-        if self.result.stopped:
-            return "stopped"
-        return "failed" if self.result.reason else "complete"
+        return self.outcome.state if self.outcome else "running"
+
+    @property
+    def failure(self) -> Failed | None:
+        """Its outcome, if it has failed."""
+        return self.outcome if isinstance(self.outcome, Failed) else None
+
+    @property
+    def measurement(self) -> Measurement:
+        """What was measured; empty unless complete."""
+        return self.outcome.measurement if isinstance(self.outcome, Complete) else NOTHING
 
     @property
     def metrics(self) -> Mapping[str, float]:
         """Every number, by name; empty unless complete."""
-        return self.result.metrics if self.result else {}
+        return self.measurement.metrics
+
+    @property
+    def intervals(self) -> Mapping[str, Interval]:
+        """The 95 % confidence intervals of the metrics for which they are known; empty unless complete."""
+        return self.measurement.intervals
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """What goes with the numbers in words; empty unless complete."""
+        return self.measurement.notes
+
+    @property
+    def model(self) -> str | None:
+        """The key of its file in the store; None unless complete."""
+        return self.outcome.model if isinstance(self.outcome, Complete) else None
 
     def absence(self, name: str) -> str:
         """Why the metric called `name` is not among its metrics, in words."""
-        return (self.result.notes.get(name) if self.result else None) or "it was not measured"
+        return self.notes.get(name) or "it was not measured"
 
     def at(self, fidelity: float) -> Rung | None:
         """What it had reached with `fidelity` of its trainings, or None if it was not measured there."""
@@ -154,9 +166,12 @@ class Trial:
         """This trial with its result."""
         return replace(self, result=result)
 
+    def measured(self, measurement: Measurement) -> Trial:
+        """This complete trial with `measurement` in place of its own.
 
-def structural_violations(trial: Trial, constraints: Iterable[Constraint]) -> dict[str, float]:
-    """By how much each bound on the structure is missed, by its text, as far as `trial` came; see `Constraint`."""
-    metrics = trial.rungs[-1].metrics if trial.rungs else {}
-    known = (c for c in constraints if is_structural(c.name) and c.name in metrics)
-    return {str(constraint): constraint.violation(metrics) for constraint in known}
+        Raises:
+            ValueError: it is not complete.
+        """
+        if self.result is None or not isinstance(self.result.outcome, Complete):
+            raise ValueError(f"trial {self.number} is not complete")
+        return self.finish(replace(self.result, outcome=replace(self.result.outcome, measurement=measurement)))

@@ -9,7 +9,9 @@ from typing import Protocol
 from pipelines import Task
 from search.execution.executor import MAX_ATTEMPTS
 from search.stopping.stopping import WHOLE, Stopping
+from search.study.outcome import Complete, Failed
 from search.study.proposal import BASELINE, Proposal
+from search.study.rung import Rung
 from search.study.state import SweepState, ended, states
 from search.study.study import Study
 from search.study.trial import Result, Trial
@@ -143,9 +145,9 @@ class StudyQueue:
 
     def judge(self, trial: Trial, result: Result) -> str:
         """Take what a worker has found at a rung below the top: why `trial` ends there, empty if it goes on."""
-        if result.reason:  # what an unfinished network cannot do, a finished one may
+        if not isinstance(result.outcome, Complete):  # what an unfinished network cannot do, a finished one may
             return ""
-        reached = self._study.reach(trial.number, result.rung())
+        reached = self._study.reach(trial.number, Rung(result.fidelity, result.outcome.measurement))
         return self._stopping.judge(reached, self._study.trials, self._study.state.front)
 
     def finish(self, result: Result) -> None:
@@ -165,7 +167,7 @@ class StudyQueue:
             self._in_flight.release(trial)
             self._waiting.append(trial)
         else:
-            self.finish(Result(trial.number, trial.started, now, reason=reason))
+            self.finish(Result(trial.number, trial.started, now, Failed(reason)))
 
     def requeue(self, trial: Trial) -> None:
         """`trial` was not worked on, through no fault of its own: it will be given out as if it never had been."""

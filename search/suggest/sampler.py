@@ -12,8 +12,9 @@ from optuna.trial import TrialState
 
 from search.config.objective import Constraint, Objective
 from search.study.distributions import chosen_params
+from search.study.ending import ending
 from search.study.front import pareto_front
-from search.study.trial import Trial, structural_violations
+from search.study.trial import Trial
 from spaces import Axis, Recipe, SearchSpace, Value
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -107,15 +108,10 @@ class Sampler:
             self._show(trial)
             return
         self._shown += 1
-        if trial.state == "failed":
-            self._study.tell(asked, state=TrialState.FAIL)
-            return
-        for name, violation in self._violations(trial).items():
+        end = ending(trial, self._objectives, self._constraints)
+        for name, violation in end.violations.items():
             asked.set_constraint(name, violation)
-        if trial.state == "complete":
-            self._study.tell(asked, self._values(trial))
-        else:
-            self._study.tell(asked, state=TrialState.PRUNED)
+        self._study.tell(asked, end.values, end.state)
 
     def resume(self, trials: Iterable[Trial]) -> None:
         """Take note of many trials at once, finished or not, as when a sweep goes on."""
@@ -143,28 +139,20 @@ class Sampler:
 
     def _show(self, trial: Trial) -> None:
         """Add a finished trial to the study in memory."""
-        if trial.state == "failed":
+        end = ending(trial, self._objectives, self._constraints)
+        if end.state == TrialState.FAIL:
             return
         self._shown += 1
         chosen, distributions = chosen_params(self._space, trial.params)
         self._study.add_trial(
             optuna.trial.create_trial(
-                state=TrialState.COMPLETE if trial.state == "complete" else TrialState.PRUNED,
-                values=self._values(trial) if trial.state == "complete" else None,
+                state=end.state,
+                values=end.values,
                 params=chosen,
                 distributions=distributions,
-                constraints=self._violations(trial),
+                constraints=end.violations,
             )
         )
-
-    def _values(self, trial: Trial) -> list[float]:
-        return [trial.metrics[objective.name] for objective in self._objectives]
-
-    def _violations(self, trial: Trial) -> dict[str, float]:
-        """By how much each constraint is missed; of a trial that was stopped, those on the structure."""
-        if trial.state == "stopped":
-            return structural_violations(trial, self._constraints)
-        return {str(constraint): constraint.violation(trial.metrics) for constraint in self._constraints}
 
     def _random(self) -> dict[str, Value] | None:
         """A recipe that was not tried: at random while there are many, else the first that is left."""

@@ -31,8 +31,9 @@ from search.config.objective import Constraint, Objective
 from search.config.sweep_config import SweepConfig
 from search.study.front import dominated_share, losses, nondominated
 from search.study.proposal import Proposal
+from search.study.proposer import Proposer
 from search.study.state import SweepState
-from search.study.trial import Proposer, Trial
+from search.study.trial import Trial
 from search.suggest.effects import Effects
 from search.suggest.in_flight import InFlight
 from search.suggest.suffixes import Prefix, choices, feature_names, join, prefix_of, suffixes

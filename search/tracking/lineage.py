@@ -33,7 +33,7 @@ def front_models(config: SweepConfig, state: SweepState, store: Store) -> Iterat
 
 def stored_file(trial: Trial, store: Store) -> Path | None:
     """The exported file of `trial`, undamaged, or None if the store has lost it."""
-    folder = store.get(trial.result.model) if trial.result and trial.result.model else None
+    folder = store.get(trial.model) if trial.model else None
     return folder / MODEL if folder else None
 
 

@@ -132,7 +132,7 @@ def _axis(axis: Axis) -> str:
 def _cell(trial: Trial, baseline: Trial | None, objective: Objective) -> str:
     """The value, with its interval and, if less is better, its ratio to the baseline's."""
     value = trial.metrics.get(objective.name)
-    interval = trial.result.intervals.get(objective.name) if trial.result else None
+    interval = trial.intervals.get(objective.name)
     text = number(value)
     if interval:
         text += f" [{number(interval[0])}, {number(interval[1])}]"

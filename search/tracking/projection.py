@@ -140,8 +140,8 @@ class Projection:
             params=[Param(*item) for item in trial_run.params(trial, self._config).items()],
             tags=[RunTag(*item) for item in trial_run.tags(trial).items()],
         )
-        if result.details:
-            self._client.log_text(self._runs[number], result.details, "traceback.txt")
+        if trial.failure and trial.failure.details:
+            self._client.log_text(self._runs[number], trial.failure.details, "traceback.txt")
         self._client.set_terminated(self._runs[number], ENDED[trial.state], now)
         self._written[number] = said
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import assert_never
 
 from search.config.sweep_config import SweepConfig
 from search.reports.plot import BASELINE, DOMINATED, FRONT
+from search.study.outcome import Complete, Failed, Outcome, Stopped
 from search.study.trial import Trial
 from search.tracking.client import COLOR, MAX_TAG, NOTE, PARETO
 from spaces import NONE, digest
@@ -33,8 +35,8 @@ def metrics(trial: Trial, config: SweepConfig) -> dict[str, float]:
     if result is None:
         return {}
     asked = {*(o.name for o in config.objectives), *(c.name for c in config.constraints)}
-    found = {name if name in asked else f"measured/{name}": value for name, value in result.metrics.items()}
-    for name, (low, high) in result.intervals.items():
+    found = {name if name in asked else f"measured/{name}": value for name, value in trial.metrics.items()}
+    for name, (low, high) in trial.intervals.items():
         found |= {f"interval/{name}_low": low, f"interval/{name}_high": high}
     found |= {f"seconds/{stage.name}": stage.seconds for stage in result.stages}
     found |= {f"seconds/{name}": seconds for name, seconds in result.seconds.items()}
@@ -53,12 +55,20 @@ def tags(trial: Trial) -> dict[str, str]:
     if result is None:
         return {}
     reused = ",".join(stage.name for stage in result.stages if stage.reused)
-    found = {**result.notes, "model.key": result.model, "stages.reused": reused, RESULT: result_digest(trial)}
-    if result.reason:
-        found |= {"failure": result.reason, NOTE: f"Failed: {result.reason}"}
-    if result.stopped:
-        found |= {"stopped": result.stopped, NOTE: f"Stopped: {result.stopped}"}
+    found = {**_outcome_tags(result.outcome), "stages.reused": reused, RESULT: result_digest(trial)}
     return {name: value[:MAX_TAG] for name, value in found.items()}
+
+
+def _outcome_tags(outcome: Outcome) -> dict[str, str]:
+    match outcome:
+        case Complete(measurement, model):
+            return {**measurement.notes, "model.key": model}
+        case Failed(reason):
+            return {"model.key": "", "failure": reason, NOTE: f"Failed: {reason}"}
+        case Stopped(reason):
+            return {"model.key": "", "stopped": reason, NOTE: f"Stopped: {reason}"}
+        case unknown:
+            assert_never(unknown)
 
 
 def first_tags(trial: Trial) -> dict[str, str]:

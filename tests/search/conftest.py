@@ -13,12 +13,13 @@ import yaml
 from mlflow.tracking import MlflowClient
 from rich.console import Console
 
-from pipelines import STEPS, Outcome, StageRun, TrialFailed
+from pipelines import STEPS, Evaluation, StageRun, TrialFailed
 from pipelines.meters import Measurement
 from pipelines.pruners.sensitivity import Row, Sensitivity
 from search.cli import app as cli
 from search.config.sweep_config import SweepConfig, parse_config
 from search.execution.executor import InlineExecutor
+from search.study.outcome import Complete, Failed
 from search.study.proposal import BASELINE, Proposal
 from search.study.saved import Sweep
 from search.study.study import Study
@@ -140,7 +141,8 @@ def make_trial() -> Callable[..., Trial]:
         if metrics is None and not reason:
             return trial
         named = dict(zip(("accuracy", "latency_ms", "size_mb"), metrics, strict=True)) if metrics else {}
-        return trial.finish(Result(number, 100.0 + number, 101.0 + number, named, reason=reason))
+        outcome = Failed(reason) if reason else Complete(Measurement(named), "m")
+        return trial.finish(Result(number, 100.0 + number, 101.0 + number, outcome))
 
     return make
 
@@ -164,13 +166,13 @@ def ask() -> Callable[[Study], Trial | None]:
 
 
 @pytest.fixture
-def analytic() -> Callable[[Recipe], Outcome]:
+def analytic() -> Callable[[Recipe], Evaluation]:
     """Work with a known answer: static int8 costs no accuracy and halves the rest, distillation only costs.
 
     So the front consists of undistilled networks in int8 with more and more channels pruned: see `true_front`.
     """
 
-    def evaluate(recipe: Recipe) -> Outcome:
+    def evaluate(recipe: Recipe) -> Evaluation:
         steps = {step.name: step.params for step in recipe.steps}
         kept = 1 - float(steps.get("prune", {}).get("ratio", 0))
         accuracy, cost = 0.9 + 0.09 * kept, kept
@@ -180,7 +182,7 @@ def analytic() -> Callable[[Recipe], Outcome]:
             cost /= 2
         stages = (StageRun("teacher", "t" * 32, 2.0, reused=bool(steps)), StageRun("export", "e" * 32, 0.5, False))
         found = Measurement({"accuracy": accuracy, "latency_ms": 4 * cost, "size_mb": 2 * cost})
-        return Outcome(found, stages, "e" * 32)
+        return Evaluation(found, stages, "e" * 32)
 
     return evaluate
 
@@ -201,10 +203,10 @@ def true_front() -> set[tuple[str, ...]]:
 
 
 @pytest.fixture
-def picky(analytic: Callable[[Recipe], Outcome]) -> Callable[[Recipe], Outcome]:
+def picky(analytic: Callable[[Recipe], Evaluation]) -> Callable[[Recipe], Evaluation]:
     """The same, but students cannot be made: some with a known reason, some with a bug."""
 
-    def evaluate(recipe: Recipe) -> Outcome:
+    def evaluate(recipe: Recipe) -> Evaluation:
         depth = {step.name: step.params for step in recipe.steps}.get("distil", {}).get("depth")
         if depth == 1:
             raise TrialFailed("too shallow [/really]")
@@ -218,8 +220,8 @@ def picky(analytic: Callable[[Recipe], Outcome]) -> Callable[[Recipe], Outcome]:
 
 
 @pytest.fixture
-def run_inline(with_mlflow: Workspace, analytic: Callable[[Recipe], Outcome]) -> Callable[..., Sweep]:
-    def run(config: SweepConfig, evaluate: Callable[[Recipe], Outcome] = analytic, **options: Any) -> Sweep:
+def run_inline(with_mlflow: Workspace, analytic: Callable[[Recipe], Evaluation]) -> Callable[..., Sweep]:
+    def run(config: SweepConfig, evaluate: Callable[[Recipe], Evaluation] = analytic, **options: Any) -> Sweep:
         return run_sweep(config, with_mlflow, executor=InlineExecutor(), evaluate=evaluate, **options)
 
     return run

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from pipelines import StageKey, StageRun
-from search.study.trial import Result, Trial
+from search.study.trial import Trial
 from search.suggest.queue import StudyQueue
 from spaces import Recipe
+from tests.search.results import complete
 
 SECONDS = {"teacher": 60.0, "distil": 30.0, "prune": 12.0, "export": 1.0, "quantize": 3.0, "pack": 0.5, "measure": 2.0}
 
@@ -85,7 +86,7 @@ class Simulator:
                 if self.dies(trial, link):
                     at(self.now + seconds / 2, lambda: die(trial, link))
                 else:
-                    at(self.now + seconds, lambda: complete(trial, link, rest, done, started))
+                    at(self.now + seconds, lambda: build(trial, link, rest, done, started))
 
         waiters: dict[str, list[Callable[[], None]]] = {}
 
@@ -98,7 +99,7 @@ class Simulator:
             for waiter in waiters.pop(key, []):
                 waiter()
 
-        def complete(trial: Trial, link: StageKey, rest: list[StageKey], done: list[StageRun], started: float) -> None:
+        def build(trial: Trial, link: StageKey, rest: list[StageKey], done: list[StageRun], started: float) -> None:
             self.store.add(link.key)
             self.built[link.key] += 1
             self.compute_s += self.costs[link.name]
@@ -114,7 +115,9 @@ class Simulator:
 
         def end(trial: Trial, done: list[StageRun], started: float) -> None:
             nonlocal idle
-            queue.finish(Result(trial.number, started, self.now, dict(self.metrics(trial.recipe)), stages=tuple(done)))
+            queue.finish(
+                complete(trial.number, started, self.now, dict(self.metrics(trial.recipe)), stages=tuple(done))
+            )
             self.ended.append((self.now, self.compute_s, trial.number))
             idle += 1
 

@@ -206,7 +206,7 @@ def test_a_sweep_survives_twenty_kills(survivor) -> None:
     survivor.check()
 
     trials = read_trials(survivor.sweep)
-    failed = [trial.result.reason for trial in trials if trial.state == "failed"]
+    failed = [trial.failure.reason for trial in trials if trial.state == "failed"]
     assert {trial.state for trial in trials} <= {"complete", "failed"}
     assert set(failed) <= {DIED}
     assert len(failed) <= KILLS.count(WORKER) // 2

@@ -44,7 +44,7 @@ def test_the_known_front_is_found(run_inline, analytic_raw, true_front, workspac
 def test_failing_recipes_are_recorded_with_their_reason_and_the_sweep_goes_on(make_config, run_inline, picky) -> None:
     sweep = run_inline(make_config(search={"trials": 20}), picky)
     assert sweep.state.finished == len(sweep.trials) == 20
-    reasons = {trial.label[:2]: trial.result.reason for trial in sweep.trials if trial.result.reason}
+    reasons = {trial.label[:2]: trial.failure.reason for trial in sweep.trials if trial.failure}
     assert reasons["d1"] == "too shallow [/really]"
     assert reasons["d2"] == "ValueError: unlucky"
     assert reasons["d3"].startswith("out of memory")
@@ -59,7 +59,7 @@ def test_all_may_fail(make_config, run_inline) -> None:
     sweep = run_inline(make_config(search={"trials": 3}), evaluate)
     assert (sweep.state.complete, sweep.state.failed) == (0, 3)
     assert sweep.state.front.members == ()
-    assert {trial.result.reason for trial in sweep.trials} == {"ValueError: never"}
+    assert {trial.failure.reason for trial in sweep.trials} == {"ValueError: never"}
 
 
 def test_going_on_adds_only_what_is_missing(make_config, run_inline, analytic) -> None:

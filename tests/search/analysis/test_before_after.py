@@ -4,10 +4,13 @@ from dataclasses import replace
 import pytest
 
 from pipelines import Target
+from pipelines.meters import Measurement
 from search.analysis.before_after import before_after_json, before_after_table, compare
 from search.analysis.remeasurement import Remeasurement
+from search.study.outcome import Complete, Failed
 from search.study.saved import Sweep
 from search.study.state import SweepState
+from search.study.trial import Result
 from search.tracking.annotation import before_after_annotation
 
 OWN = Target()
@@ -27,12 +30,12 @@ def remeasurement(sweep):
     def make(target=OWN):
         results = []
         for number, latency in {0: 4.0, 1: 2.5, 2: 2.1}.items():
-            old = sweep.trials[number].result
-            metrics = {**old.metrics, "latency_ms": latency}
-            results.append(replace(old, metrics=metrics, intervals={"latency_ms": (latency - 0.1, latency + 0.1)}))
-        return Remeasurement.here(
-            target, [*results, replace(old, number=3, metrics={}, reason="no kernel")], 10.0, 11.0
-        )
+            trial = sweep.trials[number]
+            measured = Measurement(
+                {**trial.metrics, "latency_ms": latency}, {"latency_ms": (latency - 0.1, latency + 0.1)}
+            )
+            results.append(trial.measured(measured).result)
+        return Remeasurement.here(target, [*results, Result(3, 1.0, 2.0, Failed("no kernel"))], 10.0, 11.0)
 
     return make
 
@@ -56,7 +59,9 @@ def test_it_says_who_stays_joins_leaves_and_fails(sweep, remeasurement) -> None:
 def test_who_is_beaten_leaves(sweep, remeasurement) -> None:
     best = {"accuracy": 0.95, "latency_ms": 0.5, "size_mb": 0.1}
     first, *others = remeasurement().results
-    before_after = compare(sweep, replace(remeasurement(), results=(replace(first, metrics=best), *others)))
+    before_after = compare(
+        sweep, replace(remeasurement(), results=(replace(first, outcome=Complete(Measurement(best), "m")), *others))
+    )
     assert [before_after.fate(number) for number in (0, 1, 2)] == ["stays", "leaves", "off"]
 
 

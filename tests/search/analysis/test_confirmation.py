@@ -3,7 +3,7 @@ import statistics
 
 import pytest
 
-from pipelines import Outcome, TrialFailed
+from pipelines import Evaluation, TrialFailed
 from pipelines.meters import Measurement
 from search.analysis.confirmation import Confirmation, RepeatQueue, confirm
 from search.errors import SweepError
@@ -26,7 +26,7 @@ def lucky(analytic):
             made.append((seed, recipe.digest))
             found = analytic(recipe)
             metrics = {**found.measurement.metrics, "accuracy": found.measurement.metrics["accuracy"] - seed / 100}
-            return Outcome(Measurement(metrics), found.stages, found.model)
+            return Evaluation(Measurement(metrics), found.stages, found.model)
 
         return evaluate
 
@@ -143,8 +143,8 @@ def test_a_trial_whose_worker_dies_is_given_out_again_then_fails(make_trial, tmp
         assert source.next() is None
         source.retry(trial, "the worker died", 5.0)
     assert source.exhausted
-    assert [trial.result.reason for trial in told] == ["the worker died"]
-    assert json.loads((tmp_path / "4.json").read_text(encoding="utf-8"))["reason"] == "the worker died"
+    assert [trial.failure.reason for trial in told] == ["the worker died"]
+    assert json.loads((tmp_path / "4.json").read_text(encoding="utf-8"))["outcome"]["reason"] == "the worker died"
     assert RepeatQueue([make_trial(4)], tmp_path, told.append).exhausted
 
 

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from pipelines import Target
@@ -11,6 +9,7 @@ from search.reports.front_comparison_data import front_comparison_frame, front_c
 from search.reports.front_comparison_plot import plot_front_comparison
 from search.study.state import SweepState
 from spaces import InputError
+from tests.search.results import measured
 
 PAIR = {"accuracy": "maximize", "latency_ms": "minimize"}
 
@@ -114,7 +113,7 @@ def remeasured(make_config, run_inline, workspace):
     sweep = run_inline(make_config(search={"trials": 6}))
     for started, target in ((10.0, Target(batch=8)), (20.0, Target(batch=8)), (30.0, Target(batch=8, threads=2))):
         slower = [
-            replace(trial.result, metrics={**trial.metrics, "latency_ms": 2 * trial.metrics["latency_ms"]})
+            measured(trial, metrics={**trial.metrics, "latency_ms": 2 * trial.metrics["latency_ms"]}).result
             for trial in (sweep.state.baseline, *sweep.state.front.members)
         ]
         remeasurement = Remeasurement(target, tuple(slower), started, started + 1, "here", {})

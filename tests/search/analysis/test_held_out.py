@@ -16,6 +16,7 @@ from search.finalize import finalize
 from search.reports.table import score_cells
 from search.study.saved import stored_evaluator
 from search.sweep import run_sweep
+from tests.search.results import measured
 
 
 @pytest.mark.slow
@@ -30,7 +31,7 @@ def test_no_code_path_lets_the_search_see_the_test_split(guarded, with_mlflow, c
     build = stored_evaluator(sweep, with_mlflow)
     elsewhere = replace(build, target=Target(runtime="openvino", batch=4))
     remeasurement = remeasure(subjects(sweep, (), everything=True), elsewhere, elsewhere.target)
-    assert [result.reason for result in remeasurement.results] == ["", ""]
+    assert [result.outcome.state for result in remeasurement.results] == ["complete", "complete"]
     found = confirm(sweep, with_mlflow, sweep.trials, [1], executor=InlineExecutor())
     assert [trial.state for trial in found.repeats[1]] == ["complete"] * 2
     assert {"train", "validation"} <= set(guarded_task.OPENED) <= {"train", "calibration", "validation"}
@@ -63,7 +64,7 @@ def test_a_file_that_scores_otherwise_than_measured_is_not_shipped(guarded, with
     config, folder = guarded(may_open=True), with_mlflow.sweep("small")
     sweep = run_sweep(config, with_mlflow, executor=InlineExecutor())
     trial = sweep.trials[0]
-    wrong = trial.finish(replace(trial.result, metrics={**trial.metrics, "accuracy": 0.123}))
+    wrong = measured(trial, metrics={**trial.metrics, "accuracy": 0.123})
     with pytest.raises(SweepError, match=r"the sweep measured 0\.123000: the data, the library versions or the"):
         hold_out(wrong, stored_evaluator(sweep, with_mlflow), config.target, folder.held_out)
     assert held_out(folder.held_out) == {}

@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +6,7 @@ import pytest
 from search.analysis.pareto_probability import NEAR, pareto_probability
 from search.config.objective import Constraint, Objective
 from search.study.front import pareto_front
+from tests.search.results import measured
 
 ACCURACY, LATENCY = Objective("accuracy", "maximize"), Objective("latency_ms", "minimize")
 BOTH = [ACCURACY, LATENCY]
@@ -21,7 +21,7 @@ def trial(make_trial):
         values = [x[1] if isinstance(x, tuple) else x for x in given.values()]
         intervals = {name: (x[0], x[2]) for name, x in given.items() if isinstance(x, tuple)}
         made = make_trial(number, tuple(values))
-        return made.finish(replace(made.result, intervals=intervals))
+        return measured(made, intervals=intervals)
 
     return make
 

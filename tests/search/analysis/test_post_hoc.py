@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from pipelines import Target
@@ -7,6 +5,7 @@ from search.analysis.post_hoc import PostHoc
 from search.analysis.remeasurement import Remeasurement
 from search.study.saved import Sweep
 from search.study.state import SweepState
+from tests.search.results import measured
 
 OWN = Target()
 
@@ -17,19 +16,19 @@ def sweep(config, make_trial):
     trials = []
     for number, latency in enumerate((9.0, 2.0, 2.02)):
         trial = make_trial(number, (0.9, latency, 2.0))
-        trials.append(trial.finish(replace(trial.result, intervals={"latency_ms": (latency - 0.1, latency + 0.1)})))
+        trials.append(measured(trial, intervals={"latency_ms": (latency - 0.1, latency + 0.1)}))
     return Sweep(config, tuple(trials), SweepState.of(trials, config))
 
 
-def campaign_of(sweep, values, target=OWN):
+def remeasured(sweep, values, target=OWN):
     results = [
-        replace(sweep.trials[n].result, metrics={**sweep.trials[n].metrics, "latency_ms": x}, intervals={})
+        measured(sweep.trials[n], metrics={**sweep.trials[n].metrics, "latency_ms": x}, intervals={}).result
         for n, x in values.items()
     ]
     return Remeasurement.here(target, results, 10.0, 11.0)
 
 
-def test_without_a_campaign_the_sweeps_own_intervals_speak(sweep, folder) -> None:
+def test_without_a_remeasurement_the_sweeps_own_intervals_speak(sweep, folder) -> None:
     post_hoc = PostHoc.of(sweep, folder)
     assert post_hoc.remeasurement is None
     assert post_hoc.held_out == {}
@@ -41,7 +40,7 @@ def test_without_a_campaign_the_sweeps_own_intervals_speak(sweep, folder) -> Non
 
 
 def test_a_campaign_for_the_sweeps_target_settles_it(sweep, folder) -> None:
-    campaign_of(sweep, {1: 2.2, 2: 2.1}).write(folder.measurements)
+    remeasured(sweep, {1: 2.2, 2: 2.1}).write(folder.measurements)
     post_hoc = PostHoc.of(sweep, folder)
     assert post_hoc.p_front.chances == {2: 1.0}
     assert post_hoc.near == (sweep.trials[2],)  # the study's front is as it was, and this one is off it
@@ -50,7 +49,7 @@ def test_a_campaign_for_the_sweeps_target_settles_it(sweep, folder) -> None:
 
 
 def test_a_campaign_for_another_target_says_nothing_of_this_one(sweep, folder) -> None:
-    campaign_of(sweep, {1: 9.0, 2: 1.0}, Target(batch=8)).write(folder.measurements)
+    remeasured(sweep, {1: 9.0, 2: 1.0}, Target(batch=8)).write(folder.measurements)
     post_hoc = PostHoc.of(sweep, folder)
     assert post_hoc.remeasurement is None
     assert post_hoc.p_front[1] > 0.5

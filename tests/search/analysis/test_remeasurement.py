@@ -5,14 +5,16 @@ import pytest
 
 from pipelines import Target
 from search.analysis.remeasurement import Remeasurement, latest
+from search.study.outcome import Failed
 from search.study.trial import Result
+from tests.search.results import complete
 
 
 @pytest.fixture
 def remeasurement():
     results = [
-        Result(3, 1.0, 2.0, {"accuracy": 0.9, "latency_ms": 2.0}, {"latency_ms": (1.9, 2.2)}, {"noise": "none"}),
-        Result(5, 1.0, 2.0, reason="does not load"),
+        complete(3, 1.0, 2.0, {"accuracy": 0.9, "latency_ms": 2.0}, {"latency_ms": (1.9, 2.2)}, {"noise": "none"}),
+        Result(5, 1.0, 2.0, Failed("does not load")),
     ]
     return Remeasurement.here(Target(runtime="openvino", batch=8), results, started=1_000_000.0, finished=1_000_009.0)
 

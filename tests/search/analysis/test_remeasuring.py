@@ -3,12 +3,14 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines import Outcome, StageRun, Target, TrialFailed
+from pipelines import Evaluation, StageRun, Target, TrialFailed
 from pipelines.meters import Measurement
 from search.analysis.remeasuring import PASSES, affordable_passes, combine, remeasure, subjects
+from search.study.outcome import Failed
 from search.study.saved import Sweep
 from search.study.state import SweepState
 from search.study.trial import Result
+from tests.search.results import complete
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def test_each_is_measured_once_in_each_pass_in_random_order(trials) -> None:
 
     def evaluate(recipe):
         seen.append(recipe.digest)
-        return Outcome(Measurement({"latency_ms": float(len(seen))}), (), "m")
+        return Evaluation(Measurement({"latency_ms": float(len(seen))}), (), "m")
 
     remeasurement = remeasure(trials, evaluate, Target(), lambda done, total, trial: said.append((done, total)))
     digests = {trial.recipe.digest for trial in trials}
@@ -41,7 +43,7 @@ def test_orders_differ_between_campaigns(trials) -> None:
 
         def evaluate(recipe, order=order):
             order.append(recipe.digest)
-            return Outcome(Measurement({}), (), "m")
+            return Evaluation(Measurement({}), (), "m")
 
         remeasure(trials, evaluate, Target())
         orders.add(tuple(order))
@@ -49,37 +51,38 @@ def test_orders_differ_between_campaigns(trials) -> None:
 
 
 def result(latency: float, low: float, high: float, **changes) -> Result:
-    return Result(7, 1.0, 2.0, {"latency_ms": latency, "size_mb": 1.0}, {"latency_ms": (low, high)}, **changes)
+    return complete(7, 1.0, 2.0, {"latency_ms": latency, "size_mb": 1.0}, {"latency_ms": (low, high)}, **changes)
 
 
 def test_passes_become_their_median_with_an_interval_that_holds_them_all() -> None:
     stages = (StageRun("export", "e", 1.0, True),)
-    passes = [result(2.0, 1.9, 2.1, stages=stages, model="m"), result(2.6, 2.5, 2.65), result(2.2, 2.1, 2.3)]
+    passes = [result(2.0, 1.9, 2.1, stages=stages), result(2.6, 2.5, 2.65), result(2.2, 2.1, 2.3)]
     found = combine(passes)
-    assert found.metrics == {"latency_ms": 2.2, "size_mb": 1.0}
-    assert found.intervals == {"latency_ms": (1.9, 2.65)}
-    assert (found.stages, found.model, found.number) == (stages, "m", 7)
+    assert found.outcome.measurement.metrics == {"latency_ms": 2.2, "size_mb": 1.0}
+    assert found.outcome.measurement.intervals == {"latency_ms": (1.9, 2.65)}
+    assert (found.stages, found.outcome.model, found.number) == (stages, "m", 7)
 
 
 def test_what_a_pass_says_in_words_is_kept_once() -> None:
     passes = [result(2, 1, 3, notes={"noise": "none", "clock": "cpu"}), result(2, 1, 3, notes={"noise": "much"})]
-    assert combine([*passes, passes[0]]).notes == {"noise": "none; much", "clock": "cpu"}
+    assert combine([*passes, passes[0]]).outcome.measurement.notes == {"noise": "none; much", "clock": "cpu"}
 
 
 def test_one_failed_pass_fails_it() -> None:
-    failed = Result(7, 3.0, 4.0, reason="does not load", details="…")
+    failed = Result(7, 3.0, 4.0, Failed("does not load", "…"))
     found = combine([result(2, 1, 3), failed, result(2, 1, 3)])
-    assert (found.reason, found.metrics) == ("does not load", {})
+    assert found.outcome == Failed("does not load", "…")
 
 
 def test_a_file_that_does_not_run_there_is_told_and_the_others_are_measured(trials) -> None:
     def evaluate(recipe):
         if recipe == trials[1].recipe:
             raise TrialFailed("OpenVINO cannot load the file")
-        return Outcome(Measurement({"latency_ms": 1.0}), (), "m")
+        return Evaluation(Measurement({"latency_ms": 1.0}), (), "m")
 
     remeasurement = remeasure(trials, evaluate, Target())
-    assert Counter(result.reason for result in remeasurement.results) == {"": 2, "OpenVINO cannot load the file": 1}
+    assert Counter(result.outcome.state for result in remeasurement.results) == {"complete": 2, "failed": 1}
+    assert remeasurement.results[1].outcome == Failed("OpenVINO cannot load the file")
 
 
 def test_the_front_what_is_near_it_and_the_baseline_are_measured(config, make_trial) -> None:
@@ -110,5 +113,5 @@ def test_what_takes_long_is_measured_once(config, make_trial, measuring_s, build
 
 def test_the_number_of_passes_can_be_told(trials) -> None:
     seen = []
-    remeasure(trials, lambda recipe: Outcome(Measurement({}), (seen.append(recipe),), "m"), Target(), passes=1)
+    remeasure(trials, lambda recipe: Evaluation(Measurement({}), (seen.append(recipe),), "m"), Target(), passes=1)
     assert len(seen) == 3

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from mlflow.tracking import MlflowClient
 
-from pipelines import Outcome, Target, TrialFailed, extra
+from pipelines import Evaluation, Target, TrialFailed, extra
 from pipelines.meters import Measurement
 from search.analysis.remeasurement import Remeasurement
 from search.execution.executor import InlineExecutor
@@ -27,7 +27,7 @@ class Fake:
         found = self.work(recipe).measurement.metrics
         metrics = {**found, "latency_ms": found["latency_ms"] * (1 + slow)}
         sure = {"latency_ms": (metrics["latency_ms"] * 0.9, metrics["latency_ms"] * 1.1)}
-        return Outcome(Measurement(metrics, sure), (), "m")
+        return Evaluation(Measurement(metrics, sure), (), "m")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from mlflow.tracking import MlflowClient
 
-from pipelines import Outcome, StageKey, TrialFailed, load_task
+from pipelines import Evaluation, StageKey, TrialFailed, load_task
 from pipelines.meters import Measurement
 from search.config.sections import ClusterSection
 from search.execution.ray_executor import RayExecutor
@@ -313,7 +313,7 @@ class Slow:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __call__(self, recipe) -> Outcome:
+    def __call__(self, recipe) -> Evaluation:
         if not recipe.steps:
             (self.folder / f"built-{os.getpid()}-{time.monotonic_ns()}").touch()
             time.sleep(2)
@@ -327,7 +327,7 @@ class Slow:
                 if time.monotonic() > deadline:
                     raise TrialFailed("nobody else is at work")
                 time.sleep(0.05)
-        return Outcome(Measurement({"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 1.0}), (), "")
+        return Evaluation(Measurement({"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 1.0}), (), "")
 
     def chain(self, recipe) -> tuple[StageKey, ...]:
         return (StageKey("teacher", "teacher"), StageKey("measure", recipe.digest))
@@ -342,7 +342,7 @@ def test_ray_asks_again_for_a_trial_that_had_to_wait(make_config, folder, tmp_pa
     study = Study(make_config(search={"trials": 3}), folder)
     queue = StudyQueue(study, [], InFlight(slow.chain, slow.stored, Costs()))
     RayExecutor(ClusterSection(max_concurrent_trials=2), folder.ray).run(queue, slow, folder.results)
-    assert [(trial.state, trial.result.reason) for trial in study.trials] == [("complete", "")] * 3
+    assert [trial.state for trial in study.trials] == ["complete"] * 3
     assert len(list(tmp_path.glob("built-*"))) == 1
 
 
@@ -358,7 +358,7 @@ def test_a_bound_on_the_size_stops_trials_before_they_are_trained(sweeps) -> Non
     for trial in trials:
         if trial in stopped:
             assert [step.name for step in trial.recipe.steps] in (["distil"], ["prune"])
-            assert "before its training it breaks size_mb <= 0.05: size_mb is 0.077" in trial.result.stopped
+            assert "before its training it breaks size_mb <= 0.05: size_mb is 0.077" in trial.outcome.reason
         elif trial.rungs:
             assert trial.metrics["size_mb"] <= 0.05
             assert trial.metrics["size_mb"] == pytest.approx(trial.rungs[0].metrics["size_mb"], rel=0.02)
@@ -376,13 +376,13 @@ def test_warm_workers_are_kept_when_trials_are_stopped(make_config, folder) -> N
     def evaluate(recipe, share=1.0):
         import os
 
-        from pipelines import Outcome, StageRun
+        from pipelines import Evaluation, StageRun
         from pipelines.meters import Measurement
 
         accuracy = int(recipe.digest[:6], 16) / 16**6
         name = f"process {os.getpid()}"
         stages = (StageRun(name, f"{recipe.digest}@{share}", 1.0, False),)
-        return Outcome(Measurement({"accuracy": accuracy, "latency_ms": 1.0, "size_mb": 1.0}), stages, "k")
+        return Evaluation(Measurement({"accuracy": accuracy, "latency_ms": 1.0, "size_mb": 1.0}), stages, "k")
 
     config = make_config(
         search={"trials": 20, "stopping": "halving"},

@@ -1,13 +1,13 @@
 import pytest
 
-from pipelines import Outcome, StageRun, TrialFailed
+from pipelines import Evaluation, StageRun, TrialFailed
 from pipelines.meters import Measurement
 from search.execution.rung_runner import RungRunner
-from search.study.rung import Rung
+from search.study.outcome import Failed
 
 
-def outcome(*stages: StageRun, **metrics: float) -> Outcome:
-    return Outcome(Measurement(metrics), stages, "m", {"measuring": 1.0})
+def outcome(*stages: StageRun, **metrics: float) -> Evaluation:
+    return Evaluation(Measurement(metrics), stages, "m", {"measuring": 1.0})
 
 
 def test_each_step_is_a_rung_and_the_last_is_the_trials_result(make_trial) -> None:
@@ -24,7 +24,9 @@ def test_each_step_is_a_rung_and_the_last_is_the_trials_result(make_trial) -> No
     while not runner.is_done:
         results.append(runner.step())
     assert asked == [0.0, 0.5, 1.0]
-    assert [result.rung() for result in results] == [Rung(fidelity, {"accuracy": fidelity}) for fidelity in asked]
+    assert [(result.fidelity, result.outcome.measurement.metrics) for result in results] == [
+        (fidelity, {"accuracy": fidelity}) for fidelity in asked
+    ]
     assert {result.started for result in results} == {results[0].started}
     last = results[-1]
     # The teacher was computed for this trial, on the lowest rung; it is part of the file's own stages.
@@ -34,9 +36,9 @@ def test_each_step_is_a_rung_and_the_last_is_the_trials_result(make_trial) -> No
     assert last.seconds == {"measuring": 3.0}
 
 
-def test_without_a_ladder_a_function_of_the_recipe_will_do(make_trial) -> None:
+def test_at_one_fidelity_a_function_of_the_recipe_will_do(make_trial) -> None:
     runner = RungRunner(make_trial(0), (1.0,), lambda recipe: outcome(accuracy=0.5))
-    assert runner.step().metrics == {"accuracy": 0.5}
+    assert runner.step().outcome.measurement.metrics == {"accuracy": 0.5}
     assert runner.is_done
 
 
@@ -47,9 +49,8 @@ def test_what_fails_on_the_way_is_tried_to_the_end(make_trial) -> None:
         return outcome(accuracy=0.5)
 
     runner = RungRunner(make_trial(3), (0.0, 1.0), evaluate)
-    assert runner.step().reason == "an untrained network has no ranges"
-    last = runner.step()
-    assert (last.reason, last.metrics) == ("", {"accuracy": 0.5})
+    assert runner.step().outcome == Failed("an untrained network has no ranges")
+    assert runner.step().outcome.measurement.metrics == {"accuracy": 0.5}
 
 
 def test_the_result_of_a_trial_that_is_stopped_has_no_numbers_but_its_cost(make_trial) -> None:
@@ -57,7 +58,7 @@ def test_the_result_of_a_trial_that_is_stopped_has_no_numbers_but_its_cost(make_
     result = RungRunner(make_trial(3), (0.0, 1.0), lambda recipe, fidelity: outcome(stage, accuracy=0.1)).step()
     stopped = result.stop("too large")
     trial = make_trial(3).finish(stopped)
-    assert (trial.state, trial.metrics, stopped.model) == ("stopped", {}, "")
+    assert (trial.state, trial.metrics, trial.model) == ("stopped", {}, None)
     assert stopped.computed == (stage,)
     assert stopped.fidelity == 0.0
     assert type(stopped).from_json(stopped.to_json()) == stopped

@@ -42,4 +42,4 @@ def test_what_came_of_a_probe_also_of_one_that_failed(analytic) -> None:
     told = []
     good, bad = probe([Recipe(), recipe("distil")], evaluate, lambda number, recipe: told.append((number, recipe)))
     assert told == [(0, Recipe()), (1, recipe("distil"))]
-    assert (good.state, bad.state, bad.result.reason) == ("complete", "failed", "too shallow")
+    assert (good.state, bad.state, bad.failure.reason) == ("complete", "failed", "too shallow")

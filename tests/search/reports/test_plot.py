@@ -1,11 +1,10 @@
-from dataclasses import replace
-
 import pytest
 from matplotlib.figure import Figure
 
 from search.config.objective import Objective
 from search.reports.plot import frame, plot_front, whiskers
 from search.study.state import SweepState
+from tests.search.results import measured
 
 
 @pytest.mark.parametrize("objectives", [1, 2, 3])
@@ -37,7 +36,7 @@ def test_whiskers_reach_from_end_to_end_where_intervals_are_known(make_trial) ->
     accuracy, latency = Objective("accuracy", "maximize"), Objective("latency_ms", "minimize")
     sure, unsure = make_trial(0, (0.9, 4.0, 2.0)), make_trial(1, (0.8, 2.0, 1.0))
     intervals = {"latency_ms": (1.5, 2.25), "accuracy": (0.7, 0.85)}
-    unsure = replace(unsure, result=replace(unsure.result, intervals=intervals))
+    unsure = measured(unsure, intervals=intervals)
     axes = Figure().add_subplot()
     whiskers(axes, latency, accuracy, [sure, unsure], "#000000")
     segments = [segment for bars in axes.collections for segment in bars.get_segments()]
@@ -50,7 +49,7 @@ def test_the_axes_leave_room_for_whiskers_but_not_for_any(make_trial, high, expe
     """The points lie 1 apart: 12 % of that is left at the ends, and for whiskers no more than 1."""
     accuracy, latency = Objective("accuracy", "maximize"), Objective("latency_ms", "minimize")
     first, second = make_trial(0, (0.9, 1.0, 1)), make_trial(1, (0.8, 2.0, 1))
-    first = replace(first, result=replace(first.result, intervals={"latency_ms": (1.0, high)}))
+    first = measured(first, intervals={"latency_ms": (1.0, high)})
     axes = Figure().add_subplot()
     frame(axes, latency, accuracy, [first, second])
     assert axes.get_xlim() == pytest.approx(expected)

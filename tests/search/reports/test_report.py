@@ -13,6 +13,7 @@ from search.analysis.post_hoc import PostHoc
 from search.analysis.remeasurement import Remeasurement
 from search.reports.report import front_csv, front_json, front_page, table
 from search.study.state import SweepState
+from tests.search.results import measured
 
 TRIALS = [
     (0, (0.9, 4.0, 2.0), "", []),
@@ -91,10 +92,8 @@ def test_nothing_finished_is_no_error(config, make_trial, tmp_path) -> None:
 @pytest.fixture
 def post_hoc(trials):
     """Trial 1 was measured again, 2 is near the front, and the test split is open for both members."""
-    again = replace(
-        trials[1].result, metrics={**trials[1].metrics, "latency_ms": 2.5}, intervals={"latency_ms": (2, 3)}
-    )
-    remeasurement = Remeasurement.here(Target(), [again], 10.0, 11.0)
+    again = measured(trials[1], metrics={**trials[1].metrics, "latency_ms": 2.5}, intervals={"latency_ms": (2, 3)})
+    remeasurement = Remeasurement.here(Target(), [again.result], 10.0, 11.0)
     opened = {
         n: HeldOut(n, Score(0.9, None, 50), Score(score, (score - 0.1, score + 0.1), 50), 5.0)
         for n, score in ((0, 0.75), (1, 0.85))
@@ -133,7 +132,7 @@ def test_the_json_says_how_sure_the_front_is_and_what_is_near(config, state, pos
 
 
 def test_the_table_has_the_ends_of_known_intervals(trials, tmp_path) -> None:
-    unsure = replace(trials[1], result=replace(trials[1].result, intervals={"latency_ms": (1.5, 2.5)}))
+    unsure = measured(trials[1], intervals={"latency_ms": (1.5, 2.5)})
     frame = table([trials[0], unsure])
     assert frame["latency_ms.low"].tolist()[1:] == [1.5]
     assert frame["latency_ms.high"].isna().tolist() == [True, False]

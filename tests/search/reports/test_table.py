@@ -10,6 +10,7 @@ from search.reports.table import front_table, next_steps, number, remarks
 from search.selection.recommended import recommended_picks
 from search.study.state import SweepState
 from search.tracking.note import note
+from tests.search.results import measured
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_without_a_baseline_there_are_no_ratios(config, make_trial, shown) -> No
 def test_a_member_whose_last_step_did_not_help_is_marked_and_explained(config, make_trial, shown) -> None:
     notes = {"speedup": "slower than without quantize: 1.31×", "speedup.why": "1 of 3 layers [sic]", "clock": "cpu"}
     quantized = make_trial(1, (0.8, 1.0, 1.5), "", [{"quantize": {"scheme": "dynamic-int8"}}])
-    quantized = quantized.finish(replace(quantized.result, notes=notes))
+    quantized = measured(quantized, notes=notes)
     state = SweepState.of([make_trial(0, (0.9, 4.0, 2.0)), quantized], config)
     lines = [line.strip() for line in shown(state, config.objectives).splitlines()]
     assert [line for line in lines if "dynamic-int8 †" in line]
@@ -65,7 +66,7 @@ def test_a_member_whose_last_step_did_not_help_is_marked_and_explained(config, m
 def test_what_was_not_measured_is_no_zero(config, make_trial, shown) -> None:
     def without(trial):
         metrics = {name: value for name, value in trial.metrics.items() if name != "size_mb"}
-        return trial.finish(replace(trial.result, metrics=metrics))
+        return measured(trial, metrics=metrics)
 
     state = SweepState.of([make_trial(0, (0.9, 4, 2.0)), make_trial(1, (0.95, 2, 1.0))], config)
     members = tuple(without(trial) for trial in state.front.members)
@@ -93,7 +94,7 @@ def test_a_reason_is_said_once_with_the_trials_it_holds_for(make_trial) -> None:
     def noted(number, ratio, why):
         trial = make_trial(number, (0.8, 1.0, 1.5))
         notes = {"speedup": f"slower than without quantize: {ratio}×", "speedup.why": why}
-        return trial.finish(replace(trial.result, notes=notes))
+        return measured(trial, notes=notes)
 
     width = "layers whose widths are not multiples of 8"
     trials = [

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from search.config.objective import Constraint, Objective
@@ -7,13 +5,14 @@ from search.errors import SweepError
 from search.selection.choice import pick
 from search.selection.preference import Weights
 from search.study.front import pareto_front
+from tests.search.results import measured
 
 OBJECTIVES = (Objective("accuracy", "maximize"), Objective("latency_ms", "minimize"), Objective("size_mb", "minimize"))
 
 
-def measured(trial, **metrics):
+def with_metrics(trial, **metrics):
     """`trial` with more metrics."""
-    return replace(trial, result=replace(trial.result, metrics={**trial.metrics, **metrics}))
+    return measured(trial, metrics={**trial.metrics, **metrics})
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def test_ratios_and_drops_can_be_bound(make_trial) -> None:
     rows = [(0.99, 4, 2.0), (0.98, 1.5, 1.8), (0.60, 1, 1.0)]
     ratios = [(0.0, 1.0), (0.01, 0.375), (0.39, 0.25)]
     trials = [
-        measured(make_trial(n, row), accuracy_drop=drop, latency_ratio=ratio)
+        with_metrics(make_trial(n, row), accuracy_drop=drop, latency_ratio=ratio)
         for n, (row, (drop, ratio)) in enumerate(zip(rows, ratios, strict=True))
     ]
     bounds = [Constraint.parse("latency_ratio<=0.5"), Constraint.parse("accuracy_drop<=0.01")]
@@ -78,7 +77,7 @@ def test_ratios_and_drops_can_be_bound(make_trial) -> None:
 
 
 def test_who_was_not_measured_keeps_no_bound_and_the_reason_says_so(make_trial) -> None:
-    trials = [make_trial(0, (0.9, 1, 1)), measured(make_trial(1, (0.8, 0.5, 1)), energy_mj=2.0)]
+    trials = [make_trial(0, (0.9, 1, 1)), with_metrics(make_trial(1, (0.8, 0.5, 1)), energy_mj=2.0)]
     choice = pick(pareto_front(trials, OBJECTIVES), [Constraint("energy_mj", "<=", 3)])
     assert choice.trial.number == 1
     assert choice.reason == ("the knee of 1 of 2 front members with energy_mj <= 3 (energy_mj was not measured for 1)")
@@ -93,7 +92,7 @@ def test_an_empty_front_says_so(make_trial) -> None:
 def test_a_number_that_was_not_measured_cannot_decide(make_trial, prefer) -> None:
     trial = make_trial(0, (0.9, 1, 1))
     notes = {"energy_mj": "not available: this machine shows no energy counters"}
-    front = pareto_front([replace(trial, result=replace(trial.result, notes=notes))], OBJECTIVES)
+    front = pareto_front([measured(trial, notes=notes)], OBJECTIVES)
     message = "no member of the front has energy_mj: not available: this machine shows no energy counters"
     with pytest.raises(SweepError, match=message):
         pick(front, prefer=prefer)
@@ -101,8 +100,8 @@ def test_a_number_that_was_not_measured_cannot_decide(make_trial, prefer) -> Non
 
 def test_no_member_may_have_all_that_weights_need(make_trial) -> None:
     trials = [
-        measured(make_trial(0, (0.9, 1, 1)), energy_mj=1.0),
-        measured(make_trial(1, (0.8, 0.5, 1)), peak_memory_mb=1.0),
+        with_metrics(make_trial(0, (0.9, 1, 1)), energy_mj=1.0),
+        with_metrics(make_trial(1, (0.8, 0.5, 1)), peak_memory_mb=1.0),
     ]
     with pytest.raises(SweepError, match="no member of the front has all of energy_mj, peak_memory_mb"):
         pick(pareto_front(trials, OBJECTIVES), prefer=Weights({"energy_mj": 1, "peak_memory_mb": 1}))
@@ -110,14 +109,14 @@ def test_no_member_may_have_all_that_weights_need(make_trial) -> None:
 
 @pytest.mark.parametrize("prefer", [Objective("energy_mj", "minimize"), Weights({"energy_mj": 1})])
 def test_who_was_not_measured_comes_last(make_trial, prefer) -> None:
-    trials = [make_trial(0, (0.9, 1, 1)), measured(make_trial(1, (0.8, 0.5, 1)), energy_mj=2.0)]
+    trials = [make_trial(0, (0.9, 1, 1)), with_metrics(make_trial(1, (0.8, 0.5, 1)), energy_mj=2.0)]
     choice = pick(pareto_front(trials, OBJECTIVES), prefer=prefer)
     assert choice.trial.number == 1
     assert choice.reason.endswith(" of 2 of 2 front members")
 
 
 def test_what_decides_without_being_an_objective_is_told_first(make_trial) -> None:
-    trials = [measured(make_trial(n, (0.9 - n / 10, 1 - n / 10, 1)), energy_mj=float(n)) for n in range(2)]
+    trials = [with_metrics(make_trial(n, (0.9 - n / 10, 1 - n / 10, 1)), energy_mj=float(n)) for n in range(2)]
     choice = pick(pareto_front(trials, OBJECTIVES), prefer=Objective("energy_mj", "minimize"))
     assert choice.trial.number == 0
     assert (

@@ -7,6 +7,7 @@ from search.config.objective import Constraint, Objective
 from search.selection.choice import pick
 from search.selection.recommended import recommended_picks
 from search.study.state import SweepState
+from tests.search.results import measured
 
 ROWS = [(0.95, 4.0, 2.0), (0.945, 3.0, 1.5), (0.93, 2.0, 0.5), (0.5, 0.5, 1.9)]
 
@@ -43,5 +44,5 @@ def test_without_a_baseline_or_a_near_member_there_are_fewer(config, make_trial)
 def test_what_is_not_measured_is_not_offered(config, make_trial) -> None:
     config = replace(config, objectives=(Objective("size_mb", "minimize"),))
     trial = make_trial(0, (0.5, 1.0, 1.0))
-    trial = replace(trial, result=replace(trial.result, metrics={"size_mb": 1.0}))
+    trial = measured(trial, metrics={"size_mb": 1.0})
     assert [each.name for each in recommended_picks(config, SweepState.of([trial], config))] == ["knee"]

@@ -24,6 +24,7 @@ from search.study.saved import load_sweep, stored_evaluator
 from search.study.workspace import Workspace
 from search.sweep import run_sweep
 from spaces import InputError, Recipe
+from tests.search.results import stored_as
 
 FILES = {"model.onnx", "manifest.json", "README.md", "recipe.yaml", "run.py", "sweep.yaml"}
 
@@ -75,10 +76,10 @@ def test_the_manifest_has_hashes_figures_and_versions(shipped, tmp_path) -> None
     assert data["files"] == {name: sha256(tmp_path / "out" / name) for name in FILES - {"manifest.json"}}
     assert data["sha256"] == data["files"]["model.onnx"]
     assert data["metrics"] == shipped.trial.metrics
-    assert data["intervals"]["latency_ms"] == list(shipped.trial.result.intervals["latency_ms"])
+    assert data["intervals"]["latency_ms"] == list(shipped.trial.intervals["latency_ms"])
     assert data["baseline"]["metrics"] == shipped.sweep.state.baseline.metrics
     assert Recipe.from_list(data["recipe"], STEPS) == shipped.trial.recipe
-    assert list(data["stages"].values())[-1] == shipped.trial.result.model
+    assert list(data["stages"].values())[-1] == shipped.trial.model
     assert data["rebuilds"] is True
     assert {"python", "paredown", "torch", "onnx", "onnxruntime"} <= set(data["versions"])
     assert data["held_out"]["test"]["accuracy"] == data["test_accuracy"]
@@ -111,8 +112,7 @@ def test_the_card_says_what_is_known_and_what_is_not(shipped, tmp_path) -> None:
 
 
 def test_a_file_of_other_versions_is_told_to_be_one(shipped, tmp_path) -> None:
-    older = replace(shipped.trial.result, model="f" * 32)
-    choice = replace(shipped.choice, trial=shipped.trial.finish(older))
+    choice = replace(shipped.choice, trial=stored_as(shipped.trial, "f" * 32))
     export(replace(shipped, choice=choice), tmp_path / "out")
     assert json.loads((tmp_path / "out/manifest.json").read_text(encoding="utf-8"))["rebuilds"] is False
     assert "It was made with another version of Paredown" in (tmp_path / "out/README.md").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from pipelines.meters import Measurement
 from search.config.objective import Constraint, Objective
 from search.stopping.halving import ETA, Place, place
 from search.study.rung import Rung
@@ -16,7 +17,7 @@ FAST = Constraint("latency_ms", "<=", 2.0)
 
 
 def rungs_of(rows, names=NAMES) -> dict[int, Rung]:
-    return {number: Rung(1 / 3, dict(zip(names, row, strict=False))) for number, row in enumerate(rows)}
+    return {number: Rung(1 / 3, Measurement(dict(zip(names, row, strict=False)))) for number, row in enumerate(rows)}
 
 
 @st.composite
@@ -31,8 +32,8 @@ def problems(draw):
 
 def key(rung, objectives, constraints):
     """What it misses, and its losses: as the paper's definition of constrained dominance reads."""
-    misses = [max(0.0, rung.metrics[c.name] - c.bound) for c in constraints]
-    return misses, [objective.loss(rung.metrics) for objective in objectives]
+    misses = [max(0.0, rung.measurement.metrics[c.name] - c.bound) for c in constraints]
+    return misses, [objective.loss(rung.measurement.metrics) for objective in objectives]
 
 
 def dominates(one, other, objectives, constraints) -> bool:
@@ -45,7 +46,7 @@ def dominates(one, other, objectives, constraints) -> bool:
 def naive(rungs, objectives) -> dict[int, Place]:
     """A place by an argsort taken for ranks, as in Syne Tune's MOASHA."""
     numbers = list(rungs)
-    losses = np.array([[o.loss(rungs[n].metrics) for o in objectives] for n in numbers])
+    losses = np.array([[o.loss(rungs[n].measurement.metrics) for o in objectives] for n in numbers])
     dominators = [(np.all(losses <= row, axis=1) & np.any(losses < row, axis=1)).sum() for row in losses]
     order = np.argsort(dominators, kind="stable")
     return {n: Place(int(at), len(numbers), int(at)) for n, at in zip(numbers, order, strict=True)}
@@ -93,7 +94,10 @@ def test_neither_the_order_nor_the_units_matter(problem, rng, unit) -> None:
     objectives, _, rungs, number = problem
     shuffled = list(rungs.items())
     rng.shuffle(shuffled)
-    other = {n: Rung(r.fidelity, {name: unit(value) for name, value in r.metrics.items()}) for n, r in shuffled}
+    other = {
+        n: Rung(r.fidelity, Measurement({name: unit(value) for name, value in r.measurement.metrics.items()}))
+        for n, r in shuffled
+    }
     bounds = [(Constraint("size_mb", "<=", 3.0), Constraint("size_mb", "<=", unit(3.0))), None]
     for bound in bounds:
         before, after = ((bound[0],), (bound[1],)) if bound else ((), ())
@@ -126,7 +130,7 @@ def test_a_chain_by_hand() -> None:
     smallest = [Objective("size_mb", "minimize")]
     assert [place(n, chain, smallest).goes_on for n in chain] == [True] * 3 + [False] * 6
     assert place(4, chain, smallest) == Place(ahead=4, of=9, rank=4)
-    first = Rung(1 / 3, {"size_mb": 0.5})
+    first = Rung(1 / 3, Measurement({"size_mb": 0.5}))
     assert place(99, {**chain, 99: first}, smallest) == Place(0, 10, 0)
 
 
@@ -151,5 +155,5 @@ def test_who_breaks_a_bound_on_the_structure_comes_last_and_accuracy_may_still_r
 
 
 def test_what_was_not_measured_is_the_worst() -> None:
-    rungs = {0: Rung(1 / 3, {"energy_mj": 5.0}), 1: Rung(1 / 3, {})}
+    rungs = {0: Rung(1 / 3, Measurement({"energy_mj": 5.0})), 1: Rung(1 / 3, Measurement({}))}
     assert [place(n, rungs, [Objective("energy_mj", "minimize")]).rank for n in rungs] == [0, 1]

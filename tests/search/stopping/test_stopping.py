@@ -7,13 +7,14 @@ import pytest
 from mlflow.tracking import MlflowClient
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
-from pipelines import Outcome, StageRun, TrialFailed
+from pipelines import Evaluation, StageRun, TrialFailed
 from pipelines.meters import Measurement
 from search.config.sweep_config import parse_config
 from search.execution.executor import InlineExecutor
 from search.stopping.halving import ETA
 from search.stopping.stopping import Stopping
 from search.study.front import pareto_front
+from search.study.outcome import Stopped
 from search.study.rung import Rung
 from search.study.state import SweepState
 from search.study.study import Study, read_trials
@@ -21,6 +22,7 @@ from search.study.trial import Result
 from search.suggest.queue import StudyQueue
 from search.tracking.client import NUMBER
 from spaces import InputError
+from tests.search.results import complete
 
 SPACE = {"student": {"depth": ["none", 1]}, "distillation": {"temperature": 2}}
 
@@ -33,12 +35,12 @@ def partly(analytic):
         def __init__(self) -> None:
             self.asked = []
 
-        def __call__(self, recipe, fidelity=1.0) -> Outcome:
+        def __call__(self, recipe, fidelity=1.0) -> Evaluation:
             self.asked.append((recipe.digest, fidelity))
             whole = analytic(recipe).measurement.metrics
             key = f"{recipe.digest}@{fidelity}"
             found = Measurement({**whole, "accuracy": whole["accuracy"] * (0.1 + 0.9 * fidelity)})
-            return Outcome(found, (StageRun("prune", key, 1.0, reused=False),), key)
+            return Evaluation(found, (StageRun("prune", key, 1.0, reused=False),), key)
 
     return Partly()
 
@@ -77,7 +79,7 @@ def test_what_breaks_a_bound_on_its_size_is_never_trained(make_config, search_wi
         assert shares_of(trial, partly) == expected
         if stops:
             reason = f"before its training it breaks size_mb <= 0.8: size_mb is {size:.4g} whatever it learns"
-            assert trial.result.stopped == reason
+            assert trial.outcome.reason == reason
             assert trial.metrics == {}
     assert 0 < sweep.state.stopped == sum(trial.state == "stopped" for trial in sweep.trials)
     plain = make_config(**{**config.raw, "sweep": "all", "search": {"stopping": "none", "trials": 30}})
@@ -106,7 +108,7 @@ def test_what_a_member_dominates_whatever_it_learns_is_never_trained(make_config
     for trial in sweep.trials:
         if trial.state == "stopped":
             assert partly_size(trial) > partly_size(best)
-            assert trial.result.stopped == (
+            assert trial.outcome.reason == (
                 f"before its training trial {best.number} ({best.label}) is better whatever it learns"
             )
             assert shares_of(trial, partly) == [0.0]
@@ -136,7 +138,7 @@ def replayed(trials, fidelity):
     seen, goes = [], {}
     for trial in trials:
         if rung := trial.at(fidelity):
-            seen.append(rung.metrics["accuracy"])
+            seen.append(rung.measurement.metrics["accuracy"])
             better = sum(value > seen[-1] for value in seen)
             goes[trial.number] = better == 0 or better < len(seen) // ETA
     return goes
@@ -156,8 +158,8 @@ def check_halving(sweep, partly) -> None:
         assert trial.state == ("complete" if goes else "stopped")
         if not goes:
             part = "33%" if first[trial.number] else "11%"
-            assert trial.result.stopped.startswith(f"after {part} of its training ")
-            assert trial.result.stopped.endswith("trials that came so far are better; 1 of 3 goes on")
+            assert trial.outcome.reason.startswith(f"after {part} of its training ")
+            assert trial.outcome.reason.endswith("trials that came so far are better; 1 of 3 goes on")
 
 
 def test_halving_stops_all_but_the_best_third_and_a_sweep_that_goes_on_knows_all(
@@ -206,8 +208,8 @@ def test_a_sweep_with_stopped_trials_is_shown_alike_everywhere(
         assert runs[trial.number].info.status == ("KILLED" if trial.state == "stopped" else "FINISHED")
     for trial in stopped:
         tags = runs[trial.number].data.tags
-        assert tags["stopped"] == trial.result.stopped
-        assert tags["mlflow.note.content"] == f"Stopped: {trial.result.stopped}"
+        assert tags["stopped"] == trial.outcome.reason
+        assert tags["mlflow.note.content"] == f"Stopped: {trial.outcome.reason}"
         assert "accuracy" not in runs[trial.number].data.metrics
     assert parent.data.metrics["trials_stopped"] == len(stopped)
     assert f"7 of 7 trials finished · {len(stopped)} stopped early" in parent.data.tags["mlflow.note.content"]
@@ -224,7 +226,7 @@ def test_a_sweep_with_stopped_trials_is_shown_alike_everywhere(
     assert notes["stops"][0] == {
         "trial": stopped[0].number,
         "label": stopped[0].label,
-        "reason": stopped[0].result.stopped,
+        "reason": stopped[0].outcome.reason,
     }
     assert notes["failures"] == []
     _, out, _ = cli_run("status", "small")
@@ -234,14 +236,14 @@ def test_a_sweep_with_stopped_trials_is_shown_alike_everywhere(
 def test_the_study_keeps_rungs_and_stopped_trials_as_pruned(make_config, folder, ask) -> None:
     config = make_config(constraints={"size_mb": "<= 0.8", "accuracy": ">= 0.9"}, search={"sampler": "tpe"})
     study = Study(config, folder)
-    study.tell(Result(ask(study).number, 1.0, 2.0, {"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 0.5}))
+    study.tell(complete(ask(study).number, 1.0, 2.0, {"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 0.5}))
     trial = ask(study)
-    study.reach(trial.number, Rung(0.0, {"accuracy": 0.1, "latency_ms": 1.0, "size_mb": 2.0}))
-    study.reach(trial.number, Rung(0.0, {"accuracy": 0.1, "latency_ms": 1.0, "size_mb": 1.8}))
-    study.tell(Result(trial.number, 1.0, 2.0, stopped="too large"))
+    study.reach(trial.number, Rung(0.0, Measurement({"accuracy": 0.1, "latency_ms": 1.0, "size_mb": 2.0})))
+    study.reach(trial.number, Rung(0.0, Measurement({"accuracy": 0.1, "latency_ms": 1.0, "size_mb": 1.8})))
+    study.tell(Result(trial.number, 1.0, 2.0, Stopped("too large")))
     again = Study(config, folder)
     assert again.trials == study.trials
-    assert again.trials[1].rungs == (Rung(0.0, {"accuracy": 0.1, "latency_ms": 1.0, "size_mb": 1.8}),)
+    assert again.trials[1].rungs == (Rung(0.0, Measurement({"accuracy": 0.1, "latency_ms": 1.0, "size_mb": 1.8})),)
     assert again.state == study.state
     assert (again.state.stopped, again.state.complete, again.state.finished) == (1, 1, 2)
     plain = optuna.load_study(study_name="small", storage=JournalStorage(JournalFileBackend(str(folder.journal))))
@@ -249,7 +251,7 @@ def test_the_study_keeps_rungs_and_stopped_trials_as_pruned(make_config, folder,
     assert (frozen.state, frozen.values) == (optuna.trial.TrialState.PRUNED, None)
     assert frozen.constraints == {"size_mb <= 0.8": pytest.approx(1.0)}
     with pytest.raises(ValueError, match="trial 1 is stopped already"):
-        study.reach(1, Rung(0.0, {}))
+        study.reach(1, Rung(0.0, Measurement({})))
 
 
 def test_the_ladder_has_only_rungs_where_the_trial_could_be_stopped(make_config, make_trial) -> None:
@@ -293,7 +295,7 @@ def test_the_teacher_is_never_stopped(make_config, folder, partly) -> None:
     source = StudyQueue(Study(config, folder))
     teacher = source.next()
     assert source.fidelities(teacher) == (1.0,)
-    assert source.judge(teacher, Result(0, 1.0, 2.0, {"size_mb": 9.0}, fidelity=1 / 3)) == ""
+    assert source.judge(teacher, complete(0, 1.0, 2.0, {"size_mb": 9.0}, fidelity=1 / 3)) == ""
 
 
 def test_a_word_that_is_none_is_told_with_those_that_are(make_config) -> None:
@@ -308,7 +310,7 @@ def test_a_word_that_is_none_is_told_with_those_that_are(make_config) -> None:
 
 def test_standings_follow_trial_by_trial(make_config, make_trial) -> None:
     config = make_config()
-    stopped = make_trial(1).finish(Result(1, 1.0, 2.0, stopped="too large"))
+    stopped = make_trial(1).finish(Result(1, 1.0, 2.0, Stopped("too large")))
     complete = make_trial(0, (0.9, 1.0, 1.0))
     step = SweepState.of((), config).with_started().with_finished(complete, config)
     step = step.with_started().with_finished(stopped, config)

@@ -1,17 +1,19 @@
 import pytest
 
+from pipelines.meters import Measurement
 from search.config.objective import Constraint, Objective
 from search.stopping.structure import broken, dominator, may_dominate
 from search.study.rung import Rung
-from search.study.trial import Result, Trial
+from search.study.trial import Trial
 from spaces import Recipe
+from tests.search.results import complete
 
 SMALL, FAST = Objective("parameters", "minimize"), Objective("latency_ratio", "minimize")
 ACCURATE = Objective("accuracy", "maximize")
 
 
 def member(number: int, intervals=None, **metrics: float) -> Trial:
-    return Trial(number, Recipe(), {}, f"m{number}", 0.0, Result(number, 0.0, 1.0, metrics, intervals or {}))
+    return Trial(number, Recipe(), {}, f"m{number}", 0.0, complete(number, 0.0, 1.0, metrics, intervals or {}))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ def member(number: int, intervals=None, **metrics: float) -> Trial:
 def test_a_bound_is_broken_only_where_noise_and_training_cannot_mend_it(
     constraint, metrics, intervals, is_broken
 ) -> None:
-    found = broken(Rung(0.0, metrics, intervals), [constraint])
+    found = broken(Rung(0.0, Measurement(metrics, intervals)), [constraint])
     assert found == (constraint if is_broken else None)
 
 
@@ -54,19 +56,19 @@ def test_a_bound_is_broken_only_where_noise_and_training_cannot_mend_it(
 def test_a_member_dominates_by_structure_with_noise_in_favour_of_the_newcomer(size, ratio, interval, dominates) -> None:
     best = member(4, {"latency_ratio": (0.9, 1.1)}, parameters=100, latency_ratio=1.0)
     other = member(5, {"latency_ratio": (8.0, 9.0)}, parameters=50, latency_ratio=8.5)
-    rung = Rung(0.0, {"parameters": size, "latency_ratio": ratio}, {"latency_ratio": interval})
+    rung = Rung(0.0, Measurement({"parameters": size, "latency_ratio": ratio}, {"latency_ratio": interval}))
     assert dominator(rung, [other, best], [SMALL, FAST]) == (best if dominates else None)
 
 
 def test_equals_do_not_dominate_each_other() -> None:
-    rung = Rung(0.0, {"parameters": 100.0})
+    rung = Rung(0.0, Measurement({"parameters": 100.0}))
     assert dominator(rung, [member(4, parameters=100.0)], [SMALL]) is None
     assert dominator(rung, [member(4, parameters=99.0)], [SMALL]) is not None
-    assert dominator(Rung(0.0, {}), [member(4, parameters=1.0)], [SMALL]) is None
+    assert dominator(Rung(0.0, Measurement({})), [member(4, parameters=1.0)], [SMALL]) is None
 
 
 def test_what_depends_on_weights_may_become_the_best_that_it_can_be() -> None:
-    rung = Rung(0.0, {"accuracy": 0.1, "parameters": 200.0})
+    rung = Rung(0.0, Measurement({"accuracy": 0.1, "parameters": 200.0}))
     good = member(1, {"accuracy": (0.98, 1.0)}, accuracy=0.99, parameters=100.0)
     sure = member(2, {"accuracy": (1.0, 1.0)}, accuracy=1.0, parameters=100.0)
     assert dominator(rung, [good], [ACCURATE, SMALL]) is None
@@ -83,7 +85,7 @@ def test_a_score_of_the_tasks_own_may_become_anything() -> None:
         def score(self, outputs, targets):
             return outputs
 
-    rung = Rung(0.0, {"accuracy": 0.1, "parameters": 200.0})
+    rung = Rung(0.0, Measurement({"accuracy": 0.1, "parameters": 200.0}))
     sure = member(2, accuracy=1.0, parameters=100.0)
     assert dominator(rung, [sure], [ACCURATE, SMALL], object()) == sure
     assert dominator(rung, [sure], [ACCURATE, SMALL], Own()) is None

@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from search.config.objective import Constraint, Objective
 from search.study.front import nondominated, pareto_front
+from tests.search.results import complete
 
 COORDINATE = st.one_of(st.integers(-3, 3).map(float), st.floats(-10, 10), st.just(float("nan")))
 POINTS = st.tuples(st.integers(0, 12), st.integers(1, 4)).flatmap(
@@ -113,12 +114,12 @@ def test_hypervolume_never_falls_when_a_trial_is_added(rows) -> None:
 
 
 def _trial(number: int, row: tuple[float, float, float]):
-    from search.study.trial import Result, Trial
+    from search.study.trial import Trial
     from spaces import Recipe
 
     metrics = dict(zip((o.name for o in OBJECTIVES), row, strict=True))
     trial = Trial(number, Recipe(), {}, "teacher", 0.0)
-    return replace(trial, result=Result(number, 0.0, 1.0, metrics))
+    return replace(trial, result=complete(number, 0.0, 1.0, metrics))
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@ from dataclasses import replace
 
 from pipelines import STEPS
 from pipelines.pipeline import StageRun
+from search.study.outcome import Failed
 from search.study.saved import Sweep, stored_evaluator
 from search.study.state import SweepState
 from search.study.trial import Result, Trial
 from spaces import Recipe
+from tests.search.results import complete
 
 PRUNE = {"prune": {"ratio": 0.5}}
 WHOLE = Recipe.from_list([PRUNE, {"quantize": {"scheme": "static-int8"}}], STEPS)
@@ -13,7 +15,7 @@ WHOLE = Recipe.from_list([PRUNE, {"quantize": {"scheme": "static-int8"}}], STEPS
 
 def made(number: int, recipe: Recipe, *names: str) -> Trial:
     stages = tuple(StageRun(name, f"{number}-{name}", 1.0, False) for name in names)
-    result = Result(number, 0.0, 1.0, metrics={"accuracy": 1.0}, stages=stages)
+    result = complete(number, 0.0, 1.0, {"accuracy": 1.0}, stages=stages)
     return Trial(number, recipe, {}, "", 0.0, result)
 
 
@@ -51,5 +53,5 @@ def test_the_parent_of_a_step_with_several_stages_or_of_a_network_is_not_among_i
 
 def test_a_failed_trial_has_no_file(make_config, workspace) -> None:
     trial = made(1, WHOLE, "teacher")
-    failed = replace(trial, result=Result(1, 0.0, 1.0, reason="no"))
+    failed = replace(trial, result=Result(1, 0.0, 1.0, Failed("no")))
     assert stored(make_config, workspace, failed) == {}

@@ -7,9 +7,11 @@ import pytest
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 from search.execution.work import run_trial
+from search.study.outcome import Failed
 from search.study.state import SweepState
 from search.study.study import Study, read_trials
 from search.study.trial import Result
+from tests.search.results import complete
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def play(analytic, ask):
         for _ in range(count):
             trial = ask(study)
             result = run_trial(trial.number, trial.recipe, analytic)
-            study.tell(Result(2, 1.0, 2.0, reason="bad", details="why") if trial.number == 2 else result)
+            study.tell(Result(2, 1.0, 2.0, Failed("bad", "why")) if trial.number == 2 else result)
 
     return run
 
@@ -49,7 +51,7 @@ def test_what_was_asked_and_told_is_there_when_it_is_opened_again(make_config, f
     assert again.id == study.id
     assert again.state == SweepState.of(again.trials, config)
     assert again.state.front.members[0].result == study.state.front.members[0].result
-    again.tell(Result(running.number, 1.0, 2.0, reason="bad"))
+    again.tell(Result(running.number, 1.0, 2.0, Failed("bad")))
     assert ask(again).number == 7
     assert read_trials(folder) == Study(config, folder).trials
 
@@ -76,7 +78,7 @@ def test_telling_twice_is_an_error(config, folder, play) -> None:
     play(study, 3)
     for number, state in ((0, "complete"), (2, "failed")):
         with pytest.raises(ValueError, match=f"trial {number} is {state} already"):
-            study.tell(Result(number, 1.0, 2.0, {"accuracy": 0.1, "latency_ms": 1.0, "size_mb": 1.0}))
+            study.tell(complete(number, 1.0, 2.0, {"accuracy": 0.1, "latency_ms": 1.0, "size_mb": 1.0}))
     assert Study(config, folder).trials[0].metrics["accuracy"] == pytest.approx(0.99)
 
 
@@ -85,9 +87,9 @@ def test_results_that_nobody_has_told_are_collected(config, folder, play, ask) -
     play(study, 2)
     first, second, third = ask(study), ask(study), ask(study)
     metrics = {"accuracy": 0.5, "latency_ms": 1.0, "size_mb": 1.0}
-    Result(first.number, 1.0, 2.0, metrics).write(folder.results)
-    Result(third.number, 1.0, 2.0, reason="bad").write(folder.results)
-    Result(0, 1.0, 2.0, reason="written by a worker of a killed driver").write(folder.results)
+    complete(first.number, 1.0, 2.0, metrics).write(folder.results)
+    Result(third.number, 1.0, 2.0, Failed("bad")).write(folder.results)
+    Result(0, 1.0, 2.0, Failed("written by a worker of a killed driver")).write(folder.results)
     again = Study(config, folder)
     assert [trial.number for trial in again.collect()] == [first.number, third.number]
     assert again.collect() == []
@@ -101,7 +103,7 @@ def test_a_driver_killed_while_telling_loses_nothing(make_config, folder, play, 
     config = make_config(constraints={"accuracy": ">= 0.9"})
     study = Study(config, folder)
     trial = ask(study)
-    result = Result(trial.number, 1.0, 2.0, {"accuracy": 0.95, "latency_ms": 1.0, "size_mb": 1.0})
+    result = complete(trial.number, 1.0, 2.0, {"accuracy": 0.95, "latency_ms": 1.0, "size_mb": 1.0})
     result.write(folder.results)
     lines = folder.journal.read_bytes().splitlines(keepends=True)
     study.tell(result)
@@ -190,7 +192,7 @@ def test_a_process_that_knows_optuna_alone_reads_the_journal_while_the_sweep_is_
     assert [state for state, *_ in data["trials"]] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE", "RUNNING"]
     assert data["trials"][1][1] == [study.trials[1].metrics[name] for name in data["metrics"]]
     assert data["trials"][4][2]["student.depth"] == running.params["student.depth"]
-    assert data["trials"][2][3]["result"]["reason"] == "bad"
+    assert data["trials"][2][3]["result"]["outcome"]["reason"] == "bad"
     assert data["ours"] == []
     assert folder.journal.read_bytes() == before
     assert [path.name for path in folder.path.glob("journal.log*")] == ["journal.log"]

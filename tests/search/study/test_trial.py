@@ -2,16 +2,16 @@ import json
 
 import pytest
 
-from pipelines import Outcome, StageRun, TrialFailed
+from pipelines import Evaluation, StageRun, TrialFailed
 from pipelines.meters import Measurement
-from search.config.objective import Constraint
 from search.execution.work import run_trial
-from search.study.rung import Rung
-from search.study.trial import Result, Trial, structural_violations
+from search.study.outcome import Complete, Failed
+from search.study.trial import Result, Trial
 from spaces import Recipe
+from tests.search.results import complete
 
 FOUND = Measurement({"accuracy": 0.5}, {"accuracy": (0.4, 0.6)}, {"load": "quiet"})
-RESULT = Result(
+RESULT = complete(
     3,
     1.5,
     2.5,
@@ -19,7 +19,6 @@ RESULT = Result(
     FOUND.intervals,
     FOUND.notes,
     stages=(StageRun("teacher", "k", 1.0, True),),
-    model="m",
     usage={"memory_mb": ((100.0, 5.0), (110.0, 6.0))},
 )
 
@@ -34,19 +33,19 @@ def test_a_result_is_read_as_it_was_written(tmp_path) -> None:
 
 def test_a_later_result_replaces_the_earlier_one(tmp_path) -> None:
     RESULT.write(tmp_path)
-    later = Result(3, 5.0, 6.0, reason="bad", details="Traceback")
+    later = Result(3, 5.0, 6.0, Failed("bad", "Traceback"))
     later.write(tmp_path)
     assert Result.read(tmp_path, 3) == later
 
 
 def test_a_write_that_breaks_off_leaves_no_result(tmp_path) -> None:
     RESULT.write(tmp_path)
-    broken = Result(3, 5.0, 6.0, {"a": 1.0, "b": object()})  # type: ignore[dict-item]
+    broken = complete(3, 5.0, 6.0, {"a": 1.0, "b": object()})  # type: ignore[dict-item]
     with pytest.raises(TypeError):
         broken.write(tmp_path)
     assert Result.read(tmp_path, 3) == RESULT
     with pytest.raises(TypeError):
-        Result(4, 5.0, 6.0, {"b": object()}).write(tmp_path)  # type: ignore[dict-item]
+        complete(4, 5.0, 6.0, {"b": object()}).write(tmp_path)  # type: ignore[dict-item]
     assert Result.read(tmp_path, 4) is None
 
 
@@ -54,20 +53,29 @@ def test_a_result_is_plain_data() -> None:
     assert Result.from_json(json.loads(json.dumps(RESULT.to_json()))) == RESULT
 
 
-def test_a_trials_state_is_that_of_its_result() -> None:
+def test_numbers_are_those_of_a_complete_trial_only() -> None:
     trial = Trial(3, Recipe(), {}, "teacher", 1.0)
-    assert (trial.state, trial.metrics) == ("running", {})
-    assert (trial.finish(RESULT).state, trial.finish(RESULT).metrics) == ("complete", {"accuracy": 0.5})
-    failed = trial.finish(Result(3, 1.0, 2.0, reason="bad"))
-    assert (failed.state, failed.metrics) == ("failed", {})
+    assert (trial.state, trial.metrics, trial.model, trial.failure) == ("running", {}, None, None)
+    complete_trial = trial.finish(RESULT)
+    assert (complete_trial.metrics, complete_trial.model) == ({"accuracy": 0.5}, "m")
+    failed = trial.finish(Result(3, 1.0, 2.0, Failed("bad\nand more")))
+    assert (failed.metrics, failed.model) == ({}, None)
+    assert failed.failure.headline == "bad"
 
 
-def test_the_outcome_becomes_the_result() -> None:
+def test_only_a_complete_trial_is_measured_again() -> None:
+    trial = Trial(3, Recipe(), {}, "teacher", 1.0)
+    again = Measurement({"accuracy": 0.25})
+    assert trial.finish(RESULT).measured(again).measurement == again
+    with pytest.raises(ValueError, match="trial 3 is not complete"):
+        trial.measured(again)
+
+
+def test_an_evaluation_becomes_the_result() -> None:
     stages = (StageRun("teacher", "k", 1.0, True),)
-    result = run_trial(3, Recipe(), lambda recipe: Outcome(FOUND, stages, "m"))
-    assert (result.number, result.stages, result.model) == (3, stages, "m")
-    assert Measurement(result.metrics, result.intervals, result.notes) == FOUND
-    assert (result.reason, result.details) == ("", "")
+    result = run_trial(3, Recipe(), lambda recipe: Evaluation(FOUND, stages, "m"))
+    assert (result.number, result.stages) == (3, stages)
+    assert result.outcome == Complete(FOUND, "m")
     assert result.started <= result.finished
 
 
@@ -85,10 +93,10 @@ def test_whatever_goes_wrong_becomes_the_reason(error, reason, told_in_full) -> 
     def evaluate(recipe):
         raise error
 
-    result = run_trial(0, Recipe(), evaluate)
-    assert result.reason.startswith(reason)
-    assert ("Traceback" in result.details) is told_in_full
-    assert result.metrics == {}
+    failed = run_trial(0, Recipe(), evaluate).outcome
+    assert isinstance(failed, Failed)
+    assert failed.reason.startswith(reason)
+    assert ("Traceback" in failed.details) is told_in_full
 
 
 def test_an_interruption_is_no_failure() -> None:
@@ -97,10 +105,3 @@ def test_an_interruption_is_no_failure() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run_trial(0, Recipe(), evaluate)
-
-
-def test_structural_violations_are_of_the_last_rung(make_trial) -> None:
-    bounds = [Constraint("size_mb", "<=", 1.0), Constraint("latency_ms", "<=", 2.0), Constraint("accuracy", ">=", 0.9)]
-    stopped = make_trial(3).reach(Rung(0.0, {"accuracy": 0.1, "size_mb": 1.5, "latency_ms": 1.0}))
-    assert structural_violations(stopped, bounds) == {"size_mb <= 1": 0.5, "latency_ms <= 2": -1.0}
-    assert structural_violations(make_trial(3), bounds) == {}

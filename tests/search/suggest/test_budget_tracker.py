@@ -2,6 +2,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from search.study.outcome import Failed
 from search.study.trial import Result, Trial
 from search.suggest.budget_tracker import BudgetTracker
 from spaces import Recipe
@@ -11,7 +12,7 @@ ONCE = settings(max_examples=30, deadline=None, suppress_health_check=[HealthChe
 
 
 def ended(number: int, start: float, end: float) -> Trial:
-    return Trial(number, Recipe(), {}, "teacher", 0.0, Result(number, start, end, reason="no"))
+    return Trial(number, Recipe(), {}, "teacher", 0.0, Result(number, start, end, Failed("no")))
 
 
 @pytest.fixture

@@ -48,6 +48,6 @@ def test_what_was_done_in_parts_counts_as_one_and_stopped_trials_do_not(make_tri
     trial = make_trial(1, (0.9, 1.0, 2.0))
     parts, stages = (StageRun("prune", "a", 0.25, False),), (StageRun("prune", "b", 0.5, False),)
     rung_stages = replace(trial.result, stages=stages, rung_stages=parts)
-    costs = Costs([trial.finish(rung_stages), trial.finish(replace(rung_stages, metrics={}, stopped="too large"))])
+    costs = Costs([trial.finish(rung_stages), trial.finish(rung_stages.stop("too large"))])
     assert costs.seconds("prune") == 0.75
     assert costs.seconds(MEASURE) == pytest.approx(0.25)

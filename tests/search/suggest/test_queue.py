@@ -14,6 +14,7 @@ from search.suggest.costs import Costs
 from search.suggest.in_flight import InFlight
 from search.suggest.queue import StudyQueue
 from tests.search.conftest import SMALL, merge
+from tests.search.results import complete
 from tests.search.simulator import Simulator, chain
 
 
@@ -34,7 +35,7 @@ def three(make_config):
 
 
 def good(number: int) -> Result:
-    return Result(number, 1.0, 2.0, {"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 1.0})
+    return complete(number, 1.0, 2.0, {"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 1.0})
 
 
 def test_as_many_are_given_out_as_were_asked_for(three, folder) -> None:
@@ -80,7 +81,7 @@ def test_a_lost_trial_is_given_out_once_more_and_then_has_failed(three, folder) 
     again = queue.next()
     assert again == trial
     queue.retry(again, "the worker died", 6.0)
-    assert (study.trials[0].state, study.trials[0].result.reason) == ("failed", "the worker died")
+    assert (study.trials[0].state, study.trials[0].failure.reason) == ("failed", "the worker died")
     assert queue.next().number == 1
 
 
@@ -219,7 +220,7 @@ class Hours:
         return BudgetTracker(config, trials, lambda: self.now)
 
     def ended(self, number: int, started: float) -> Result:
-        return Result(number, started, self.now, {"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 1.0})
+        return complete(number, started, self.now, {"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 1.0})
 
 
 @pytest.fixture

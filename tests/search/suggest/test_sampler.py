@@ -1,10 +1,13 @@
 import pytest
 
 from pipelines import STEPS
+from pipelines.meters import Measurement
+from search.study.outcome import Complete, Failed, Stopped
 from search.study.rung import Rung
 from search.study.trial import Result, Trial
 from search.suggest.sampler import SAMPLERS, Sampler
 from spaces import Interval, Options, Parameter, Recipe, Rule, SearchSpace, StepSpec, When
+from tests.search.results import complete
 
 pytestmark = pytest.mark.parametrize("name", SAMPLERS)
 
@@ -29,11 +32,8 @@ def drive(config, analytic):
             if params is None:
                 break
             recipe = config.space.recipe(params) if number else Recipe()
-            outcome = analytic(recipe)
-            failed = number % 5 == 4
-            result = Result(
-                number, 0.0, 1.0, {} if failed else outcome.measurement.metrics, reason="bad" if failed else ""
-            )
+            outcome = Failed("bad") if number % 5 == 4 else Complete(analytic(recipe).measurement, "m")
+            result = Result(number, 0.0, 1.0, outcome)
             trial = Trial(number, recipe, params, recipe.label(STEPS), 0.0, result)
             sampler.learn(trial)
             trials.append(trial)
@@ -93,7 +93,7 @@ def test_trials_that_run_while_it_begins_anew_are_learned_when_they_end(name, ma
     running = [sampler.suggest() for _ in range(40)]
     for number, params in enumerate(running):
         recipe = config.space.recipe(params)
-        result = Result(number, 0.0, 1.0, analytic(recipe).measurement.metrics)
+        result = complete(number, 0.0, 1.0, analytic(recipe).measurement.metrics)
         sampler.learn(Trial(number, recipe, params, "", 0.0, result))
     again = [sampler.suggest() for _ in range(20)]
     assert len({config.space.recipe(params).digest for params in [*running, *again]}) == 60
@@ -142,7 +142,9 @@ def test_a_space_of_which_most_is_ruled_out_is_used_up_exactly(name, config) -> 
         assert space.broken(params) == ()
         suggested.append(space.recipe(params))
         metrics = {"accuracy": 0.5, "latency_ms": float(params["b.kind"]), "size_mb": 1.0}
-        sampler.learn(Trial(len(suggested), suggested[-1], params, "", 0.0, Result(len(suggested), 0.0, 1.0, metrics)))
+        sampler.learn(
+            Trial(len(suggested), suggested[-1], params, "", 0.0, complete(len(suggested), 0.0, 1.0, metrics))
+        )
     assert len(set(suggested)) == len(suggested) == space.size() == 40
 
 
@@ -166,15 +168,15 @@ def test_stopped_trials_are_learned_as_infeasible_or_as_not_worth_it_and_never_a
         metrics = analytic(recipe).measurement.metrics
         trial = Trial(number, recipe, params, recipe.label(STEPS), 0.0)
         if number % 3:  # stopped: the larger half by the bound, the others by halving
-            trial = trial.reach(Rung(0.0, metrics)).finish(Result(number, 0.0, 1.0, stopped="why"))
+            trial = trial.reach(Rung(0.0, Measurement(metrics))).finish(Result(number, 0.0, 1.0, Stopped("why")))
         else:
-            trial = trial.finish(Result(number, 0.0, 1.0, metrics))
+            trial = trial.finish(complete(number, 0.0, 1.0, metrics))
         sampler.learn(trial)
         trials.append(trial)
     resumed = make()
     resumed.resume(trials)
     stopped = [trial for trial in trials if trial.state == "stopped"]
-    misses = sorted(trial.rungs[0].metrics["size_mb"] - 1 for trial in stopped)
+    misses = sorted(trial.rungs[0].measurement.metrics["size_mb"] - 1 for trial in stopped)
     assert misses[0] <= 0 < misses[-1]
     for shown in (sampler._study.trials, resumed._study.trials):
         pruned = [trial for trial in shown if trial.state.name == "PRUNED"]

@@ -1,6 +1,8 @@
 import pytest
 
 from pipelines import STEPS
+from pipelines.meters import Measurement
+from search.study.outcome import Complete, Failed
 from search.study.state import SweepState
 from search.study.trial import Result, Trial
 from search.suggest.costs import Costs
@@ -34,8 +36,9 @@ class Sweep:
     def end(self, params, by="sampler", seconds=60.0, reason="", **metrics) -> None:
         recipe = self.config.space.recipe(params) if params else Recipe()
         before, number = self.state.hypervolume, len(self.trials)
-        found = {} if reason else {**self.analytic(recipe).measurement.metrics, **metrics}
-        result = Result(number, 0.0, seconds, found, reason=reason)
+        found = {**self.analytic(recipe).measurement.metrics, **metrics}
+        outcome = Failed(reason) if reason else Complete(Measurement(found), "m")
+        result = Result(number, 0.0, seconds, outcome)
         self.trials.append(Trial(number, recipe, params, recipe.label(STEPS), 0.0, result, by))
         self.stored |= {link.key for link in chain(recipe)}
         self.variants.learn(self.trials[-1], self.state.hypervolume - before)

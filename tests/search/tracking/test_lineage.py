@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from pipelines import Store
@@ -7,6 +5,7 @@ from pipelines.stages import MODEL
 from search.study.state import SweepState
 from search.tracking import lineage
 from search.tracking.lineage import front_models, stored_file
+from tests.search.results import stored_as
 
 
 @pytest.fixture
@@ -17,7 +16,7 @@ def members(make_trial, tmp_path):
         trial = make_trial(number, (0.5 + number / 1000, 1.0 + number / 100, 2.0))
         key = f"{number:032x}"
         Store(tmp_path).compute(key, lambda folder: (folder / MODEL).write_bytes(bytes(1000)), {})
-        return replace(trial, result=replace(trial.result, model=key))
+        return stored_as(trial, key)
 
     return [make(number) for number in range(1, 41)]
 
@@ -42,7 +41,7 @@ def test_files_are_bounded_by_their_bytes(config, members, tmp_path, monkeypatch
 
 def test_what_the_store_has_lost_is_passed_over(config, members, tmp_path) -> None:
     stored_file(members[0], Store(tmp_path)).write_bytes(b"damaged")
-    lost = replace(members[1], result=replace(members[1].result, model="f" * 32))
+    lost = stored_as(members[1], "f" * 32)
     assert stored_file(members[0], Store(tmp_path)) is None
     assert stored_file(lost, Store(tmp_path)) is None
     state = SweepState.of([members[0], lost, members[2]], config)

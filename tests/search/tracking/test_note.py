@@ -1,11 +1,10 @@
-from dataclasses import replace
-
 import pytest
 
 from search.study.state import SweepState
 from search.tracking.client import MAX_TAG
 from search.tracking.links import Links
 from search.tracking.note import GAP, note
+from tests.search.results import measured
 
 
 @pytest.fixture
@@ -39,8 +38,7 @@ def test_a_running_sweep_says_so(config, trials) -> None:
 
 
 def test_the_front_is_a_table_with_ratios_to_the_baseline_and_intervals(config, trials) -> None:
-    result = replace(trials[1].result, intervals={"accuracy": (0.75, 0.85)})
-    trials[1] = replace(trials[1], result=result)
+    trials[1] = measured(trials[1], intervals={"accuracy": (0.75, 0.85)})
     table = rows(note(config, SweepState.of(trials, config)), "The front")
     assert table[0] == "| trial | recipe | accuracy | latency_ms | size_mb |"
     assert table[2] == "| baseline | teacher | 0.9 | 4 | 2 |"

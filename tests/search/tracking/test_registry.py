@@ -19,7 +19,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from onnx import TensorProto, helper
 
-from pipelines import Outcome, StageRun, Store
+from pipelines import Evaluation, StageRun, Store
 from pipelines.stages import MODEL
 from search.errors import SweepError
 from search.study.saved import sweep_evaluator
@@ -53,7 +53,7 @@ def shipping(analytic, workspace):
         key = digest({"file": recipe.to_list()})
         Store(workspace.store).compute(key, lambda folder: write_network(folder / MODEL, len(recipe.steps) + 1.0), {})
         stages = (*outcome.stages, StageRun("export", key, 0.5, False))
-        return Outcome(outcome.measurement, stages, key)
+        return Evaluation(outcome.measurement, stages, key)
 
     return evaluate
 
@@ -177,7 +177,7 @@ def test_a_sweep_is_whole_in_mlflow_and_a_pick_of_it_is_registered(
     assert {number for number, model in models.items() if model} == set(front)
 
     chosen = sweep.state.front.members[0]
-    file = Store(workspace.store).get(chosen.result.model) / MODEL
+    file = Store(workspace.store).get(chosen.model) / MODEL
     evaluator = sweep_evaluator(config, workspace)
     version = register(config, workspace, chosen, file, evaluator, "small-cpu", "champion", test_accuracy=0.875)
     assert len(client.search_logged_models([experiment.experiment_id])) == len(front)  # not logged a second time
@@ -223,7 +223,7 @@ def test_what_is_not_on_the_front_is_logged_when_it_is_registered(
     config = make_config(search={"trials": 6})
     sweep = run_inline(config, shipping)
     other = next(trial for trial in sweep.trials if trial.number not in sweep.state.front)
-    file = Store(workspace.store).get(other.result.model) / MODEL
+    file = Store(workspace.store).get(other.model) / MODEL
     evaluator = sweep_evaluator(config, workspace)
     assert register(config, workspace, other, file, evaluator, "small-cpu", "challenger") == 1
     assert register(config, workspace, other, file, evaluator, "small-cpu", "challenger") == 2

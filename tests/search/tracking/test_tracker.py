@@ -72,8 +72,8 @@ def check_mirror(sweep, parents, children) -> None:
         assert run.data.params == child.params(trial, sweep.config)
         assert run.data.metrics == pytest.approx(child.metrics(trial, sweep.config))
         if trial.state == "failed":
-            assert run.data.tags["failure"] == trial.result.reason
-            assert trial.result.reason in run.data.tags["mlflow.note.content"]
+            assert run.data.tags["failure"] == trial.failure.reason
+            assert trial.failure.reason in run.data.tags["mlflow.note.content"]
 
 
 def test_what_a_person_sees_in_mlflow(make_config, run_inline, picky, runs_of, artifact) -> None:
@@ -102,7 +102,7 @@ def test_what_a_person_sees_in_mlflow(make_config, run_inline, picky, runs_of, a
     assert children[0].data.tags["model.key"] == "e" * 32
     reused = next(run for run in children.values() if run.data.params and run.info.status == "FINISHED")
     assert reused.data.tags["stages.reused"] == "teacher"
-    unlucky = next(trial for trial in sweep.trials if trial.result.reason == "ValueError: unlucky")
+    unlucky = next(trial for trial in sweep.trials if trial.failure and trial.failure.reason == "ValueError: unlucky")
     assert "raise ValueError" in artifact(children[unlucky.number], "traceback.txt")
     assert parent.data.metrics["trials_finished"] == 20
     assert parent.data.metrics["trials_failed"] == sweep.state.failed
@@ -197,9 +197,9 @@ def test_the_first_picture_of_the_front_is_where_the_ui_opens(make_config, run_i
 def test_a_result_that_was_measured_again_is_written_again(make_config, run_inline, runs_of, workspace) -> None:
     config = make_config(search={"trials": 2})
     sweep = run_inline(config)
-    result = sweep.trials[1].result
-    again = replace(result, metrics={**result.metrics, "latency_ms": 9.0}, finished=result.finished + 1)
-    trials = [sweep.trials[0], sweep.trials[1].finish(again)]
+    old = sweep.trials[1]
+    again = old.measured(replace(old.measurement, metrics={**old.metrics, "latency_ms": 9.0}))
+    trials = [sweep.trials[0], again.finish(replace(again.result, finished=old.result.finished + 1))]
     with Tracker(
         config, workspace, read_study_id(workspace.sweep("small")), trials, SweepState.of(trials, config)
     ) as t:

@@ -6,6 +6,7 @@ from pipelines import StageRun
 from search.config.sweep_config import parse_config
 from search.tracking import trial_run as child
 from search.tracking.client import MAX_TAG
+from tests.search.results import measured, stored_as
 
 
 @pytest.fixture
@@ -34,12 +35,9 @@ def test_the_teacher_has_every_switch_that_the_sweep_varies(make_raw, make_trial
 def test_what_the_sweep_asks_for_is_bare_and_the_rest_is_grouped(make_config, trial) -> None:
     config = make_config(constraints={"accuracy": ">= 0.5"})
     config = replace(config, objectives=config.objectives[-1:])
-    result = replace(
-        trial.result,
-        intervals={"accuracy": (0.8, 0.95)},
-        stages=(StageRun("export", "e", 2.0, False),),
-    )
-    assert child.metrics(replace(trial, result=result), config) == {
+    sure = measured(trial, intervals={"accuracy": (0.8, 0.95)})
+    built = replace(sure.result, stages=(StageRun("export", "e", 2.0, False),))
+    assert child.metrics(sure.finish(built), config) == {
         "accuracy": 0.9,
         "size_mb": 2.0,
         "measured/latency_ms": 4.0,
@@ -50,11 +48,9 @@ def test_what_the_sweep_asks_for_is_bare_and_the_rest_is_grouped(make_config, tr
     }
 
 
-def test_facts_and_the_reason_become_tags(make_trial) -> None:
-    failed = make_trial(1, None, "x" * (MAX_TAG + 1))
-    failed = replace(failed, result=replace(failed.result, notes={"load": "quiet"}))
-    tags = child.tags(failed)
-    assert tags["load"] == "quiet"
+def test_notes_and_the_reason_become_tags(trial, make_trial) -> None:
+    assert child.tags(measured(trial, notes={"load": "quiet"}))["load"] == "quiet"
+    tags = child.tags(make_trial(1, None, "x" * (MAX_TAG + 1)))
     assert tags["failure"] == "x" * MAX_TAG
     assert tags["mlflow.note.content"].startswith("Failed: xxx")
     assert child.tags(make_trial(2)) == {}
@@ -62,7 +58,7 @@ def test_facts_and_the_reason_become_tags(make_trial) -> None:
 
 def test_the_result_is_known_by_its_digest(trial, make_trial) -> None:
     before = child.result_digest(trial)
-    assert child.result_digest(replace(trial, result=replace(trial.result, model="other"))) != before
+    assert child.result_digest(stored_as(trial, "other")) != before
     assert child.result_digest(make_trial(2)) == ""
 
 

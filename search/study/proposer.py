@@ -1,0 +1,8 @@
+"""Who proposes a trial."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Proposer = Literal["baseline", "sampler", "suffix"]
+"""Who proposes a recipe: nobody, for the uncompressed teacher; the sampler; or `search.suggest.suffix_variants`."""
