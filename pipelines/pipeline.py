@@ -18,6 +18,9 @@ from spaces import Params, Recipe, digest
 BEFORE = "before"
 """Under this name a manifest has the stages that led to the entry, with the seconds that each took."""
 
+FIRST_STAGE = TrainTeacher.name
+"""The stage with which the work on every recipe begins: all wait for its result, and are compared with it."""
+
 MANIFEST_VERSION = 2
 """Raised when what stages read in manifests changes: entries that were written before are not found then."""
 
