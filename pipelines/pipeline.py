@@ -96,6 +96,16 @@ def shipped(stages: tuple[StageRun, ...], folder: Path, context: Context, store:
     return Built(folder / MODEL, runs)
 
 
+def parent_stages(recipe: Recipe, stages: tuple[StageRun, ...]) -> tuple[StageRun, ...]:
+    """Those of `stages`, which led to the file of `recipe`, that led to its parent's file, which is not packed.
+
+    There are some if the last step is one stage that works on a file: it follows its parent's file, and packing comes
+    last.
+    """
+    work = STAGES[recipe.steps[-1].name](recipe.steps[-1].params) if recipe.steps else ()
+    return stages[:-2] if len(work) == 1 and work[0][0].form == "file" else ()
+
+
 def run_stages(
     work: Iterable[Work],
     context: Context,
