@@ -1,20 +1,21 @@
-"""How long the networks of a recipe are trained."""
+"""How long the networks of a recipe are trained, the teacher apart: it is trained once, whatever the recipe."""
 
 from __future__ import annotations
 
-from pipelines.pipeline import network_stages
-from pipelines.stages import Distil, Prune, QuantizationAwareTraining
+from pipelines.pipeline import FIRST_STAGE, network_stages
+from pipelines.stages import STAGE_TYPES, Trains
 from pipelines.training.settings import Training
 from spaces import Recipe
 
-TRAINED = {
-    Distil.name: "student_epochs",
-    Prune.name: "finetune_epochs",
-    QuantizationAwareTraining.name: "qat_epochs",
-}
-"""The stages that train, the teacher's apart, with the setting that says for how long."""
+_TRAININGS = frozenset(stage.name for stage in STAGE_TYPES if issubclass(stage, Trains)) - {FIRST_STAGE}
 
 
 def epochs_of(recipe: Recipe, training: Training) -> tuple[int, ...]:
     """The epochs of every training of `recipe` but the teacher's, in the order of its stages; 0 where there is none."""
-    return tuple(getattr(training, TRAINED[stage.name]) for stage, _ in network_stages(recipe) if stage.name in TRAINED)
+    _teacher, *stages = network_stages(recipe)
+    return tuple(stage.epochs(training) for stage, _ in stages if isinstance(stage, Trains))
+
+
+def is_training(stage: str) -> bool:
+    """Whether the stage called `stage` trains a network other than the teacher."""
+    return stage in _TRAININGS

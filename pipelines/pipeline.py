@@ -19,6 +19,9 @@ from spaces import Params, Recipe, digest
 BEFORE = "before"
 """Under this name a manifest has the stages that led to the entry, with the seconds that each took."""
 
+FIRST_STAGE = TrainTeacher.name
+"""The stage with which the work on every recipe begins: all wait for its result, and are compared with it."""
+
 MANIFEST_VERSION = 2
 """Raised when what stages read in manifests changes: entries that were written before are not found then."""
 
@@ -97,6 +100,16 @@ def shipped(stages: tuple[StageRun, ...], folder: Path, context: Context, store:
         return Built(Artifact(folder / MODEL, "onnx"), stages)
     folder, runs = run_stages([(Pack(), {})], context, store, after=(stages, folder))
     return Built(Artifact(folder / MODEL, "onnx"), runs)
+
+
+def parent_stages(recipe: Recipe, stages: tuple[StageRun, ...]) -> tuple[StageRun, ...]:
+    """Those of `stages`, which led to the file of `recipe`, that led to its parent's file, which is not packed.
+
+    There are some if the last step is one stage that works on a file: it follows its parent's file, and packing comes
+    last.
+    """
+    work = STAGES[recipe.steps[-1].name](recipe.steps[-1].params) if recipe.steps else ()
+    return stages[:-2] if len(work) == 1 and work[0][0].form == "file" else ()
 
 
 def run_stages(

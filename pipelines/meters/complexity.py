@@ -22,6 +22,7 @@ class Complexity:
             "minimize",
             "weights of the network, each counted once, whatever its bits",
             of_structure=True,
+            exact=True,
         ),
         Metric(
             "macs",
@@ -30,6 +31,7 @@ class Complexity:
             objective=False,
             absence=lambda: "",
             of_structure=True,
+            exact=True,
         ),
     )
 

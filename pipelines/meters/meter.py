@@ -29,6 +29,7 @@ class Metric:
         objective: Whether it may be optimised; some numbers mislead by themselves and are only shown.
         absence: For a number that not every machine can measure: says why this one cannot, empty if it can.
         of_structure: Whether it depends on nothing but the file's structure, not on the values that training finds.
+        exact: Whether every measurement of the same file repeats it.
         best: The best value that there can be, None if there is no bound; see `best_for`.
         of_score: Whether it stands on the task's score, which a task may define itself.
     """
@@ -39,6 +40,7 @@ class Metric:
     objective: bool = True
     absence: Callable[[], str] | None = None
     of_structure: bool = False
+    exact: bool = False
     best: float | None = None
     of_score: bool = False
 

@@ -22,10 +22,22 @@ class Size:
     """
 
     metrics: tuple[Metric, ...] = (
-        Metric("size_mb", "minimize", "exported file, in units of 1,000,000 bytes", of_structure=True),
-        Metric("size_ratio", "minimize", "size relative to the exported teacher's", of_structure=True),
-        Metric("size_zstd_mb", "minimize", "exported file packed with zstd, in units of 1,000,000 bytes", best=0.0),
-        Metric("size_zstd_ratio", "minimize", "packed size relative to the exported teacher's, packed too", best=0.0),
+        Metric("size_mb", "minimize", "exported file, in units of 1,000,000 bytes", of_structure=True, exact=True),
+        Metric("size_ratio", "minimize", "size relative to the exported teacher's", of_structure=True, exact=True),
+        Metric(
+            "size_zstd_mb",
+            "minimize",
+            "exported file packed with zstd, in units of 1,000,000 bytes",
+            exact=True,
+            best=0.0,
+        ),
+        Metric(
+            "size_zstd_ratio",
+            "minimize",
+            "packed size relative to the exported teacher's, packed too",
+            exact=True,
+            best=0.0,
+        ),
     )
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from pipelines.errors import TrialFailed
 from pipelines.pruners.options import BY_SENSITIVITY
-from pipelines.pruners.sensitivity import Row, Sensitivity
+from pipelines.sensitivity_table import Row, Sensitivity
 from spaces import Params
 
 LEAST_KEPT = 1e-3

@@ -27,9 +27,23 @@ STAGES: Mapping[str, Callable[[Params], Sequence[Work]]] = {
 }
 """The work of each step, in order, given the step's parameters by key."""
 
+STAGE_TYPES: tuple[type[Stage], ...] = (
+    TrainTeacher,
+    Distil,
+    AnalyseSensitivity,
+    Prune,
+    QuantizationAwareTraining,
+    Export,
+    QuantizationSensitivity,
+    Quantize,
+    Pack,
+)
+"""Every kind of stage that work is made of."""
+
 __all__ = [
     "MODEL",
     "STAGES",
+    "STAGE_TYPES",
     "STEPS",
     "AnalyseSensitivity",
     "Distil",

@@ -20,6 +20,7 @@ from pipelines.stages.technique import gains_of, rules_of, switched
 from pipelines.tasks.task import make_student
 from pipelines.training.context import Context
 from pipelines.training.epoch_budget import EpochBudget
+from pipelines.training.settings import Training
 from spaces import NONE, Interval, Options, Parameter, Params, Rule, StepSpec, When
 
 
@@ -113,7 +114,11 @@ class Distil:
 
     def extent(self, params: Params, context: Context) -> EpochBudget:
         """See `Trains.extent`."""
-        return context.extent(context.training.student_epochs)
+        return context.extent(self.epochs(context.training))
+
+    def epochs(self, training: Training) -> int:
+        """See `Trains.epochs`."""
+        return training.student_epochs
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
@@ -123,7 +128,7 @@ class Distil:
         student = make_student(context.task, depth, width)
         if teacher is not None and inherits and not inherit(student, teacher):
             raise TrialFailed(nothing_inherited(student, teacher))
-        teach(student, teacher, context, params, epochs=context.training.student_epochs)
+        teach(student, teacher, context, params, epochs=self.epochs(context.training))
         extent = self.extent(params, context)
         if extent.epochs == 0 and not extent.is_whole:
             tell_apart(student)

@@ -24,6 +24,7 @@ from pipelines.training.context import Context
 from pipelines.training.epoch_budget import EpochBudget
 from pipelines.training.loop import train
 from pipelines.training.masks import keep_zeros
+from pipelines.training.settings import Training
 from spaces import Interval, Options, Parameter, Params, StepSpec, When
 
 GRADUAL = tuple(name for name, pruner in PRUNERS.items() if RATIO in pruner.parameters)
@@ -116,12 +117,16 @@ class Prune:
         if params.get("finetune") == "if-needed":
             settings["accuracy_floor"] = context.accuracy_floor
         if int(params.get("steps", 1)) > 1:
-            settings["epochs"] = context.training.finetune_epochs
+            settings["epochs"] = self.epochs(context.training)
         return settings
 
     def extent(self, params: Params, context: Context) -> EpochBudget:
         """See `Trains.extent`: of all cuts together, the epochs that come first."""
-        return context.extent(context.training.finetune_epochs)
+        return context.extent(self.epochs(context.training))
+
+    def epochs(self, training: Training) -> int:
+        """See `Trains.epochs`."""
+        return training.finetune_epochs
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
@@ -131,7 +136,7 @@ class Prune:
         goal = pruning_request(model, params, context, ratios_for(parent, params))
         steps, spare, reports = int(params.get("steps", 1)), 0, list[CutReport]()
         left = self.extent(params, context).epochs
-        budgets = epochs_of(context.training.finetune_epochs, steps)
+        budgets = epochs_of(self.epochs(context.training), steps)
         parts = zip(shares(steps, str(params.get("schedule", "cubic"))), budgets, strict=True)
         for phase, (share, epochs) in enumerate(parts):
             cut = goal.part(share)

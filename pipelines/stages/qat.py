@@ -21,6 +21,7 @@ from pipelines.training.context import Context
 from pipelines.training.epoch_budget import EpochBudget
 from pipelines.training.loop import train
 from pipelines.training.masks import keep_zeros
+from pipelines.training.settings import Training
 from spaces import Params
 
 RATE = 0.1
@@ -48,7 +49,11 @@ class QuantizationAwareTraining:
 
     def extent(self, params: Params, context: Context) -> EpochBudget:
         """See `Trains.extent`."""
-        return context.extent(context.training.qat_epochs)
+        return context.extent(self.epochs(context.training))
+
+    def epochs(self, training: Training) -> int:
+        """See `Trains.epochs`."""
+        return training.qat_epochs
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
@@ -72,7 +77,7 @@ def _train(model: nn.Module, context: Context) -> None:
         train(
             model,
             replace(context, training=slower),
-            epochs=context.training.qat_epochs,
+            epochs=QuantizationAwareTraining().epochs(context.training),
             after_step=keep_zeros(model),
         )
     except TrialFailed as error:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from pipelines.training.context import Context
 from pipelines.training.epoch_budget import EpochBudget
+from pipelines.training.settings import Training
 from spaces import Form as Form
 from spaces import Params
 
@@ -56,3 +57,6 @@ class Trains(Protocol):
 
     def extent(self, params: Params, context: Context) -> EpochBudget:
         """How many epochs it trains for, and of how many: in the key, but not in that of its trajectory."""
+
+    def epochs(self, training: Training) -> int:
+        """How many epochs its schedule has with the settings `training`."""

@@ -12,6 +12,7 @@ from pipelines.stages.stage import Form
 from pipelines.training.context import Context
 from pipelines.training.epoch_budget import EpochBudget
 from pipelines.training.loop import train
+from pipelines.training.settings import Training
 from spaces import Params
 
 
@@ -29,10 +30,14 @@ class TrainTeacher:
 
     def extent(self, params: Params, context: Context) -> EpochBudget:
         """See `Trains.extent`: all epochs always, as everything else is compared with it."""
-        return EpochBudget.part(1.0, context.training.teacher_epochs)
+        return EpochBudget.part(1.0, self.epochs(context.training))
+
+    def epochs(self, training: Training) -> int:
+        """See `Trains.epochs`."""
+        return training.teacher_epochs
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
         whole = replace(context, fidelity=1.0)
-        model = train(context.task.teacher(), whole, epochs=context.training.teacher_epochs)
+        model = train(context.task.teacher(), whole, epochs=self.epochs(context.training))
         Checkpoint(model, [{"network": "teacher"}]).save(out)

@@ -11,15 +11,10 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from pipelines import STEPS, Task
-from pipelines.importances import IMPORTANCES
-from pipelines.pipeline import network_stages, run_stages
-from pipelines.pruners import PRUNERS
-from pipelines.pruners.options import RATIO
-from pipelines.pruners.sensitivity import Sensitivity
-from pipelines.stages import AnalyseSensitivity, Stage
-from pipelines.stages.distil import DISTIL
-from pipelines.stages.prune import PRUNE
-from pipelines.stages.sensitivity import read_by_analysis
+from pipelines.pipeline import run_stages
+from pipelines.sensitivity_analysis import analysis_params, analysis_work, student_of
+from pipelines.sensitivity_table import Sensitivity
+from pipelines.stages import Stage
 from search.cli.output import err, out, print_json
 from search.config.sweep_config import SweepConfig, load_config
 from search.planning.preflight import preflight
@@ -29,7 +24,7 @@ from search.reports.sensitivity_table import reasons_not_cut, sensitivity_table
 from search.study.saved import sweep_evaluator
 from search.study.workspace import Workspace
 from search.tracking.sensitivity_run import log_sensitivity
-from spaces import NONE, InputError, Problem, Recipe, illegal
+from spaces import NONE, InputError, Params, Problem, Recipe
 
 
 def sensitivity(
@@ -53,7 +48,7 @@ def sensitivity(
     torch.set_num_threads(config.cluster.cpus_per_trial)
     workspace = Workspace.default()
     with _progress() as (begin, told):
-        work = [*network_stages(recipe), (AnalyseSensitivity(grid, told), params)]
+        work = analysis_work(recipe, params, grid, told)
         evaluator = sweep_evaluator(config, workspace)
         folder, runs = run_stages(work, evaluator.context, evaluator.store, begin)
     found = Sensitivity.read(folder)
@@ -74,24 +69,13 @@ def sensitivity(
             out().print(line, markup=False)
 
 
-def _pruning(method: str, importance: str | None, problems: list[Problem]) -> dict[str, Any]:
-    """The prune step's parameters that the analysis reads: those that were given, the others' defaults."""
-    if importance is not None and importance not in IMPORTANCES:
-        problems.append(Problem("--importance", illegal(importance, list(IMPORTANCES))))
-    if method not in PRUNERS:
-        problems.append(Problem("--method", illegal(method, list(PRUNERS))))
-    if problems:
-        return {}
-    if RATIO not in PRUNERS[method].parameters:
-        problems.append(Problem("--method", f"{method} has no ratio that could differ from layer to layer"))
-        return {}
-    asked = {"method": method, "ratio": 0.5, **({"importance": importance} if importance else {})}
+def _pruning(method: str, importance: str | None, problems: list[Problem]) -> Params:
+    """The parameters that the analysis reads, or none and the problems of the options that give them."""
     try:
-        recipe = Recipe.from_list([{PRUNE.name: asked}], STEPS)
+        return analysis_params(method, importance)
     except InputError as error:
-        problems += [Problem("--importance", problem.message) for problem in error.problems]
+        problems += [Problem(f"--{problem.where}", problem.message) for problem in error.problems]
         return {}
-    return read_by_analysis(recipe.steps[0].params)
 
 
 def _grid(text: str, problems: list[Problem]) -> list[float]:
@@ -137,8 +121,7 @@ def _network(config: SweepConfig, task: Task, depth: int | None) -> Recipe:
         task.student(depth)
     except Exception as error:  # whatever a person's code does is told as theirs
         raise InputError.at("--student", f"student({depth}): {type(error).__name__}: {error}") from error
-    values = {axis.name: axis.values[0] for axis in config.space.axes}
-    return Recipe.from_params({**values, DISTIL.switch.name: depth}, (DISTIL,))
+    return student_of(config.space, depth)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from pipelines.stages import TrainTeacher
+from pipelines.pipeline import FIRST_STAGE
 from search.config.sections import ClusterSection
 from search.config.sweep_config import SweepConfig
 from search.planning.timings import Timings
@@ -174,14 +174,14 @@ class _Reckoning:
         return self.computing_s(trials, pick) + trials * (pick(self.timings.alone) + pick(self.timings.beside))
 
     def wall_s(self, trials: int, pick: Pick) -> float:
-        """Until the last trial has ended: measuring has the machine alone, and all wait for the teacher."""
-        teacher = sum(
+        """Until the last trial has ended: measuring has the machine alone, and all wait for the first stage."""
+        first = sum(
             self.workload.expected(kind, trials, missing=True) * pick(self.timings.stages.get(kind.name))
             for kind in self.workload.kinds
-            if kind.name == TrainTeacher.name
+            if kind.name == FIRST_STAGE
         )
         alone = trials * pick(self.timings.alone)
-        return teacher + alone + (self.work_s(trials, pick) - teacher - alone) / min(self.at_once or 1, trials)
+        return first + alone + (self.work_s(trials, pick) - first - alone) / min(self.at_once or 1, trials)
 
     def unshared_s(self, trials: int, pick: Pick) -> float:
         """Of all trials together, if each trained its own teacher, and whatever follows, itself."""

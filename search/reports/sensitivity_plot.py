@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipelines.pruners.sensitivity import Sensitivity
+from pipelines.sensitivity_table import Sensitivity
 
 UNKNOWN = "#eaeef2"
 

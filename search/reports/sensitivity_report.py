@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.pruners.sensitivity import Sensitivity
+from pipelines.sensitivity_table import Sensitivity
 from search.reports.sensitivity_plot import plot_sensitivity
 
 
 def frame(found: Sensitivity) -> pd.DataFrame:
-    """One row for each layer and ratio; see `pipelines.pruners.sensitivity.Row`."""
+    """One row for each layer and ratio; see `pipelines.sensitivity_table.Row`."""
     return pd.DataFrame(found.records())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.pruners.sensitivity import Row, Sensitivity
+from pipelines.sensitivity_table import Row, Sensitivity
 from search.reports.table import number
 
 HARMLESS, BEARABLE = 0.01, 0.05

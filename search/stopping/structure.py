@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipelines import METRICS, Task
-from pipelines.meters import Complexity, Interval, Size
+from pipelines.meters import Interval
 from search.config.objective import Constraint, Objective, is_structural
 from search.study.rung import Rung
 from search.study.trial import Trial
@@ -19,9 +19,6 @@ an untrained network has more of them), ratios of latencies by 2.5 %, and latenc
 interval of each measurement by itself had less than 2 %."""
 
 ANY_SLACK = 0.3
-
-EXACT = frozenset(metric.name for meter in (Size(), Complexity()) for metric in meter.metrics)
-"""Numbers that every measurement of the same file repeats. Others decide only where their interval is known."""
 
 
 def broken(rung: Rung, constraints: Iterable[Constraint]) -> Constraint | None:
@@ -86,8 +83,10 @@ def _bound(objective: Objective, task: Task | None) -> float:
 
 def _ends(rung: Rung, name: str) -> Interval | None:
     """Between what a number of the structure lies after the training; None if that cannot be told."""
-    value = rung.measurement.metrics.get(name)
-    interval = rung.measurement.intervals.get(name, (value, value) if value is not None and name in EXACT else None)
+    measured = rung.measurement
+    value = measured.metrics.get(name)
+    # Numbers that are not exact decide only where their interval is known.
+    interval = measured.intervals.get(name, (value, value) if value is not None and METRICS[name].exact else None)
     if interval is None:
         return None
     slack = SLACK.get(name, ANY_SLACK)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from pipelines import Evaluator, StageRun, Store
-from pipelines.stages import STAGES
+from pipelines.pipeline import parent_stages
 from search.config.objective import lower_bound
 from search.config.sweep_config import SweepConfig, load_config
 from search.study.state import SweepState
@@ -79,8 +79,6 @@ def _stored(trials: Iterable[Trial]) -> Mapping[str, tuple[StageRun, ...]]:
     }
     stored = {digest: stages for digest, (_, stages) in made.items()}
     for trial, stages in made.values():
-        # A last step that is one stage of a file has its parent's file right before it: not packed, as that comes last.
-        work = STAGES[trial.recipe.steps[-1].name](trial.recipe.steps[-1].params) if trial.recipe.steps else ()
-        if len(work) == 1 and work[0][0].form == "file" and len(stages) > 2:
-            stored.setdefault(trial.recipe.parent().digest, stages[:-2])
+        if led := parent_stages(trial.recipe, stages):
+            stored.setdefault(trial.recipe.parent().digest, led)
     return stored

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from pipelines import StageKey
-from pipelines.epochs import TRAINED
+from pipelines.epochs import is_training
 from search.study.trial import Trial
 from search.suggest.costs import MEASURE, Costs
 from spaces import Recipe
@@ -40,7 +40,7 @@ class InFlight:
     def trains(self, recipe: Recipe) -> bool:
         """Whether a trial of `recipe` has trainings before it: it has if that is not known."""
         links = self._links(recipe)
-        return not links or any(link.name in TRAINED for link in self.missing(recipe))
+        return not links or any(is_training(link.name) for link in self.missing(recipe))
 
     def free(self, recipe: Recipe) -> bool:
         """Whether a trial of `recipe` could begin without computing what another trial is about to compute."""

@@ -14,8 +14,8 @@ from mlflow.tracking import MlflowClient
 from PIL import Image
 
 from pipelines import Task
-from pipelines.pruners.sensitivity import Sensitivity
-from pipelines.stages import AnalyseSensitivity
+from pipelines.sensitivity_analysis import analyses
+from pipelines.sensitivity_table import Sensitivity
 from search.config.sweep_config import SweepConfig
 from search.reports.sensitivity_report import write_files
 from search.study.history import Snapshot
@@ -160,8 +160,8 @@ class Projection:
 
     def put_analyses(self, trial: Trial, workspace: Workspace) -> None:
         """Put the sensitivity analyses that the trial's work rests on beside the front, each once."""
-        for stage in trial.result.stages if trial.result else ():
-            if stage.name != AnalyseSensitivity.name or stage.key in self._analyses:
+        for stage in analyses(trial.result.stages) if trial.result else ():
+            if stage.key in self._analyses:
                 continue
             if entry := open_store(self._config, workspace).get(stage.key):
                 with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipelines.pruners.sensitivity import Sensitivity
+from pipelines.sensitivity_table import Sensitivity
 from search.config.sweep_config import SweepConfig
 from search.reports.sensitivity_report import frame, write_files
 from search.study.workspace import Workspace

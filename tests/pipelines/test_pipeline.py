@@ -8,7 +8,7 @@ import torch
 
 from pipelines import STEPS, run_recipe
 from pipelines.lease import Lease
-from pipelines.pipeline import nodes
+from pipelines.pipeline import StageRun, nodes, parent_stages
 from pipelines.store import Store
 from pipelines.training.context import Context
 from spaces import Recipe
@@ -147,6 +147,23 @@ def test_a_key_changes_with_the_parameters_of_its_step_and_those_before(
 def test_a_key_does_not_depend_on_the_place_of_training(context: Context) -> None:
     elsewhere = replace(context, device=torch.device("meta"))
     assert keys(recipe(PRUNE), context) == keys(recipe(PRUNE), elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("steps", "count"),
+    [
+        ([PRUNE, STATIC], 3),
+        ([PRUNE, {"quantize": {"scheme": "qat-int8"}}], 0),
+        ([PRUNE, {"quantize": {"scheme": "static-int8", "keep_float": 0.25}}], 0),
+        ([DISTIL, PRUNE], 0),
+        ([], 0),
+    ],
+    ids=["one file stage", "training", "two file stages", "network last", "teacher"],
+)
+def test_the_parents_file_is_before_a_last_step_of_one_file_stage(context: Context, steps: list, count: int) -> None:
+    asked = recipe(*steps)
+    runs = tuple(StageRun(name, key, 1.0, reused=False) for name, key in keys(asked, context).items())
+    assert parent_stages(asked, runs) == runs[:count]
 
 
 def test_every_stage_has_a_share_of_the_device_while_it_works(context: Context, store: Store, tmp_path: Path) -> None:

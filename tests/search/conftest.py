@@ -15,7 +15,7 @@ from rich.console import Console
 
 from pipelines import STEPS, Evaluation, StageRun, TrialFailed
 from pipelines.meters import Measurement
-from pipelines.pruners.sensitivity import Row, Sensitivity
+from pipelines.sensitivity_table import Row, Sensitivity
 from search.cli import app as cli
 from search.config.sweep_config import SweepConfig, parse_config
 from search.execution.executor import InlineExecutor

@@ -40,6 +40,19 @@ def test_an_optional_number_that_is_not_there_has_its_reason(meter: Meter, candi
 
 
 @pytest.mark.parametrize("meter", METERS, ids=lambda meter: type(meter).__name__)
+def test_exact_numbers_are_repeated_and_have_no_interval(meter: Meter, candidate: Candidate) -> None:
+    exact = [metric.name for metric in meter.metrics if metric.exact]
+    first, second = (meter.measure(replace(candidate)) for _ in range(2))
+    assert [first.metrics.get(name) for name in exact] == [second.metrics.get(name) for name in exact]
+    assert not set(exact) & set(first.intervals)
+
+
+def test_the_exact_numbers_are_those_of_size_and_complexity() -> None:
+    exact = [name for name, metric in METRICS.items() if metric.exact]
+    assert exact == ["size_mb", "size_ratio", "size_zstd_mb", "size_zstd_ratio", "parameters", "macs"]
+
+
+@pytest.mark.parametrize("meter", METERS, ids=lambda meter: type(meter).__name__)
 def test_intervals_are_of_its_metrics_and_around_their_values(meter: Meter, candidate: Candidate) -> None:
     measured = meter.measure(candidate)
     assert set(measured.intervals) <= set(measured.metrics)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pipelines.errors import TrialFailed
 from pipelines.pruners.allocation import allocate, predicted_accuracy, ratios_for
-from pipelines.pruners.sensitivity import Row, Sensitivity
+from pipelines.sensitivity_table import Row, Sensitivity
 
 RATIOS = (0.25, 0.5, 0.75)
 

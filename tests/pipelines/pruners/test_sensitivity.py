@@ -1,5 +1,4 @@
 import copy
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,7 +10,7 @@ from torch import nn
 from pipelines.errors import TrialFailed
 from pipelines.importances import L2
 from pipelines.pruners import ChannelPruner, PruningRequest
-from pipelines.pruners.sensitivity import Sensitivity, analyse
+from pipelines.pruners.sensitivity import analyse
 from pipelines.training.accuracy import network_accuracy
 from pipelines.training.context import Context
 
@@ -182,12 +181,3 @@ def test_progress_is_told_before_each_layer(cut, score) -> None:
     told = []
     analyse(by_hand(), ChannelPruner(), cut, [0.5], score, lambda *progress: told.append(progress))
     assert told == [("0", 0, 2), ("2", 1, 2)]
-
-
-def test_it_survives_being_written_and_read(cut, score, tmp_path) -> None:
-    found = analyse(Residual().eval(), ChannelPruner(), cut, [0.25, 0.5], score)
-    assert Sensitivity.from_json(json.loads(json.dumps(found.to_json()))) == found
-    found.write(tmp_path)
-    assert Sensitivity.read(tmp_path) == found
-    assert [record["ratio"] for record in found.records()] == [0.25, 0.5]
-    assert (found.ratios, len(found.layers)) == ((0.25, 0.5), 1)

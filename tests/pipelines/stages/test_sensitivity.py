@@ -8,7 +8,7 @@ from pipelines import STEPS, run_recipe
 from pipelines.errors import TrialFailed
 from pipelines.pipeline import network_stages, nodes, run_stages
 from pipelines.pruners.checkpoint import Checkpoint
-from pipelines.pruners.sensitivity import Sensitivity
+from pipelines.sensitivity_table import Sensitivity
 from pipelines.stages import STAGES, AnalyseSensitivity, TrainTeacher
 from pipelines.store import Store
 from pipelines.training.context import Context

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.stages import STAGES, STEPS, Distil, Export, Prune, Quantize, Stage, TrainTeacher
+from pipelines.pipeline import FIRST_STAGE, nodes
+from pipelines.stages import STAGE_TYPES, STAGES, STEPS, Distil, Export, Prune, Quantize, Stage, TrainTeacher
 from pipelines.training.context import Context
-from spaces import digest
+from spaces import Recipe, digest
 
 ALL: list[Stage] = [TrainTeacher(), Distil(), Prune(), Export(), Quantize()]
 
@@ -16,6 +17,18 @@ PRUNING = {"method": "channel", "ratio": 0.5, "importance": "l2"}
 
 def test_every_step_has_its_stages() -> None:
     assert [step.name for step in STEPS] == list(STAGES)
+
+
+def test_every_stage_of_a_recipe_is_a_known_kind(context: Context) -> None:
+    pruning = {"method": "channel", "ratio": 0.5, "scope": "sensitivity"}
+    schemes = ({"scheme": "qat-int8"}, {"scheme": "static-int8", "keep_float": 0.25})
+    recipes = [
+        Recipe.from_list([{"distil": {"depth": 1}}, {"prune": pruning}, {"quantize": scheme}], STEPS)
+        for scheme in schemes
+    ]
+    work = [[type(stage) for stage, *_ in nodes(recipe, context)] for recipe in recipes]
+    assert {kind for kinds in work for kind in kinds} == set(STAGE_TYPES)
+    assert {kinds[0].name for kinds in work} == {FIRST_STAGE}
 
 
 @pytest.mark.parametrize("stage", ALL, ids=lambda stage: stage.name)

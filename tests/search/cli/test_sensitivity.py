@@ -3,10 +3,8 @@ import json
 import pytest
 from mlflow.tracking import MlflowClient
 
-from pipelines import STEPS
 from pipelines.stages import AnalyseSensitivity
 from search.cli import sensitivity as command
-from spaces import Recipe
 
 QUICK = ("-o", "training.teacher_epochs=1", "-o", "training.student_epochs=1")
 
@@ -81,9 +79,3 @@ def test_a_student_that_does_not_exist_is_wrong_input(cli_run, sweep_file, works
     assert code == 2
     assert "--student: student(9): ValueError: a digits student has 1 to 3 blocks, not 9" in err
     assert not workspace.root.exists()
-
-
-def test_the_student_is_distilled_as_the_sweeps_first_would_be(make_config) -> None:
-    config = make_config(space={"distillation": {"alpha": [0.5, 0.0], "temperature": [3]}})
-    recipe = command._network(config, type("Any", (), {"student": lambda self, depth: None})(), 2)
-    assert recipe == Recipe.from_list([{"distil": {"alpha": 0.5, "depth": 2, "temperature": 3}}], STEPS)

@@ -1,6 +1,6 @@
 import csv
 
-from pipelines.pruners.sensitivity import Sensitivity
+from pipelines.sensitivity_table import Sensitivity
 from search.reports.sensitivity_report import write_files
 
 

@@ -1,0 +1,78 @@
+import pytest
+import torch
+from torch import nn
+
+from pipelines.importances import IMPORTANCES
+from pipelines.pruners import PRUNERS
+from pipelines.quantizers import QUANTIZERS
+
+
+def test_features_that_cannot_be_compared_are_told_at_once(check, words) -> None:
+    told = check(words(), distillation={"feature": ["none", "hint", "attention", "relational"]})
+    assert told == [
+        "space.distillation.feature: attention for student(1): the network has no feature map (N, C, H, W) and no "
+        "tokens (N, tokens, C) within; use another distiller; take it out of the axis"
+    ]
+
+
+def test_points_that_are_not_there_are_told(check, words) -> None:
+    class Pointed(words):
+        def feature_points(self, depth: int) -> list[tuple[str, str]]:
+            return [("1", "9")]
+
+    (told,) = check(Pointed(), distillation={"feature": "hint"})
+    assert told.startswith(
+        "space.distillation.feature: hint for student(1): feature_points names a module of the student: '9' is not "
+        "known; legal: 0, 1, 2"
+    )
+
+    class Broken(words):
+        def feature_points(self, depth: int) -> list[tuple[str, str]]:
+            raise KeyError(depth)
+
+    (told,) = check(Broken(), distillation={"feature": "hint"})
+    assert told == "space.distillation.feature: hint for student(1): KeyError: 1; take it out of the axis"
+
+
+def test_a_student_that_could_begin_with_nothing_is_told(check, words) -> None:
+    class Strange(words):
+        def student(self, depth: int) -> nn.Module:
+            return nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 2))
+
+    space = {"student": {"depth": 1, "init": ["random", "teacher"]}}
+    assert check(words(), **space) == []
+    (told,) = check(Strange(), **space)
+    assert told.startswith("space.student.init: student(1): no layer of the teacher has the name and shape of one of")
+
+
+@pytest.mark.parametrize(
+    ("registry", "name", "where"),
+    [
+        (PRUNERS, "channel", "space.pruning.method"),
+        (IMPORTANCES, "l2", "space.pruning.importance"),
+        (QUANTIZERS, "static-int8", "space.quantization.scheme"),
+    ],
+    ids=["pruner", "importance", "quantizer"],
+)
+def test_techniques_are_asked_about_the_teacher(check, words, monkeypatch, registry, name: str, where: str) -> None:
+    asked = []
+
+    def problem(model: nn.Module, *rest: object) -> str:
+        asked.append((model, *rest))
+        return "it has no wheels"
+
+    monkeypatch.setattr(registry[name], "problem", problem)
+    told = check(
+        words(),
+        pruning={"method": ["none", "channel"], "ratio": 0.5},
+        quantization={"scheme": ["none", name]} if registry is QUANTIZERS else {},
+    )
+    assert told == [f"{where}: {name}: it has no wheels; take it out of the axis"]
+    ((model, *rest),) = asked
+    assert isinstance(model, nn.Sequential)
+    assert [torch.is_tensor(about) for about in rest] == ([True] if registry is PRUNERS else [])
+
+
+def test_techniques_out_of_the_space_are_not_asked(check, words, monkeypatch) -> None:
+    monkeypatch.setattr(PRUNERS["channel"], "problem", lambda *about: "bad")
+    assert check(words()) == []
