@@ -248,7 +248,7 @@ def main() -> None:
         sys.exit(_say(2, *map(str, error.problems)))
     except SystemExit as ending:  # Typer has told of wrong usage, and turns an interruption into this code
         if ending.code == 130:
-            _say(130, "interrupted; the same command goes on from here")
+            _say(130, "interrupted; run the same command to resume")
         raise
     except Exception as error:
         from pipelines import TrialFailed

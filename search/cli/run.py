@@ -41,7 +41,7 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
 
         sweep = run_sweep(config, Workspace.default(), fresh=fresh, observers=observers)
     if sweep.tracking_problem:
-        advice = "run the same command again to bring it so"
+        advice = "run the same command to update it"
         console.print(f"MLflow is not up to date ({sweep.tracking_problem}); {advice}", markup=False, soft_wrap=True)
     if not sweep.state.complete:
         stopped = f" ({sweep.state.stopped} were stopped early)" if sweep.state.stopped else ""
@@ -72,7 +72,7 @@ def _ended_early(sweep: Sweep) -> str:
         return (
             f"the budget is used up ({budget_tracker.progress}): no new trial was started, and those running were "
             "finished; "
-            f"to go on, give more in all: -o 'search.budget={more}'"
+            f"to continue, raise the total: -o 'search.budget={more}'"
         )
     return f"the space has no more recipes: {sweep.state.finished} trials are all there are"
 

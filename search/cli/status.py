@@ -78,7 +78,7 @@ def _facts(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
     results = [trial.result for trial in sweep.trials if trial.result]
     stages = [stage for result in results for stage in (*result.rung_stages, *result.stages)]
     enough = budget_tracker.is_used_up or (total is not None and state.finished >= total)
-    done = "done" if enough else "stopped (run it again to go on)"
+    done = "done" if enough else "stopped (run it again to resume)"
     return {
         "sweep": sweep.config.sweep,
         "state": "running" if running else done,
