@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from search.cli.options import Json
-from search.cli.store_app import store_app
+from search.cli.options import Config, Json, Name, Overrides, Where
+from search.cli.store import store
 from search.execution import interruption
 from spaces import InputError
 
@@ -22,18 +22,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(store_app, name="store")
-
-Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The sweep's YAML file.", show_default=False)]
-Name = Annotated[str, typer.Argument(metavar="SWEEP", help="The sweep's name.", show_default=False)]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("-o", "--override", metavar="KEY=VALUE", help="Replace a value of the file; may be repeated."),
-]
-Where = Annotated[
-    list[str] | None,
-    typer.Option(metavar="METRIC<=NUMBER", help="A bound to keep (<=, >=, <, >); may be repeated."),
-]
+app.add_typer(store, name="store")
 
 
 def _version(wanted: bool) -> None:
