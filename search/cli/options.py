@@ -18,3 +18,5 @@ Where = Annotated[
     typer.Option(metavar="METRIC<=NUMBER", help="A bound to keep (<=, >=, <, >); may be repeated."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, all else elsewhere.")]
+Csv = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table as CSV to FILE.")]
+Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the plot to FILE (.png, .svg, .pdf).")]

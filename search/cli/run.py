@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from search.cli.options import Config, Json, Overrides
 from search.cli.output import err, out, print_json
-from search.config.sweep_config import load_config
 from search.errors import SweepError
-from search.finalize import finalize
-from search.planning.advice import warnings
-from search.planning.preflight import preflight
-from search.reports.progress import LiveProgress
-from search.reports.report import front_json
-from search.reports.table import front_table, next_steps
-from search.selection.recommended import recommended_picks
-from search.study.saved import Sweep
-from search.study.study import Study
 from search.study.workspace import Workspace
-from search.suggest.budget_tracker import BudgetTracker
-from search.sweep import run_sweep
+
+if TYPE_CHECKING:
+    from search.reports.progress import LiveProgress
+    from search.study.saved import Sweep
+    from search.study.study import Study
+
+EXAMPLE = "paredown run configs/digits.yaml -o search.trials=20"
 
 
-def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> None:
-    """See `search.cli.app.run`."""
-    config = load_config(path, overrides)
+def run(
+    path: Config,
+    overrides: Overrides = None,
+    fresh: Annotated[bool, typer.Option(help="Start over; set an earlier sweep of this name aside.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run the sweep. Run it again to resume."""
+    from search.config.sweep_config import load_config
+    from search.finalize import finalize
+    from search.planning.advice import warnings
+    from search.planning.preflight import preflight
+    from search.reports.progress import LiveProgress
+    from search.reports.report import front_json
+    from search.reports.table import front_table, next_steps
+    from search.selection.recommended import recommended_picks
+    from search.sweep import run_sweep
+
+    config = load_config(path, overrides or ())
     preflight(config)
     console = err()
     for warning in warnings(config):
@@ -63,6 +75,8 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
 
 def _ended_early(sweep: Sweep) -> str:
     """Why there are not as many trials as planned, and how to have more; empty if there are."""
+    from search.suggest.budget_tracker import BudgetTracker
+
     planned, budget_tracker = sweep.config.search.trials, BudgetTracker(sweep.config, sweep.trials)
     if planned is not None and sweep.state.finished >= planned:
         return ""

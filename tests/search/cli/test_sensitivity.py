@@ -5,7 +5,7 @@ from mlflow.tracking import MlflowClient
 
 from pipelines import STEPS
 from pipelines.stages import AnalyseSensitivity
-from search.cli import sensitivity as command
+from search.cli.sensitivity import _network
 from spaces import Recipe
 
 QUICK = ("-o", "training.teacher_epochs=1", "-o", "training.student_epochs=1")
@@ -48,7 +48,7 @@ def test_a_server_that_is_away_is_said_and_no_failure(cli_run, sweep_file, works
     def away(*_) -> None:
         raise ConnectionError("nobody there")
 
-    monkeypatch.setattr(command, "log_sensitivity", away)
+    monkeypatch.setattr("search.tracking.sensitivity_run.log_sensitivity", away)
     code, out, err = cli_run("sensitivity", sweep_file, *QUICK, "--student", 1, "--ratios", "0.5", "--json")
     assert code == 0
     assert json.loads(out)["mlflow_run"] is None
@@ -85,5 +85,5 @@ def test_a_student_that_does_not_exist_is_wrong_input(cli_run, sweep_file, works
 
 def test_the_student_is_distilled_as_the_sweeps_first_would_be(make_config) -> None:
     config = make_config(space={"distillation": {"alpha": [0.5, 0.0], "temperature": [3]}})
-    recipe = command._network(config, type("Any", (), {"student": lambda self, depth: None})(), 2)
+    recipe = _network(config, type("Any", (), {"student": lambda self, depth: None})(), 2)
     assert recipe == Recipe.from_list([{"distil": {"alpha": 0.5, "depth": 2, "temperature": 3}}], STEPS)
