@@ -62,14 +62,11 @@ def diagnose(candidate: Candidate, measurement: Measurement, step: str) -> dict[
     return notes
 
 
-def remark(notes: Mapping[str, str]) -> str:
-    """What a diagnosis says, in one line; empty if there is nothing to say."""
-    speed = f"{notes[SPEEDUP]} ({notes[WHY]})" if SPEEDUP in notes and WHY in notes else notes.get(SPEEDUP, "")
-    return "; ".join(part for part in (speed, notes.get(SIZE, "")) if part)
-
-
 def remark_kind(notes: Mapping[str, str]) -> str:
-    """`remark` without the numbers of the one file, so that trials with the same reasons can be named together."""
+    """The notes of a diagnosis in one line, empty if there are none.
+
+    It has no numbers of the one file, so that trials with the same reasons can be named together.
+    """
     parts = [part for name in (SPEEDUP, WHY, SIZE) for part in notes.get(name, "").split("; ") if part]
     for pattern, general in OF_ONE_FILE:
         parts = [re.sub(pattern, general, part) for part in parts]

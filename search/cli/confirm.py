@@ -4,29 +4,46 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.table import Table
 
-from search.analysis.confirmation import Confirmation
-from search.analysis.confirmation import confirm as run_confirmation
-from search.analysis.post_hoc import PostHoc
+from search.cli.options import Json, Name
 from search.cli.output import err, out, print_json
 from search.errors import SweepError
-from search.finalize import report
-from search.reports.table import number
-from search.study.saved import Sweep, load_sweep
-from search.study.trial import Trial
 from search.study.workspace import Workspace
-from search.tracking.annotation import Annotation, annotate
 from spaces import InputError
 
+if TYPE_CHECKING:
+    from search.analysis.confirmation import Confirmation
+    from search.study.saved import Sweep
+    from search.study.trial import Trial
+    from search.tracking.annotation import Annotation
 
-def confirm(name: str, seeds: int, trials: Sequence[int], as_json: bool) -> None:
-    """See `search.cli.app.confirm`."""
+EXAMPLE = "paredown confirm digits --seeds 3 --trials 12 --trials 17"
+
+
+def confirm(
+    name: Name,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of additional seeds.")] = 3,
+    trials: Annotated[
+        list[int] | None,
+        typer.Option(metavar="N", help="Trial to repeat, instead of the front's members; may be given several times."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the front's members again from the beginning with other seeds, and show which are more than luck."""
+    from search.analysis.confirmation import confirm as run_confirmation
+    from search.analysis.post_hoc import PostHoc
+    from search.finalize import report
+    from search.reports.table import number
+    from search.study.saved import load_sweep
+    from search.tracking.annotation import annotate
+
     workspace, console = Workspace.default(), err()
     sweep = load_sweep(name, workspace)
-    chosen = _chosen(sweep, trials)
+    chosen = _chosen(sweep, trials or ())
     first = sweep.config.search.seed + 1
     total, ended = seeds * len(chosen), []
 
@@ -87,6 +104,8 @@ def confirmation_json(found: Confirmation) -> dict[str, Any]:
 
 def _annotation(found: Confirmation) -> Annotation:
     """What MLflow is to show of it."""
+    from search.tracking.annotation import Annotation
+
     metrics, tags = {}, {}
     for trial in found.trials:
         values: dict[str, float | None] = {"survived": float(found.survived(trial.number))}
@@ -119,6 +138,8 @@ def _table(found: Confirmation) -> Table:
 
 
 def _cell(found: Confirmation, trial: Trial, name: str) -> str:
+    from search.reports.table import number
+
     mean, spread = found.mean(trial.number, name), found.spread(trial.number, name)
     if mean is None:
         return f"{number(trial.metrics[name])} → ?"

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated
 
-from search.analysis.front_comparison import load_front_comparison
-from search.analysis.post_hoc import PostHoc
+import typer
+
+from search.cli.options import Csv, Json, Plot
 from search.cli.output import err, out, print_json
-from search.reports.front_comparison_data import front_comparison_frame, front_comparison_json
-from search.reports.front_comparison_plot import plot_front_comparison
-from search.reports.front_comparison_table import members_table, reference_words, summary_table
-from search.reports.plot import plot_front
-from search.reports.report import front_csv, front_json
-from search.reports.table import front_table, next_steps
-from search.selection.recommended import recommended_picks
-from search.study.saved import load_sweep
 from search.study.workspace import Workspace
 from spaces import InputError, Problem
 
+EXAMPLE = "paredown front digits --plot front.png"
 
-def front(names: Sequence[str], near: bool, as_json: bool, csv: Path | None, plot: Path | None) -> None:
-    """See `search.cli.app.front`."""
+
+def front(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SWEEP",
+            help="The sweep's name; several are compared. NAME@openvino-b8: as measured again for that target.",
+            show_default=False,
+        ),
+    ],
+    near: Annotated[bool, typer.Option("--near", help="Add the trials near the front.")] = False,
+    as_json: Json = False,
+    csv: Csv = None,
+    plot: Plot = None,
+) -> None:
+    """Show the Pareto front, with the uncompressed teacher beside it; or several side by side."""
     if len(names) == 1 and "@" not in names[0]:
         _one(names[0], near, as_json, csv, plot)
     else:
@@ -29,6 +38,13 @@ def front(names: Sequence[str], near: bool, as_json: bool, csv: Path | None, plo
 
 
 def _one(name: str, near: bool, as_json: bool, csv: Path | None, plot: Path | None) -> None:
+    from search.analysis.post_hoc import PostHoc
+    from search.reports.plot import plot_front
+    from search.reports.report import front_csv, front_json
+    from search.reports.table import front_table, next_steps
+    from search.selection.recommended import recommended_picks
+    from search.study.saved import load_sweep
+
     sweep = load_sweep(name)
     _check(csv, plot)
     if csv:
@@ -48,6 +64,11 @@ def _one(name: str, near: bool, as_json: bool, csv: Path | None, plot: Path | No
 
 
 def _several(names: Sequence[str], as_json: bool, csv: Path | None, plot: Path | None) -> None:
+    from search.analysis.front_comparison import load_front_comparison
+    from search.reports.front_comparison_data import front_comparison_frame, front_comparison_json
+    from search.reports.front_comparison_plot import plot_front_comparison
+    from search.reports.front_comparison_table import members_table, reference_words, summary_table
+
     comparison = load_front_comparison(names, Workspace.default())
     _check(csv, plot)
     for remark in comparison.remarks:

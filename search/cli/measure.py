@@ -4,38 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.table import Table
 
-from pipelines import Target, runtime_problem
-from search.analysis.before_after import BeforeAfter, before_after_json, before_after_table, compare
-from search.analysis.held_out import HeldOut, fronts_on_test, hold_out, on_test
-from search.analysis.post_hoc import PostHoc
-from search.analysis.remeasuring import remeasure, subjects
+from search.cli.options import Csv, Json, Name
 from search.cli.output import err, out, print_json
 from search.errors import SweepError
-from search.finalize import counting, report
-from search.reports.table import number, score_cells
-from search.study.saved import Sweep, load_sweep, stored_evaluator
-from search.study.trial import Trial
 from search.study.workspace import Workspace
-from search.tracking.annotation import annotate, before_after_annotation
 from spaces import InputError
+
+if TYPE_CHECKING:
+    from pipelines import Target
+    from search.analysis.before_after import BeforeAfter
+    from search.analysis.held_out import HeldOut
+    from search.study.saved import Sweep
+    from search.study.trial import Trial
+
+EXAMPLE = "paredown measure digits --runtime openvino --batch 8"
 
 
 def measure(
-    name: str,
-    everything: bool,
-    runtime: str | None,
-    batch: int | None,
-    threads: int | None,
-    test: bool,
-    as_json: bool,
-    csv: Path | None,
+    name: Name,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every complete trial, not only the front and what is near.")
+    ] = False,
+    runtime: Annotated[str | None, typer.Option(metavar="NAME", help="Another runtime.", show_default=False)] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Another batch size.", show_default=False)] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Other threads per call.", show_default=False)] = None,
+    test: Annotated[bool, typer.Option("--test", help="Open the test split for every member of the front.")] = False,
+    csv: Csv = None,
+    as_json: Json = False,
 ) -> None:
-    """See `search.cli.app.measure`."""
+    """Measure the front's files again, side by side, here and now, for this target or another; nothing is trained."""
+    from search.analysis.before_after import before_after_json, before_after_table, compare
+    from search.analysis.held_out import hold_out
+    from search.analysis.post_hoc import PostHoc
+    from search.analysis.remeasuring import remeasure, subjects
+    from search.finalize import counting, report
+    from search.study.saved import load_sweep, stored_evaluator
+    from search.tracking.annotation import annotate, before_after_annotation
+
     if csv and not csv.parent.is_dir():
         raise InputError.at("--csv", f"folder {csv.parent} does not exist")
     workspace = Workspace.default()
@@ -77,6 +87,8 @@ OPENED = (
 
 def _target(own: Target, runtime: str | None, batch: int | None, threads: int | None) -> Target:
     """The sweep's target with what is to be different."""
+    from pipelines import runtime_problem
+
     if runtime is not None and (problem := runtime_problem(runtime)):
         raise InputError.at("--runtime", problem)
     changes = {"runtime": runtime, "batch": batch, "threads": threads}
@@ -106,6 +118,8 @@ def _table(before_after: BeforeAfter) -> Table:
 
 def _cell(then: Trial, now: Trial, name: str) -> str:
     """Both values, and the new one's interval where it is known."""
+    from search.reports.table import number
+
     if name not in now.metrics:
         return f"{number(then.metrics[name])} → ?"
     interval = now.intervals.get(name)
@@ -114,6 +128,8 @@ def _cell(then: Trial, now: Trial, name: str) -> str:
 
 
 def _on_test(sweep: Sweep, opened: Mapping[int, HeldOut]) -> tuple[list[int], list[int]]:
+    from search.analysis.held_out import fronts_on_test, on_test
+
     members = [on_test(trial, opened[trial.number]) for trial in _members(sweep)]
     return fronts_on_test(members, sweep.config.objectives)
 
@@ -124,6 +140,8 @@ def _test_json(sweep: Sweep, opened: Mapping[int, HeldOut]) -> dict[str, Any]:
 
 
 def _test_table(sweep: Sweep, opened: Mapping[int, HeldOut]) -> Table:
+    from search.reports.table import score_cells
+
     best, worst = _on_test(sweep, opened)
     table = Table(title="The front on the test split")
     for column in ("trial", "validation", "95 % interval", "test", "95 % interval", "optimistic", "pessimistic"):

@@ -5,41 +5,64 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import typer
 from rich.table import Table
 
-from search.analysis.held_out import HeldOut, held_out, hold_out
-from search.analysis.post_hoc import PostHoc
+from search.cli.options import Json, Name, Where
 from search.cli.output import err, out, print_json
-from search.reports.report import trial_json
-from search.reports.table import number, score_cells
-from search.selection.choice import Choice
-from search.selection.choice import pick as choose
-from search.selection.options import read_options
-from search.shipping.export import check_folder
-from search.shipping.export import export as write_export
-from search.shipping.export_bundle import ExportBundle
-from search.study.saved import load_sweep, stored_evaluator
 from search.study.workspace import Workspace
+
+if TYPE_CHECKING:
+    from search.analysis.held_out import HeldOut
+    from search.selection.choice import Choice
 
 T = TypeVar("T")
 
+EXAMPLE = 'paredown pick digits --where "accuracy>=0.97" --minimize latency_ms --export out/'
+
 
 def pick(
-    name: str,
-    where: Sequence[str],
-    minimize: str | None,
-    maximize: str | None,
-    knee: bool,
-    weights: str | None,
-    export: Path | None,
-    register: str | None,
-    as_json: bool,
+    name: Name,
+    where: Where = None,
+    minimize: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="Pick the least of METRIC.", show_default=False)
+    ] = None,
+    maximize: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="Pick the most of METRIC.", show_default=False)
+    ] = None,
+    knee: Annotated[
+        bool, typer.Option("--knee", help="Decide by the knee: the member nearest to the ideal (the default).")
+    ] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC=NUMBER,…",
+            help="Decide by weights over the front's range (weighted Chebyshev), such as accuracy=2,latency_ms=1.",
+        ),
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Export the model with its manifest and card to DIR.")
+    ] = None,
+    register: Annotated[
+        str | None, typer.Option(metavar="NAME@ALIAS", help="Register the model in MLflow under NAME@ALIAS.")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """See `search.cli.app.pick`."""
+    """Pick one configuration of the front, say why that one, and test it on held-out data."""
+    from search.analysis.held_out import held_out, hold_out
+    from search.analysis.post_hoc import PostHoc
+    from search.reports.report import trial_json
+    from search.reports.table import number
+    from search.selection.choice import pick as choose
+    from search.selection.options import read_options
+    from search.shipping.export import export as write_export
+    from search.shipping.export_bundle import ExportBundle
+    from search.study.saved import load_sweep, stored_evaluator
+
     workspace = Workspace.default()
-    constraints, prefer = read_options(where, minimize, maximize, knee, weights, _outside(name, export, register))
+    constraints, prefer = read_options(where or (), minimize, maximize, knee, weights, _outside(name, export, register))
     sweep, folder = load_sweep(name, workspace), workspace.sweep(name)
     chosen = choose(sweep.state.front, constraints, prefer)
     build = stored_evaluator(sweep, workspace)
@@ -92,6 +115,8 @@ def choice_json(chosen: Choice) -> dict[str, Any]:
 
 def _outside(name: str, export: Path | None, register: str | None) -> list[Callable[[], object]]:
     """What raises `InputError` where a name or a folder is of no use."""
+    from search.shipping.export import check_folder
+
     checks: list[Callable[[], object]] = [lambda: Workspace.default().existing(name)]
     if export:
         checks.append(lambda: check_folder(export))
@@ -104,6 +129,8 @@ def _outside(name: str, export: Path | None, register: str | None) -> list[Calla
 
 def _side_by_side(found: HeldOut, *, again: bool) -> Table:
     """The accuracy on both splits with how sure it is."""
+    from search.reports.table import score_cells
+
     table = Table()
     for column in ("", "accuracy", "95 % interval", "examples"):
         table.add_column(column, justify="right" if column else "left")

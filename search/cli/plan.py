@@ -5,32 +5,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-import torch
+import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from pipelines import STEPS, Evaluator
+from search.cli.options import Config, Json, Overrides
 from search.cli.output import err, out, print_json
 from search.config.budget import duration
-from search.config.sections import DEFAULT_TRIALS
-from search.config.sweep_config import SweepConfig, load_config
-from search.planning.estimate import Estimate, Range
-from search.planning.plan import Plan
-from search.planning.preflight import preflight
-from search.planning.probe import probe, probes
-from search.planning.timings import Timings, trials_like
-from search.planning.workload import Workload
-from search.study.saved import sweep_evaluator
-from search.study.trial import Trial
 from search.study.workspace import Workspace
-from search.suggest.costs import Spread
 from spaces import Recipe
 
+if TYPE_CHECKING:
+    from pipelines import Evaluator
+    from search.config.sweep_config import SweepConfig
+    from search.planning.estimate import Estimate, Range
+    from search.planning.plan import Plan
+    from search.planning.workload import Workload
+    from search.study.trial import Trial
+    from search.suggest.costs import Spread
 
-def plan(path: Path, overrides: Sequence[str], probing: bool, as_json: bool) -> None:
-    """See `search.cli.app.plan`."""
-    config = load_config(path, overrides)
+EXAMPLE = "paredown plan configs/digits.yaml -o search.trials=20"
+
+
+def plan(
+    path: Config,
+    overrides: Overrides = None,
+    probing: Annotated[
+        bool, typer.Option("--probe", help="First do one recipe for each kind of stage whose time is not known.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show how large the space is, what is ruled out and why, what recipes share, and how long it will take."""
+    from search.config.sweep_config import load_config
+    from search.planning.plan import Plan
+    from search.planning.preflight import preflight
+    from search.planning.probe import probes
+
+    config = load_config(path, overrides or ())
     preflight(config)
     found = Plan.of(config)
     known = _Known.of(config, found, Workspace.default())
@@ -69,6 +82,10 @@ class _Known:
 
     @classmethod
     def of(cls, config: SweepConfig, plan: Plan, workspace: Workspace) -> _Known:
+        from search.planning.timings import trials_like
+        from search.planning.workload import Workload
+        from search.study.saved import sweep_evaluator
+
         evaluate = sweep_evaluator(config, workspace)
         stored = frozenset(str(entry.get("key")) for entry in evaluate.store.folder.manifests())
         planned = plan.trials if config.search.trials else 0
@@ -76,12 +93,21 @@ class _Known:
         return cls(config, plan, workspace, evaluate, workload, trials_like(config, workspace))
 
     def estimate(self) -> Estimate:
+        from search.config.sections import DEFAULT_TRIALS
+        from search.planning.estimate import Estimate
+        from search.planning.timings import Timings
+
         manifests = self.evaluate.store.folder.manifests()
         timings = Timings.of(self.workload, self.evaluate.context, manifests, self.trials)
         return Estimate.of(self.config, self.workload, timings, self.plan.trials, DEFAULT_TRIALS)
 
     def probe(self, recipes: Sequence[Recipe]) -> None:
         """Do `recipes` as a worker would, and take their times."""
+        import torch
+
+        from pipelines import STEPS
+        from search.planning.probe import probe
+
         console = err()
         torch.set_num_threads(self.config.cluster.cpus_per_trial)
         with console.status("probing") as shown:
@@ -120,6 +146,9 @@ def _print_rules(console: Console, found: Plan) -> None:
 
 
 def _print_stages(console: Console, found: Plan, estimate: Estimate) -> None:
+    from search.planning.estimate import Range
+    from search.suggest.costs import Spread
+
     shares = {share.stage: share for share in found.shares or ()}
     table = Table(Column("stage", no_wrap=True), box=None)
     columns = ("recipes that need it", "different results", f"expected in {estimate.trials} trials", "not yet stored")

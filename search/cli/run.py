@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from search.cli.options import Config, Json, Overrides
 from search.cli.output import err, out, print_json
-from search.config.sweep_config import load_config
 from search.errors import SweepError
-from search.finalize import finalize
-from search.planning.advice import warnings
-from search.planning.preflight import preflight
-from search.reports.progress import LiveProgress
-from search.reports.report import front_json
-from search.reports.table import front_table, next_steps
-from search.selection.recommended import recommended_picks
-from search.study.saved import Sweep
-from search.study.study import Study
 from search.study.workspace import Workspace
-from search.suggest.budget_tracker import BudgetTracker
-from search.sweep import run_sweep
+
+if TYPE_CHECKING:
+    from search.reports.progress import LiveProgress
+    from search.study.saved import Sweep
+    from search.study.study import Study
+
+EXAMPLE = "paredown run configs/digits.yaml -o search.trials=20"
 
 
-def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> None:
-    """See `search.cli.app.run`."""
-    config = load_config(path, overrides)
+def run(
+    path: Config,
+    overrides: Overrides = None,
+    fresh: Annotated[bool, typer.Option(help="Start over; set an earlier sweep of this name aside.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run the sweep. Run it again to resume."""
+    from search.config.sweep_config import load_config
+    from search.finalize import finalize
+    from search.planning.advice import warnings
+    from search.planning.preflight import preflight
+    from search.reports.progress import LiveProgress
+    from search.reports.report import front_json
+    from search.reports.table import front_table, next_steps
+    from search.selection.recommended import recommended_picks
+    from search.sweep import run_sweep
+
+    config = load_config(path, overrides or ())
     preflight(config)
     console = err()
     for warning in warnings(config):
@@ -41,7 +53,7 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
 
         sweep = run_sweep(config, Workspace.default(), fresh=fresh, observers=observers)
     if sweep.tracking_problem:
-        advice = "run the same command again to bring it so"
+        advice = "run the same command to update it"
         console.print(f"MLflow is not up to date ({sweep.tracking_problem}); {advice}", markup=False, soft_wrap=True)
     if not sweep.state.complete:
         stopped = f" ({sweep.state.stopped} were stopped early)" if sweep.state.stopped else ""
@@ -63,6 +75,8 @@ def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> Non
 
 def _ended_early(sweep: Sweep) -> str:
     """Why there are not as many trials as planned, and how to have more; empty if there are."""
+    from search.suggest.budget_tracker import BudgetTracker
+
     planned, budget_tracker = sweep.config.search.trials, BudgetTracker(sweep.config, sweep.trials)
     if planned is not None and sweep.state.finished >= planned:
         return ""
@@ -72,7 +86,7 @@ def _ended_early(sweep: Sweep) -> str:
         return (
             f"the budget is used up ({budget_tracker.progress}): no new trial was started, and those running were "
             "finished; "
-            f"to go on, give more in all: -o 'search.budget={more}'"
+            f"to continue, raise the total: -o 'search.budget={more}'"
         )
     return f"the space has no more recipes: {sweep.state.finished} trials are all there are"
 

@@ -5,45 +5,58 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
+import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from pipelines import STEPS, Task
-from pipelines.pipeline import run_stages
-from pipelines.sensitivity_analysis import analysis_params, analysis_work, student_of
-from pipelines.sensitivity_table import Sensitivity
-from pipelines.stages import Stage
+from search.cli.options import Config, Csv, Json, Overrides, Plot
 from search.cli.output import err, out, print_json
-from search.config.sweep_config import SweepConfig, load_config
-from search.planning.preflight import preflight
-from search.reports.sensitivity_plot import format_problem, plot_sensitivity
-from search.reports.sensitivity_report import frame
-from search.reports.sensitivity_table import reasons_not_cut, sensitivity_table
-from search.study.saved import sweep_evaluator
 from search.study.workspace import Workspace
-from search.tracking.sensitivity_run import log_sensitivity
 from spaces import NONE, InputError, Params, Problem, Recipe
+
+if TYPE_CHECKING:
+    from pipelines import Task
+    from pipelines.sensitivity_table import Sensitivity
+    from pipelines.stages import Stage
+    from search.config.sweep_config import SweepConfig
+
+EXAMPLE = "paredown sensitivity configs/digits.yaml --student 2 --plot sensitivity.png"
 
 
 def sensitivity(
-    path: Path,
-    overrides: Sequence[str],
-    method: str,
-    importance: str | None,
-    ratios: str,
-    student: int | None,
-    csv: Path | None,
-    plot: Path | None,
-    as_json: bool,
+    path: Config,
+    overrides: Overrides = None,
+    method: Annotated[str, typer.Option(help="Pruning method, a value of pruning.method.")] = "channel",
+    importance: Annotated[
+        str | None, typer.Option(help="Importance measure, a value of pruning.importance.", show_default="l2")
+    ] = None,
+    ratios: Annotated[str, typer.Option(help="Shares to prune of each layer.")] = "0.25,0.5,0.75",
+    student: Annotated[
+        int | None, typer.Option(metavar="DEPTH", help="Analyse this student.", show_default="the teacher")
+    ] = None,
+    csv: Csv = None,
+    plot: Plot = None,
+    as_json: Json = False,
 ) -> None:
-    """See `search.cli.app.sensitivity`."""
+    """Cut each layer alone, and show what accuracy that costs."""
+    import torch
+
+    from pipelines import STEPS
+    from pipelines.pipeline import run_stages
+    from pipelines.sensitivity_analysis import analysis_work
+    from pipelines.sensitivity_table import Sensitivity
+    from search.planning.preflight import preflight
+    from search.reports.sensitivity_plot import plot_sensitivity
+    from search.reports.sensitivity_report import frame
+    from search.reports.sensitivity_table import reasons_not_cut, sensitivity_table
+    from search.study.saved import sweep_evaluator
+
     problems: list[Problem] = []
     params = _pruning(method, importance, problems)
     grid = _grid(ratios, problems)
     _check_files(csv, plot, problems)
-    config = _load(path, overrides, problems)
+    config = _load(path, overrides or (), problems)
     recipe = _network(config, preflight(config), student)
     torch.set_num_threads(config.cluster.cpus_per_trial)
     workspace = Workspace.default()
@@ -71,6 +84,8 @@ def sensitivity(
 
 def _pruning(method: str, importance: str | None, problems: list[Problem]) -> Params:
     """The parameters that the analysis reads, or none and the problems of the options that give them."""
+    from pipelines.sensitivity_analysis import analysis_params
+
     try:
         return analysis_params(method, importance)
     except InputError as error:
@@ -95,7 +110,9 @@ def _grid(text: str, problems: list[Problem]) -> list[float]:
 
 
 def _check_files(csv: Path | None, plot: Path | None, problems: list[Problem]) -> None:
-    """OnProgress before the work, which may take long."""
+    """Add what is wrong with the files to write, before the work, which may take long."""
+    from search.reports.sensitivity_plot import format_problem
+
     for option, path in (("--csv", csv), ("--plot", plot)):
         if path and not path.parent.is_dir():
             problems.append(Problem(option, f"folder {path.parent} does not exist"))
@@ -104,6 +121,8 @@ def _check_files(csv: Path | None, plot: Path | None, problems: list[Problem]) -
 
 
 def _load(path: Path, overrides: Sequence[str], problems: list[Problem]) -> SweepConfig:
+    from search.config.sweep_config import load_config
+
     try:
         config = load_config(path, overrides)
     except InputError as error:
@@ -115,6 +134,8 @@ def _load(path: Path, overrides: Sequence[str], problems: list[Problem]) -> Swee
 
 def _network(config: SweepConfig, task: Task, depth: int | None) -> Recipe:
     """The teacher, or the student of `depth` as the sweep would distil it: with the first value of each axis."""
+    from pipelines.sensitivity_analysis import student_of
+
     if depth is None:
         return Recipe()
     try:
@@ -147,6 +168,8 @@ def _log(
     config: SweepConfig, workspace: Workspace, title: str, found: Sensitivity, key: str, described: dict[str, str]
 ) -> str | None:
     """The analysis' run in MLflow; that MLflow is away is no reason to withhold the table."""
+    from search.tracking.sensitivity_run import log_sensitivity
+
     try:
         return log_sensitivity(config, workspace, title, found, key, described)
     except Exception as error:

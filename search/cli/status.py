@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.table import Table
 
+from search.cli.options import Json
 from search.cli.output import out, print_json
-from search.reports.table import front_table, next_steps
-from search.selection.recommended import recommended_picks
-from search.study.outcome import Failed, Stopped
-from search.study.saved import Sweep, load_sweep
 from search.study.workspace import SweepFolder, Workspace
-from search.suggest.budget_tracker import BudgetTracker
+
+if TYPE_CHECKING:
+    from search.study.saved import Sweep
+    from search.suggest.budget_tracker import BudgetTracker
+
+EXAMPLE = "paredown status digits"
 
 
-def status(name: str | None, as_json: bool) -> None:
-    """See `search.cli.app.status`."""
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="SWEEP", help="One sweep; all of them, when absent.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what is running, done and failed (and why), and the time that shared stages saved."""
+    from search.reports.table import front_table, next_steps
+    from search.selection.recommended import recommended_picks
+    from search.study.saved import load_sweep
+
     workspace = Workspace.default()
     names = [name] if name else workspace.sweeps()
     sweeps = [load_sweep(each, workspace) for each in names]
@@ -74,12 +84,14 @@ def status(name: str | None, as_json: bool) -> None:
 
 
 def _facts(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
+    from search.study.outcome import Failed, Stopped
+
     state, total, running = sweep.state, sweep.config.search.trials, folder.is_running()
     budget_tracker = _budget_tracker(sweep, folder if running else None)
     results = [trial.result for trial in sweep.trials if trial.result]
     stages = [stage for result in results for stage in (*result.rung_stages, *result.stages)]
     enough = budget_tracker.is_used_up or (total is not None and state.finished >= total)
-    done = "done" if enough else "stopped (run it again to go on)"
+    done = "done" if enough else "stopped (run it again to resume)"
     return {
         "sweep": sweep.config.sweep,
         "state": "running" if running else done,
@@ -114,6 +126,8 @@ def _facts(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
 
 def _budget_tracker(sweep: Sweep, at_work: SweepFolder | None) -> BudgetTracker:
     """What was used up to now; trials that run count since the driver `at_work` took them up."""
+    from search.suggest.budget_tracker import BudgetTracker
+
     budget_tracker = BudgetTracker(sweep.config, sweep.trials)
     if at_work:
         began = at_work.config.stat().st_mtime  # written at every start

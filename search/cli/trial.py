@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-import torch
+import typer
 
-from pipelines import STEPS
-from pipelines.file_hash import sha256
+from search.cli.options import Config, Json, Overrides
 from search.cli.output import out, print_json
-from search.config.sweep_config import load_config
 from search.config.yaml_file import read_yaml
-from search.planning.preflight import preflight
-from search.reports.table import number
-from search.study.saved import sweep_evaluator
 from search.study.workspace import Workspace
 from spaces import Recipe
 
+EXAMPLE = "paredown trial configs/digits.yaml out/recipe.yaml"
 
-def trial(path: Path, recipe_path: Path, overrides: Sequence[str], as_json: bool) -> None:
-    """See `search.cli.app.trial`."""
-    config = load_config(path, overrides)
+
+def trial(
+    path: Config,
+    recipe_path: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe's YAML file.", show_default=False)],
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Build and measure one recipe in this process, for debugging."""
+    import torch
+
+    from pipelines import STEPS
+    from pipelines.file_hash import sha256
+    from search.config.sweep_config import load_config
+    from search.planning.preflight import preflight
+    from search.reports.table import number
+    from search.study.saved import sweep_evaluator
+
+    config = load_config(path, overrides or ())
     recipe = Recipe.from_list(read_yaml(recipe_path) or [], STEPS)
     preflight(config)
     # The number of threads changes the order of sums, and with it the last digits of trained weights.

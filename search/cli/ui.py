@@ -6,16 +6,27 @@ import errno
 import os
 import socket
 import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from search.cli.output import err
-from search.config.sweep_config import SweepConfig, load_config
 from search.errors import SweepError
 from search.study.workspace import Workspace
 from spaces import InputError
 
+if TYPE_CHECKING:
+    from search.config.sweep_config import SweepConfig
 
-def ui(name: str | None, host: str, port: int) -> None:
-    """See `search.cli.app.ui`. The server takes this process' place, so that Ctrl-C reaches it."""
+EXAMPLE = "paredown ui digits --port 5001"
+
+
+def ui(
+    name: Annotated[str | None, typer.Argument(metavar="SWEEP", help="Sweep to show; the latest, when absent.")] = None,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 5000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve the MLflow UI on this workspace's store, also while sweeps run, and say where a sweep's charts are."""
     workspace = Workspace.default()
     config = _config(name, workspace)
     store = config.tracking.uri if config and config.tracking.uri else workspace.tracking_uri
@@ -41,6 +52,8 @@ def ui(name: str | None, host: str, port: int) -> None:
 
 def _config(name: str | None, workspace: Workspace) -> SweepConfig | None:
     """The sweep called `name`, or the one that was run last, or None if there is none."""
+    from search.config.sweep_config import load_config
+
     if name is None:
         folders = [workspace.sweep(each) for each in workspace.sweeps()]
         latest = max(folders, key=lambda folder: folder.config.stat().st_mtime, default=None)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
+from search.cli.options import Config, Json, Overrides
 from search.cli.output import err, out, print_json
-from search.config.sweep_config import load_config
-from search.planning.advice import warnings
-from search.planning.plan import rules_json
-from search.planning.preflight import preflight
+
+EXAMPLE = "paredown validate configs/digits.yaml -o search.trials=20"
 
 
-def validate(path: Path, overrides: Sequence[str], as_json: bool) -> None:
-    """See `search.cli.app.validate`."""
-    config = load_config(path, overrides)
+def validate(
+    path: Config,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Read everything, report all problems at once, and show what would run."""
+    from search.config.sweep_config import load_config
+    from search.planning.advice import warnings
+    from search.planning.plan import rules_json
+    from search.planning.preflight import preflight
+
+    config = load_config(path, overrides or ())
     preflight(config)
     size, rules, search = config.space.size(), config.space.ruled_out(), config.search
     chosen = [axis for axis in config.space.axes if len(axis.values) > 1]

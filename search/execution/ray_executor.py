@@ -124,7 +124,7 @@ class RayExecutor:
             raise SweepError(
                 f"Ray's own process {died} died, and so did one {MAX_DEATHS} times before; most likely they are killed "
                 "for want of memory: set cluster.max_concurrent_trials so that fewer trials run at once. "
-                "Nothing that was finished is lost: the same command goes on from here"
+                "Nothing that was finished is lost: run the same command to resume"
             )
         LOG.warning("Ray's own process %s died; starting Ray again and going on", died)
         self._connect()

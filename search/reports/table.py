@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.diagnosis import remark_kind
 from pipelines.meters import Score
@@ -43,7 +48,8 @@ def front_table(
 ) -> Table:
     """The front, best in the first objective first, with the baseline above it and ratios to the baseline.
 
-    Members whose last step did not help are marked; below the table each reason stands once, with its trials.
+    Recommended picks have a letter each, which the title explains. Members whose last step did not help are marked;
+    below the table each reason stands once, with its trials.
 
     Args:
         state: Where the sweep stands.
@@ -53,15 +59,19 @@ def front_table(
         near: Add the trials near the front, below it.
     """
     members, close = state.front.members, post_hoc.near if post_hoc and near else ()
+    title = [f"Pareto front: {len(members)} configurations", *(f"{_letter(pick)} {pick.name}" for pick in picks)]
     table = Table(
-        title=f"Pareto front: {len(members)} configurations",
+        title=" · ".join(title),
         caption_justify="left",
         box=SIMPLE_HEAD,
+        show_edge=False,
         pad_edge=False,
         collapse_padding=True,
     )
     table.add_column("trial", justify="right", no_wrap=True)
-    table.add_column("recipe", overflow="fold")
+    if picks:
+        table.add_column("pick", no_wrap=True)
+    table.add_column("recipe")
     for objective in objectives:
         table.add_column(objective.name, justify="right", no_wrap=True)
     if post_hoc:
@@ -69,16 +79,45 @@ def front_table(
     baseline = state.baseline
     if baseline:
         values = [number(baseline.metrics.get(objective.name)) for objective in objectives]
-        table.add_row("baseline", baseline.label, *values, *_chance(baseline, post_hoc), style="dim", end_section=True)
+        label = RecipeLabel(f"{baseline.label} (baseline)")
+        marks = [""] if picks else []
+        table.add_row(str(baseline.number), *marks, label, *values, *_chance(baseline, post_hoc), style="dim")
     for trial in (*members, *close):
         cells = [_cell(trial, baseline, objective) for objective in objectives] + _chance(trial, post_hoc)
         name, style = (str(trial.number), None) if trial.number in state.front else (f"near {trial.number}", "dim")
-        label = escape(trial.label) + (f" {MARK}" if _remark(trial) else "")
-        if names := [each.name for each in picks if each.trial.number == trial.number]:
-            label += f" [bold]← {', '.join(names)}[/bold]"
-        table.add_row(name, label, *cells, style=style, end_section=bool(close) and trial is members[-1])
+        marks = ["".join(_letter(pick) for pick in picks if pick.trial.number == trial.number)] if picks else []
+        label = RecipeLabel(marked_label(trial))
+        table.add_row(name, *marks, label, *cells, style=style, end_section=bool(close) and trial is members[-1])
     table.caption = "\n".join(map(escape, remarks((*members, *close)))) or None
     return table
+
+
+@dataclass(frozen=True)
+class RecipeLabel:
+    """A recipe's label as a cell, which a narrow terminal breaks between the steps only."""
+
+    text: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = [""]
+        for part in self._parts:
+            if lines[-1] and len(lines[-1] + part.rstrip()) > options.max_width:
+                lines.append("")
+            lines[-1] += part
+        yield Text("\n".join(line.rstrip() for line in lines), overflow="fold")
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(max(len(part.rstrip()) for part in self._parts), len(self.text))
+
+    @property
+    def _parts(self) -> list[str]:
+        """The steps and what follows them, each with what joins it to the next."""
+        return re.findall(r"[^·]+(?:·|$)", self.text)
+
+
+def marked_label(trial: Trial) -> str:
+    """The recipe of `trial`, marked if its last step did not help."""
+    return f"{trial.label} {MARK}" if _remark(trial) else trial.label
 
 
 def remarks(trials: Sequence[Trial]) -> list[str]:
@@ -95,6 +134,10 @@ def next_steps(sweep: str, picks: Sequence[RecommendedPick], near: int = 0) -> s
     lines = [f"{near} more near the front: paredown front {sweep} --near"] if near else []
     lines += [f"ship the {picks[0].name}: {picks[0].command}"] if picks else []
     return "\n".join(lines)
+
+
+def _letter(pick: RecommendedPick) -> str:
+    return pick.name[0].upper()
 
 
 def _trials(numbers: Sequence[int]) -> str:
@@ -115,4 +158,4 @@ def _cell(trial: Trial, baseline: Trial | None, objective: Objective) -> str:
     value, base = trial.metrics.get(objective.name), baseline.metrics.get(objective.name) if baseline else None
     if value is None or not base or objective.direction == "maximize":
         return number(value)
-    return f"{number(value)} [dim]({value / base:.2f}×)[/dim]"
+    return f"{number(value)} [dim]{value / base:.2f}×[/dim]"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 from search.config.objective import Objective
 from search.config.sweep_config import SweepConfig
-from search.reports.table import number
+from search.reports.table import marked_label, number, remarks
 from search.selection.recommended import RecommendedPick, recommended_picks
 from search.study.state import SweepState, progress_text
 from search.study.trial import Trial
@@ -26,9 +28,16 @@ ARTIFACTS = {
 GAP = "\N{NO-BREAK SPACE}" * 2
 """Between columns: the UI sets tables without any space, and cuts off ordinary blanks."""
 
+MORE = "… and {} more in `front.csv`"
+
+ROOM_FOR_COUNT = 8
+"""Characters for the number in `MORE`, and the line breaks around it."""
+
+CUT = "\n\n… cut here, as MLflow takes no longer note; the rest is in `config.yaml`"
+
 
 def note(config: SweepConfig, state: SweepState, links: Links | None = None, budget: str = "") -> str:
-    """What came out, what to do next, what was asked.
+    """A Markdown page: what came out, the next step, the recommended picks, the front and what was asked.
 
     Args:
         config: What was asked.
@@ -37,25 +46,24 @@ def note(config: SweepConfig, state: SweepState, links: Links | None = None, bud
         budget: How much of the budget is used, in words.
 
     Returns:
-        Markdown that fits into a tag of MLflow; a front that is too long for that is cut, and the note says so.
+        Markdown that fits into a tag of MLflow; what is too long for that is cut, the front first, and the note says
+        so.
     """
     picks = recommended_picks(config, state)
     head = [
         *_answer(config, state, picks, links, budget),
         "",
         *_links(links),
-        *_picks(config, state, picks, links),
+        *_picks(picks, links),
+        *_front_head(config, state),
     ]
-    foot = ["", *_asked(config)]
-    rows = _front(config, state, links)
-    room = MAX_TAG - len("\n".join([*head, *foot])) - 200
-    kept: list[str] = []
-    for row in rows:
-        if sum(map(len, kept)) + len(kept) + len(row) > room:
-            kept += ["", f"… and {len(rows) - len(kept)} more in `front.csv`"]
-            break
-        kept.append(row)
-    return "\n".join([*head, *kept, *foot])[:MAX_TAG]
+    foot = [*_remarks(state), "", *_asked(config)]
+    room = MAX_TAG - len("\n".join([*head, *foot])) - len(MORE) - ROOM_FOR_COUNT
+    rows = [_member(trial, state.baseline, config, links) for trial in state.front.members]
+    shown = bisect_right(list(accumulate(len(row) + 1 for row in rows)), room)
+    more = ["", MORE.format(len(rows) - shown)] if shown < len(rows) else []
+    text = "\n".join([*head, *rows[:shown], *more, *foot])
+    return text if len(text) <= MAX_TAG else text[: MAX_TAG - len(CUT)] + CUT
 
 
 def _answer(
@@ -70,7 +78,7 @@ def _answer(
     if state.running:
         following = f"watch it: `paredown status {config.sweep}`"
     elif picks:
-        following = f"ship one: `{picks[0].command}`"
+        following = "ship one of the recommended picks below"
     else:
         following = f"see why there is none: `paredown status {config.sweep}`"
     first = f"{found} · {progress_text(state, config.search.trials, budget)}"
@@ -83,29 +91,31 @@ def _links(links: Links | None) -> list[str]:
     return [" · ".join(shown), ""] if shown else []
 
 
-def _picks(config: SweepConfig, state: SweepState, picks: Sequence[RecommendedPick], links: Links | None) -> list[str]:
+def _picks(picks: Sequence[RecommendedPick], links: Links | None) -> list[str]:
     if not picks:
         return []
-    names = [objective.name for objective in config.objectives]
-    lines = ["### Ready picks", "", f"| pick | trial | recipe | {' | '.join(names)} | command |", _rule(len(names) + 4)]
-    for each in picks:
-        cells = [_cell(each.trial, state.baseline, objective) for objective in config.objectives]
-        command = each.command.replace("|", r"\|")
-        lines.append(_row([each.name, _trial(each.trial, links), each.trial.label, *cells, f"`{command}`"]))
-    return [*lines, ""]
+    lines = [f"- **{each.name}**: trial {_trial(each.trial, links)}, `{each.command}`" for each in picks]
+    return ["### Recommended picks", "", *lines, ""]
 
 
-def _front(config: SweepConfig, state: SweepState, links: Links | None) -> list[str]:
+def _front_head(config: SweepConfig, state: SweepState) -> list[str]:
     names = [objective.name for objective in config.objectives]
     lines = ["### The front", "", f"| trial | recipe | {' | '.join(names)} |", _rule(len(names) + 2)]
-    baseline = state.baseline
-    if baseline:
-        cells = [_cell(baseline, None, objective) for objective in config.objectives]
-        lines.append(_row(["baseline", baseline.label, *cells]))
-    for trial in state.front.members:
-        cells = [_cell(trial, baseline, objective) for objective in config.objectives]
-        lines.append(_row([_trial(trial, links), trial.label, *cells]))
+    if state.baseline:
+        cells = [_cell(state.baseline, None, objective) for objective in config.objectives]
+        lines.append(_row(["baseline", state.baseline.label, *cells]))
     return lines
+
+
+def _member(trial: Trial, baseline: Trial | None, config: SweepConfig, links: Links | None) -> str:
+    cells = [_cell(trial, baseline, objective) for objective in config.objectives]
+    return _row([_trial(trial, links), marked_label(trial), *cells])
+
+
+def _remarks(state: SweepState) -> list[str]:
+    """Why the marked members' last steps did not help, once for each reason."""
+    found = [f"- {remark}" for remark in remarks(state.front.members)]
+    return ["", *found] if found else []
 
 
 def _asked(config: SweepConfig) -> list[str]:

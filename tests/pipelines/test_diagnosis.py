@@ -12,7 +12,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from torch import nn
 
-from pipelines.diagnosis import diagnose, reasons, remark
+from pipelines.diagnosis import diagnose, reasons, remark_kind
 from pipelines.meters import Candidate, Measurement
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.runtimes import RUNTIMES, Artifact, Target
@@ -247,14 +247,39 @@ def test_a_file_that_cannot_be_examined_costs_no_trial(folder: Path, tmp_path: P
     assert notes["speedup.why"].startswith("the file cannot be examined: ")
 
 
-def test_a_remark_is_one_line() -> None:
-    notes = {"speedup": "slower than without quantize: 1.31×", "speedup.why": "a; b", "size": "no smaller: 1.00×"}
-    assert remark(notes) == "slower than without quantize: 1.31× (a; b); no smaller: 1.00×"
-    assert remark({"size": "no smaller: 1.00×", "clock": "cpu"}) == "no smaller: 1.00×"
-    assert remark({"clock": "cpu"}) == ""
-
-
 def test_files_of_other_formats_are_not_examined(folder: Path) -> None:
     found = candidate(sparse(folder))
     assert reasons(found, slower())
     assert reasons(replace(found, artifact=replace(found.artifact, format="npz")), slower()) == []
+
+
+@pytest.mark.parametrize(
+    ("notes", "kind"),
+    [
+        ({"clock": "cpu"}, ""),
+        ({"size": "no smaller than without prune: 1.00×", "clock": "cpu"}, "no smaller than without prune"),
+        ({"speedup": "slower than without quantize: 1.31×"}, "slower than without quantize"),
+        ({"speedup.why": f"{SOME_FLOAT}"}, "some convolutions and matrix products stayed in floating point"),
+        ({"speedup.why": "DequantizeLinear operators not fused: 12"}, "DequantizeLinear operators not fused"),
+        ({"speedup.why": "widths are not multiples of 8: 2 (3, 13)"}, "widths are not multiples of 8"),
+        ({"speedup.why": "60% of the weights are zero"}, "many of the weights are zero"),
+        (
+            {"speedup.why": "without the step a call takes 0.010 ms, most of it the operators' fixed cost"},
+            "without the step a call takes less than 0.02 ms, most of it the operators' fixed cost",
+        ),
+        (
+            {"speedup.why": "no inner layer is wider than 8: too small for integer kernels to pay"},
+            "no inner layer is wider than 8: too small for integer kernels to pay",
+        ),
+        ({"size": "d: 1.00×", "speedup": "a: 1.31×", "speedup.why": "b: 2; c; b: 3"}, "a; b; c; d"),
+    ],
+)
+def test_a_kind_of_remark_is_one_line_without_the_numbers_of_the_file(notes: dict[str, str], kind: str) -> None:
+    assert remark_kind(notes) == kind
+
+
+def test_equal_reasons_of_different_files_are_of_one_kind(folder: Path) -> None:
+    kinds = {
+        remark_kind(diagnose(candidate((odd(folder)[0], wide(folder))), slower(ratio), "prune")) for ratio in (1.2, 1.7)
+    }
+    assert kinds == {"slower than without prune; layers whose widths are not multiples of 8"}

@@ -200,7 +200,7 @@ def test_status_tells_failures_and_shared_work(cli_run, make_config, run_inline,
     assert code == 0
     assert data["complete"] + data["failed"] == 7
     assert data["failed"] == len(data["failures"]) >= 1
-    assert (data["state"], data["running"], data["trials"]) == ("stopped (run it again to go on)", 0, 12)
+    assert (data["state"], data["running"], data["trials"]) == ("stopped (run it again to resume)", 0, 12)
     assert data["stages"]["reused"] == data["complete"] - 1  # all but the teacher itself reuse the teacher
     assert {failure["reason"] for failure in data["failures"]} == {"ValueError: unlucky"}
     _, out, _ = cli_run("status")

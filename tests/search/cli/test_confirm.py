@@ -12,10 +12,12 @@ from search.tracking.client import NUMBER, PARENT
 def sweep(make_config, run_inline, analytic, monkeypatch):
     """A finished sweep whose trials are made again with `analytic`, in this process."""
 
-    def confirm(*arguments, **options):
-        return confirmation.confirm(*arguments, executor=InlineExecutor(), evaluate=lambda seed: analytic, **options)
+    made_again = confirmation.confirm
 
-    monkeypatch.setattr("search.cli.confirm.run_confirmation", confirm)
+    def confirm(*arguments, **options):
+        return made_again(*arguments, executor=InlineExecutor(), evaluate=lambda seed: analytic, **options)
+
+    monkeypatch.setattr(confirmation, "confirm", confirm)
     return run_inline(make_config(search={"trials": 6}))
 
 

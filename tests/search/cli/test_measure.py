@@ -33,7 +33,7 @@ class Fake:
 @pytest.fixture
 def sweep(make_config, run_inline, analytic, monkeypatch):
     fake = Fake(analytic, Target())
-    monkeypatch.setattr("search.cli.measure.stored_evaluator", lambda sweep, workspace: fake)
+    monkeypatch.setattr("search.study.saved.stored_evaluator", lambda sweep, workspace: fake)
     return run_inline(make_config(search={"trials": 8}, space={"student": {"depth": ["none", 1]}}))
 
 

@@ -37,7 +37,7 @@ def test_a_sweep_ends_by_its_budget_and_says_how_to_go_on(
     assert "resuming sweep small: 3 trials are finished" in err
     assert (
         "the budget is used up (30m of 25m): no new trial was started, and those running were finished; "
-        "to go on, give more in all: -o 'search.budget=50m'"
+        "to continue, raise the total: -o 'search.budget=50m'"
     ) in err
 
     notes = json.loads(cli_run("status", "small", "--json")[1])

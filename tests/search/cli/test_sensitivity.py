@@ -4,7 +4,6 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from pipelines.stages import AnalyseSensitivity
-from search.cli import sensitivity as command
 
 QUICK = ("-o", "training.teacher_epochs=1", "-o", "training.student_epochs=1")
 
@@ -46,7 +45,7 @@ def test_a_server_that_is_away_is_said_and_no_failure(cli_run, sweep_file, works
     def away(*_) -> None:
         raise ConnectionError("nobody there")
 
-    monkeypatch.setattr(command, "log_sensitivity", away)
+    monkeypatch.setattr("search.tracking.sensitivity_run.log_sensitivity", away)
     code, out, err = cli_run("sensitivity", sweep_file, *QUICK, "--student", 1, "--ratios", "0.5", "--json")
     assert code == 0
     assert json.loads(out)["mlflow_run"] is None

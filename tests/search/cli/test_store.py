@@ -6,7 +6,6 @@ import pytest
 
 from pipelines import Store
 from pipelines.store import MANIFEST, Folder, claim
-from search.cli import store_clean, store_list
 
 KEYS = [character * 32 for character in "abc"]
 
@@ -37,8 +36,7 @@ def kept(store: Store) -> list[str]:
 
 @pytest.fixture
 def front_needs_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (store_list, store_clean):
-        monkeypatch.setattr(module, "needed_keys", lambda workspace: {KEYS[1]})
+    monkeypatch.setattr("search.store_gc.needed_keys", lambda workspace: {KEYS[1]})
 
 
 def test_list(cli_run, store: Store, front_needs_the_oldest) -> None:

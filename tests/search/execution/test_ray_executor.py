@@ -215,7 +215,7 @@ def test_ctrl_c_leaves_a_sweep_that_can_be_gone_on_with(sweeps) -> None:
     driver.send_signal(signal.SIGINT)
     _, err = driver.communicate(timeout=120)
     assert driver.returncode == 130, err
-    assert "interrupted; the same command goes on from here" in err
+    assert "interrupted; run the same command to resume" in err
     assert "Traceback" not in err
     status = sweeps.json("status", "tiny")
     assert status["state"].startswith("stopped")

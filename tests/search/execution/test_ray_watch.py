@@ -53,7 +53,7 @@ def test_ray_is_started_again_a_few_times_and_no_trial_has_failed_by_that(
     monkeypatch.setattr(executor, "_tuner", lambda searcher, *_: SimpleNamespace(fit=lambda: fit(searcher)))
     with pytest.raises(SweepError, match="Ray's own process raylet died, and so did one 3 times before") as failure:
         executor.run(queue, None, folder.results)
-    assert "the same command goes on from here" in str(failure.value)
+    assert "run the same command to resume" in str(failure.value)
     assert len(starts) == 1 + MAX_DEATHS
     assert given == [0] * len(starts)
     assert queue.out == ()

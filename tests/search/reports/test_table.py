@@ -6,7 +6,7 @@ from rich.console import Console
 
 from search.analysis.pareto_probability import ParetoProbability
 from search.analysis.post_hoc import PostHoc
-from search.reports.table import front_table, next_steps, number, remarks
+from search.reports.table import RecipeLabel, front_table, next_steps, number, remarks
 from search.selection.recommended import recommended_picks
 from search.study.state import SweepState
 from search.tracking.note import note
@@ -39,9 +39,9 @@ def test_the_baseline_stands_above_the_front_and_costs_have_ratios(config, make_
     baseline = next(index for index, line in enumerate(lines) if "baseline" in line)
     member = next(index for index, line in enumerate(lines) if "ch0.5" in line)
     assert baseline < member
-    assert "1 (0.25×)" in lines[member]
-    assert "1.5 (0.75×)" in lines[member]
-    assert "0.8 (" not in lines[member]
+    assert "1 0.25×" in lines[member]
+    assert "1.5 0.75×" in lines[member]
+    assert lines[member].split() == ["1", "ch0.5", "0.8", "1", "0.25×", "1.5", "0.75×"]
 
 
 def test_without_a_baseline_there_are_no_ratios(config, make_trial, shown) -> None:
@@ -108,25 +108,80 @@ def test_a_reason_is_said_once_with_the_trials_it_holds_for(make_trial) -> None:
     ]
 
 
-def test_a_dozen_members_fit_one_screen_with_the_picks_and_what_to_type_next(config, make_trial, shown) -> None:
-    trials = [make_trial(n, (0.9 - n / 100, 4.0 - n / 10, 2.0 - n / 10)) for n in range(12)]
+REASONS = [
+    "convolutions quantized while they run (ConvInteger), which is slower than floating point: 2",
+    "1 of 3 convolutions and matrix products stayed in floating point",
+    "weights are stored as float16 and computed with in float32: that saves size, not time",
+]
+STEPS = {"distil": {"depth": 3, "alpha": 0.5, "temperature": 2}, "quantize": {"scheme": "static-int8"}}
+LABEL = "d3(α0.5,T2)·static-int8·entropy"
+
+
+@pytest.fixture
+def dozen(config, make_trial) -> SweepState:
+    """A front of twelve, of which nine are remarked on for three reasons, and the teacher apart from it."""
+    steps = [
+        {name: {**params, "calibrator": "entropy"} if name == "quantize" else params} for name, params in STEPS.items()
+    ]
+    trials = [make_trial(0, (0.9861, 0.08447, 0.3005))]
+    for n in range(1, 13):
+        trial = make_trial(n, (0.9872 - n / 1000, 0.03123 - n / 1000, 0.02299 - n / 1000), recipe=steps)
+        notes = {"speedup": f"slower than without quantize: 1.{n}×", "speedup.why": REASONS[n % 4]} if n % 4 < 3 else {}
+        trials.append(trial.finish(replace(trial.result, notes=notes)))
     state = SweepState.of(trials, config)
-    picks = recommended_picks(config, state)
-    text = shown(state, config.objectives, PostHoc(ParetoProbability({}), ()), width=100, picks=picks)
+    assert len(state.front.members) == 12
+    assert {trial.label for trial in state.front.members} == {LABEL}
+    return state
+
+
+def test_a_dozen_members_fit_one_screen_with_picks_reasons_and_what_to_type_next(config, dozen, shown) -> None:
+    picks = recommended_picks(config, dozen)
+    post_hoc = PostHoc(ParetoProbability(dict.fromkeys(range(13), 0.5)), ())
+    text = shown(dozen, config.objectives, post_hoc, width=100, picks=picks)
     below = next_steps("small", picks, 13)
-    assert "11 teacher ← fastest" in " ".join(text.split())
+    assert len(text.splitlines()) + len(below.splitlines()) <= 24
+    assert max(map(len, text.splitlines())) <= 100
+    assert len([line for line in text.splitlines() if LABEL in line]) == 12
+    assert text.count("slower than without quantize") == 3
     assert below.splitlines() == [
         "13 more near the front: paredown front small --near",
         "ship the knee: paredown pick small --knee --export out/",
     ]
-    assert len(text.splitlines()) + len(below.splitlines()) <= 24
 
 
-def test_in_a_narrow_terminal_the_recipe_folds_and_no_number_is_cut(config, make_trial, shown) -> None:
-    steps = [{"distil": {"depth": 3}}, {"prune": {"ratio": 0.5}}, {"quantize": {"scheme": "static-int8"}}]
-    trials = [make_trial(0, (0.9861, 0.03447, 0.3005)), make_trial(1, (0.9139, 0.01722, 0.02299), recipe=steps)]
-    post_hoc = PostHoc(ParetoProbability({1: 0.5}), ())
-    text = shown(SweepState.of(trials, config), config.objectives, post_hoc, width=80)
+def test_picks_have_a_letter_that_the_title_explains(config, dozen, shown) -> None:
+    lines = shown(dozen, config.objectives, width=100, picks=recommended_picks(config, dozen)).splitlines()
+    title = "Pareto front: 12 configurations · K knee · S smallest within 1 point · F fastest"
+    assert lines[0].strip() == title
+    letters = {line.split()[0]: line.split()[1] for line in lines if LABEL in line and line.split()[1] != LABEL}
+    assert letters["12"].endswith("F")
+    assert sorted("".join(letters.values())) == ["F", "K", "S"]
+    assert "pick" not in shown(dozen, config.objectives)
+
+
+def test_in_a_narrow_terminal_recipes_break_between_steps_and_nothing_is_cut(config, dozen, shown) -> None:
+    post_hoc = PostHoc(ParetoProbability(dict.fromkeys(range(13), 0.5)), ())
+    lines = shown(dozen, config.objectives, post_hoc, width=80, picks=recommended_picks(config, dozen)).splitlines()
+    text = "\n".join(lines)
     assert "…" not in text
-    assert "0.01722 (0.50×)" in text
-    assert max(map(len, text.splitlines())) <= 80
+    assert text.count(" 0.50\n") == 13
+    assert max(map(len, lines)) <= 80
+    assert "0.01923 0.23×" in text
+    assert text.count("d3(α0.5,T2)·") == 12
+    assert text.count("static-int8·") == 12
+    assert text.count("entropy") == 12
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        (40, ["d3(α0.5,T2)·static-int8·entropy"]),
+        (31, ["d3(α0.5,T2)·static-int8·entropy"]),
+        (30, ["d3(α0.5,T2)·static-int8·", "entropy"]),
+        (12, ["d3(α0.5,T2)·", "static-int8·", "entropy"]),
+    ],
+)
+def test_a_label_fills_the_lines_that_it_needs(width, lines) -> None:
+    stream = io.StringIO()
+    Console(file=stream, width=width).print(RecipeLabel(LABEL))
+    assert [line.rstrip() for line in stream.getvalue().splitlines()] == lines

@@ -28,7 +28,7 @@ def test_the_first_two_lines_say_what_came_out_and_what_to_do_next(config, trial
     done = [trial for trial in trials if trial.state != "running"]
     lines = note(config, SweepState.of(done, config)).splitlines()
     assert lines[0].startswith("**2 configurations on the Pareto front** · 4 of 12 trials finished · 1 failed")
-    assert lines[1] == "Next: ship one: `paredown pick small --knee --export out/`"
+    assert lines[1] == "Next: ship one of the recommended picks below"
 
 
 def test_a_running_sweep_says_so(config, trials) -> None:
@@ -45,6 +45,31 @@ def test_the_front_is_a_table_with_ratios_to_the_baseline_and_intervals(config, 
     assert table[3] == "| 0 | teacher | 0.9 | 4 (1.00×) | 2 (1.00×) |"
     assert table[4] == "| 1 | ch0.5 | 0.8 [0.75, 0.85] | 2 (0.50×) | 1 (0.50×) |"
     assert len({row.count("|") for row in table}) == 1
+
+
+def test_recommended_picks_come_before_the_front_with_trial_and_command(config, trials) -> None:
+    done = [trial for trial in trials if trial.state != "running"]
+    text = note(config, SweepState.of(done, config))
+    headings = [line for line in text.splitlines() if line.startswith("#")]
+    assert headings == ["### Recommended picks", "### The front", "### What was asked"]
+    assert "- **knee**: trial 1, `paredown pick small --knee --export out/`" in text
+    assert "- **fastest**: trial 1, `paredown pick small --minimize latency_ms --export out/`" in text
+    for said in ("--knee", "--minimize latency_ms", "ch0.5", "4 of 12 trials", "size_mb |"):
+        assert text.count(said) == 1
+
+
+def test_members_are_marked_and_each_reason_is_given_once(config, make_trial) -> None:
+    def remarked(number: int, ratio: float):
+        trial = make_trial(number, (0.9 - number / 100, 4.0 - number, 2.0), recipe=[{"prune": {"ratio": 0.5}}])
+        return trial.finish(replace(trial.result, notes={"speedup": f"slower than without prune: {ratio}×"}))
+
+    trials = [make_trial(0, (0.9, 4.0, 2.0)), remarked(1, 1.25), remarked(2, 1.5)]
+    text = note(config, SweepState.of(trials, config))
+    marked = {row.split(" | ")[0].strip("| "): "†" in row for row in rows(text, "The front")[3:]}
+    assert marked == {"0": False, "1": True, "2": True}
+    remarks = [line for line in text.splitlines() if line.startswith("- †")]
+    assert remarks == ["- † trials 1, 2: slower than without prune"]
+    assert "†" not in note(config, SweepState.of(trials[:1], config))
 
 
 def test_it_links_into_the_ui(config, trials) -> None:
@@ -83,6 +108,29 @@ def test_a_long_front_is_cut_to_what_a_tag_holds(config, make_trial) -> None:
     assert len(text) <= MAX_TAG
     shown = len(rows(text, "The front")) - 3
     assert f"… and {300 - shown} more in `front.csv`" in text
+    assert "### What was asked" in text
+
+
+def test_a_front_that_just_fits_is_not_cut(config, make_trial) -> None:
+    def of(count: int) -> str:
+        many = [make_trial(n, (0.5 + n / 1000, 1.0 + n / 100, 2.0)) for n in range(count)]
+        return note(config, SweepState.of(many, config))
+
+    texts = [of(count) for count in range(80, 140)]
+    cut = ["more in `front.csv`" in text for text in texts]
+    assert cut == sorted(cut)
+    assert not cut[0]
+    assert cut[-1]
+    assert all(len(text) <= MAX_TAG for text in texts)
+    assert len(texts[cut.index(True)]) > MAX_TAG - 200
+
+
+def test_what_was_asked_is_cut_last_and_the_note_says_so(make_config, trials) -> None:
+    ratios = [n / 5000 for n in range(1, 2000)]
+    config = make_config(space={"pruning": {"ratio": ratios}})
+    text = note(config, SweepState.of(trials, config))
+    assert len(text) == MAX_TAG
+    assert text.endswith("… cut here, as MLflow takes no longer note; the rest is in `config.yaml`")
     assert "### What was asked" in text
 
 
