@@ -1,8 +1,9 @@
 import pytest
 
-from pipelines import extra, runtime_problem, scheme_problem
+from pipelines import STEPS, extra, runtime_problem, scheme_problem, suited
 from pipelines.quantizers import QUANTIZERS
 from pipelines.runtimes import RUNTIMES
+from spaces import SearchSpace
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -36,3 +37,13 @@ def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     install = "install it: pip install -e '.[openvino]'"
     assert runtime_problem("openvino") == f"'openvino' needs the package openvino, which is not installed; {install}"
     assert scheme_problem("nncf-int8", "openvino").endswith(install)
+
+
+def test_a_space_is_left_with_what_suits_the_runtime() -> None:
+    space = SearchSpace.parse({"quantization": {"scheme": ["none", "nncf-int8", "fp16"]}}, STEPS)
+    left, problems = suited(space, "onnxruntime")
+    assert left.axis("quantization.scheme").values == ("none", "fp16")
+    assert [problem.where for problem in problems] == ["space.quantization.scheme"]
+    assert problems[0].message == scheme_problem("nncf-int8", "onnxruntime")
+    only_one = space.without("quantization.scheme", ["nncf-int8"])
+    assert suited(only_one, "onnxruntime") == (only_one, [])
