@@ -14,11 +14,11 @@ from pipelines import STEPS, Evaluator
 from search.cli.output import err, out, print_json
 from search.config.budget import duration
 from search.config.sections import DEFAULT_TRIALS
-from search.config.sweep_config import SweepConfig, load_config
+from search.config.sweep_config import SweepConfig
 from search.planning.estimate import Estimate, Range
 from search.planning.plan import Plan
-from search.planning.preflight import preflight
 from search.planning.probe import probe, probes
+from search.planning.reading import read_sweep
 from search.planning.timings import Timings, trials_like
 from search.planning.workload import Workload
 from search.study.saved import sweep_evaluator
@@ -30,9 +30,8 @@ from spaces import Recipe
 
 def plan(path: Path, overrides: Sequence[str], probing: bool, as_json: bool) -> None:
     """See `search.cli.app.plan`."""
-    config = load_config(path, overrides)
-    preflight(config)
-    found = Plan.of(config)
+    config, task = read_sweep(path, overrides)
+    found = Plan.of(config, task)
     known = _Known.of(config, found, Workspace.default())
     estimate = known.estimate()
     if probing and estimate.unknown:

@@ -8,11 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from search.cli.output import err, out, print_json
-from search.config.sweep_config import load_config
 from search.errors import SweepError
 from search.finalize import finalize
 from search.planning.advice import warnings
-from search.planning.preflight import preflight
+from search.planning.reading import read_sweep
 from search.reports.progress import LiveProgress
 from search.reports.report import front_json
 from search.reports.table import front_table, next_steps
@@ -26,10 +25,9 @@ from search.sweep import run_sweep
 
 def run(path: Path, overrides: Sequence[str], fresh: bool, as_json: bool) -> None:
     """See `search.cli.app.run`."""
-    config = load_config(path, overrides)
-    preflight(config)
+    config, task = read_sweep(path, overrides)
     console = err()
-    for warning in warnings(config):
+    for warning in warnings(config, task):
         console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     with ExitStack() as stack:
 

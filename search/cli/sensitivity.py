@@ -21,8 +21,8 @@ from pipelines.stages.distil import DISTIL
 from pipelines.stages.prune import PRUNE
 from pipelines.stages.sensitivity import read_by_analysis
 from search.cli.output import err, out, print_json
-from search.config.sweep_config import SweepConfig, load_config
-from search.planning.preflight import preflight
+from search.config.sweep_config import SweepConfig
+from search.planning.reading import read_sweep
 from search.reports.sensitivity_plot import format_problem, plot_sensitivity
 from search.reports.sensitivity_report import frame
 from search.reports.sensitivity_table import reasons_not_cut, sensitivity_table
@@ -48,8 +48,8 @@ def sensitivity(
     params = _pruning(method, importance, problems)
     grid = _grid(ratios, problems)
     _check_files(csv, plot, problems)
-    config = _load(path, overrides, problems)
-    recipe = _network(config, preflight(config), student)
+    config, task = _read(path, overrides, problems)
+    recipe = _network(config, task, student)
     torch.set_num_threads(config.cluster.cpus_per_trial)
     workspace = Workspace.default()
     with _progress() as (begin, told):
@@ -119,14 +119,14 @@ def _check_files(csv: Path | None, plot: Path | None, problems: list[Problem]) -
         problems.append(Problem("--plot", message))
 
 
-def _load(path: Path, overrides: Sequence[str], problems: list[Problem]) -> SweepConfig:
+def _read(path: Path, overrides: Sequence[str], problems: list[Problem]) -> tuple[SweepConfig, Task]:
     try:
-        config = load_config(path, overrides)
+        config, task = read_sweep(path, overrides)
     except InputError as error:
         raise InputError([*problems, *error.problems]) from None
     if problems:
         raise InputError(problems)
-    return config
+    return config, task
 
 
 def _network(config: SweepConfig, task: Task, depth: int | None) -> Recipe:

@@ -10,9 +10,8 @@ import torch
 
 from pipelines import STEPS
 from search.cli.output import out, print_json
-from search.config.sweep_config import load_config
 from search.config.yaml_file import read_yaml
-from search.planning.preflight import preflight
+from search.planning.reading import read_sweep
 from search.reports.table import number
 from search.study.saved import sweep_evaluator
 from search.study.workspace import Workspace
@@ -21,9 +20,8 @@ from spaces import Recipe
 
 def trial(path: Path, recipe_path: Path, overrides: Sequence[str], as_json: bool) -> None:
     """See `search.cli.app.trial`."""
-    config = load_config(path, overrides)
+    config, _ = read_sweep(path, overrides)
     recipe = Recipe.from_list(read_yaml(recipe_path) or [], STEPS)
-    preflight(config)
     # The number of threads changes the order of sums, and with it the last digits of trained weights.
     torch.set_num_threads(config.cluster.cpus_per_trial)
     evaluate = sweep_evaluator(config, Workspace.default())

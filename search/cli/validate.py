@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search.cli.output import err, out, print_json
-from search.config.sweep_config import load_config
 from search.planning.advice import warnings
 from search.planning.plan import rules_json
-from search.planning.preflight import preflight
+from search.planning.reading import read_sweep
 
 
 def validate(path: Path, overrides: Sequence[str], as_json: bool) -> None:
     """See `search.cli.app.validate`."""
-    config = load_config(path, overrides)
-    preflight(config)
+    config, task = read_sweep(path, overrides)
     size, rules, search = config.space.size(), config.space.ruled_out(), config.search
     chosen = [axis for axis in config.space.axes if len(axis.values) > 1]
-    found = warnings(config)
+    found = warnings(config, task)
     if as_json:
         axes = {axis.name: list(axis.values) for axis in chosen}
         ends = {"trials": search.trials, "budget": str(search.budget) if search.budget else None}

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from pipelines import Task, load_task
+from pipelines import Task
 from pipelines.distillers import FEATURES
 from pipelines.distillers.teaching import distillation_problem
 from pipelines.importances import IMPORTANCES
@@ -16,44 +16,35 @@ from pipelines.networks.inheritance import inherit
 from pipelines.pruners import PRUNERS
 from pipelines.quantizers import QUANTIZERS
 from pipelines.stages.distil import FEATURE, nothing_inherited
-from pipelines.store import Remote
 from pipelines.tasks.task import as_tuple, make_student, takes_width
-from search.config.sweep_config import SweepConfig
-from spaces import NONE, InputError, Problem, SearchSpace
+from spaces import NONE, Problem, SearchSpace
 
 Size = tuple[int, float]
 """A student's depth and width."""
 
 
-def preflight(config: SweepConfig) -> Task:
-    """Make the task, its teacher and every student of the space, and call each with the example input.
+def preflight(task: Task, space: SearchSpace) -> list[Problem]:
+    """Make the task's teacher and every student of the space, and call each with the example input.
 
-    Every technique of the space is asked whether it can work on them, and a store behind a URL is reached.
+    Every technique of the space is asked whether it can work on them.
 
     Returns:
-        The task.
-
-    Raises:
-        InputError: everything found wrong with them.
+        Everything found wrong with them.
     """
-    task, space = load_task(config.task.use, config.task.args), config.space
     problems: list[Problem] = []
-    teacher = _network(problems, "task.use", "teacher()", task, task.teacher)
-    students = dict(_students(problems, space, task, teacher))
-    if teacher:
-        problems += _technique_problems(space, task, teacher)
-        problems += _teaching_problems(space, task, teacher, students)
+    if message := _example_problem(task):
+        # Every network would only repeat it.
+        problems.append(Problem("task.use", message))
+    else:
+        teacher = _network(problems, "task.use", "teacher()", task, task.teacher)
+        students = dict(_students(problems, space, task, teacher))
+        if teacher:
+            problems += _technique_problems(space, task, teacher)
+            problems += _teaching_problems(space, task, teacher, students)
     for split in ("train", "calibration", "validation"):
         if message := _batch_problem(task, split):
             problems.append(Problem("task.use", message))
-    if config.store.url:
-        try:
-            Remote(config.store.url).check()
-        except InputError as error:
-            problems += error.problems
-    if problems:
-        raise InputError(problems)
-    return task
+    return problems
 
 
 def _students(
@@ -61,7 +52,8 @@ def _students(
 ) -> Iterator[tuple[Size, nn.Module]]:
     """The students of the space that can be made and give what the teacher gives; adds to `problems` if some do not."""
     shape = _output_shape(teacher, task) if teacher else None
-    widths = [float(width) for width in space.used("student.width")]
+    # Without a legal width the depths can be tried nevertheless.
+    widths = [float(width) for width in space.used("student.width") if width != NONE] or [1.0]
     if any(width != 1 for width in widths) and not takes_width(task):
         advice = "write: def student(self, depth, width=1.0), or leave student.width at 1"
         problems.append(Problem("space.student.width", f"{type(task).__name__}.student takes no width; {advice}"))
@@ -135,6 +127,15 @@ def _told(ask: Callable[[], str | None]) -> str | None:
         return ask()
     except Exception as error:  # a person's network may do anything when it is called
         return f"{type(error).__name__}: {error}"
+
+
+def _example_problem(task: Task) -> str | None:
+    try:
+        given = as_tuple(task.example_input())
+    except Exception as error:  # whatever a person's code does is told as theirs
+        return f"example_input(): {type(error).__name__}: {error}"
+    wrong = [type(one).__name__ for one in given if not isinstance(one, Tensor)]
+    return f"example_input() gives a {wrong[0]}, not a tensor or a tuple of tensors" if wrong else None
 
 
 def _batch_problem(task: Task, split: str) -> str | None:

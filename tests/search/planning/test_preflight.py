@@ -8,9 +8,7 @@ from torch import nn
 from pipelines.importances import IMPORTANCES
 from pipelines.pruners import PRUNERS
 from pipelines.quantizers import QUANTIZERS
-from search.planning import preflight as module
 from search.planning.preflight import preflight
-from spaces import InputError
 
 
 class Words:
@@ -30,29 +28,49 @@ class Words:
 
 
 @pytest.fixture
-def check(make_config, monkeypatch) -> Callable[..., list[str]]:
+def check(make_config) -> Callable[..., list[str]]:
     """What preflight tells of a task, in a space of one student with the given changes; [] if nothing."""
 
-    def run(task: object, store: object = None, **space) -> list[str]:
-        monkeypatch.setattr(module, "load_task", lambda use, args: task)
+    def run(task: object, **space) -> list[str]:
         changes = {"student": {"depth": [1]}, "distillation": {"alpha": 0.5}, "pruning": {"method": "none"}, **space}
-        try:
-            assert preflight(make_config(space=changes, store=store or {})) is task
-        except InputError as error:
-            return [str(problem) for problem in error.problems]
-        return []
+        return [str(problem) for problem in preflight(task, make_config(space=changes).space)]
 
     return run
 
 
-def test_a_task_that_works_is_given_back(check) -> None:
+def test_a_task_that_works_has_no_problem(check) -> None:
     assert check(Words(), pruning={"method": ["none", "channel"], "ratio": 0.5}) == []
 
 
-def test_a_store_that_cannot_be_reached_is_told(check, tmp_path) -> None:
-    (told,) = check(Words(), store={"url": "s4://bucket/folder"})
-    assert told.startswith("store.url: 's4://bucket/folder' cannot be used: Protocol not known: s4; check the URL")
-    assert check(Words(), store={"url": f"file://{tmp_path}/far"}) == []
+def test_an_example_that_fails_is_told_once_and_not_by_each_network(check) -> None:
+    class Hungry(Words):
+        def example_input(self) -> torch.Tensor:
+            raise FileNotFoundError("example.npy")
+
+    class Listing(Words):
+        def example_input(self) -> list[float]:
+            return [0.0]
+
+    assert check(Hungry(), student={"depth": [1, 2]}) == ["task.use: example_input(): FileNotFoundError: example.npy"]
+    assert check(Listing(), student={"depth": [1, 2]}) == [
+        "task.use: example_input() gives a list, not a tensor or a tuple of tensors"
+    ]
+
+
+def test_students_are_tried_at_full_width_if_no_width_could_be_read(make_config) -> None:
+    class Wide(Words):
+        def student(self, depth: int, width: float = 1.0) -> nn.Module:
+            raise ValueError(f"no width {width}")
+
+    space = make_config(space={"student": {"depth": 1, "width": 0.5}}).space
+    for tried, told in (
+        (space, "space.student: student(1, width=0.5) with example_input(): ValueError: no width 0.5"),
+        (
+            space.without("student.width", [0.5]),
+            "space.student.depth: student(1) with example_input(): ValueError: no width 1.0",
+        ),
+    ):
+        assert [str(problem) for problem in preflight(Wide(), tried)] == [told]
 
 
 def test_width_needs_a_student_that_takes_it(check) -> None:
