@@ -40,7 +40,8 @@ def parse_axis(parameter: Parameter, given: object) -> tuple[Axis | None, list[P
     repeated: list[str] = []
     for index, value in enumerate(values):
         if value in values[:index]:
-            repeated.append(f"{value!r} is given twice")
+            if value in legal:  # else it is told already
+                repeated.append(f"{value!r} is given twice")
         elif message := parameter.domain.problem(value):
             illegal.append(message)
         else:
