@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.runtimes import RUNTIMES, Target
     from pipelines.stages import STEPS
     from pipelines.store import Store
-    from pipelines.suitability import runtime_problem, scheme_problem
+    from pipelines.suitability import runtime_problem, scheme_problem, suited
     from pipelines.tasks.task import BUILT_IN, Batch, Inputs, Split, Task, load_task
     from pipelines.training.settings import Section, Training
 
@@ -30,7 +30,7 @@ _MODULES = {
     "training.settings": ("Section", "Training"),
     "stages": ("STEPS",),
     "store": ("Store",),
-    "suitability": ("runtime_problem", "scheme_problem"),
+    "suitability": ("runtime_problem", "scheme_problem", "suited"),
     "tasks.task": ("BUILT_IN", "Batch", "Inputs", "Split", "Task", "load_task"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
@@ -71,4 +71,5 @@ __all__ = [
     "run_recipe",
     "runtime_problem",
     "scheme_problem",
+    "suited",
 ]

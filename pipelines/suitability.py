@@ -5,7 +5,9 @@ from __future__ import annotations
 from pipelines.extra import missing
 from pipelines.quantizers import QUANTIZERS
 from pipelines.runtimes import RUNTIMES
-from spaces import illegal
+from spaces import Problem, SearchSpace, illegal
+
+SCHEME = "quantization.scheme"
 
 
 def runtime_problem(runtime: str) -> str | None:
@@ -14,6 +16,13 @@ def runtime_problem(runtime: str) -> str | None:
         return illegal(runtime, list(RUNTIMES))
     problem = missing(RUNTIMES[runtime].packages)
     return f"{runtime!r} {problem}" if problem else None
+
+
+def suited(space: SearchSpace, runtime: str) -> tuple[SearchSpace, list[Problem]]:
+    """What of `space` goes with the runtime called `runtime`, and a problem for each value that does not."""
+    asked = {value: scheme_problem(str(value), runtime) for value in space.axis(SCHEME).values}
+    messages = {value: message for value, message in asked.items() if message}
+    return space.without(SCHEME, messages), [Problem(f"space.{SCHEME}", message) for message in messages.values()]
 
 
 def scheme_problem(scheme: str, runtime: str) -> str | None:

@@ -13,10 +13,10 @@ import torch
 from rich.console import Console
 
 from search.analysis.post_hoc import PostHoc
-from search.config.sweep_config import SweepConfig, load_config
+from search.config.sweep_config import SweepConfig
 from search.execution.executor import InlineExecutor
 from search.finalize import finalize
-from search.planning.preflight import preflight
+from search.planning.reading import read_sweep
 from search.reports.plot import plot_front
 from search.reports.report import front_json, table
 from search.selection.choice import Choice
@@ -115,8 +115,7 @@ def run_sweep(
             else.
         SweepError: the sweep is running already, or trials cannot be run at all.
     """
-    asked = load_config(Path(config), [f"{key}={json.dumps(value)}" for key, value in (overrides or {}).items()])
-    preflight(asked)
+    asked, _ = read_sweep(Path(config), [f"{key}={json.dumps(value)}" for key, value in (overrides or {}).items()])
     home = _workspace(workspace)
     sweep = _run_here(asked, home, fresh) if in_process else run(asked, home, fresh=fresh)
     if not sweep.state.complete:

@@ -2,11 +2,12 @@
 
 from spaces.axis import Axis
 from spaces.digest import digest
-from spaces.errors import InputError, Problem, illegal
+from spaces.errors import InputError, Problem, illegal, near_miss
 from spaces.gain import Gain
 from spaces.order import ORDER
 from spaces.parameter import NONE, Interval, Options, Parameter, Params, Value, When
 from spaces.recipe import Recipe, Step
+from spaces.requirement import Requirement
 from spaces.rule import Rule
 from spaces.space import SearchSpace
 from spaces.step import Form, StepSpec
@@ -24,6 +25,7 @@ __all__ = [
     "Params",
     "Problem",
     "Recipe",
+    "Requirement",
     "Rule",
     "SearchSpace",
     "Step",
@@ -32,4 +34,5 @@ __all__ = [
     "When",
     "digest",
     "illegal",
+    "near_miss",
 ]

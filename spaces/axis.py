@@ -30,18 +30,25 @@ def parse_axis(parameter: Parameter, given: object) -> tuple[Axis | None, list[P
     """Read what a sweep's file gives for `parameter`: one value, a list, or ``{low, high, step}``.
 
     Returns:
-        The axis and no problem, or None and every problem found.
+        The axis of the legal values, or None if there are none, and every problem found.
     """
     if isinstance(given, Mapping):
         return _parse_range(parameter, given)
     values: list[Any] = list(given) if isinstance(given, (list, tuple)) else [given]
-    problems = [Problem(parameter.name, message) for value in values if (message := parameter.domain.problem(value))]
-    if not values:
-        problems.append(Problem(parameter.name, "an empty list; give at least one value"))
+    legal: list[Value] = []
+    illegal: list[str] = []
+    repeated: list[str] = []
     for index, value in enumerate(values):
         if value in values[:index]:
-            problems.append(Problem(parameter.name, f"{value!r} is given twice"))
-    return (None, problems) if problems else (Axis(parameter.name, tuple(values)), [])
+            if value in legal:  # else it is told already
+                repeated.append(f"{value!r} is given twice")
+        elif message := parameter.domain.problem(value):
+            illegal.append(message)
+        else:
+            legal.append(value)
+    messages = [*illegal, *repeated] if values else ["an empty list; give at least one value"]
+    axis = Axis(parameter.name, tuple(legal)) if legal else None
+    return axis, [Problem(parameter.name, message) for message in messages]
 
 
 def _parse_range(parameter: Parameter, given: Mapping[Any, Any]) -> tuple[Axis | None, list[Problem]]:
@@ -54,10 +61,14 @@ def _parse_range(parameter: Parameter, given: Mapping[Any, Any]) -> tuple[Axis |
     values = [_tidy(low + index * step) for index in range(count)]
     if all(isinstance(end, int) for end in (low, high, step)):
         values = [int(value) for value in values]
-    for end in (values[0], values[-1]):
-        if message := parameter.domain.problem(end):
-            return None, [Problem(parameter.name, message)]
-    return Axis(parameter.name, tuple(values), step=step if count > 1 else None), []
+    problems = [
+        Problem(parameter.name, message)
+        for end in dict.fromkeys((values[0], values[-1]))
+        if (message := parameter.domain.problem(end))
+    ]
+    legal = tuple(value for value in values if not parameter.domain.problem(value)) if problems else tuple(values)
+    axis = Axis(parameter.name, legal, step=step if len(legal) > 1 else None) if legal else None
+    return axis, problems
 
 
 def _range_problem(given: Mapping[Any, Any]) -> str | None:

@@ -45,7 +45,12 @@ class InputError(Exception):
 
 def illegal(value: object, legal: Sequence[object]) -> str:
     """A message saying that `value` is none of `legal`, with the nearest legal one if there is a near miss."""
-    names = [str(choice) for choice in legal]
-    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.6)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"{value!r} is not known{hint}; legal: {', '.join(names) or 'nothing'}"
+    near = near_miss(value, legal)
+    hint = f" (did you mean {near!r}?)" if near else ""
+    return f"{value!r} is not known{hint}; legal: {', '.join(map(str, legal)) or 'nothing'}"
+
+
+def near_miss(value: object, legal: Sequence[object]) -> str | None:
+    """The one of `legal` that `value` seems to mean, as text, or None if it resembles none."""
+    near = difflib.get_close_matches(str(value), [str(choice) for choice in legal], n=1, cutoff=0.6)
+    return near[0] if near else None

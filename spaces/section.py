@@ -5,101 +5,121 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from spaces.axis import Axis, parse_axis
-from spaces.errors import InputError, Problem, illegal
+from spaces.errors import Problem, illegal, near_miss
 from spaces.order import ORDER, order_parameter
 from spaces.parameter import NONE, Parameter
 from spaces.step import StepSpec
 
 
-def read_section(section: object, steps: Sequence[StepSpec]) -> tuple[Axis, ...]:
+def read_section(section: object, steps: Sequence[StepSpec]) -> tuple[tuple[Axis, ...] | None, list[Problem]]:
     """An axis for each parameter of `steps`, and one for their order.
 
-    Raises:
-        InputError: every unknown key and illegal value, with its key path.
+    Returns:
+        The axes, or None if `section` is no mapping; and every unknown key and illegal value, with its key path. An
+        axis has the legal values that were given: only ``none`` if there are none, the order of `steps` for their
+        order.
     """
-    order = order_parameter(steps)
-    try:
-        given = _flatten(section, [*(parameter for step in steps for parameter in step.parameters), order])
-        axes, problems = _read_axes(given, steps, order)
-    except InputError as error:
-        axes, problems = [], list(error.problems)
-    if problems:
-        raise InputError(Problem(f"space.{p.where}" if p.where else "space", p.message) for p in problems)
-    return tuple(axes)
+    reader = _Reader(steps)
+    axes = reader.read() if reader.flatten(section) else None
+    return axes, [Problem(f"space.{p.where}" if p.where else "space", p.message) for p in reader.problems]
 
 
-def _flatten(section: object, parameters: Sequence[Parameter]) -> dict[str, object]:
-    """``{group: {key: given}}`` as ``{group.key: given}``."""
-    groups: dict[str, list[str]] = {}
-    for parameter in parameters:
-        groups.setdefault(parameter.group, []).append(parameter.key)
-    del groups[ORDER]  # it is a key of its own, not a group of keys
-    legal = [*groups, ORDER]
-    if not isinstance(section, Mapping):
-        raise InputError.at("", f"{section!r} is not a mapping; legal keys: {', '.join(legal)}")
-    given: dict[str, object] = {}
-    problems = []
-    for group, content in section.items():
-        if group == ORDER:
-            given[ORDER] = content
-        elif group not in groups:
-            problems.append(Problem(str(group), illegal(group, legal)))
-        elif not isinstance(content, Mapping):
-            problems.append(Problem(group, f"{content!r} is not a mapping; legal keys: {', '.join(groups[group])}"))
-        else:
-            for key, value in content.items():
-                if key not in groups[group]:
-                    problems.append(Problem(f"{group}.{key}", illegal(key, groups[group])))
-                given[f"{group}.{key}"] = value
-    if problems:
-        # What is legal is checked too, so that one reading shows everything.
-        problems += _read_given(given, parameters)[1]
-        raise InputError(problems)
-    return given
+class _Reader:
+    """Everything found in a section so far.
 
+    Attributes:
+        given: The content that the file has for each parameter, by full name.
+        lost: The parameters that the file seems to give, in a way that cannot be read.
+        problems: Everything wrong, with key paths within the section.
+    """
 
-def _read_given(
-    given: Mapping[str, object], parameters: Sequence[Parameter]
-) -> tuple[dict[str, Axis | None], list[Problem]]:
-    axes: dict[str, Axis | None] = {}
-    problems: list[Problem] = []
-    for parameter in parameters:
-        if parameter.name in given:
-            axes[parameter.name], wrong = parse_axis(parameter, given[parameter.name])
-            problems += wrong
-    return axes, problems
+    def __init__(self, steps: Sequence[StepSpec]) -> None:
+        self.steps = steps
+        self.order = order_parameter(steps)
+        self.parameters: list[Parameter] = [*(parameter for step in steps for parameter in step.parameters), self.order]
+        self.given: dict[str, object] = {}
+        self.lost: set[str] = set()
+        self.problems: list[Problem] = []
 
-
-def _read_axes(
-    given: Mapping[str, object], steps: Sequence[StepSpec], order: Parameter
-) -> tuple[list[Axis], list[Problem]]:
-    """An axis for every parameter: as given, else its default, else ``none`` for a step that is not asked for."""
-    parameters = [*(parameter for step in steps for parameter in step.parameters), order]
-    read, problems = _read_given(given, parameters)
-    if ORDER not in given and order.default is not None:
-        read[ORDER] = Axis(ORDER, (order.default,))
-    axes = [axis for axis in read.values() if axis]
-    for step in steps:
-        named = [p.name for p in step.parameters if p.name in given]
-        for parameter in step.parameters:
-            if parameter.name in given:
-                continue
-            if parameter is step.switch and not named:
-                axes.append(Axis(parameter.name, (NONE,)))
-            elif parameter.default is not None:
-                axes.append(Axis(parameter.name, (parameter.default,)))
-            elif parameter is step.switch:
-                problems.append(Problem(parameter.name, f"is missing, but {', '.join(named)} needs it"))
-            elif _may_apply(parameter, axes, step):
-                problems.append(Problem(parameter.name, "is missing; give a value, a list or a range"))
+    def flatten(self, section: object) -> bool:
+        """Take ``{group: {key: given}}`` apart; False if it is no mapping."""
+        groups: dict[str, list[str]] = {}
+        for parameter in self.parameters:
+            groups.setdefault(parameter.group, []).append(parameter.key)
+        del groups[ORDER]  # it is a key of its own, not a group of keys
+        legal = [*groups, ORDER]
+        if not isinstance(section, Mapping):
+            self._tell("", f"{section!r} is not a mapping; legal keys: {', '.join(legal)}")
+            return False
+        for group, content in section.items():
+            if group == ORDER:
+                self.given[ORDER] = content
+            elif group not in groups:
+                self._tell(str(group), illegal(group, legal))
+                self._lose(near_miss(group, legal))
+            elif not isinstance(content, Mapping):
+                self._tell(group, f"{content!r} is not a mapping; legal keys: {', '.join(groups[group])}")
+                self._lose(group)
             else:
-                axes.append(Axis(parameter.name, (NONE,)))
-    return axes, problems
+                for key, value in content.items():
+                    if key in groups[group]:
+                        self.given[f"{group}.{key}"] = value
+                    else:
+                        self._tell(f"{group}.{key}", illegal(key, groups[group]))
+                        if near := near_miss(key, groups[group]):
+                            self.lost.add(f"{group}.{near}")
+        return True
+
+    def read(self) -> tuple[Axis, ...]:
+        """An axis for every parameter: as given, else its default, else ``none`` for a step that is not asked for."""
+        axes: dict[str, Axis] = {}
+        for parameter in self.parameters:
+            if parameter.name in self.given:
+                axis, wrong = parse_axis(parameter, self.given[parameter.name])
+                self.problems += wrong
+                if axis:
+                    axes[parameter.name] = axis
+        if ORDER not in axes and self.order.default is not None:
+            axes[ORDER] = Axis(ORDER, (self.order.default,))
+        for step in self.steps:
+            self._complete(step, axes)
+        return tuple(axes.values())
+
+    def _complete(self, step: StepSpec, axes: dict[str, Axis]) -> None:
+        """Add the axes of `step` that the file does not give."""
+        named = [p.name for p in step.parameters if p.name in self.given]
+        unread: list[str] = []
+        for parameter in step.parameters:
+            if parameter.name in axes:
+                continue
+            if parameter.name in self.given or parameter.name in self.lost:
+                unread.append(parameter.name)
+            elif parameter is step.switch and not named:
+                axes[parameter.name] = Axis(parameter.name, (NONE,))
+            elif parameter.default is not None:
+                axes[parameter.name] = Axis(parameter.name, (parameter.default,))
+            elif parameter is step.switch:
+                self._tell(parameter.name, f"is missing, but {', '.join(named)} needs it")
+                unread.append(parameter.name)
+            elif _may_apply(parameter, axes, step):
+                self._tell(parameter.name, "is missing; give a value, a list or a range")
+                unread.append(parameter.name)
+            else:
+                axes[parameter.name] = Axis(parameter.name, (NONE,))
+        # Last: a condition on what could not be read is not met, so that nothing is missed on account of it.
+        axes.update({name: Axis(name, (NONE,)) for name in unread})
+
+    def _tell(self, where: str, message: str) -> None:
+        self.problems.append(Problem(where, message))
+
+    def _lose(self, group: str | None) -> None:
+        """Note that no key of `group` that is not given elsewhere can be told."""
+        self.lost |= {parameter.name for parameter in self.parameters if parameter.group == group}
 
 
-def _may_apply(parameter: Parameter, axes: Sequence[Axis], step: StepSpec) -> bool:
+def _may_apply(parameter: Parameter, axes: Mapping[str, Axis], step: StepSpec) -> bool:
     """Whether some choice of the axes read so far makes `parameter` apply."""
-    values = {axis.name: axis.values for axis in axes}
+    values = {name: axis.values for name, axis in axes.items()}
     if all(value == NONE for value in values.get(step.switch.name, (NONE,))):
         return False
     return all(

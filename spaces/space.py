@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from random import Random
@@ -40,10 +40,32 @@ class SearchSpace:
         Raises:
             InputError: every unknown key and illegal value, with its key path; or rules that leave no recipe.
         """
-        space = cls(tuple(steps), read_section(section, steps))
-        if not space.size():
-            raise InputError(Problem("space", f"every recipe is ruled out: {rule}") for rule in space.ruled_out())
+        space, problems = cls.read(section, steps)
+        if problems or space is None:
+            raise InputError(problems)
         return space
+
+    @classmethod
+    def read(cls, section: object, steps: Sequence[StepSpec]) -> tuple[SearchSpace | None, list[Problem]]:
+        """Read the ``space`` section of a sweep's file as far as it is legal.
+
+        Returns:
+            The space of the legal values, or None if `section` is no mapping; and what `parse` would raise. An axis
+            without a legal value has the only value ``none``.
+        """
+        axes, problems = read_section(section, steps)
+        if axes is None:
+            return None, problems
+        space = cls(tuple(steps), axes)
+        if not problems and not space.size():
+            problems = [Problem("space", f"every recipe is ruled out: {rule}") for rule in space.ruled_out()]
+        return space, problems
+
+    def without(self, name: str, values: Collection[Value]) -> SearchSpace:
+        """The space in which the parameter called `name` has none of `values`, but only ``none`` if nothing is left."""
+        left = tuple(value for value in self.axis(name).values if value not in values) or (NONE,)
+        axes = (replace(axis, values=left) if axis.name == name else axis for axis in self.axes)
+        return replace(self, axes=tuple(axes))
 
     def axis(self, name: str) -> Axis:
         """The axis of the parameter called `name`."""

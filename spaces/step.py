@@ -8,6 +8,7 @@ from typing import Literal
 
 from spaces.gain import Gain
 from spaces.parameter import NONE, Parameter, Params, Value
+from spaces.requirement import Requirement
 from spaces.rule import Rule
 
 Form = Literal["network", "file"]
@@ -29,6 +30,7 @@ class StepSpec:
         gives: What it leaves for the steps after it.
         rules: The combinations that are ruled out on its account; they may name other steps' parameters.
         gains: What its techniques can improve; one that is not named here may improve anything.
+        requires: What its choices need from the rest of the sweep's file.
     """
 
     name: str
@@ -38,6 +40,7 @@ class StepSpec:
     gives: Form = "network"
     rules: tuple[Rule, ...] = ()
     gains: tuple[Gain, ...] = ()
+    requires: tuple[Requirement, ...] = ()
 
     def __post_init__(self) -> None:
         if "-" in self.name:

@@ -38,7 +38,8 @@ def _students(
     problems: list[Problem], space: SearchSpace, task: Task, teacher: nn.Module | None
 ) -> Iterator[tuple[StudentSize, nn.Module]]:
     shape = _output_shape(teacher, task) if teacher else None
-    widths = [float(width) for width in space.used("student.width")]
+    # Without a legal width the depths can be tried nevertheless.
+    widths = [float(width) for width in space.used("student.width") if width != NONE] or [1.0]
     if any(width != 1 for width in widths) and not takes_width(task):
         advice = "write: def student(self, depth, width=1.0), or leave student.width at 1"
         problems.append(Problem("space.student.width", f"{type(task).__name__}.student takes no width; {advice}"))

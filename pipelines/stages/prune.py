@@ -25,7 +25,7 @@ from pipelines.training.epoch_budget import EpochBudget
 from pipelines.training.loop import train
 from pipelines.training.masks import keep_zeros
 from pipelines.training.settings import Training
-from spaces import Interval, Options, Parameter, Params, StepSpec, When
+from spaces import Interval, Options, Parameter, Params, Requirement, StepSpec, When
 
 GRADUAL = tuple(name for name, pruner in PRUNERS.items() if RATIO in pruner.parameters)
 """The methods that can be asked for several cuts."""
@@ -71,6 +71,7 @@ PRUNE = StepSpec(
     label=prune_label,
     rules=rules_of("pruning.method", PRUNERS),
     gains=gains_of("pruning.method", PRUNERS),
+    requires=(Requirement(When(FINETUNE.name, ("if-needed",)), "accuracy"),),
 )
 
 

@@ -23,6 +23,9 @@ Batch = tuple[Inputs, Tensor]
 BUILT_IN: Mapping[str, str] = {"digits": "pipelines.tasks.digits:Digits"}
 """The tasks that can be used by a short name."""
 
+HOOKS = ("loss", "score", "feature_points", "fingerprint")
+"""The methods that a task may have besides those that it must have."""
+
 
 class Task(Protocol):
     """What a person's class must offer. See `optional hooks` below for what it may offer besides.

@@ -38,14 +38,12 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show how large the space is, what is ruled out and why, what recipes share, and how long it will take."""
-    from search.config.sweep_config import load_config
     from search.planning.plan import Plan
-    from search.planning.preflight import preflight
     from search.planning.probe import probes
+    from search.planning.reading import read_sweep
 
-    config = load_config(path, overrides or ())
-    preflight(config)
-    found = Plan.of(config)
+    config, task = read_sweep(path, overrides or ())
+    found = Plan.of(config, task)
     known = _Known.of(config, found, Workspace.default())
     estimate = known.estimate()
     if probing and estimate.unknown:

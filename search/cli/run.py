@@ -28,20 +28,18 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run the sweep. Run it again to resume."""
-    from search.config.sweep_config import load_config
     from search.finalize import finalize
     from search.planning.advice import warnings
-    from search.planning.preflight import preflight
+    from search.planning.reading import read_sweep
     from search.reports.progress import LiveProgress
     from search.reports.report import front_json
     from search.reports.table import front_table, next_steps
     from search.selection.recommended import recommended_picks
     from search.sweep import run_sweep
 
-    config = load_config(path, overrides or ())
-    preflight(config)
+    config, task = read_sweep(path, overrides or ())
     console = err()
-    for warning in warnings(config):
+    for warning in warnings(config, task):
         console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     with ExitStack() as stack:
 

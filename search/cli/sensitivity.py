@@ -46,7 +46,6 @@ def sensitivity(
     from pipelines.pipeline import run_stages
     from pipelines.sensitivity_analysis import analysis_work
     from pipelines.sensitivity_table import Sensitivity
-    from search.planning.preflight import preflight
     from search.reports.sensitivity_plot import plot_sensitivity
     from search.reports.sensitivity_report import frame
     from search.reports.sensitivity_table import reasons_not_cut, sensitivity_table
@@ -56,8 +55,8 @@ def sensitivity(
     params = _pruning(method, importance, problems)
     grid = _grid(ratios, problems)
     _check_files(csv, plot, problems)
-    config = _load(path, overrides or (), problems)
-    recipe = _network(config, preflight(config), student)
+    config, task = _read(path, overrides or (), problems)
+    recipe = _network(config, task, student)
     torch.set_num_threads(config.cluster.cpus_per_trial)
     workspace = Workspace.default()
     with _progress() as (begin, told):
@@ -120,16 +119,16 @@ def _check_files(csv: Path | None, plot: Path | None, problems: list[Problem]) -
         problems.append(Problem("--plot", message))
 
 
-def _load(path: Path, overrides: Sequence[str], problems: list[Problem]) -> SweepConfig:
-    from search.config.sweep_config import load_config
+def _read(path: Path, overrides: Sequence[str], problems: list[Problem]) -> tuple[SweepConfig, Task]:
+    from search.planning.reading import read_sweep
 
     try:
-        config = load_config(path, overrides)
+        config, task = read_sweep(path, overrides)
     except InputError as error:
         raise InputError([*problems, *error.problems]) from None
     if problems:
         raise InputError(problems)
-    return config
+    return config, task
 
 
 def _network(config: SweepConfig, task: Task, depth: int | None) -> Recipe:

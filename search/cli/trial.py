@@ -27,14 +27,12 @@ def trial(
 
     from pipelines import STEPS
     from pipelines.file_hash import sha256
-    from search.config.sweep_config import load_config
-    from search.planning.preflight import preflight
+    from search.planning.reading import read_sweep
     from search.reports.table import number
     from search.study.saved import sweep_evaluator
 
-    config = load_config(path, overrides or ())
+    config, _ = read_sweep(path, overrides or ())
     recipe = Recipe.from_list(read_yaml(recipe_path) or [], STEPS)
-    preflight(config)
     # The number of threads changes the order of sums, and with it the last digits of trained weights.
     torch.set_num_threads(config.cluster.cpus_per_trial)
     evaluate = sweep_evaluator(config, Workspace.default())

@@ -14,16 +14,14 @@ def validate(
     as_json: Json = False,
 ) -> None:
     """Read everything, report all problems at once, and show what would run."""
-    from search.config.sweep_config import load_config
     from search.planning.advice import warnings
     from search.planning.plan import rules_json
-    from search.planning.preflight import preflight
+    from search.planning.reading import read_sweep
 
-    config = load_config(path, overrides or ())
-    preflight(config)
+    config, task = read_sweep(path, overrides or ())
     size, rules, search = config.space.size(), config.space.ruled_out(), config.search
     chosen = [axis for axis in config.space.axes if len(axis.values) > 1]
-    found = warnings(config)
+    found = warnings(config, task)
     if as_json:
         axes = {axis.name: list(axis.values) for axis in chosen}
         ends = {"trials": search.trials, "budget": str(search.budget) if search.budget else None}

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
 import yaml
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from pipelines import METRICS, STEPS, Section, Target, Training, runtime_problem, scheme_problem
+from pipelines import METRICS, RUNTIMES, STEPS, Target, Training, runtime_problem, suited
 from pipelines.meters import Direction
 from search.config.objective import Constraint, Objective, lower_bound
+from search.config.plain_file import PlainFile, S, check_plain, read_plain
 from search.config.sections import (
     ClusterSection,
     SearchSection,
@@ -25,23 +24,6 @@ from search.config.sections import (
 )
 from search.config.yaml_file import read_yaml
 from spaces import InputError, Problem, SearchSpace, digest, illegal
-
-
-class _File(Section):
-    """The plain sections of a sweep's file; the others are read by whoever knows what is legal in them."""
-
-    sweep: str
-    task: TaskSection
-    space: Any
-    objectives: Any = None
-    constraints: Any = None
-    training: Training = Training()
-    target: TargetSection = TargetSection()
-    search: SearchSection = SearchSection()
-    cluster: ClusterSection = ClusterSection()
-    tracking: TrackingSection = TrackingSection()
-    store: StoreSection = StoreSection()
-
 
 DEFAULT_OBJECTIVES = {"accuracy": "maximize", "latency_ms": "minimize", "size_mb": "minimize"}
 
@@ -97,6 +79,39 @@ class SweepConfig:
         return digest(dict(self.raw))
 
 
+@dataclass(frozen=True)
+class Reading:
+    """Everything that is known of a sweep's file, which may be wrong in places.
+
+    Attributes:
+        raw: The file's content with the overrides applied.
+        problems: Everything wrong with it.
+        config: The sweep, if there are no problems.
+        wrong: The key paths of plain sections of which the value is not known.
+        space: The legal values of the space that suit the target; None if the section cannot be read at all.
+    """
+
+    raw: Mapping[str, Any]
+    problems: tuple[Problem, ...]
+    config: SweepConfig | None
+    wrong: frozenset[str]
+    space: SearchSpace | None
+
+    def section(self, kind: type[S], name: str) -> S | None:
+        """The plain section called `name` without the keys that are wrong, or None if it cannot be read at all."""
+        return read_plain(kind, self.raw, name, self.wrong)
+
+    def checked(self) -> SweepConfig:
+        """The sweep.
+
+        Raises:
+            InputError: there are problems.
+        """
+        if self.config is None:
+            raise InputError(self.problems)
+        return self.config
+
+
 def load_config(path: Path, overrides: Sequence[str] = ()) -> SweepConfig:
     """Read the sweep's file at `path`.
 
@@ -107,15 +122,21 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SweepConfig:
     Raises:
         InputError: everything that is wrong with the file or the overrides.
     """
+    return read_config(path, overrides).checked()
+
+
+def read_config(path: Path, overrides: Sequence[str] = ()) -> Reading:
+    """Read the sweep's file at `path` as far as it is legal; see `load_config`.
+
+    Raises:
+        InputError: the file is not a mapping.
+    """
     raw = _read(path)
     problems = _override(raw, overrides)
-    try:
-        config = parse_config(raw)
-    except InputError as error:
-        raise InputError([*problems, *error.problems]) from None
-    if problems:
-        raise InputError(problems)
-    return config
+    reading = _check(raw)
+    if not problems:
+        return reading
+    return replace(reading, problems=(*problems, *reading.problems), config=None)
 
 
 def parse_config(raw: Mapping[str, Any]) -> SweepConfig:
@@ -124,58 +145,66 @@ def parse_config(raw: Mapping[str, Any]) -> SweepConfig:
     Raises:
         InputError: everything that is wrong with it.
     """
-    problems: list[Problem] = []
-    file = None
-    try:
-        file = _File.model_validate(dict(raw))
-    except ValidationError as error:
-        problems += [_problem(detail) for detail in error.errors()]
-    name, target = raw.get("sweep"), raw.get("target")
+    return _check(raw).checked()
+
+
+def _check(raw: Mapping[str, Any]) -> Reading:
+    file, problems, wrong = check_plain(raw)
+    name = raw.get("sweep")
     if isinstance(name, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         problems.append(Problem("sweep", f"{name!r} is not a name; use letters, digits, '.', '_' and '-'"))
-    runtime = target.get("runtime", "onnxruntime") if isinstance(target, Mapping) else "onnxruntime"
-    if isinstance(runtime, str) and (message := runtime_problem(runtime)):
+    target = read_plain(TargetSection, raw, "target", wrong)
+    runtime = target.runtime if target and "target.runtime" not in wrong else None
+    if runtime is not None and (message := runtime_problem(runtime)):
         problems.append(Problem("target.runtime", message))
     objectives = _objectives(raw.get("objectives"), problems)
-    constraints = _constraints(raw.get("constraints"), problems)
-    space = None
-    if "space" in raw:
-        try:
-            space = SearchSpace.parse(raw["space"], STEPS)
-            problems += _unsuited(space, str(runtime))
-        except InputError as error:
-            problems += error.problems
-    if space and "if-needed" in space.axis("pruning.finetune").values and lower_bound(constraints, "accuracy") is None:
-        advice = 'if-needed needs a lower bound on accuracy, such as constraints: {accuracy: ">= 0.95"}'
-        problems.append(Problem("space.pruning.finetune", advice))
-    if file and file.search.budget and not file.search.budget.per_trial(1, file.cluster.gpus_per_trial):
+    unbounded: list[Problem] = []
+    constraints = _constraints(raw.get("constraints"), unbounded)
+    problems += unbounded
+    space, unread = SearchSpace.read(raw["space"], STEPS) if "space" in raw else (None, [])
+    problems += unread
+    if space and runtime in RUNTIMES:
+        space, unsuited = suited(space, runtime)
+        problems += unsuited
+    if space and not unbounded and "constraints" not in wrong:
+        problems += _requirement_problems(space, constraints)
+    problems += _budget_problems(raw, wrong)
+    config = None
+    if file and space and not problems:
+        config = SweepConfig(
+            raw,
+            file.sweep,
+            file.task,
+            space,
+            objectives,
+            constraints,
+            file.training,
+            file.target.value(),
+            file.search,
+            file.cluster,
+            file.tracking,
+            file.store,
+        )
+    return Reading(raw, tuple(problems), config, frozenset(wrong), space)
+
+
+def _requirement_problems(space: SearchSpace, constraints: Sequence[Constraint]) -> Iterator[Problem]:
+    """What choices of `space` need of the `constraints` and do not have."""
+    for required in (required for step in space.steps for required in step.requires):
+        name, metric = required.when.name, required.lower_bound_on
+        values = [str(value) for value in space.axis(name).values if required.when.holds({name: value})]
+        if values and lower_bound(constraints, metric) is None:
+            advice = f'needs a lower bound on {metric}, such as constraints: {{{metric}: ">= 0.95"}}'
+            yield Problem(f"space.{name}", f"{', '.join(values)} {advice}")
+
+
+def _budget_problems(raw: Mapping[str, Any], wrong: Collection[str]) -> Iterator[Problem]:
+    search, cluster = read_plain(SearchSection, raw, "search", wrong), read_plain(ClusterSection, raw, "cluster", wrong)
+    if search is None or cluster is None or "cluster.gpus_per_trial" in wrong:
+        return
+    if search.budget and not search.budget.per_trial(1, cluster.gpus_per_trial):
         advice = "is never used up, as cluster.gpus_per_trial is 0; raise that, or give a time or cpu-hours"
-        problems.append(Problem("search.budget", f"{str(file.search.budget)!r} {advice}"))
-    if problems or file is None or space is None:
-        raise InputError(problems)
-    return SweepConfig(
-        raw,
-        file.sweep,
-        file.task,
-        space,
-        objectives,
-        constraints,
-        file.training,
-        file.target.value(),
-        file.search,
-        file.cluster,
-        file.tracking,
-        file.store,
-    )
-
-
-def _unsuited(space: SearchSpace, runtime: str) -> list[Problem]:
-    """The quantization schemes that the target cannot use."""
-    if runtime_problem(runtime):
-        return []
-    name = "quantization.scheme"
-    found = (scheme_problem(str(scheme), runtime) for scheme in space.axis(name).values)
-    return [Problem(f"space.{name}", message) for message in found if message]
+        yield Problem("search.budget", f"{str(search.budget)!r} {advice}")
 
 
 def _objectives(given: object, problems: list[Problem]) -> tuple[Objective, ...]:
@@ -214,7 +243,7 @@ def _constraints(given: object, problems: list[Problem]) -> tuple[Constraint, ..
 def _read(path: Path) -> dict[str, Any]:
     raw = read_yaml(path)
     if not isinstance(raw, dict):
-        raise InputError.at(str(path), "is not a mapping; legal keys: " + ", ".join(_File.model_fields))
+        raise InputError.at(str(path), "is not a mapping; legal keys: " + ", ".join(PlainFile.model_fields))
     return raw
 
 
@@ -238,45 +267,3 @@ def _override(raw: dict[str, Any], overrides: Sequence[str]) -> list[Problem]:
         except yaml.YAMLError:
             problems.append(Problem(where, f"{text!r} is not a YAML value"))
     return problems
-
-
-def _problem(detail: ErrorDetails) -> Problem:
-    """One of pydantic's findings in our words."""
-    path = [str(part) for part in detail["loc"]]
-    where, value, context = ".".join(path), detail["input"], detail.get("ctx", {})
-    match detail["type"]:
-        case "budget" | "illegal":
-            return Problem(where, detail["msg"])
-        case "extra_forbidden":
-            return Problem(where, illegal(path[-1], _legal_keys(path[:-1])))
-        case "missing":
-            return Problem(where, "is missing")
-        case "literal_error":
-            legal = re.findall(r"'([^']*)'", str(context["expected"]))
-            return Problem(where, illegal(value, legal))
-        case "greater_than_equal":
-            return Problem(where, f"{value!r} is out of range; legal: a number >= {context['ge']:g}")
-        case "greater_than":
-            return Problem(where, f"{value!r} is out of range; legal: a number > {context['gt']:g}")
-        case "int_type" | "int_from_float":
-            return Problem(where, f"{value!r} is not a whole number")
-        case "float_type":
-            return Problem(where, f"{value!r} is not a number")
-        case "bool_type":
-            return Problem(where, f"{value!r} is neither true nor false")
-        case "string_pattern_mismatch":
-            return Problem(where, f"{value!r} is not a URL such as s3://bucket/folder")
-        case "string_type":
-            return Problem(where, f"{value!r} is not text")
-        case "model_type" | "dict_type":
-            keys = _legal_keys(path)
-            return Problem(where, f"{value!r} is not a mapping" + (f"; legal keys: {', '.join(keys)}" if keys else ""))
-        case _:
-            return Problem(where, f"{value!r}: {detail['msg']}")
-
-
-def _legal_keys(path: Sequence[str]) -> list[str]:
-    section: Any = _File
-    for key in path:
-        section = section.model_fields[key].annotation
-    return list(getattr(section, "model_fields", ()))

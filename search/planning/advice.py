@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from pipelines import METRICS
+import difflib
+
+from pipelines import METRICS, Task
+from pipelines.tasks.task import HOOKS
 from search.config.sweep_config import SweepConfig
 
 
-def warnings(config: SweepConfig) -> list[str]:
-    """In words: techniques whose benefit no objective sees, values that no recipe has, what cannot be measured here."""
-    return [*_unseen(config), *_unused(config), *_absent(config)]
+def warnings(config: SweepConfig, task: Task) -> list[str]:
+    """Tell in words, for the sweep `config` of `task`, what is in vain or cannot be measured here.
+
+    That is methods named almost like a hook, techniques whose benefit no objective sees, values that no recipe has, and
+    metrics that this machine lacks.
+    """
+    return [*_misnamed(task), *_unseen(config), *_unused(config), *_absent(config)]
+
+
+def _misnamed(task: Task) -> list[str]:
+    """Methods of `task` that nobody calls, with a name that is nearly that of a hook which it does not have."""
+    kind, found = type(task), []
+    for name in dir(kind):
+        if name in HOOKS or name.startswith("_") or not callable(getattr(kind, name)):
+            continue
+        near = difflib.get_close_matches(name, HOOKS, n=1, cutoff=0.8)
+        if near and not hasattr(task, near[0]):
+            found.append(f"{kind.__name__}.{name}: did you mean the hook {near[0]}?")
+    return found
 
 
 def _unseen(config: SweepConfig) -> list[str]:

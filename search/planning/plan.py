@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines import Task
 from search.config.sweep_config import SweepConfig
 from search.planning.advice import warnings
 from search.planning.sharing import Share, shares
@@ -36,8 +37,8 @@ class Plan:
     warnings: tuple[str, ...]
 
     @classmethod
-    def of(cls, config: SweepConfig) -> Plan:
-        """The plan of the sweep `config`."""
+    def of(cls, config: SweepConfig, task: Task) -> Plan:
+        """The plan of the sweep `config` of `task`."""
         space, shared = config.space, shares(config.space)
         most = space.size() + (not _has_teacher(space))
         return cls(
@@ -47,7 +48,7 @@ class Plan:
             orders=_orders(space),
             trials=min(config.search.trials or most, most),
             shares=None if shared is None else tuple(shared),
-            warnings=tuple(warnings(config)),
+            warnings=tuple(warnings(config, task)),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -2,9 +2,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines import extra, runtime_problem, scheme_problem
+from pipelines import STEPS, extra, runtime_problem, scheme_problem, suited
 from pipelines.quantizers import QUANTIZERS
 from pipelines.runtimes import RUNTIMES
+from spaces import SearchSpace
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -44,3 +45,13 @@ def test_schemes_are_for_onnx_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RUNTIMES, "numpy", SimpleNamespace(name="numpy", format="npz"))
     expected = "'static-int8' works on ONNX files, and numpy executes npz; legal: none"
     assert scheme_problem("static-int8", "numpy") == expected
+
+
+def test_a_space_is_left_with_what_suits_the_runtime() -> None:
+    space = SearchSpace.parse({"quantization": {"scheme": ["none", "nncf-int8", "fp16"]}}, STEPS)
+    left, problems = suited(space, "onnxruntime")
+    assert left.axis("quantization.scheme").values == ("none", "fp16")
+    assert [problem.where for problem in problems] == ["space.quantization.scheme"]
+    assert problems[0].message == scheme_problem("nncf-int8", "onnxruntime")
+    only_one = space.without("quantization.scheme", ["nncf-int8"])
+    assert suited(only_one, "onnxruntime") == (only_one, [])

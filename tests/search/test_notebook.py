@@ -68,10 +68,14 @@ def test_picking_is_the_command_lines(front) -> None:
 
 
 def test_all_that_is_wrong_with_a_file_is_told_before_anything_starts(write_yaml, make_raw, workspace) -> None:
-    path = write_yaml(make_raw(search={"trails": 3}))
+    path = write_yaml(make_raw(search={"trails": 3}, space={"student": {"depth": [1, 7]}}))
     with pytest.raises(InputError) as told:
         search.run_sweep(path, {"search.seed": -1, "task.use": "digits"}, in_process=True)
-    assert [problem.where for problem in told.value.problems] == ["search.seed", "search.trails"]
+    places = [problem.where for problem in told.value.problems]
+    assert places == ["space.student.depth", "search.seed", "search.trails"]
+    with pytest.raises(InputError) as told:
+        search.run_sweep(path, {"search.seed": -1, "task.use": "digts"}, in_process=True)
+    assert [problem.where for problem in told.value.problems] == ["task.use", "search.seed", "search.trails"]
     assert not workspace.root.exists()
 
 

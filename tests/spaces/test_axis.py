@@ -51,8 +51,12 @@ def test_a_range_of_whole_numbers_holds_whole_numbers() -> None:
         (RATIO, {"low": 0, "high": 1, "step": 0}, ["step is 0; it must be above 0"]),
         (RATIO, {"low": 0.9, "high": 0.1, "step": 0.1}, ["low 0.9 is above high 0.1"]),
         (RATIO, {"low": 0.5, "high": 1.5, "step": 0.5}, ["1.5 is out of range; legal: a number >= 0 and <= 1"]),
-        (METHOD, {"low": 0, "high": 1, "step": 1}, ["0 is not known; legal: none, channel"]),
-        (DEPTH, {"low": 1, "high": 2, "step": 0.5}, ["1.0 is not a whole number; legal: a whole number >= 1"]),
+        (METHOD, {"low": 0, "high": 1, "step": 1}, [f"{end} is not known; legal: none, channel" for end in (0, 1)]),
+        (
+            DEPTH,
+            {"low": 1, "high": 2, "step": 0.5},
+            [f"{end} is not a whole number; legal: a whole number >= 1" for end in (1.0, 2.0)],
+        ),
     ],
     ids=[
         "empty", "repeats", "out of range", "no step", "unknown key", "no low", "text", "truth", "infinite", "nan",
@@ -60,11 +64,33 @@ def test_a_range_of_whole_numbers_holds_whole_numbers() -> None:
     ],
 )  # fmt: skip
 def test_every_problem_of_an_axis_is_told(parameter: Parameter, given: object, messages: list[str]) -> None:
-    axis, problems = parse_axis(parameter, given)
-    assert axis is None
+    _, problems = parse_axis(parameter, given)
     assert [str(problem) for problem in problems] == [f"{parameter.name}: {message}" for message in messages]
 
 
 def test_a_problem_names_the_near_miss() -> None:
     _, problems = parse_axis(METHOD, ["none", "chanel"])
     assert re.search(r"did you mean 'channel'\?", str(problems[0]))
+
+
+@pytest.mark.parametrize(
+    ("given", "axis"),
+    [
+        ([2, 0.5, -1, 0.5], Axis("cutting.ratio", (0.5,))),
+        ({"low": 0.5, "high": 1.5, "step": 0.5}, Axis("cutting.ratio", (0.5, 1.0), step=0.5)),
+        ({"low": 1, "high": 3, "step": 1}, Axis("cutting.ratio", (1,))),
+        ({"low": 2, "high": 3, "step": 1}, None),
+        ([2, "much"], None),
+        ([], None),
+    ],
+    ids=["list", "range", "one of a range", "none of a range", "none of a list", "empty"],
+)
+def test_legal_values_are_kept_beside_the_problems(given: object, axis: Axis | None) -> None:
+    kept, problems = parse_axis(RATIO, given)
+    assert kept == axis
+    assert problems != []
+
+
+def test_an_illegal_value_that_is_given_twice_is_told_once() -> None:
+    _, problems = parse_axis(RATIO, [2, 2])
+    assert [problem.message for problem in problems] == ["2 is out of range; legal: a number >= 0 and <= 1"]

@@ -97,6 +97,74 @@ def test_everything_wrong_is_told_at_once(specs: Sequence[StepSpec], section: ob
     assert str(caught.value).splitlines() == messages
 
 
+def test_what_is_legal_is_read_beside_the_problems(specs: Sequence[StepSpec]) -> None:
+    section = {
+        "student": {"depth": [0, 2, 1]},
+        "teaching": {"alpha": 7, "colour": "red"},
+        "cutting": {"method": ["none", "chanel"], "ratio": 0.5},
+        "rounding": "static",
+        "order": "cut",
+    }
+    space, problems = SearchSpace.read(section, specs)
+    assert [problem.where for problem in problems] == [
+        "space.teaching.colour",
+        "space.rounding",
+        "space.student.depth",
+        "space.teaching.alpha",
+        "space.cutting.method",
+        "space.order",
+    ]
+    assert space is not None
+    assert {axis.name: axis.values for axis in space.axes} == {
+        "student.depth": (2, 1),
+        "teaching.alpha": ("none",),
+        "teaching.temperature": (4,),
+        "cutting.method": ("none",),
+        "cutting.ratio": (0.5,),
+        "rounding.scheme": ("none",),
+        "rounding.finder": ("none",),
+        "order": ("shrink-cut-round",),
+    }
+    assert space.used("student.depth") == (2, 1)
+
+
+def test_what_is_no_mapping_has_no_space(specs: Sequence[StepSpec]) -> None:
+    space, problems = SearchSpace.read(["student"], specs)
+    assert space is None
+    assert [problem.where for problem in problems] == ["space"]
+
+
+@pytest.mark.parametrize(
+    ("section", "places", "unread"),
+    [
+        ({"cutting": {"ratios": 0.5}}, ["space.cutting.ratios"], "cutting.ratio"),
+        ({"cutting": {"metod": "block", "ratio": 0.5}}, ["space.cutting.metod"], "cutting.method"),
+        ({"studnt": {"depth": 2}, "teaching": {"alpha": 0.5}}, ["space.studnt"], "student.depth"),
+        ({"student": {"depth": 9}, "teaching": {"alpha": 0.5}}, ["space.student.depth"], "student.depth"),
+    ],
+    ids=["a key", "a key with a default", "a group", "a switch"],
+)
+def test_what_is_misspelt_is_neither_missing_nor_its_default(
+    specs: Sequence[StepSpec], section: object, places: list[str], unread: str
+) -> None:
+    space, problems = SearchSpace.read(section, specs)
+    assert [problem.where for problem in problems] == places
+    assert space is not None
+    assert space.axis(unread) == Axis(unread, ("none",))
+
+
+def test_a_misspelt_key_hides_nothing_else_that_is_missing(specs: Sequence[StepSpec]) -> None:
+    _, problems = SearchSpace.read({"cutting": {"x": 1, "method": "channel"}}, specs)
+    assert [problem.where for problem in problems] == ["space.cutting.x", "space.cutting.ratio"]
+
+
+def test_a_space_without_some_values(specs: Sequence[StepSpec]) -> None:
+    space = SearchSpace.parse(FULL, specs)
+    assert space.without("rounding.scheme", ["static"]).axis("rounding.scheme").values == ("none", "dynamic")
+    assert space.without("student.depth", ["none", 1, 2]).axis("student.depth").values == ("none",)
+    assert space.without("student.depth", []) == space
+
+
 ORDERS = ["shrink-cut-round", "cut-shrink-round"]
 
 

@@ -1,5 +1,9 @@
 from torch import nn
 
+from pipelines import STEPS
+from pipelines.preflight import preflight
+from spaces import SearchSpace
+
 
 def test_width_needs_a_student_that_takes_it(check, words) -> None:
     class Wide(words):
@@ -31,3 +35,19 @@ def test_a_teacher_that_is_no_network_is_told_and_techniques_are_not_asked(check
 
     told = check(Listed(), pruning={"ratio": 0.5}, distillation={"feature": "attention"})
     assert told == ["task.use: teacher() gives a list, not a torch.nn.Module"]
+
+
+def test_students_are_tried_at_full_width_if_no_width_could_be_read(words) -> None:
+    class Wide(words):
+        def student(self, depth: int, width: float = 1.0) -> nn.Module:
+            raise ValueError(f"no width {width}")
+
+    space = SearchSpace.parse({"student": {"depth": 1, "width": 0.5}, "distillation": {"alpha": 0.5}}, STEPS)
+    for tried, told in (
+        (space, "space.student: student(1, width=0.5) with example_input(): ValueError: no width 0.5"),
+        (
+            space.without("student.width", [0.5]),
+            "space.student.depth: student(1) with example_input(): ValueError: no width 1.0",
+        ),
+    ):
+        assert [str(problem) for problem in preflight(Wide(), tried)] == [told]

@@ -80,6 +80,32 @@ def test_wrong_input_is_told_and_nothing_is_started(cli_run, write_yaml, make_ra
     assert not workspace.root.exists()
 
 
+@pytest.mark.parametrize("command", ["validate", "run", "plan", "trial", "sensitivity"])
+def test_five_mistakes_are_told_in_one_go_and_nothing_else(
+    cli_run, write_yaml, make_raw, workspace, tmp_path, command
+) -> None:
+    path = write_yaml(
+        make_raw(
+            task={"use": "digts"},
+            space={"student": {"depth": [0, 1]}, "quantization": {"scheme": ["none", "nncf-int8"]}},
+            objectives={"acuracy": "maximize"},
+            notes="hello",
+        )
+    )
+    recipe = [tmp_path / "recipe.yaml"] if command == "trial" else []
+    code, out, err = cli_run(command, path, *recipe)
+    assert (code, out) == (2, "")
+    # What is legal is listed at the end of a line, and grows with every technique and metric.
+    assert [line.removeprefix("paredown: ").partition("; legal")[0] for line in err.splitlines()] == [
+        "task.use: 'digts' is not known (did you mean 'digits'?)",
+        "space.student.depth: 0 is out of range",
+        "space.quantization.scheme: 'nncf-int8' is for openvino, not for onnxruntime",
+        "objectives.acuracy: 'acuracy' is not known (did you mean 'accuracy'?)",
+        "notes: 'notes' is not known",
+    ]
+    assert not workspace.root.exists()
+
+
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [

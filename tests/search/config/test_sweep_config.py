@@ -6,7 +6,8 @@ import yaml
 
 from pipelines import Store, extra
 from search.config.objective import Constraint, Objective
-from search.config.sweep_config import load_config, parse_config
+from search.config.sections import StoreSection, TaskSection, TrackingSection
+from search.config.sweep_config import load_config, parse_config, read_config
 from search.study.saved import sweep_evaluator
 from search.study.workspace import Workspace
 from spaces import InputError
@@ -285,3 +286,49 @@ def test_a_sweep_may_go_on_with_another_budget(make_config, write_yaml, make_raw
     config = make_config(search={"trials": None, "budget": "1h"})
     assert config.differences(load_config(write_yaml(make_raw()), ["search.budget=3h"])) == []
     assert load_config(write_yaml(config.dump())).search == config.search
+
+
+@pytest.mark.parametrize(
+    ("changes", "places"),
+    [
+        ({"search": {"budget": "8 gpu-hours"}, "cluster": {"gpus_per_trial": "one"}}, ["cluster.gpus_per_trial"]),
+        ({"search": {"budget": "8 gpu-hours"}, "cluster": {"gpu_per_trial": 1}}, ["cluster.gpu_per_trial"]),
+        ({"search": {"budget": "8 gpu-hours", "colour": 1}}, ["search.colour", "search.budget"]),
+        ({"target": {"runtme": "openvino"}, "space": {"quantization": {"scheme": "nncf-int8"}}}, ["target.runtme"]),
+        ({"target": {"runtime": 3}, "space": {"quantization": {"scheme": "nncf-int8"}}}, ["target.runtime"]),
+        (
+            {"target": {"threads": 0}, "space": {"quantization": {"scheme": "nncf-int8", "layers": 1}}},
+            ["target.threads", "space.quantization.layers", "space.quantization.scheme"],
+        ),
+        (
+            {"space": {"pruning": {"finetune": "if-needed"}}, "constraints": {"acuracy": ">= 1"}},
+            ["constraints.acuracy"],
+        ),
+        ({"space": {"pruning": {"finetune": "if-needed"}}, "constrains": {"accuracy": ">= 1"}}, ["constrains"]),
+        ({"space": {"pruning": {"finetune": ["if-needed", "x"]}}}, ["space.pruning.finetune"] * 2),
+    ],
+)
+def test_what_rests_on_a_wrong_value_is_not_told_and_all_else_is(make_raw, changes, places) -> None:
+    with pytest.raises(InputError) as told:
+        parse_config(make_raw(**changes))
+    assert [problem.where for problem in told.value.problems] == places
+
+
+def test_a_misspelt_section_is_not_missing_too(make_raw) -> None:
+    raw = make_raw()
+    raw["spce"] = raw.pop("space")
+    (message,) = problems_of(lambda: parse_config(raw)).values()
+    assert message.startswith("'spce' is not known (did you mean 'space'?)")
+
+
+def test_what_could_be_read_of_a_wrong_file_is_known(write_yaml, make_raw) -> None:
+    changes = {"task": {"colour": "red"}, "store": {"limit_gb": 0}, "space": {"student": {"depth": [0, 2]}}}
+    reading = read_config(write_yaml(make_raw(**changes, tracking=3)), ["search"])
+    assert [problem.where for problem in reading.problems] == [
+        "-o search", "task.colour", "tracking", "store.limit_gb", "space.student.depth"
+    ]  # fmt: skip
+    assert reading.config is None
+    assert reading.section(TaskSection, "task") == TaskSection(use="digits")
+    assert reading.section(StoreSection, "store") == StoreSection()
+    assert reading.section(TrackingSection, "tracking") is None
+    assert reading.space.axis("student.depth").values == (2,)

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from pipelines.tasks.digits import Digits
 from search.planning.advice import warnings
 from spaces import Gain, When
 
@@ -20,7 +21,7 @@ def packed(make_config):
 
 
 def test_a_technique_that_no_objective_sees_is_told(packed) -> None:
-    assert warnings(packed()) == [
+    assert warnings(packed(), Digits()) == [
         "space.pruning.method: channel can improve only size_zstd_mb, size_zstd_ratio, and no objective or constraint "
         "looks at that; add objectives.size_zstd_mb, or take it out of the axis"
     ]
@@ -36,7 +37,7 @@ def test_a_technique_that_no_objective_sees_is_told(packed) -> None:
     ids=["an objective", "a constraint", "not in the space"],
 )
 def test_a_technique_that_is_seen_is_not(packed, changes) -> None:
-    assert warnings(packed(**changes)) == []
+    assert warnings(packed(**changes), Digits()) == []
 
 
 def test_single_weights_show_in_the_file_itself_if_it_keeps_palettes(make_config) -> None:
@@ -44,8 +45,8 @@ def test_single_weights_show_in_the_file_itself_if_it_keeps_palettes(make_config
     plain, clustered = (
         make_config(space={"pruning": pruning, "quantization": {"scheme": scheme}}) for scheme in ("none", "palettize")
     )
-    assert any("unstructured can improve only size_zstd_mb" in warning for warning in warnings(plain))
-    assert warnings(clustered) == []
+    assert any("unstructured can improve only size_zstd_mb" in warning for warning in warnings(plain, Digits()))
+    assert warnings(clustered, Digits()) == []
 
 
 def test_values_that_no_recipe_has_are_told(make_config) -> None:
@@ -54,7 +55,7 @@ def test_values_that_no_recipe_has_are_told(make_config) -> None:
         "distillation": {"alpha": 0, "temperature": [2, 4]},
         "order": ["distil-prune-quantize", "prune-distil-quantize"],
     }
-    assert warnings(make_config(space=space)) == [
+    assert warnings(make_config(space=space), Digits()) == [
         "space.student.width: no recipe has 0.5: it does not apply or is ruled out",
         "space.distillation.temperature: no recipe has 2, 4: it does not apply or is ruled out",
         "space.order: no recipe has prune-distil-quantize: it does not apply or is ruled out",
@@ -62,4 +63,29 @@ def test_values_that_no_recipe_has_are_told(make_config) -> None:
 
 
 def test_a_plain_sweep_has_none(config) -> None:
-    assert warnings(config) == []
+    assert warnings(config, Digits()) == []
+
+
+def test_a_method_named_almost_like_a_hook_is_told(config) -> None:
+    class Misnamed(Digits):
+        def scores(self, outputs, targets): ...
+
+        def finger_print(self): ...
+
+        def _losses(self): ...
+
+        def features(self): ...
+
+    assert warnings(config, Misnamed()) == [
+        "Misnamed.finger_print: did you mean the hook fingerprint?",
+        "Misnamed.scores: did you mean the hook score?",
+    ]
+
+
+def test_a_hook_that_is_there_is_not_guessed(config) -> None:
+    class Scored(Digits):
+        def score(self, outputs, targets): ...
+
+        def scores(self, outputs, targets): ...
+
+    assert warnings(config, Scored()) == []

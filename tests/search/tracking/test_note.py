@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from search.study.state import SweepState

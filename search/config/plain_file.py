@@ -1,0 +1,119 @@
+"""The plain sections of a sweep's file, each read as far as it is legal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from pipelines import Section, Training
+from search.config.sections import (
+    ClusterSection,
+    SearchSection,
+    StoreSection,
+    TargetSection,
+    TaskSection,
+    TrackingSection,
+)
+from spaces import Problem, illegal, near_miss
+
+S = TypeVar("S", bound=Section)
+
+
+class PlainFile(Section):
+    """The plain sections of a sweep's file; the others are read by whoever knows what is legal in them."""
+
+    sweep: str
+    task: TaskSection
+    space: Any
+    objectives: Any = None
+    constraints: Any = None
+    training: Training = Training()
+    target: TargetSection = TargetSection()
+    search: SearchSection = SearchSection()
+    cluster: ClusterSection = ClusterSection()
+    tracking: TrackingSection = TrackingSection()
+    store: StoreSection = StoreSection()
+
+
+def check_plain(raw: Mapping[str, Any]) -> tuple[PlainFile | None, list[Problem], set[str]]:
+    """Check the plain sections of a file.
+
+    Returns:
+        The sections, or None if something is wrong with them; every problem; and the key paths of which the value is
+        not known: those with a problem, and those that an unknown key seems to mean.
+    """
+    try:
+        return PlainFile.model_validate(dict(raw)), [], set()
+    except ValidationError as error:
+        details = error.errors()
+    meant = {path for detail in details if (path := _meant(detail))}
+    found = [(detail, _problem(detail)) for detail in details]
+    # What is missing is there, if a key that is not known is a slip of its name.
+    told = [problem for detail, problem in found if detail["type"] != "missing" or problem.where not in meant]
+    return None, told, {problem.where for problem in told} | meant
+
+
+def read_plain(kind: type[S], raw: Mapping[str, Any], name: str, wrong: Collection[str]) -> S | None:
+    """The section called `name` without the keys that are `wrong`, or None if nothing is left of it to know."""
+    given = raw.get(name, {})
+    if name in wrong or not isinstance(given, Mapping):
+        return None
+    try:
+        return kind.model_validate({key: value for key, value in given.items() if f"{name}.{key}" not in wrong})
+    except ValidationError:
+        return None
+
+
+def _meant(detail: ErrorDetails) -> str | None:
+    """The key path that the unknown key of pydantic's finding seems to mean."""
+    if detail["type"] != "extra_forbidden":
+        return None
+    *parents, key = [str(part) for part in detail["loc"]]
+    near = near_miss(key, _legal_keys(parents))
+    return ".".join([*parents, near]) if near else None
+
+
+def _problem(detail: ErrorDetails) -> Problem:
+    """One of pydantic's findings in our words."""
+    path = [str(part) for part in detail["loc"]]
+    where, value, context = ".".join(path), detail["input"], detail.get("ctx", {})
+    match detail["type"]:
+        case "budget" | "illegal":
+            return Problem(where, detail["msg"])
+        case "extra_forbidden":
+            return Problem(where, illegal(path[-1], _legal_keys(path[:-1])))
+        case "missing":
+            return Problem(where, "is missing")
+        case "literal_error":
+            legal = re.findall(r"'([^']*)'", str(context["expected"]))
+            return Problem(where, illegal(value, legal))
+        case "greater_than_equal":
+            return Problem(where, f"{value!r} is out of range; legal: a number >= {context['ge']:g}")
+        case "greater_than":
+            return Problem(where, f"{value!r} is out of range; legal: a number > {context['gt']:g}")
+        case "int_type" | "int_from_float":
+            return Problem(where, f"{value!r} is not a whole number")
+        case "float_type":
+            return Problem(where, f"{value!r} is not a number")
+        case "bool_type":
+            return Problem(where, f"{value!r} is neither true nor false")
+        case "string_pattern_mismatch":
+            return Problem(where, f"{value!r} is not a URL such as s3://bucket/folder")
+        case "string_type":
+            return Problem(where, f"{value!r} is not text")
+        case "model_type" | "dict_type":
+            keys = _legal_keys(path)
+            return Problem(where, f"{value!r} is not a mapping" + (f"; legal keys: {', '.join(keys)}" if keys else ""))
+        case _:
+            return Problem(where, f"{value!r}: {detail['msg']}")
+
+
+def _legal_keys(path: Sequence[str]) -> list[str]:
+    section: Any = PlainFile
+    for key in path:
+        section = section.model_fields[key].annotation
+    return list(getattr(section, "model_fields", ()))
