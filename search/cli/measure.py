@@ -87,7 +87,7 @@ OPENED = (
 
 def _target(own: Target, runtime: str | None, batch: int | None, threads: int | None) -> Target:
     """The sweep's target with what is to be different."""
-    from pipelines import runtime_problem
+    from pipelines import Target, runtime_problem
 
     if runtime is not None and (problem := runtime_problem(runtime)):
         raise InputError.at("--runtime", problem)

@@ -127,7 +127,7 @@ def dozen(config, make_trial) -> SweepState:
     for n in range(1, 13):
         trial = make_trial(n, (0.9872 - n / 1000, 0.03123 - n / 1000, 0.02299 - n / 1000), recipe=steps)
         notes = {"speedup": f"slower than without quantize: 1.{n}×", "speedup.why": REASONS[n % 4]} if n % 4 < 3 else {}
-        trials.append(trial.finish(replace(trial.result, notes=notes)))
+        trials.append(measured(trial, notes=notes))
     state = SweepState.of(trials, config)
     assert len(state.front.members) == 12
     assert {trial.label for trial in state.front.members} == {LABEL}

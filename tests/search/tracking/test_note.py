@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from search.study.state import SweepState
@@ -63,7 +61,7 @@ def test_recommended_picks_come_before_the_front_with_trial_and_command(config, 
 def test_members_are_marked_and_each_reason_is_given_once(config, make_trial) -> None:
     def remarked(number: int, ratio: float):
         trial = make_trial(number, (0.9 - number / 100, 4.0 - number, 2.0), recipe=[{"prune": {"ratio": 0.5}}])
-        return trial.finish(replace(trial.result, notes={"speedup": f"slower than without prune: {ratio}×"}))
+        return measured(trial, notes={"speedup": f"slower than without prune: {ratio}×"})
 
     trials = [make_trial(0, (0.9, 4.0, 2.0)), remarked(1, 1.25), remarked(2, 1.5)]
     text = note(config, SweepState.of(trials, config))
