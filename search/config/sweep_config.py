@@ -23,7 +23,7 @@ from search.config.sections import (
     TrackingSection,
 )
 from search.config.yaml_file import read_yaml
-from spaces import InputError, Problem, SearchSpace, digest, illegal
+from spaces import InputError, Problem, SearchSpace, illegal
 
 DEFAULT_OBJECTIVES = {"accuracy": "maximize", "latency_ms": "minimize", "size_mb": "minimize"}
 
@@ -72,11 +72,6 @@ class SweepConfig:
     def dump(self) -> str:
         """The configuration as YAML."""
         return yaml.safe_dump(dict(self.raw), sort_keys=False, allow_unicode=True)
-
-    @property
-    def digest(self) -> str:
-        """A digest of the file's content."""
-        return digest(dict(self.raw))
 
 
 @dataclass(frozen=True)

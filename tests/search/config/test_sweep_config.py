@@ -185,11 +185,6 @@ def test_what_makes_it_another_sweep(make_config, changes, expected) -> None:
     assert make_config(**changes).differences(make_config()) == expected
 
 
-def test_the_digest_says_whether_files_are_the_same(make_config) -> None:
-    assert make_config().digest == make_config().digest
-    assert make_config().digest != make_config(search={"trials": 13}).digest
-
-
 def test_a_value_that_only_yaml_knows_is_no_crash(make_raw) -> None:
     raw = make_raw(search={"trials": datetime.date(2026, 1, 1)})
     assert "is not a whole number" in problems_of(lambda: parse_config(raw))["search.trials"]
