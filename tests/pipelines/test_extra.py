@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from pipelines.quantizers import Calibration, NncfInt8
-from pipelines.runtimes import OpenVino
+from pipelines.runtimes import Artifact, OpenVino, Target
 
 source, target = map(Path, sys.argv[1:])
 feed = {"input": np.zeros((1, 1, 8, 8), dtype=np.float32)}
