@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 Interval = tuple[float, float]
 """The ends of a 95 % confidence interval, in the metric's unit."""
@@ -29,3 +30,9 @@ class Measurement:
             {**self.intervals, **other.intervals},
             {**self.notes, **other.notes},
         )
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Measurement:
+        """The measurement that `dataclasses.asdict` made plain data of: JSON has lists where intervals are pairs."""
+        intervals = {name: (low, high) for name, (low, high) in data["intervals"].items()}
+        return cls(data["metrics"], intervals, data["notes"])

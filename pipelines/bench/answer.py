@@ -36,5 +36,4 @@ def from_line(line: str) -> Answer:
     data = json.loads(line)
     if "reason" in data:
         return Failure(data["reason"])
-    intervals = {name: (low, high) for name, (low, high) in data["intervals"].items()}
-    return Measurement(data["metrics"], intervals, data["notes"])
+    return Measurement.from_json(data)

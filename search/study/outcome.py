@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from pipelines.meters import Measurement
+from pipelines.measurement import Measurement
 
 
 @dataclass(frozen=True)
@@ -73,16 +73,10 @@ def outcome_from_json(data: Mapping[str, Any]) -> Outcome:
     """
     match data["state"]:
         case Complete.state:
-            return Complete(measurement_from_json(data["measurement"]), data["model"])
+            return Complete(Measurement.from_json(data["measurement"]), data["model"])
         case Failed.state:
             return Failed(data["reason"], data["details"])
         case Stopped.state:
             return Stopped(data["reason"])
         case state:
             raise ValueError(f"a trial's outcome is complete, failed or stopped, not {state!r}")
-
-
-def measurement_from_json(data: Mapping[str, Any]) -> Measurement:
-    """The measurement that `dataclasses.asdict` made plain data of: JSON has lists where intervals are pairs."""
-    intervals = {name: (low, high) for name, (low, high) in data["intervals"].items()}
-    return Measurement(data["metrics"], intervals, data["notes"])

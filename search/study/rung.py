@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.meters import Measurement
+from pipelines.measurement import Measurement
 from search.study.earlier_format import todays_rung
-from search.study.outcome import measurement_from_json
 
 
 @dataclass(frozen=True)
@@ -31,4 +30,4 @@ class Rung:
     def from_json(cls, data: Mapping[str, Any]) -> Rung:
         """The rung that `to_json` wrote, of this version or an earlier one."""
         data = todays_rung(data)
-        return cls(data["fidelity"], measurement_from_json(data["measurement"]))
+        return cls(data["fidelity"], Measurement.from_json(data["measurement"]))
