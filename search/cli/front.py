@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from search.cli.options import Csv, Json, Plot
+from search.cli.options import Csv, Json, Plot, folder_problems
 from search.cli.output import err, out, print_json
 from search.study.workspace import Workspace
-from spaces import InputError, Problem
+from spaces import InputError
 
 EXAMPLE = "paredown front digits --plot front.png"
 
@@ -46,7 +46,8 @@ def _one(name: str, near: bool, as_json: bool, csv: Path | None, plot: Path | No
     from search.study.saved import load_sweep
 
     sweep = load_sweep(name)
-    _check(csv, plot)
+    if problems := folder_problems(csv, plot):
+        raise InputError(problems)
     if csv:
         front_csv(sweep.state.front, csv)
         err().print(f"wrote {csv}")
@@ -70,7 +71,8 @@ def _several(names: Sequence[str], as_json: bool, csv: Path | None, plot: Path |
     from search.reports.front_comparison_table import members_table, reference_words, summary_table
 
     comparison = load_front_comparison(names, Workspace.default())
-    _check(csv, plot)
+    if problems := folder_problems(csv, plot):
+        raise InputError(problems)
     for remark in comparison.remarks:
         err().print(remark, markup=False, soft_wrap=True)
     if csv:
@@ -84,18 +86,6 @@ def _several(names: Sequence[str], as_json: bool, csv: Path | None, plot: Path |
         out().print(members_table(comparison))
         out().print(summary_table(comparison))
         out().print(reference_words(comparison), soft_wrap=True)
-
-
-def _check(csv: Path | None, plot: Path | None) -> None:
-    """See whether both can be written.
-
-    Raises:
-        InputError: folders that do not exist.
-    """
-    given = (("--csv", csv), ("--plot", plot))
-    lost = [(option, path.parent) for option, path in given if path and not path.parent.is_dir()]
-    if lost:
-        raise InputError(Problem(option, f"folder {folder} does not exist") for option, folder in lost)
 
 
 def _draw(draw: Callable[[Path], None], path: Path) -> None:

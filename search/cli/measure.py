@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from search.cli.options import Csv, Json, Name
+from search.cli.options import Csv, Json, Name, folder_problems
 from search.cli.output import err, out, print_json
 from search.errors import SweepError
 from search.study.workspace import Workspace
@@ -46,8 +46,8 @@ def measure(
     from search.study.saved import load_sweep, stored_evaluator
     from search.tracking.annotation import annotate, before_after_annotation
 
-    if csv and not csv.parent.is_dir():
-        raise InputError.at("--csv", f"folder {csv.parent} does not exist")
+    if problems := folder_problems(csv):
+        raise InputError(problems)
     workspace = Workspace.default()
     sweep, folder = load_sweep(name, workspace), workspace.sweep(name)
     target, console = _target(sweep.config.target, runtime, batch, threads), err()

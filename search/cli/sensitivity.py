@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from search.cli.options import Config, Csv, Json, Overrides, Plot
+from search.cli.options import Config, Csv, Json, Overrides, Plot, folder_problems
 from search.cli.output import err, out, print_json
 from search.study.workspace import Workspace
 from spaces import NONE, InputError, Params, Problem, Recipe
@@ -112,9 +112,7 @@ def _check_files(csv: Path | None, plot: Path | None, problems: list[Problem]) -
     """Add what is wrong with the files to write, before the work, which may take long."""
     from search.reports.sensitivity_plot import format_problem
 
-    for option, path in (("--csv", csv), ("--plot", plot)):
-        if path and not path.parent.is_dir():
-            problems.append(Problem(option, f"folder {path.parent} does not exist"))
+    problems += folder_problems(csv, plot)
     if plot and (message := format_problem(plot)):
         problems.append(Problem("--plot", message))
 
