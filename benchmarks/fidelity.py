@@ -324,7 +324,7 @@ def report(summary: Mapping[str, Any], console: Console) -> None:
 
 
 def summarise(rows: Mapping[str, Sequence[Mapping[str, Any]]], spent: Mapping[str, float]) -> dict[str, Any]:
-    """Every before_after."""
+    """Every comparison."""
     compared = []
     for way, columns in COLUMNS.items():
         for column in columns:

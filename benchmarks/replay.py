@@ -145,7 +145,7 @@ class Tape:
         return row.chain[: names.index("pack") + 1]
 
     def by_hand(self, row: Row) -> tuple[str, ...]:
-        """What a script would run for `row`: no before_after with other files, no teacher where nothing is taught."""
+        """What a script would run for `row`: no comparison with other files, no teacher where nothing is taught."""
         taught = row.params.get("distillation.alpha", 1)
         return tuple(key for key in self.own(row) if taught or self.record.stages[key][0] != "teacher")
 

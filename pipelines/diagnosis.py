@@ -44,7 +44,7 @@ def diagnose(candidate: Candidate, measurement: Measurement, step: str) -> dict[
         step: The name of the last step.
 
     Returns:
-        Facts, for what did not help only: ``speedup`` and ``speedup.why`` if the file is no faster than its parent,
+        Notes, for what did not help only: ``speedup`` and ``speedup.why`` if the file is no faster than its parent,
         ``size`` if it is no smaller.
     """
     if candidate.artifact == candidate.parent:

@@ -133,7 +133,7 @@ class Evaluator:
         return replace(self.context, fidelity=fidelity)
 
     def _is_whole(self, recipe: Recipe, fidelity: float) -> bool:
-        """Whether that fidelity of the epochs is all of them, or nothing is trained but the teacher."""
+        """Whether that share of the epochs is all of them, or nothing is trained but the teacher."""
         *_, (_, _, key) = nodes(recipe, self._context_for(fidelity))
         *_, (_, _, whole) = nodes(recipe, self.context)
         return key == whole
@@ -145,7 +145,7 @@ class Evaluator:
 
     @cached_property
     def context(self) -> Context:
-        """What the stages fidelity."""
+        """What the stages share."""
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         return Context(
             self.task,

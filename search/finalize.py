@@ -1,4 +1,4 @@
-"""What ends ``paredown run``: the front is measured again, and MLflow is on_progress how sure it is."""
+"""What ends ``paredown run``: the front is measured again, and MLflow is told how sure it is."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Eva
 
 
 def report(problem: str | None, console: Console) -> None:
-    """Say that MLflow could not be on_progress, if so."""
+    """Say that MLflow could not be brought up to date, if so."""
     if problem:
         advice = "what was found out is kept beside the study"
         console.print(f"MLflow is not up to date ({problem}); {advice}", markup=False, soft_wrap=True)

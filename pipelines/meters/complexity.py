@@ -13,7 +13,7 @@ class Complexity:
     """Parameters of the file, and its multiply-accumulate operations for one input. Neither says how fast it is.
 
     A network with fewer operations may well be slower, so they are shown and cannot be an objective. A file with
-    shapes that cannot be found out has no number of them, and the fact ``macs`` says why.
+    shapes that cannot be found out has no number of them, and the note ``macs`` says why.
     """
 
     metrics: tuple[Metric, ...] = (

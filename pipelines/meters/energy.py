@@ -15,7 +15,7 @@ def absence() -> str:
 class Energy:
     """Millijoules of all processor packages over many calls in a row, by their own counters; at rest included.
 
-    Without counters there is no number, and the fact ``energy_mj`` says why.
+    Without counters there is no number, and the note ``energy_mj`` says why.
     """
 
     metrics: tuple[Metric, ...] = (

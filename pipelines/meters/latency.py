@@ -11,7 +11,7 @@ class Latency:
 
     With one thread the clock is the process' own time, which other processes do not lengthen; with several it is the
     wall's. How rounds are taken is said in `pipelines.bench`; `benchmarks/fidelity.py` compares it with a plain mean.
-    Noise that could not be overcome stands in the fact ``latency.noise``.
+    Noise that could not be overcome stands in the note ``latency.noise``.
     """
 
     metrics: tuple[Metric, ...] = (

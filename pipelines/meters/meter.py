@@ -123,7 +123,7 @@ class Meter(Protocol):
     def measure(self, candidate: Candidate) -> Measurement:
         """A number for each of `metrics`, and what goes with it.
 
-        An optional number that this machine cannot measure is left out, and a fact of the metric's name says why.
+        An optional number that this machine cannot measure is left out, and a note of the metric's name says why.
 
         Raises:
             TrialFailed: the file does not run, or gives no usable number.

@@ -12,7 +12,7 @@ class Artifact:
 
     Attributes:
         path: Where the file lies.
-        format: The name of its format; see `pipelines.formats.FORMATS`.
+        format: The name of its format, such as ``onnx``.
     """
 
     path: Path

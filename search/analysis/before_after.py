@@ -1,4 +1,4 @@
-"""A sweep's numbers beside those of a measuring remeasurement."""
+"""A sweep's numbers beside those of a remeasurement."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def compare(sweep: Sweep, remeasurement: Remeasurement) -> BeforeAfter:
 
 
 def before_after_json(before_after: BeforeAfter) -> dict[str, Any]:
-    """A before_after as plain data, for ``paredown measure --json`` and notebooks."""
+    """`before_after` as plain data, for ``paredown measure --json`` and notebooks."""
     remeasurement = before_after.remeasurement
     return {
         "target": remeasurement.target.to_json(),

@@ -1,4 +1,4 @@
-"""A measuring remeasurement: files of one sweep measured side by side after the search, kept beside its study."""
+"""A remeasurement: files of one sweep measured side by side after the search, kept beside its study."""
 
 from __future__ import annotations
 

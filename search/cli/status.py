@@ -30,12 +30,12 @@ def status(
     workspace = Workspace.default()
     names = [name] if name else workspace.sweeps()
     sweeps = [load_sweep(each, workspace) for each in names]
-    notes = [_facts(sweep, workspace.sweep(sweep.config.sweep)) for sweep in sweeps]
+    summaries = [_summary(sweep, workspace.sweep(sweep.config.sweep)) for sweep in sweeps]
     if as_json:
-        print_json(notes[0] if name else notes)
+        print_json(summaries[0] if name else summaries)
         return
     console = out()
-    if not notes:
+    if not summaries:
         console.print(f"no sweep in {workspace.root}; start one with: paredown run CONFIG")
         return
     table = Table()
@@ -54,7 +54,7 @@ def status(
         "measuring",
     ):
         table.add_column(column, justify="left" if column in ("sweep", "state") else "right")
-    for row in notes:
+    for row in summaries:
         stages = row["stages"]
         table.add_row(
             row["sweep"],
@@ -76,14 +76,14 @@ def status(
         picks = recommended_picks(sweep.config, sweep.state)
         console.print(front_table(sweep.state, sweep.config.objectives, picks=picks))
         console.print(next_steps(name, picks), markup=False, soft_wrap=True)
-    for row in notes:
+    for row in summaries:
         for failure in row["failures"]:
             console.print(f"trial {failure['trial']} ({failure['label']}) failed: {failure['reason']}", markup=False)
         for stop in row["stops"]:
             console.print(f"trial {stop['trial']} ({stop['label']}) was stopped: {stop['reason']}", markup=False)
 
 
-def _facts(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
+def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
     from search.study.outcome import Failed, Stopped
 
     state, total, running = sweep.state, sweep.config.search.trials, folder.is_running()

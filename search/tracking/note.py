@@ -121,7 +121,7 @@ def _remarks(state: SweepState) -> list[str]:
 def _asked(config: SweepConfig) -> list[str]:
     goals = ", ".join(f"{objective.direction} {objective.name}" for objective in config.objectives)
     axes = [axis for axis in config.space.axes if len(axis.values) > 1]
-    notes = {
+    asked = {
         "task": f"`{config.task.use}`",
         "objectives": goals,
         "constraints": ", ".join(map(str, config.constraints)) or "none",
@@ -129,7 +129,7 @@ def _asked(config: SweepConfig) -> list[str]:
         "budget": f"{config.search.extent} with {config.search.sampler}, seed {config.search.seed}",
         "space": f"{config.space.size()} recipes: " + "; ".join(map(_axis, axes)),
     }
-    return ["### What was asked", "", *(f"- {name}: {fact}" for name, fact in notes.items())]
+    return ["### What was asked", "", *(f"- {name}: {value}" for name, value in asked.items())]
 
 
 def _axis(axis: Axis) -> str:

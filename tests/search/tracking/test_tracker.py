@@ -115,7 +115,10 @@ def test_what_a_person_sees_in_mlflow(make_config, run_inline, picky, runs_of, a
     assert len(data["trials"]) == sweep.state.complete
     note = parent.data.tags["mlflow.note.content"].splitlines()
     assert note[0].startswith(f"**{len(sweep.state.front.members)} configurations on the Pareto front** · 20 of 20")
-    assert any("`paredown pick small --knee --export out/`" in line for line in note)
+    assert note[1].endswith("ship one of the recommended picks below")
+    picks = [line for line in note if line.startswith("- **")]
+    assert picks[0].startswith("- **knee**: trial [")
+    assert picks[0].endswith(", `paredown pick small --knee --export out/`")
     member = sweep.state.front.members[0].number
     place = f"#/experiments/{parent.info.experiment_id}/runs/{children[member].info.run_id}"
     assert any(line.startswith(f"| [{member}]({place}?") for line in note)
