@@ -203,6 +203,16 @@ def true_front() -> set[tuple[str, ...]]:
 
 
 @pytest.fixture
+def failing() -> Callable[[Recipe], Evaluation]:
+    """What a worker would do if every recipe failed with a bug."""
+
+    def evaluate(recipe: Recipe) -> Evaluation:
+        raise ValueError("never")
+
+    return evaluate
+
+
+@pytest.fixture
 def picky(analytic: Callable[[Recipe], Evaluation]) -> Callable[[Recipe], Evaluation]:
     """The same, but students cannot be made: some with a known reason, some with a bug."""
 

@@ -52,11 +52,8 @@ def test_failing_recipes_are_recorded_with_their_reason_and_the_sweep_goes_on(ma
     assert [trial.number for trial in sweep.state.front.members] == [0]
 
 
-def test_all_may_fail(make_config, run_inline) -> None:
-    def evaluate(recipe):
-        raise ValueError("never")
-
-    sweep = run_inline(make_config(search={"trials": 3}), evaluate)
+def test_all_may_fail(make_config, run_inline, failing) -> None:
+    sweep = run_inline(make_config(search={"trials": 3}), failing)
     assert (sweep.state.complete, sweep.state.failed) == (0, 3)
     assert sweep.state.front.members == ()
     assert {trial.failure.reason for trial in sweep.trials} == {"ValueError: never"}

@@ -60,11 +60,8 @@ def test_unknown_trials_are_told(sweep, cli_run) -> None:
     assert "--trials: 77, 78: not complete trials of 'small'" in err
 
 
-def test_an_empty_front_is_told(make_config, run_inline, cli_run) -> None:
-    def evaluate(recipe):
-        raise ValueError("never")
-
-    run_inline(make_config(search={"trials": 1}), evaluate)
+def test_an_empty_front_is_told(make_config, run_inline, cli_run, failing) -> None:
+    run_inline(make_config(search={"trials": 1}), failing)
     code, _, err = cli_run("confirm", "small")
     assert code == 1
     assert "the front is empty" in err

@@ -126,11 +126,8 @@ def test_a_runtime_that_is_not_installed_is_told(sweep, cli_run, monkeypatch) ->
     assert "pip install -e '.[openvino]'" in err
 
 
-def test_nothing_to_measure_is_told(make_config, run_inline, cli_run) -> None:
-    def evaluate(recipe):
-        raise ValueError("never")
-
-    run_inline(make_config(search={"trials": 1}), evaluate)
+def test_nothing_to_measure_is_told(make_config, run_inline, cli_run, failing) -> None:
+    run_inline(make_config(search={"trials": 1}), failing)
     code, _, err = cli_run("measure", "small")
     assert code == 1
     assert "no trial of 'small' is complete" in err

@@ -252,11 +252,8 @@ def test_an_interrupted_sweep_is_killed_and_comes_back(make_config, run_inline, 
     assert parents[0].info.status == "FINISHED"
 
 
-def test_all_failed_is_failed(make_config, run_inline, runs_of) -> None:
-    def evaluate(recipe):
-        raise ValueError("never")
-
-    run_inline(make_config(search={"trials": 2}), evaluate)
+def test_all_failed_is_failed(make_config, run_inline, runs_of, failing) -> None:
+    run_inline(make_config(search={"trials": 2}), failing)
     (parent,), children = runs_of()
     assert parent.info.status == "FAILED"
     assert {run.info.status for run in children.values()} == {"FAILED"}
