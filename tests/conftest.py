@@ -1,6 +1,6 @@
 import pytest
 
-LONGEST = ("test_survival.py", "test_ray_executor.py", "test_pages.py")
+LONGEST = ("test_survival.py", "test_command_line.py", "test_pages.py")
 """The files that all others can be done beside: they begin first, so that nothing waits for them in the end."""
 
 

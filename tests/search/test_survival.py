@@ -1,6 +1,6 @@
-"""Twenty SIGKILLs at random snapshots of one sweep: its driver, its workers, Ray's own processes.
+"""Twenty SIGKILLs at random moments of one sweep: its driver, its workers, Ray's own processes.
 
-The snapshots are drawn anew each time. What a failure prints goes on: ``SURVIVAL_SEED=17 pytest -m slow -k survives``.
+The moments are drawn anew each time. What a failure prints goes on: ``SURVIVAL_SEED=17 pytest -m slow -k survives``.
 """
 
 import json
