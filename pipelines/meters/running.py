@@ -33,7 +33,7 @@ def run_bench(job: Job, feed: Feed, lease: Lease, timeout_s: float = TIMEOUT_S) 
     """Measure in a fresh process.
 
     It imports, loads and prepares beside other work, and measures when it has the device alone. If this process dies,
-    it dies too.
+    it dies too. If it is killed, it is started once more.
 
     Args:
         job: What to measure; where its feed lies is decided here.
@@ -49,27 +49,40 @@ def run_bench(job: Job, feed: Feed, lease: Lease, timeout_s: float = TIMEOUT_S) 
         job = replace(job, feed=folder / "feed.npz")
         np.savez(job.feed, **feed)  # type: ignore[arg-type]
         (folder / "job.json").write_text(job.dumps(), encoding="utf-8")
-        path = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
-        with (folder / "errors").open("w+", encoding="utf-8", errors="replace") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "pipelines.bench", str(folder / "job.json")],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
-            )
-            with process:
-                try:
-                    return _converse(process, lease, timeout_s)
-                except (OSError, ValueError) as error:  # it is gone, or says what is no answer
-                    with suppress(subprocess.TimeoutExpired):
-                        process.wait(END_S)
-                    process.kill()
-                    errors.seek(0)
-                    raise TrialFailed(_crash(process.wait(), errors.read())) from error
-                finally:
-                    process.kill()
+        try:
+            return _attempt(folder, lease, timeout_s)
+        except _Killed:
+            # Whoever killed it may be about to kill this process: then nothing is told. Want of memory comes again.
+            return _attempt(folder, lease, timeout_s)
+
+
+class _Killed(TrialFailed):
+    """The process was killed from outside."""
+
+
+def _attempt(folder: Path, lease: Lease, timeout_s: float) -> Measurement:
+    """Do the job in `folder` in a fresh process."""
+    path = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with (folder / "errors").open("w+", encoding="utf-8", errors="replace") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "pipelines.bench", str(folder / "job.json")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        )
+        with process:
+            try:
+                return _converse(process, lease, timeout_s)
+            except (OSError, ValueError) as error:  # it is gone, or says what is no answer
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(END_S)
+                process.kill()
+                errors.seek(0)
+                raise _crash(process.wait(), errors.read()) from error
+            finally:
+                process.kill()
 
 
 def _converse(process: subprocess.Popen[str], lease: Lease, timeout_s: float) -> Measurement:
@@ -119,9 +132,10 @@ def _time_limit(process: subprocess.Popen[str], seconds: float, work: str) -> It
             raise TrialFailed(f"{work} in a process of its own took more than {seconds:.0f} s")
 
 
-def _crash(code: int, errors: str) -> str:
-    lines = errors.strip().splitlines()
-    said = lines[-1] if lines else "it said nothing"
+def _crash(code: int, errors: str) -> TrialFailed:
+    began = f"the process that measures ended with {code}"
     if code == -signal.SIGKILL:
-        said = "it was killed, most likely for want of memory; use a smaller batch, or let fewer trials run at once"
-    return f"the process that measures ended with {code}: {said}"
+        advice = "most likely for want of memory; use a smaller batch, or let fewer trials run at once"
+        return _Killed(f"{began}: it was killed, {advice}")
+    lines = errors.strip().splitlines()
+    return TrialFailed(f"{began}: {lines[-1] if lines else 'it said nothing'}")

@@ -89,6 +89,21 @@ def test_a_crash_fails_the_trial_with_its_last_words(
         pass
 
 
+def test_a_process_that_was_killed_is_started_once_more(
+    job: Job, lease: Lease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What kills a worker's processes may reach this one first: the worker must not tell of want of memory then."""
+    program, killed = tmp_path / "python", tmp_path / "killed"
+    program.write_text(
+        f'#!/bin/sh\n[ -e {killed} ] || {{ touch {killed}; kill -KILL $$; }}\nexec {sys.executable} "$@"\n',
+        encoding="utf-8",
+    )
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    assert run_bench(job, FEED, lease).metrics["latency_ms"] > 0
+    assert killed.exists()
+
+
 def test_taking_too_long_fails_the_trial(job: Job, lease: Lease) -> None:
     with pytest.raises(TrialFailed, match="loading the files in a process of its own took more than 0 s"):
         run_bench(job, FEED, lease, timeout_s=0.001)
