@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pipelines.garbage import no_collection
 from pipelines.runtimes import Feed, Session
 
 VISIT_MS = 2.0
@@ -51,7 +50,7 @@ class Rounds:
             Whether the drift stopped.
         """
         still = 0
-        with _no_collection():
+        with no_collection():
             best, spent_ms = self._block()
             while still < 2 and spent_ms < WARM_S * 1e3:
                 latest, more_ms = self._block()
@@ -64,7 +63,7 @@ class Rounds:
 
     def add(self, count: int, until: Callable[[], bool] = lambda: False) -> None:
         """Time `count` more rounds, or fewer if `until` says so between two of them."""
-        with _no_collection():
+        with no_collection():
             for _ in range(count):
                 for index in self._order.sample(range(len(self._sessions)), len(self._sessions)):
                     session = self._sessions[index]
@@ -88,14 +87,3 @@ class Rounds:
         timings = [[session.timed_run(self._feed) for _ in range(BLOCK)] for session in self._sessions]
         fastest = [min(timing.own_ms for timing in calls) for calls in timings]
         return fastest, sum(timing.wall_ms for calls in timings for timing in calls)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()

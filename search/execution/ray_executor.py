@@ -25,6 +25,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from pipelines.garbage import no_collection
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
@@ -87,7 +88,7 @@ class RayExecutor:
                 if not searcher.given:
                     break
         finally:
-            ray.shutdown()
+            leave()
             shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _connect(self) -> None:
@@ -119,7 +120,7 @@ class RayExecutor:
         """Put another Ray in the place of one that has lost a process."""
         for trial in queue.out:
             searcher.settle(trial)
-        ray.shutdown()
+        leave()
         if deaths > MAX_DEATHS:
             raise SweepError(
                 f"Ray's own process {died} died, and so did one {MAX_DEATHS} times before; most likely they are killed "
@@ -297,6 +298,16 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> StudyScheduler:
         return self
+
+
+def leave() -> None:
+    """Leave the cluster.
+
+    Ray ends this process at once if a reference is freed while it shuts down, as it is if it is part of a cycle that
+    another thread (of MLflow's, or the store's) collects just then. Later it does no harm.
+    """
+    with no_collection():
+        ray.shutdown()
 
 
 def _first_line(error: BaseException) -> str:

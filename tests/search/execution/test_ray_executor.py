@@ -1,6 +1,8 @@
 """Trials on real Ray, with work whose outcome is known beforehand."""
 
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -17,6 +19,41 @@ from search.suggest.in_flight import InFlight
 from search.suggest.queue import StudyQueue
 
 pytestmark = pytest.mark.slow
+
+LEAVING = """
+import gc
+import threading
+import time
+
+import ray
+
+from search.execution.ray_executor import leave
+
+
+def litter():
+    while True:
+        cycles = []
+        for _ in range(2000):
+            cycle = []
+            cycle.append(cycle)
+            cycles.append(cycle)
+        time.sleep(0.0005)
+
+
+threading.Thread(target=litter, daemon=True).start()
+for _ in range(4):
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    gc.set_threshold(700, 10, 10**6)  # until the references are garbage
+    cycles = []
+    for _ in range(3000):
+        cycle = []
+        cycle += [cycle, ray.put(1)]
+        cycles.append(cycle)
+    gc.set_threshold(700, 10, 1)
+    del cycle, cycles
+    leave()
+print("went on")
+"""
 
 
 class Slow:
@@ -104,3 +141,16 @@ def test_warm_workers_are_kept_when_trials_are_stopped(make_config, folder) -> N
     workers = {stage.name for trial in study.trials for stage in trial.result.computed}
     assert len(workers) == 1
     assert list(folder.results.iterdir()) == []
+
+
+def test_leaving_ray_ends_no_process_whose_other_threads_collect_garbage(tmp_path) -> None:
+    """References in cycles that are freed while Ray shuts down: left to itself, Ray ends such a process."""
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVING],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert done.stdout.split("\n")[-2:] == ["went on", ""], done.stderr
