@@ -95,9 +95,13 @@ class SearchSpace:
     def _all_regions(self) -> tuple[Region, ...]:
         return tuple(regions(self.steps, self._by_name, self.orders, self.rules))
 
-    def size(self) -> int:
-        """How many distinct recipes the space has, those that are ruled out not counted."""
-        return sum(region.count for region in self.regions)
+    def size(self, *, compressed: bool = False) -> int:
+        """How many distinct recipes the space has, those that are ruled out not counted.
+
+        Args:
+            compressed: Count only those that have a step, which the uncompressed teacher has not.
+        """
+        return sum(region.count for region in self.regions if region.sequence or not compressed)
 
     def ruled_out(self) -> dict[Rule, int]:
         """The rules that cost recipes, and how many; a recipe that breaks several is counted with each of them."""
