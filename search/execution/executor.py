@@ -9,9 +9,6 @@ from search.execution.rung_runner import RungRunner
 from search.execution.work import Evaluate
 from search.study.trial import Result, Trial
 
-MAX_ATTEMPTS = 2
-"""How often a trial is started when its worker dies under it."""
-
 
 class TrialQueue(Protocol):
     """What an executor takes trials from and gives results to."""
