@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from pipelines.errors import TrialFailed
     from pipelines.evaluator import Evaluation, Evaluator
     from pipelines.meters import METRICS
-    from pipelines.pipeline import Built, StageKey, StageRun, run_recipe
+    from pipelines.pipeline import StageKey, StageRun, run_recipe
     from pipelines.runtimes import RUNTIMES, Target
     from pipelines.stages import STEPS
     from pipelines.store import Store
     from pipelines.suitability import runtime_problem, scheme_problem, suited
-    from pipelines.tasks.task import BUILT_IN, Batch, Inputs, Split, Task, load_task
+    from pipelines.tasks.task import Split, Task, load_task
     from pipelines.training.settings import Section, Training
 
 _MODULES = {
     "errors": ("TrialFailed",),
     "evaluator": ("Evaluation", "Evaluator"),
     "meters": ("METRICS",),
-    "pipeline": ("Built", "StageKey", "StageRun", "run_recipe"),
+    "pipeline": ("StageKey", "StageRun", "run_recipe"),
     "runtimes": ("RUNTIMES", "Target"),
     "training.settings": ("Section", "Training"),
     "stages": ("STEPS",),
     "store": ("Store",),
     "suitability": ("runtime_problem", "scheme_problem", "suited"),
-    "tasks.task": ("BUILT_IN", "Batch", "Inputs", "Split", "Task", "load_task"),
+    "tasks.task": ("Split", "Task", "load_task"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -49,15 +49,11 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "BUILT_IN",
     "METRICS",
     "RUNTIMES",
     "STEPS",
-    "Batch",
-    "Built",
     "Evaluation",
     "Evaluator",
-    "Inputs",
     "Section",
     "Split",
     "StageKey",

@@ -25,14 +25,12 @@ class Layer:
     """One convolution or matrix product with a stored weight.
 
     Attributes:
-        operator: What computes it.
         stored: The type in which its weight is stored, such as ``float32`` or ``int8``.
         width: How many outputs (channels, features) it has.
         size: How many values its weight has.
         zeros: How many of them are zero; 0 for weights that are not stored in floating point.
     """
 
-    operator: str
     stored: str
     width: int
     size: int
@@ -88,7 +86,7 @@ def _layer(
 ) -> Layer | None:
     if node.op_type == "MatMulNBits":
         sizes = {attribute.name: attribute.i for attribute in node.attribute}
-        return Layer(node.op_type, f"{sizes['bits']}-bit", sizes["N"], sizes["N"] * sizes["K"], 0)
+        return Layer(f"{sizes['bits']}-bit", sizes["N"], sizes["N"] * sizes["K"], 0)
     if node.op_type not in LAYERS:
         return None
     name, turned = node.input[1], False
@@ -106,7 +104,7 @@ def _layer(
     kind = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
     kind = {"float": "float32", "double": "float64"}.get(kind, kind)
     zeros = int(np.count_nonzero(numpy_helper.to_array(tensor) == 0)) if "float" in kind else 0
-    return Layer(node.op_type, kind, _width(node, shape), int(np.prod(shape)), zeros)
+    return Layer(kind, _width(node, shape), int(np.prod(shape)), zeros)
 
 
 def _width(node: onnx.NodeProto, shape: list[int]) -> int:

@@ -86,13 +86,6 @@ def test_wrong_input_is_told(cli_run, write_yaml, make_raw, workspace) -> None:
     assert "space.order: 'quantize-prune-distil' cannot be: prune needs a network, and quantize before it" in err
 
 
-def test_validate_says_what_is_ruled_out_too(cli_run, write_yaml, make_raw, workspace) -> None:
-    _, out, _ = cli_run("validate", write_yaml(make_raw()), "-o", ORDERS)
-    assert "without 18 recipes: prune → distil, distillation.alpha 0" in out
-    _, out, _ = cli_run("validate", write_yaml(make_raw()), "-o", ORDERS, "--json")
-    assert [rule["recipes"] for rule in json.loads(out)["rules"]] == [18]
-
-
 @pytest.fixture
 def tiny(guarded, write_yaml, workspace):
     """A sweep file whose two recipes take a moment: the teacher, and a student."""
