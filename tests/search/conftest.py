@@ -16,12 +16,15 @@ from rich.console import Console
 from pipelines import STEPS, Evaluation, StageRun, TrialFailed
 from pipelines.meters import Measurement
 from pipelines.sensitivity_table import Row, Sensitivity
+from search.analysis.front_comparison import FrontComparison, compare_fronts
+from search.analysis.named_front import NamedFront
 from search.cli import app as cli
 from search.config.sweep_config import SweepConfig, parse_config
 from search.execution.executor import InlineExecutor
 from search.study.outcome import Complete, Failed
 from search.study.proposal import BASELINE, Proposal
 from search.study.saved import Sweep
+from search.study.state import SweepState
 from search.study.study import Study
 from search.study.trial import Result, Trial
 from search.study.workspace import SweepFolder, Workspace
@@ -305,3 +308,24 @@ def guarded(tmp_path, monkeypatch, make_config):
         objectives={"accuracy": "maximize", "size_mb": "minimize", "size_zstd_mb": "maximize"},
         search={"trials": 2},
     )
+
+
+@pytest.fixture
+def named_front(make_raw: Callable[..., dict[str, Any]], make_trial: Callable[..., Trial]) -> Callable[..., NamedFront]:
+    """A front of trials with these accuracies and latencies; the first is the baseline."""
+    pair = {"accuracy": "maximize", "latency_ms": "minimize"}
+
+    def make(name, rows, objectives=pair, target=None, **changes) -> NamedFront:
+        config = parse_config({**make_raw(**changes), "sweep": name, "objectives": objectives})
+        trials = tuple(make_trial(n, (accuracy, latency, 1)) for n, (accuracy, latency) in enumerate(rows))
+        return NamedFront(name, config, target or config.target, trials, SweepState.of(trials, config))
+
+    return make
+
+
+@pytest.fixture
+def two_fronts(named_front: Callable[..., NamedFront]) -> FrontComparison:
+    """Front of a: 0 and 2; of b: 0 and 1. b's 1 dominates a's 2; the baselines have latencies 4 and 2."""
+    a = named_front("a", [(0.9, 4.0), (0.5, 4.5), (0.6, 1.0)])
+    b = named_front("b", [(0.8, 2.0), (0.7, 0.5)])
+    return compare_fronts([a, b])
