@@ -90,8 +90,6 @@ def test_a_measurement_for_another_target_is_compared_with_the_sweep(remeasured,
     [
         (["small", "small"], "'small' is given twice"),
         (["small", "smal"], "'smal' is not known (did you mean 'small'?)"),
-        (["small", "small@b8"], "may be any of onnxruntime-cpu-b8-t1, onnxruntime-cpu-b8-t2; say more of it"),
-        (["small", "small@openvino"], "measured again: onnxruntime-cpu-b8-t1, onnxruntime-cpu-b8-t2; see: paredown"),
     ],
 )
 def test_a_name_that_is_no_front_is_told(remeasured, workspace, names, told) -> None:
