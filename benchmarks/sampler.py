@@ -1,7 +1,7 @@
 """Does the sampler's bounded history cost quality? Fronts found with and without the bound, and what an ask takes.
 
-`search.suggest.suggester.Suggester` is run for real over a table of all 15,625 cells of NAS-Bench-201 (six operations with
-five choices each) with three objectives: validation accuracy up, latency of one device down, parameters down. The
+`search.suggest.suggester.Suggester` is run for real over a table of all 15,625 cells of NAS-Bench-201 (six operations
+with five choices each) with three objectives: validation accuracy up, latency of one device down, parameters down. The
 figure is the hypervolume of the trials so far as a share of that of the whole table's front, after 50 to 2,000 distinct
 trials. Every history has the same seeds, so differences are paired; random search without repetition is the control.
 

@@ -9,7 +9,7 @@ from optuna.samplers import BaseGASampler
 from optuna.trial import TrialState
 
 POPULATION = 20
-"""Trials of a generation: a sweep has hundreds of trials at most, and nothing is learned before the second generation."""
+"""Trials of a generation: a sweep has hundreds of trials, and learns from the second generation on."""
 
 
 def current_generation(kind: type[BaseGASampler], study: Study) -> Mapping[str, int]:
