@@ -12,9 +12,12 @@ from torch import nn
 
 from pipelines.declaration import Declaration
 from pipelines.onnxfile.layers import no_weights
+from pipelines.onnxfile.operators import OPERATORS
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
 from spaces import Parameter, Params
+
+TYPES = sorted(name for name, operator in OPERATORS.items() if operator.dynamic)
 
 
 class DynamicInt8:
@@ -41,7 +44,11 @@ class DynamicInt8:
             raw = Path(folder) / "raw.onnx"
             # Unsigned weights: ONNX Runtime's ConvInteger has no signed kernel.
             quantize_dynamic(
-                onnx.load(source), raw, weight_type=QuantType.QUInt8, nodes_to_exclude=also_as_products(keep)
+                onnx.load(source),
+                raw,
+                op_types_to_quantize=TYPES,
+                weight_type=QuantType.QUInt8,
+                nodes_to_exclude=also_as_products(keep),
             )
             onnx.save(onnx.load(raw), target)
 

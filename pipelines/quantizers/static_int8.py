@@ -19,11 +19,11 @@ from onnxruntime.quantization import (
     QuantType,
     create_calibrator,
 )
-from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 from torch import nn
 
 from pipelines.declaration import Declaration
 from pipelines.onnxfile.layers import no_weights
+from pipelines.onnxfile.operators import OPERATORS, operator
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.parameters import CALIBRATION_SIZE, CALIBRATOR, GRANULARITY, KEEP_FLOAT, keeps_none, refined
 from pipelines.runtimes import Feed
@@ -34,10 +34,7 @@ METHODS = {
     "entropy": CalibrationMethod.Entropy,
     "percentile": CalibrationMethod.Percentile,
 }
-# ONNX Runtime has no 8-bit kernel for normalizations: around them there would only be more conversions.
-OPERATORS = sorted(
-    {*QDQRegistry, *QLinearOpsRegistry} - {"BatchNormalization", "InstanceNormalization", "LayerNormalization"}
-)
+TYPES = sorted(name for name, operator in OPERATORS.items() if operator.static)
 
 
 class StaticInt8:
@@ -73,7 +70,7 @@ class StaticInt8:
             tensors_range=copy.deepcopy(ranges),  # the quantizer narrows them
             nodes_to_quantize=[],
             nodes_to_exclude=list(keep),
-            op_types_to_quantize=OPERATORS,
+            op_types_to_quantize=TYPES,
             extra_options={},
         )
         quantizer.quantize_model()
@@ -96,7 +93,7 @@ def find_ranges(source: Path, calibration: Calibration, method: CalibrationMetho
         copied = Path(folder) / "source.onnx"
         copied.write_bytes(source.read_bytes())
         augmented = str(Path(folder) / "augmented.onnx")
-        calibrator = create_calibrator(copied, OPERATORS, augmented, calibrate_method=method)
+        calibrator = create_calibrator(copied, TYPES, augmented, calibrate_method=method)
         with contextlib.redirect_stdout(io.StringIO()):  # the calibrators print what they do
             for feed in calibration.feeds():
                 calibrator.collect_data(_Reader(feed))
@@ -116,7 +113,7 @@ def _leave_outputs_whole(graph: Any) -> None:
         if back is None or there is None or there.op_type != "QuantizeLinear":
             continue
         product = producers.get(there.input[0])
-        if product is None or product.op_type not in ("Gemm", "MatMul"):
+        if product is None or operator(product.op_type).kind != "matrix product":
             continue
         if uses[there.output[0]] == uses[product.output[0]] == 1:
             product.output[0] = output.name

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipelines.tasks.hooks import HOOKS, OwnFingerprint, OwnLoss, OwnScore, is_value, misspelt
 from spaces import InputError, digest, illegal
 
 Split = Literal["train", "calibration", "validation", "test"]
@@ -23,23 +24,15 @@ Batch = tuple[Inputs, Tensor]
 BUILT_IN: Mapping[str, str] = {"digits": "pipelines.tasks.digits:Digits"}
 """The tasks that can be used by a short name."""
 
-HOOKS = ("loss", "score", "feature_points", "fingerprint")
-"""The methods that a task may have besides those that it must have."""
+METHODS = ("teacher", "student", "batches", "example_input")
+"""The methods that a task must have; `pipelines.tasks.hooks` has those that it may have besides."""
 
 
 class Task(Protocol):
-    """What a person's class must offer. See `optional hooks` below for what it may offer besides.
+    """What a person's class must offer; `pipelines.tasks.hooks` has what it may offer besides.
 
-    Optional hooks, each with a default:
-        ``loss(outputs, targets) -> Tensor``: a scalar to minimise; cross-entropy.
-        ``score(outputs, targets) -> Tensor``: one number per example, whose mean is the accuracy; top-1 correctness.
-        ``student(depth, width)``, with a second argument of that name: students that are narrower too, ``width`` being
-        the share of the full width, above 0 and at most 1; raises ValueError for a width that does not exist.
-        ``feature_points(depth) -> [(teacher's module, student's module), …]``: names, as in ``named_modules()``, of
-        modules whose outputs the student of that depth is compared by, one pair or more; by default one pair, found
-        by running the example: the inputs of the last linear layers, or the last maps where maps are needed.
-        ``fingerprint() -> str``: changes when the data or the networks change; by default the class's name and
-        arguments and the source of the file that defines it, so override it if the data lives elsewhere.
+    ``student`` may have a second argument called ``width``: students that are narrower too, ``width`` being the share
+    of the full width, above 0 and at most 1; it raises ValueError for a width that does not exist.
     """
 
     def teacher(self) -> nn.Module:
@@ -86,15 +79,21 @@ def load_task(use: str, args: Mapping[str, Any] | None = None) -> Task:
         task = cls(**(args or {}))
     except (TypeError, ValueError, OSError) as error:
         raise InputError.at("task.args", f"{cls.__name__}{inspect.signature(cls)} refused them: {error}") from error
-    if missing := [name for name in ("teacher", "student", "batches", "example_input") if not hasattr(task, name)]:
-        raise InputError.at("task.use", f"{cls.__name__} has no method {', '.join(missing)}; see docs/tasks.md")
+    if missing := [name for name in METHODS if not hasattr(task, name)]:
+        slips = {name: f" (is {slip} meant?)" for name, slip in misspelt(task, missing).items()}
+        named = ", ".join(f"{name}{slips.get(name, '')}" for name in missing)
+        raise InputError.at("task.use", f"{cls.__name__} has no method {named}; see docs/tasks.md")
+    if values := [name for name in (*METHODS, *HOOKS) if is_value(task, name)]:
+        raise InputError.at(
+            "task.use", f"{cls.__name__} has a value, not a method: {', '.join(values)}; see docs/tasks.md"
+        )
     return cast(Task, task)
 
 
 def fingerprint(task: Task, use: str, args: Mapping[str, Any]) -> str:
     """A digest that changes when the task does: part of the key of everything computed from it."""
-    if own := getattr(task, "fingerprint", None):
-        return digest({"use": use, "args": dict(args), "own": str(own())})
+    if isinstance(task, OwnFingerprint):
+        return digest({"use": use, "args": dict(args), "own": str(task.fingerprint())})
     source = Path(inspect.getfile(type(task)))
     return digest({"use": use, "args": dict(args), "source": source.read_text(encoding="utf-8")})
 
@@ -122,17 +121,17 @@ def make_student(task: Task, depth: int, width: float = 1) -> nn.Module:
 
 def loss_of(task: Task) -> Callable[[Tensor, Tensor], Tensor]:
     """The task's own ``loss``, or cross-entropy."""
-    return cast(Callable[[Tensor, Tensor], Tensor], getattr(task, "loss", functional.cross_entropy))
+    return task.loss if isinstance(task, OwnLoss) else functional.cross_entropy
 
 
 def has_own_score(task: Task) -> bool:
     """Whether `task` says itself how good outputs are: what its best score is then, nobody knows."""
-    return hasattr(task, "score")
+    return isinstance(task, OwnScore)
 
 
 def score_of(task: Task) -> Callable[[Tensor, Tensor], Tensor]:
     """The task's own ``score``, or top-1 correctness: one number per example."""
-    return cast(Callable[[Tensor, Tensor], Tensor], getattr(task, "score", top1))
+    return task.score if isinstance(task, OwnScore) else top1
 
 
 def top1(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from pipelines import RUNTIMES, Section, Target
 from search.config.budget import Budget
+from search.samplers import SAMPLERS
 from spaces import illegal
 
 
@@ -62,7 +63,7 @@ class SearchSection(Section):
     """How the space is searched.
 
     Attributes:
-        sampler: Who suggests; see `search.suggest.sampler`.
+        sampler: The name of the one that suggests; see `search.samplers`.
         trials: How many recipes are tried in all, the uncompressed teacher included; None if only the budget counts.
             `DEFAULT_TRIALS`, when both are absent.
         budget: How much time they may take in all; see `search.config.budget`. With both, whichever is used up first
@@ -77,7 +78,7 @@ class SearchSection(Section):
             that do badly early in their trainings; see `search.stopping.stopping`.
     """
 
-    sampler: Literal["tpe", "nsga2", "random"] = "tpe"
+    sampler: str = "tpe"
     trials: Annotated[int, Field(ge=1)] | None = None
     budget: Annotated[Budget | None, PlainValidator(_budget)] = None
     seed: Annotated[int, Field(ge=0)] = 0
@@ -85,6 +86,14 @@ class SearchSection(Section):
     lookahead: Annotated[int, Field(ge=1)] | None = None
     suffix_variants: bool = True
     stopping: Literal["none", "structure", "halving"] = "structure"
+
+    @field_validator("sampler")
+    @classmethod
+    def _sampler(cls, sampler: str) -> str:
+        """One that is registered."""
+        if sampler not in SAMPLERS:
+            raise PydanticCustomError("illegal", "{problem}", {"problem": illegal(sampler, list(SAMPLERS))})
+        return sampler
 
     @model_validator(mode="before")
     @classmethod

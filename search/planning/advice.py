@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-
 from pipelines import METRICS, Task
-from pipelines.tasks.task import HOOKS
+from pipelines.tasks.hooks import HOOKS, misspelt
 from search.config.sweep_config import SweepConfig
 
 
@@ -20,14 +18,8 @@ def warnings(config: SweepConfig, task: Task) -> list[str]:
 
 def _misnamed(task: Task) -> list[str]:
     """Methods of `task` that nobody calls, with a name that is nearly that of a hook which it does not have."""
-    kind, found = type(task), []
-    for name in dir(kind):
-        if name in HOOKS or name.startswith("_") or not callable(getattr(kind, name)):
-            continue
-        near = difflib.get_close_matches(name, HOOKS, n=1, cutoff=0.8)
-        if near and not hasattr(task, near[0]):
-            found.append(f"{kind.__name__}.{name}: did you mean the hook {near[0]}?")
-    return found
+    slips = misspelt(task, HOOKS).items()
+    return [f"{type(task).__name__}.{slip}: did you mean the hook {name}?" for name, slip in slips]
 
 
 def _unseen(config: SweepConfig) -> list[str]:

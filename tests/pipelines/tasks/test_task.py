@@ -29,6 +29,15 @@ class Half:
     def teacher(self): ...
     def batches(self, split): ...
 
+class Slip:
+    def teacher(self): ...
+    def student(self, depth): ...
+    def batches(self, split): ...
+    def exemple_input(self): ...
+
+class Versioned(Shapes):
+    fingerprint = "v1"
+
 number = 7
 """
 
@@ -95,14 +104,15 @@ def test_a_module_that_is_broken(write: Callable[[str], str], source: str, messa
 def test_a_class_that_is_not_there(write: Callable[[str], str]) -> None:
     name = write(SOURCE)
     assert problem(f"{name}:Shaped") == (
-        f"task.use: in module {name}, 'Shaped' is not known (did you mean 'Shapes'?); legal: Base, Shapes, Half"
+        f"task.use: in module {name}, 'Shaped' is not known (did you mean 'Shapes'?); "
+        "legal: Base, Shapes, Half, Slip, Versioned"
     )
 
 
 def test_what_is_no_class(write: Callable[[str], str]) -> None:
     name = write(SOURCE)
     assert problem(f"{name}:number") == (
-        f"task.use: in module {name}, 'number' is not known; legal: Base, Shapes, Half"
+        f"task.use: in module {name}, 'number' is not known; legal: Base, Shapes, Half, Slip, Versioned"
     )
 
 
@@ -122,6 +132,16 @@ def test_arguments_that_are_refused(write: Callable[[str], str], args: dict, mes
 def test_methods_that_are_missing(write: Callable[[str], str]) -> None:
     name = write(SOURCE)
     assert problem(f"{name}:Half") == "task.use: Half has no method student, example_input; see docs/tasks.md"
+    assert problem(f"{name}:Slip") == (
+        "task.use: Slip has no method example_input (is exemple_input meant?); see docs/tasks.md"
+    )
+
+
+def test_a_value_where_a_method_is_meant(write: Callable[[str], str]) -> None:
+    name = write(SOURCE)
+    assert problem(f"{name}:Versioned") == (
+        "task.use: Versioned has a value, not a method: fingerprint; see docs/tasks.md"
+    )
 
 
 def test_a_fingerprint_is_of_class_arguments_and_source(write: Callable[[str], str], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 from search.execution.work import run_trial
+from search.samplers import SAMPLERS
 from search.study.outcome import Failed
 from search.study.state import SweepState
 from search.study.study import Study, read_trials
@@ -36,7 +37,7 @@ def test_the_teacher_comes_first_and_nothing_twice(config, folder, play) -> None
     assert len({trial.recipe.digest for trial in study.trials}) == 8
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_what_was_asked_and_told_is_there_when_it_is_opened_again(make_config, folder, play, sampler, ask) -> None:
     config = make_config(search={"sampler": sampler}, constraints={"accuracy": ">= 0.9"})
     study = Study(config, folder)
