@@ -14,7 +14,7 @@ from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
 from pipelines.meters import Candidate, Measurement, measure
 from pipelines.pipeline import Built, StageKey, StageRun, nodes, run_recipe, shipped
-from pipelines.runtimes import Target
+from pipelines.runtimes import RUNTIMES, Target
 from pipelines.store import Store
 from pipelines.tasks.task import Task, fingerprint, load_task
 from pipelines.training.context import Context
@@ -148,13 +148,14 @@ class Evaluator:
         """What the stages share."""
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         return Context(
-            self.task,
+            self.task,  # before the runtime is looked up: its module may register one
             fingerprint(self.task, self.use, self.args),
             self.training,
             self.seed,
             torch.device(device),
             self.accuracy_floor,
             Lease(self.target.device),
+            format=RUNTIMES[self.target.runtime].format,
         )
 
 

@@ -1,6 +1,7 @@
 """Runtimes that execute an exported file. A new one is a file here with a `Runtime`, and its line in `RUNTIMES`."""
 
 from pipelines.runtimes.artifact import Artifact
+from pipelines.runtimes.example_feed import example_feed
 from pipelines.runtimes.onnx_runtime import OnnxRuntime
 from pipelines.runtimes.openvino import OpenVino
 from pipelines.runtimes.runtime import OUTPUT, Feed, Runtime, Session, input_names, to_feed
@@ -20,6 +21,7 @@ __all__ = [
     "Session",
     "Target",
     "Timing",
+    "example_feed",
     "input_names",
     "timed_on_cpu",
     "to_feed",

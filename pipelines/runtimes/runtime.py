@@ -52,7 +52,7 @@ class Runtime(Protocol):
 
     Attributes:
         name: The value of ``target.runtime`` that selects it.
-        format: The name of the format that it executes, such as ``onnx``.
+        format: The name of the format that it executes, in `pipelines.formats.FORMATS`.
         packages: The distributions that it needs; their versions go with what is measured in it.
         devices: The values of ``target.device`` that it executes on.
     """

@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from pipelines.errors import TrialFailed
+from pipelines.formats.onnx_format import MODEL
+from pipelines.onnxfile.shortening import shortened
 from pipelines.quantizers import QUANTIZERS, Calibration, Quantizer
 from pipelines.runtimes import RUNTIMES, Artifact, OnnxRuntime, Target, to_feed
-from pipelines.stages import MODEL, Quantize
-from pipelines.stages.pack import packed
+from pipelines.stages import Quantize
 from pipelines.tasks.task import as_tuple
 from pipelines.training.context import Context
 from tests.pipelines.technique_names import unknown_names
@@ -100,7 +101,7 @@ def test_the_file_shrinks_as_promised(
 ) -> None:
     given = prepared("linear")
     quantizer.quantize(given.file, tmp_path / MODEL, given.calibration, some_params(quantizer))
-    after, before = (len(packed(onnx.load(file)).SerializeToString()) for file in (tmp_path / MODEL, given.file))
+    after, before = (len(shortened(onnx.load(file)).SerializeToString()) for file in (tmp_path / MODEL, given.file))
     share = after / before
     assert share < SHARES.get(quantizer.name, 0.9)
 
