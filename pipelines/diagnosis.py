@@ -98,10 +98,11 @@ def _verdict(measurement: Measurement, step: str) -> str:
 
 
 def reasons(candidate: Candidate, measurement: Measurement) -> list[str]:
-    """Why a file may be no faster than its parent, as far as the measurement and two ONNX files show it."""
+    """Why a file may be no faster than its parent, as far as two ONNX files and their execution show it."""
+    if candidate.artifact.format != EXAMINED:
+        return []
     evidence = _Evidence(candidate, measurement)
-    looked_for = REASONS if candidate.artifact.format == EXAMINED else MEASURED_REASONS
-    return [reason for find in looked_for if (reason := find(evidence))]
+    return [reason for find in REASONS if (reason := find(evidence))]
 
 
 def _unexplained(candidate: Candidate) -> str:
@@ -211,6 +212,3 @@ REASONS: tuple[Callable[[_Evidence], str], ...] = (
     _short,
 )
 """What is looked for, likeliest first; each gives a reason, or nothing if it does not hold."""
-
-MEASURED_REASONS: tuple[Callable[[_Evidence], str], ...] = (_short,)
-"""Those that stand on the measurement alone, and so hold for files of any format."""

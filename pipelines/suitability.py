@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines.extra import missing
 from pipelines.formats import FORMATS, format_of
 from pipelines.quantizers import QUANTIZERS
-from pipelines.runtimes import RUNTIMES
+from pipelines.runtimes import RUNTIMES, origin_problem
 from spaces import Problem, SearchSpace, illegal
 
 SCHEME = "quantization.scheme"
@@ -22,7 +22,7 @@ def runtime_problem(runtime: str) -> str | None:
     if executed.reference not in RUNTIMES:
         return f"{runtime!r} executes {executed.name}, whose reference {executed.reference!r} is no registered runtime"
     packages = (*named.packages, *executed.libraries, *RUNTIMES[executed.reference].packages)
-    problem = missing(packages)
+    problem = origin_problem(named) or missing(packages)
     return f"{runtime!r} {problem}" if problem else None
 
 

@@ -76,6 +76,14 @@ def replaced(kind: type, **attributes: object) -> object:
     return made
 
 
+def test_a_runtime_that_the_measuring_process_cannot_import_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Local(OnnxRuntime):
+        """Nobody finds it from outside this function."""
+
+    monkeypatch.setitem(RUNTIMES, "local", Local())
+    assert runtime_problem("local").startswith("'local' has the class test_a_runtime_that_the_measuring_process_")
+
+
 def test_what_a_format_does_not_tell_is_told_of_its_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
     class Vague(OnnxFormat):
         lacks: Mapping[str, str] = {"macs": "its files have no shapes"}

@@ -206,6 +206,15 @@ def test_numbers_that_not_every_machine_has_may_be_optimised_and_are_known(make_
     assert parse_config(make_raw()).optional_metrics == ()
 
 
+def test_what_the_targets_format_does_not_tell_is_neither_objective_nor_bound(make_raw, own_format) -> None:
+    target = {"target": {"runtime": "numpy"}, "space": {"quantization": {"scheme": ["none"]}}}
+    assert parse_config(make_raw(**target, constraints={"parameters": "<= 1e6"})).target.runtime == "numpy"
+    problems = problems_of(lambda: parse_config(make_raw(**target, constraints={"macs": "<= 1e6"})))
+    assert problems["constraints.macs"] == (
+        "is not available with numpy, which executes NumPy files: the file does not say how often a weight is used"
+    )
+
+
 def test_a_scheme_for_another_runtime_is_ruled_out_before_the_search(make_raw, make_config) -> None:
     changes = {"space": {"quantization": {"scheme": ["none", "nncf-int8", "static-int8"]}}}
     problem = problems_of(lambda: parse_config(make_raw(**changes)))["space.quantization.scheme"]
