@@ -145,11 +145,21 @@ class Evaluator:
 
     @cached_property
     def context(self) -> Context:
-        """What the stages share."""
+        """What the stages share.
+
+        Raises:
+            TrialFailed: the target's runtime is not registered in this process.
+        """
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        task = self.task  # before the runtime is looked up: its module may register one
+        if self.target.runtime not in RUNTIMES:
+            raise TrialFailed(
+                f"the runtime {self.target.runtime!r} is not registered where this trial runs; register it in the "
+                "module of the task, which every worker imports"
+            )
         return Context(
-            self.task,  # before the runtime is looked up: its module may register one
-            fingerprint(self.task, self.use, self.args),
+            task,
+            fingerprint(task, self.use, self.args),
             self.training,
             self.seed,
             torch.device(device),

@@ -25,7 +25,7 @@ class Format(Protocol):
         title: What people call it, such as ``ONNX``.
         file: The name of a file of it in its stage's folder and in exports, such as ``model.onnx``.
         reference: The name of the runtime by which an exported file is compared with its network.
-        version: Raised when its code would write another file for the same network.
+        version: Raised when one of its functions would write another file than before.
         settings: Whatever else its files depend on, as plain data: in the keys of the stages that write them.
         libraries: The distributions that write its files, whose versions are in these keys, too.
         lacks: The metrics that cannot be read off its files, each with the reason.

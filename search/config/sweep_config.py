@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
 import yaml
 
-from pipelines import METRICS, RUNTIMES, STEPS, Target, Training, metric_problem, runtime_problem, suited
+from pipelines import METRICS, RUNTIMES, STEPS, Target, Training, load_task, metric_problem, runtime_problem, suited
 from pipelines.meters import Direction
 from search.config.objective import Constraint, Objective, lower_bound
 from search.config.plain_file import PlainFile, S, check_plain, read_plain
@@ -144,6 +145,7 @@ def parse_config(raw: Mapping[str, Any]) -> SweepConfig:
 
 
 def _check(raw: Mapping[str, Any]) -> Reading:
+    _register_runtimes(raw)
     file, problems, wrong = check_plain(raw)
     name = raw.get("sweep")
     if isinstance(name, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
@@ -184,6 +186,15 @@ def _check(raw: Mapping[str, Any]) -> Reading:
             file.store,
         )
     return Reading(raw, tuple(problems), config, frozenset(wrong), space)
+
+
+def _register_runtimes(raw: Mapping[str, Any]) -> None:
+    """Load the task of `raw` if the runtime of its target is not known: the task's module may register it."""
+    task, target = (section if isinstance(section := raw.get(key), Mapping) else {} for key in ("task", "target"))
+    use, args, runtime = task.get("use"), task.get("args"), target.get("runtime")
+    if isinstance(use, str) and isinstance(runtime, str) and runtime not in RUNTIMES:
+        with suppress(Exception):  # what is wrong with the task is told where it is loaded to be used
+            load_task(use, args)
 
 
 def _unmeasured(runtime: str, objectives: Iterable[Objective], constraints: Iterable[Constraint]) -> Iterator[Problem]:

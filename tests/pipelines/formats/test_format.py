@@ -1,6 +1,7 @@
 """The contract of every registered format, and of one that is none of Paredown's."""
 
 import json
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import nn
 from pipelines.errors import TrialFailed
 from pipelines.formats import FORMATS, Format, artifact_in, format_of, identity
 from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Target, to_feed
+from pipelines.training.context import Context
 from spaces import digest
 from tests.pipelines.formats.npz_format import NpzFormat
 from tests.pipelines.technique_names import unknown_names
@@ -61,6 +63,11 @@ def test_it_is_registered_under_its_own_name_and_its_reference_executes_it(
 
 def test_files_of_different_formats_have_different_names() -> None:
     assert len({each.file for each in ALL.values()}) == len(ALL)
+
+
+def test_work_without_a_target_is_for_the_default_one() -> None:
+    (default,) = (field.default for field in fields(Context) if field.name == "format")
+    assert default == format_of(Target().runtime).name
 
 
 def test_its_part_of_a_key_has_its_version_and_those_of_its_libraries(written_as: Format) -> None:

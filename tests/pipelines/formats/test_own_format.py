@@ -59,6 +59,12 @@ def test_a_recipe_is_built_verified_and_measured_in_the_process_that_measures(ev
     assert notes["macs"] == "not available: the file does not say how often a weight is used"
 
 
+def test_a_worker_that_does_not_know_the_runtime_says_so(evaluator: Evaluator) -> None:
+    reason = "the runtime 'nump' is not registered where this trial runs; register it in the module of the task"
+    with pytest.raises(TrialFailed, match=reason):
+        replace(evaluator, target=Target("nump"))(Recipe())
+
+
 def keys(evaluator: Evaluator) -> dict[str, str]:
     return {stage.name: key for stage, _, key in nodes(Recipe(), evaluator.context)}
 

@@ -14,6 +14,7 @@ from pipelines.errors import TrialFailed
 from pipelines.formats.onnx_format import MODEL
 from pipelines.onnxfile.shortening import shortened
 from pipelines.quantizers import QUANTIZERS, Calibration, Quantizer
+from pipelines.quantizers.parameters import KEEP_FLOAT
 from pipelines.runtimes import RUNTIMES, Artifact, OnnxRuntime, Target, to_feed
 from pipelines.stages import Quantize
 from pipelines.tasks.task import as_tuple
@@ -52,6 +53,10 @@ def test_it_has_no_attribute_that_its_protocol_does_not_know(quantizer: Quantize
 
 def test_it_is_registered_under_its_own_name(quantizer: Quantizer) -> None:
     assert QUANTIZERS[quantizer.name] is quantizer
+
+
+def test_only_schemes_for_onnx_keep_operators_in_floating_point(quantizer: Quantizer) -> None:
+    assert KEEP_FLOAT not in quantizer.parameters or quantizer.declares.formats == ("onnx",)
 
 
 def test_labels_are_the_distinct_names_unless_something_differs(some_params: Callable) -> None:
