@@ -155,13 +155,13 @@ def measure_paredown(trials: Sequence[int], folder: Path) -> list[dict[str, floa
     """Paredown's whole sweep."""
     from search.study.study import Study
     from search.study.workspace import Workspace
-    from search.suggest.sampler import Sampler
+    from search.suggest.suggester import Suggester
     from search.sweep import run_sweep
 
     (number,) = trials
     clock, ask, tell = Clock(), Timer(), Timer()
-    Sampler.suggest, Study.begin = ask.around(Sampler.suggest), ask.around(Study.begin)  # type: ignore[method-assign]
-    Sampler.learn, Study.tell = tell.around(Sampler.learn), tell.around(Study.tell)  # type: ignore[method-assign]
+    Suggester.suggest, Study.begin = ask.around(Suggester.suggest), ask.around(Study.begin)  # type: ignore[method-assign]
+    Suggester.learn, Study.tell = tell.around(Suggester.learn), tell.around(Study.tell)  # type: ignore[method-assign]
     begin = time.perf_counter()
     sweep = run_sweep(config(number), Workspace(folder / "home"), evaluate=evaluate, observers=lambda study: [clock])
     end, cpu = time.perf_counter(), time.process_time()

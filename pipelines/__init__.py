@@ -12,25 +12,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipelines.errors import TrialFailed
     from pipelines.evaluator import Evaluation, Evaluator
+    from pipelines.formats import FORMATS, format_of
     from pipelines.meters import METRICS
     from pipelines.pipeline import StageKey, StageRun, run_recipe
     from pipelines.runtimes import RUNTIMES, Target
     from pipelines.stages import STEPS
     from pipelines.store import Store
-    from pipelines.suitability import runtime_problem, scheme_problem, suited
+    from pipelines.suitability import metric_problem, runtime_problem, scheme_problem, suited
     from pipelines.tasks.task import Split, Task, load_task
     from pipelines.training.settings import Section, Training
 
 _MODULES = {
     "errors": ("TrialFailed",),
     "evaluator": ("Evaluation", "Evaluator"),
+    "formats": ("FORMATS", "format_of"),
     "meters": ("METRICS",),
     "pipeline": ("StageKey", "StageRun", "run_recipe"),
     "runtimes": ("RUNTIMES", "Target"),
     "training.settings": ("Section", "Training"),
     "stages": ("STEPS",),
     "store": ("Store",),
-    "suitability": ("runtime_problem", "scheme_problem", "suited"),
+    "suitability": ("metric_problem", "runtime_problem", "scheme_problem", "suited"),
     "tasks.task": ("Split", "Task", "load_task"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
@@ -49,6 +51,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "FORMATS",
     "METRICS",
     "RUNTIMES",
     "STEPS",
@@ -63,7 +66,9 @@ __all__ = [
     "Task",
     "Training",
     "TrialFailed",
+    "format_of",
     "load_task",
+    "metric_problem",
     "run_recipe",
     "runtime_problem",
     "scheme_problem",

@@ -34,6 +34,9 @@ SHORT_MS = 0.02
 
 MANY_ZEROS = 0.1
 
+EXAMINED = "onnx"
+"""The format of the files into which is looked for reasons."""
+
 
 def diagnose(candidate: Candidate, measurement: Measurement, step: str) -> dict[str, str]:
     """Compare the file with its parent: the file of the same recipe without its last step.
@@ -52,7 +55,7 @@ def diagnose(candidate: Candidate, measurement: Measurement, step: str) -> dict[
     notes = {}
     if verdict := _verdict(measurement, step):
         try:
-            why = "; ".join(reasons(candidate, measurement)) or "nothing in the file explains it"
+            why = "; ".join(reasons(candidate, measurement)) or _unexplained(candidate)
         except Exception as error:  # a trial that was measured is not lost over a remark
             why = f"the file cannot be examined: {type(error).__name__}: {error}"
         notes = {SPEEDUP: verdict, WHY: why}
@@ -96,10 +99,16 @@ def _verdict(measurement: Measurement, step: str) -> str:
 
 def reasons(candidate: Candidate, measurement: Measurement) -> list[str]:
     """Why a file may be no faster than its parent, as far as two ONNX files and their execution show it."""
-    if candidate.artifact.format != "onnx":
+    if candidate.artifact.format != EXAMINED:
         return []
     evidence = _Evidence(candidate, measurement)
     return [reason for find in REASONS if (reason := find(evidence))]
+
+
+def _unexplained(candidate: Candidate) -> str:
+    """What to say where no reason was found."""
+    name = candidate.artifact.format
+    return "nothing in the file explains it" if name == EXAMINED else f"{name} files are not examined"
 
 
 @dataclass(frozen=True)

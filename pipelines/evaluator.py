@@ -14,7 +14,7 @@ from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
 from pipelines.meters import Candidate, Measurement, measure
 from pipelines.pipeline import Built, StageKey, StageRun, nodes, run_recipe, shipped
-from pipelines.runtimes import Target
+from pipelines.runtimes import RUNTIMES, Target
 from pipelines.store import Store
 from pipelines.tasks.task import Task, fingerprint, load_task
 from pipelines.training.context import Context
@@ -145,16 +145,27 @@ class Evaluator:
 
     @cached_property
     def context(self) -> Context:
-        """What the stages share."""
+        """What the stages share.
+
+        Raises:
+            TrialFailed: the target's runtime is not registered in this process.
+        """
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        task = self.task  # before the runtime is looked up: its module may register one
+        if self.target.runtime not in RUNTIMES:
+            raise TrialFailed(
+                f"the runtime {self.target.runtime!r} is not registered where this trial runs; register it in the "
+                "module of the task, which every worker imports"
+            )
         return Context(
-            self.task,
-            fingerprint(self.task, self.use, self.args),
+            task,
+            fingerprint(task, self.use, self.args),
             self.training,
             self.seed,
             torch.device(device),
             self.accuracy_floor,
             Lease(self.target.device),
+            format=RUNTIMES[self.target.runtime].format,
         )
 
 

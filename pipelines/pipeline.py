@@ -8,8 +8,9 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from pipelines.formats import artifact_in
 from pipelines.runtimes import Artifact
-from pipelines.stages import MODEL, STAGES, Export, Pack, Stage, Trains, TrainTeacher, Work
+from pipelines.stages import STAGES, Export, Pack, Stage, Trains, TrainTeacher, Work
 from pipelines.store import Entry, Store
 from pipelines.training.context import Context
 from pipelines.training.seed import seed_everything
@@ -84,7 +85,7 @@ def run_recipe(recipe: Recipe, context: Context, store: Store) -> Built:
         TrialFailed: a stage cannot do its work.
     """
     folder, runs = run_stages(_stages(recipe), context, store)
-    return Built(Artifact(folder / MODEL, "onnx"), runs)
+    return Built(artifact_in(folder, context.format), runs)
 
 
 def shipped(stages: tuple[StageRun, ...], folder: Path, context: Context, store: Store) -> Built:
@@ -97,9 +98,9 @@ def shipped(stages: tuple[StageRun, ...], folder: Path, context: Context, store:
         store: Where results are kept.
     """
     if stages[-1].name == Pack.name:
-        return Built(Artifact(folder / MODEL, "onnx"), stages)
+        return Built(artifact_in(folder, context.format), stages)
     folder, runs = run_stages([(Pack(), {})], context, store, after=(stages, folder))
-    return Built(Artifact(folder / MODEL, "onnx"), runs)
+    return Built(artifact_in(folder, context.format), runs)
 
 
 def parent_stages(recipe: Recipe, stages: tuple[StageRun, ...]) -> tuple[StageRun, ...]:

@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _measure(job: Job, told: threading.Event, say: Callable[[str], None]) -> Measurement:
-    runtime = RUNTIMES[job.target.runtime]
+    runtime = job.origin.make() if job.origin else RUNTIMES[job.target.runtime]
     with np.load(job.feed) as arrays:
         feed = {name: arrays[name] for name in arrays.files}
 

@@ -29,7 +29,7 @@ class DynamicInt8:
 
     name = "dynamic-int8"
     parameters: tuple[Parameter, ...] = (KEEP_FLOAT,)
-    declares = Declaration(knows_structure=keeps_none)
+    declares = Declaration(formats=("onnx",), knows_structure=keeps_none)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:

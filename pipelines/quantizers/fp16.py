@@ -38,7 +38,7 @@ class Fp16:
 
     name = "fp16"
     parameters: tuple[Parameter, ...] = ()
-    declares = Declaration(knows_structure=always)
+    declares = Declaration(formats=("onnx",), knows_structure=always)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:
@@ -53,7 +53,7 @@ class Fp16:
     ) -> None:
         """See `Quantizer.quantize`."""
         converted = convert_float_to_float16(onnx.load(source), keep_io_types=True, node_block_list=list(keep))
-        # Their shapes are what `pipelines.stages.pack` leaves in half-precision files.
+        # Their shapes are what `pipelines.onnxfile.shortening` leaves in half-precision files.
         onnx.save(onnx.shape_inference.infer_shapes(converted), target)
 
     def label(self, params: Params) -> str:

@@ -24,7 +24,7 @@ class QatInt8:
 
     name = "qat-int8"
     parameters: tuple[Parameter, ...] = (GRANULARITY, CALIBRATION_SIZE)
-    declares = Declaration(knows_structure=always)
+    declares = Declaration(formats=("onnx",), knows_structure=always)
     aware = True
 
     def problem(self, model: nn.Module) -> str | None:

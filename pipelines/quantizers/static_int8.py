@@ -48,7 +48,7 @@ class StaticInt8:
 
     name = "static-int8"
     parameters: tuple[Parameter, ...] = (CALIBRATOR, GRANULARITY, CALIBRATION_SIZE, KEEP_FLOAT)
-    declares = Declaration(knows_structure=keeps_none)
+    declares = Declaration(formats=("onnx",), knows_structure=keeps_none)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:

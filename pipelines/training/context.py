@@ -28,6 +28,7 @@ class Context:
         lease: Of the device that files are measured on: work on this machine shares it.
         fidelity: How much of their epochs trainings are run for, 0 to 1; the teacher's are always run for all.
         trajectory: What a stage's trainings follow, each stage its own.
+        format: The name of the format of exported files, in `pipelines.formats.FORMATS`.
     """
 
     task: Task
@@ -39,6 +40,7 @@ class Context:
     lease: Lease = field(default_factory=Lease, compare=False)
     fidelity: float = 1.0
     trajectory: Trajectory = field(default_factory=Trajectory, compare=False)
+    format: str = "onnx"
 
     def extent(self, epochs: int) -> EpochBudget:
         """How far a training goes that is made for `epochs`."""

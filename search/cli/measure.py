@@ -89,10 +89,21 @@ def _target(own: Target, runtime: str | None, batch: int | None, threads: int | 
     """The sweep's target with what is to be different."""
     from pipelines import Target, runtime_problem
 
-    if runtime is not None and (problem := runtime_problem(runtime)):
+    if runtime is not None and (problem := runtime_problem(runtime) or _foreign(own, runtime)):
         raise InputError.at("--runtime", problem)
     changes = {"runtime": runtime, "batch": batch, "threads": threads}
     return Target.from_json(own.to_json() | {key: value for key, value in changes.items() if value is not None})
+
+
+def _foreign(own: Target, runtime: str) -> str | None:
+    """Why files for `own` cannot be measured in the runtime called `runtime`, or None if they can."""
+    from pipelines import RUNTIMES, format_of
+
+    made, executed = format_of(own.runtime), format_of(runtime)
+    if executed is made:
+        return None
+    legal = ", ".join(name for name, each in RUNTIMES.items() if each.format == made.name)
+    return f"{runtime!r} executes {executed.title} files, and the sweep's are {made.title}; legal: {legal}"
 
 
 def _members(sweep: Sweep) -> tuple[Trial, ...]:

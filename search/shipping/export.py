@@ -10,10 +10,10 @@ from pathlib import Path
 
 import yaml
 
-from pipelines import RUNTIMES
+from pipelines import FORMATS, RUNTIMES
 from pipelines.file_hash import sha256
-from pipelines.onnxfile.example_feed import example_feed
-from pipelines.stages import MODEL
+from pipelines.runtimes import example_feed, to_feed
+from pipelines.tasks.task import to_batch
 from pipelines.whole_file import sync, write_text
 from search.errors import SweepError
 from search.shipping.export_bundle import ExportBundle
@@ -34,7 +34,8 @@ def check_folder(folder: Path) -> None:
         raise InputError.at("--export", f"{folder} is the current folder, which cannot give way; name another")
     if folder.is_dir():
         found = {path.name for path in folder.iterdir()}
-        strange = sorted(found - {MODEL, MANIFEST, CARD, RECIPE, SWEEP, SCRIPT, "__pycache__"})
+        models = {each.file for each in FORMATS.values()}
+        strange = sorted(found - models - {MANIFEST, CARD, RECIPE, SWEEP, SCRIPT, "__pycache__"})
         if found and MANIFEST not in found:
             raise InputError.at(
                 "--export", f"{folder} exists and is not an earlier export; name an empty or new folder"
@@ -87,11 +88,12 @@ def _write(bundle: ExportBundle, folder: Path) -> None:
         raise SweepError(f"{file} could not be copied whole; is the disk full?")
     sync(folder / file.name)
     runtime, target = RUNTIMES[config.target.runtime], config.target
+    feed = to_feed(to_batch(bundle.evaluator.task.example_input(), target.batch))
     recipe = yaml.safe_dump(trial.recipe.to_list(), sort_keys=False)
     texts = {
         RECIPE: recipe,
         SWEEP: config.dump(),
-        SCRIPT: runtime.script(file.name, example_feed(file, target.batch), target),
+        SCRIPT: runtime.script(file.name, example_feed(feed), target),
         CARD: model_card(bundle, recipe, sha256(file)),
     }
     for name, text in texts.items():

@@ -10,10 +10,11 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from pipelines.formats.onnx_format import MODEL
+from pipelines.onnxfile.preparation import prepare
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.quantizers import Calibration
-from pipelines.quantizers.preparation import prepare
-from pipelines.stages import MODEL, Export
+from pipelines.stages import Export
 from pipelines.tasks.task import Batch, Inputs, as_tuple
 from pipelines.training.context import Context
 from pipelines.training.settings import Training

@@ -250,7 +250,11 @@ def test_a_file_that_cannot_be_examined_costs_no_trial(folder: Path, tmp_path: P
 def test_files_of_other_formats_are_not_examined(folder: Path) -> None:
     found = candidate(sparse(folder))
     assert reasons(found, slower())
-    assert reasons(replace(found, artifact=replace(found.artifact, format="npz")), slower()) == []
+    other = replace(found, artifact=replace(found.artifact, format="npz"))
+    assert reasons(other, slower()) == []
+    notes = diagnose(other, slower(), "prune")
+    assert notes["speedup"] == "slower than without prune: 1.31×"
+    assert notes["speedup.why"] == "npz files are not examined"
 
 
 @pytest.mark.parametrize(

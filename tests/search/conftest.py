@@ -30,6 +30,7 @@ from search.study.trial import Result, Trial
 from search.study.workspace import SweepFolder, Workspace
 from search.sweep import run_sweep
 from spaces import Recipe
+from tests.pipelines.formats.own import own_format as own_format
 
 Merge = Mapping[str, Any]
 

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import TrialFailed
+from pipelines.formats.onnx_format import MODEL
 from pipelines.onnxfile.coverage import int8_coverage
 from pipelines.pipeline import nodes
-from pipelines.stages import MODEL, QUANTIZE, STEPS, QuantizationSensitivity, Quantize
+from pipelines.stages import QUANTIZE, STEPS, QuantizationSensitivity, Quantize
 from pipelines.training.context import Context
 from spaces import Recipe
 

@@ -1,10 +1,11 @@
 import datetime
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pipelines import Store, extra
+from pipelines import FORMATS, RUNTIMES, Store, extra
 from search.config.objective import Constraint, Objective
 from search.config.sections import StoreSection, TaskSection, TrackingSection
 from search.config.sweep_config import load_config, parse_config, read_config
@@ -204,6 +205,37 @@ def test_numbers_that_not_every_machine_has_may_be_optimised_and_are_known(make_
     assert config.optional_metrics == ("energy_mj",)
     assert sweep_evaluator(config, Workspace(Path("home"))).required == ("energy_mj",)
     assert parse_config(make_raw()).optional_metrics == ()
+
+
+def test_what_the_targets_format_does_not_tell_is_neither_objective_nor_bound(make_raw, own_format) -> None:
+    target = {"target": {"runtime": "numpy"}, "space": {"quantization": {"scheme": ["none"]}}}
+    assert parse_config(make_raw(**target, constraints={"parameters": "<= 1e6"})).target.runtime == "numpy"
+    problems = problems_of(lambda: parse_config(make_raw(**target, constraints={"macs": "<= 1e6"})))
+    assert problems["constraints.macs"] == (
+        "is not available with numpy, which executes NumPy files: the file does not say how often a weight is used"
+    )
+
+
+REGISTERING = """
+from pipelines import FORMATS, RUNTIMES
+from tests.pipelines.formats.npz_format import NpzFormat
+from tests.pipelines.formats.numpy_runtime import NumpyRuntime
+from tests.pipelines.formats.own import Halves as Halves
+
+FORMATS["npz"] = NpzFormat()
+RUNTIMES["numpy"] = NumpyRuntime()
+"""
+
+
+def test_the_module_of_the_task_may_register_the_runtime(make_raw, own_format, tmp_path, monkeypatch) -> None:
+    del FORMATS["npz"], RUNTIMES["numpy"]  # `own_format` removes what the module registers
+    own = {"target": {"runtime": "numpy"}, "space": {"quantization": {"scheme": ["none"]}}}
+    problems = problems_of(lambda: parse_config(make_raw(**own, task={"use": "absent_task:Halves"})))
+    assert problems == {"target.runtime": "'numpy' is not known; legal: onnxruntime, openvino"}
+    (tmp_path / "registering_task.py").write_text(REGISTERING, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "registering_task", raising=False)
+    assert parse_config(make_raw(**own, task={"use": "registering_task:Halves"})).target.runtime == "numpy"
 
 
 def test_a_scheme_for_another_runtime_is_ruled_out_before_the_search(make_raw, make_config) -> None:
