@@ -37,6 +37,7 @@ class Operator:
         through: True if what it gives is its first input in another form, so that a weight may pass it.
         dynamic: True if `dynamic-int8` can make it compute in 8 bits.
         static: True if `static-int8` can.
+        of_tokens: True if networks of tokens have it, and others seldom.
     """
 
     kind: Kind
@@ -46,6 +47,7 @@ class Operator:
     through: bool = False
     dynamic: bool = False
     static: bool = False
+    of_tokens: bool = False
 
     @property
     def multiplies(self) -> bool:
@@ -83,7 +85,8 @@ OPERATORS: Mapping[str, Operator] = {
     # ONNX Runtime has no 8-bit kernel for normalizations: around them there would only be more conversions.
     "BatchNormalization": Operator("normalization", weights=(1, 2)),
     "InstanceNormalization": Operator("normalization"),
-    "LayerNormalization": Operator("normalization"),
+    "LayerNormalization": Operator("normalization", of_tokens=True),
+    "RMSNormalization": Operator("normalization", of_tokens=True),
     "EmbedLayerNormalization": Operator("embedding", dynamic=True, static=True),
     "Gather": Operator("embedding", kernel=0, dynamic=True, static=True),
     # A single number that these take is a factor that somebody wrote down, not a weight.
@@ -102,6 +105,8 @@ OPERATORS: Mapping[str, Operator] = {
     "Pad": Operator("layout", weights=(), static=True),
     "Resize": Operator("resampling", weights=(), static=True),
     **dict.fromkeys(("AveragePool", "GlobalAveragePool", "MaxPool"), _static("resampling")),
+    "Erf": Operator("other", of_tokens=True),
+    "Gelu": Operator("other", of_tokens=True),
     "Clip": Operator("other", weights=(), static=True),
     **dict.fromkeys(("Add", "ArgMax", "CumSum", "LeakyRelu", "Relu", "Sigmoid", "Softmax", "TopK"), _static("other")),
 }
