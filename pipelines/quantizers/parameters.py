@@ -34,7 +34,7 @@ GRANULARITY = Parameter(
 )
 CALIBRATION_SIZE = Parameter(
     "quantization.calibration_size",
-    Size(1, integer=True),
+    Size(1, 1_000_000, integer=True),
     default=ALL,
     help="how many examples of the calibration split are used, the first ones",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search.cli.options import Config, Json, Overrides
 from search.cli.output import err, out, print_json
+from spaces import listed
 
 EXAMPLE = "paredown validate configs/digits.yaml -o search.trials=20"
 
@@ -32,7 +33,7 @@ def validate(
     console.print(f"{path} is valid: sweep [bold]{config.sweep}[/bold], task {config.task.use}")
     console.print(f"  {size} distinct recipes; {search.extent} with {search.sampler}, the first the teacher itself")
     for axis in chosen:
-        console.print(f"  {axis.name}: {', '.join(map(str, axis.values))}")
+        console.print(f"  {axis.name}: {listed(axis.values)}", markup=False, soft_wrap=True)
     for rule, count in rules.items():
         console.print(f"  without {count} recipes: {rule}", markup=False, soft_wrap=True)
     for objective in config.objectives:
