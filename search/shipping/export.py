@@ -8,13 +8,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import yaml
-
 from pipelines import RUNTIMES
 from pipelines.file_hash import sha256
 from pipelines.onnxfile.example_feed import example_feed
 from pipelines.stages import MODEL
 from pipelines.whole_file import sync, write_text
+from search.config.yaml_file import write_yaml
 from search.errors import SweepError
 from search.shipping.export_bundle import ExportBundle
 from search.shipping.manifest import manifest
@@ -87,7 +86,7 @@ def _write(bundle: ExportBundle, folder: Path) -> None:
         raise SweepError(f"{file} could not be copied whole; is the disk full?")
     sync(folder / file.name)
     runtime, target = RUNTIMES[config.target.runtime], config.target
-    recipe = yaml.safe_dump(trial.recipe.to_list(), sort_keys=False)
+    recipe = write_yaml(trial.recipe.to_list())
     texts = {
         RECIPE: recipe,
         SWEEP: config.dump(),
