@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.store import Store
     from pipelines.suitability import runtime_problem, scheme_problem, suited
     from pipelines.tasks.task import BUILT_IN, Batch, Inputs, Split, Task, load_task
-    from pipelines.training.settings import Section, Training
+    from pipelines.training.settings import Section, Training, within
 
 _MODULES = {
     "errors": ("TrialFailed",),
@@ -27,7 +27,7 @@ _MODULES = {
     "meters": ("METRICS",),
     "pipeline": ("Built", "StageKey", "StageRun", "run_recipe"),
     "runtimes": ("RUNTIMES", "Target"),
-    "training.settings": ("Section", "Training"),
+    "training.settings": ("Section", "Training", "within"),
     "stages": ("STEPS",),
     "store": ("Store",),
     "suitability": ("runtime_problem", "scheme_problem", "suited"),
@@ -72,4 +72,5 @@ __all__ = [
     "runtime_problem",
     "scheme_problem",
     "suited",
+    "within",
 ]
