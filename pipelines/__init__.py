@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipelines.store import Store
     from pipelines.suitability import metric_problem, runtime_problem, scheme_problem, suited
     from pipelines.tasks.task import Split, Task, load_task
-    from pipelines.training.settings import Section, Training
+    from pipelines.training.settings import Section, Training, within
 
 _MODULES = {
     "errors": ("TrialFailed",),
@@ -29,7 +29,7 @@ _MODULES = {
     "meters": ("METRICS",),
     "pipeline": ("StageKey", "StageRun", "run_recipe"),
     "runtimes": ("RUNTIMES", "Target"),
-    "training.settings": ("Section", "Training"),
+    "training.settings": ("Section", "Training", "within"),
     "stages": ("STEPS",),
     "store": ("Store",),
     "suitability": ("metric_problem", "runtime_problem", "scheme_problem", "suited"),
@@ -73,4 +73,5 @@ __all__ = [
     "runtime_problem",
     "scheme_problem",
     "suited",
+    "within",
 ]

@@ -42,7 +42,7 @@ OPERATORS = Parameter(
 )
 CALIBRATION_SIZE = Parameter(
     "quantization.calibration_size",
-    Size(1, integer=True),
+    Size(1, 1_000_000, integer=True),
     default=ALL,
     help="how many examples of the calibration split are used, the first ones",
 )

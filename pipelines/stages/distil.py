@@ -78,7 +78,7 @@ def _label(params: Params) -> str:
 DISTIL = StepSpec(
     "distil",
     (
-        Parameter("student.depth", Depth(1, integer=True), help="depth of the student; none keeps the teacher"),
+        Parameter("student.depth", Depth(1, 1_000, integer=True), help="depth of the student; none keeps the teacher"),
         Parameter(
             "student.width", Interval(0, 1, open_low=True), default=1.0, help="share of the full width that it has"
         ),

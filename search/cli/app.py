@@ -50,7 +50,7 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        sys.exit(_say(2, *map(str, error.problems)))
+        sys.exit(_say(2, *error.lines()))
     except SystemExit as ending:  # Typer has told of wrong usage, and turns an interruption into this code
         if ending.code == 130:
             _say(130, "interrupted; run the same command to resume")

@@ -8,13 +8,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import yaml
-
 from pipelines import FORMATS, RUNTIMES
 from pipelines.file_hash import sha256
 from pipelines.runtimes import example_feed, to_feed
 from pipelines.tasks.task import to_batch
 from pipelines.whole_file import sync, write_text
+from search.config.yaml_file import write_yaml
 from search.errors import SweepError
 from search.shipping.export_bundle import ExportBundle
 from search.shipping.manifest import manifest
@@ -89,7 +88,7 @@ def _write(bundle: ExportBundle, folder: Path) -> None:
     sync(folder / file.name)
     runtime, target = RUNTIMES[config.target.runtime], config.target
     feed = to_feed(to_batch(bundle.evaluator.task.example_input(), target.batch))
-    recipe = yaml.safe_dump(trial.recipe.to_list(), sort_keys=False)
+    recipe = write_yaml(trial.recipe.to_list())
     texts = {
         RECIPE: recipe,
         SWEEP: config.dump(),

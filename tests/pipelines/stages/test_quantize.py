@@ -58,8 +58,8 @@ def test_parameters_apply_to_the_schemes_that_read_them(scheme: str, refinements
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (0, "0 is out of range; legal: a whole number >= 1, or all"),
-        ("many", "'many' is not a whole number; legal: a whole number >= 1, or all"),
+        (0, "0 is out of range; legal: a whole number >= 1 and <= 1000000, or all"),
+        ("many", "'many' is not a whole number; legal: a whole number >= 1 and <= 1000000, or all"),
         (64, None),
         ("all", None),
     ],

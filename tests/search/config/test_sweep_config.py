@@ -160,7 +160,7 @@ def test_wrong_overrides_are_told_beside_the_other_problems(write_yaml, make_raw
     assert found["-o search.trials"] == "write -o key.path=value"
     assert found["-o =3"] == "write -o key.path=value"
     assert found["-o sweep.name=3"] == "sweep is not a section"
-    assert found["-o search.trials=[1"] == "'[1' is not a YAML value"
+    assert found["-o search.trials=[1"] == "'[1' is not a YAML value: expected ',' or ']', but got '<stream end>'"
     assert "'many' is not a whole number" in found["search.trials"]
     assert "-1 is out of range" in found["search.seed"]
     assert problems_of(lambda: load_config(write_yaml(make_raw()), ["a"])) == {"-o a": "write -o key.path=value"}
@@ -266,7 +266,7 @@ def test_a_store_is_a_url_and_a_limit_and_no_part_of_what_a_sweep_is(make_config
         make_config(store={"url": "bucket/folder", "limit_gb": 0, "size": 1})
     assert [str(problem) for problem in error.value.problems] == [
         "store.url: 'bucket/folder' is not a URL such as s3://bucket/folder",
-        "store.limit_gb: 0 is out of range; legal: a number > 0",
+        "store.limit_gb: 0 is out of range; legal: a number > 0 and <= 1000000",
         "store.size: 'size' is not known; legal: url, limit_gb",
     ]
 

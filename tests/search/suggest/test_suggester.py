@@ -125,7 +125,7 @@ def test_a_range_suggests_the_values_of_its_axis(name, make_suggester, drive) ->
 
 def ruled_space() -> SearchSpace:
     """10,000 combinations of which 20 are legal, each in two orders: 40 recipes."""
-    wide = [Parameter(f"{group}.size", Interval(0, integer=True), default=0) for group in ("a", "b")]
+    wide = [Parameter(f"{group}.size", Interval(0, 100, integer=True), default=0) for group in ("a", "b")]
     rules = tuple(Rule("too large", when=(When(parameter.name, (0,), negated=True),)) for parameter in wide)
     steps = (
         StepSpec("one", (Parameter("a.kind", Options(("none", "x"))), wide[0]), str, rules=rules),
