@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 from pipelines import Evaluator, Task
 from pipelines.whole_file import write_text
@@ -54,11 +55,11 @@ def run_sweep(
         study.collect()
         evaluate = evaluate or sweep_evaluator(config, workspace)
         with (
+            closing(executor or RayExecutor(config.cluster, folder.ray)) as runner,
             Tracker(config, workspace, study.id, study.trials, study.state) as tracker,
             StoreGC(config, workspace, study.state) as store_gc,
         ):
             queue = StudyQueue(study, [tracker, store_gc, *observers(study)], *_known(evaluate))
-            runner = executor or RayExecutor(config.cluster, folder.ray)
             if not queue.exhausted:
                 runner.run(queue, evaluate, folder.results)
             tracker.close("FINISHED" if study.state.complete else "FAILED")

@@ -25,7 +25,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from pipelines.garbage import no_collection
+from pipelines.garbage import collect, no_collection
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
@@ -59,6 +59,7 @@ class RayExecutor:
 
     def __init__(self, cluster: ClusterSection, scratch: Path) -> None:
         self._cluster, self._scratch = cluster, scratch
+        self._joined = False
 
     def run(self, queue: TrialQueue, evaluate: Evaluate, results: Path) -> None:
         """See `Executor.run`.
@@ -67,34 +68,37 @@ class RayExecutor:
             SweepError: the cluster cannot be reached or has too little for one trial.
         """
         self._connect()
-        try:
-            slots, deaths = self._slots(), 0
-            while not queue.exhausted:
-                searcher = StudySearcher(queue, results)
-                try:
-                    self._tuner(searcher, evaluate, results, slots).fit()
-                except (RayDied, Exception) as error:
-                    if died := dead_process():
-                        deaths += 1
-                        self._start_again(queue, searcher, died, deaths)
-                        continue
-                    if not isinstance(error, RuntimeError):  # an out-of-memory kill ends the whole fit
-                        raise
-                    LOG.warning("Ray Tune stopped (%s); going on", _first_line(error))
-                for trial in queue.out:
-                    searcher.settle(trial)
-                if searcher.full_disk:
-                    raise FullDiskError(searcher.full_disk)
-                if not searcher.given:
-                    break
-        finally:
+        slots, deaths = self._slots(), 0
+        while not queue.exhausted:
+            searcher = StudySearcher(queue, results)
+            try:
+                self._tuner(searcher, evaluate, results, slots).fit()
+            except (RayDied, Exception) as error:
+                if died := dead_process():
+                    deaths += 1
+                    self._start_again(queue, searcher, died, deaths)
+                    continue
+                if not isinstance(error, RuntimeError):  # an out-of-memory kill ends the whole fit
+                    raise
+                LOG.warning("Ray Tune stopped (%s); going on", _first_line(error))
+            for trial in queue.out:
+                searcher.settle(trial)
+            if searcher.full_disk:
+                raise FullDiskError(searcher.full_disk)
+            if not searcher.given:
+                break
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        if self._joined:
             leave()
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _connect(self) -> None:
         for name in ("ray", "ray.tune"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         address = self._cluster.address
+        self._joined = not ray.is_initialized()  # else it is somebody else's, which the call refuses
         try:
             ray.init(
                 address=address,  # without one, Ray would join whatever cluster was started last on this machine
@@ -103,6 +107,7 @@ class RayExecutor:
                 logging_level=logging.ERROR,
                 configure_logging=True,
             )
+            interruption.listen_again()  # Ray has put handlers of its own in place
         except Exception as error:  # Ray's connection errors have no common base
             if address == "local":
                 raise SweepError(
@@ -303,10 +308,12 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 def leave() -> None:
     """Leave the cluster.
 
-    Ray ends this process at once if a reference is freed while it shuts down, as it is if it is part of a cycle that
-    another thread (of MLflow's, or the store's) collects just then. Later it does no harm.
+    Ray ends this process at once, with exit code 1, if a reference is freed while it shuts down, or if it is shut down
+    again after a signal has broken off its shutdown. So garbage that may hold references is freed before, no thread
+    collects any meanwhile, and signals wait. Later it does no harm.
     """
-    with no_collection():
+    with interruption.put_off(), no_collection():
+        collect()
         ray.shutdown()
 
 
