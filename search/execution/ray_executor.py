@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -25,6 +24,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from pipelines import own_folder
 from pipelines.garbage import collect, no_collection
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
@@ -92,7 +92,7 @@ class RayExecutor:
         """See `Executor.close`."""
         if self._joined:
             leave()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        own_folder.remove(self._scratch)
 
     def _connect(self) -> None:
         for name in ("ray", "ray.tune"):
@@ -111,8 +111,7 @@ class RayExecutor:
         except Exception as error:  # Ray's connection errors have no common base
             if address == "local":
                 raise SweepError(
-                    f"cannot start Ray on this machine: {_first_line(error)}; "
-                    "if one of its processes was killed, or the machine was too busy, run the same command again"
+                    f"cannot start Ray on this machine: {_first_line(error)}; {_way_out(error)}"
                 ) from error
             raise SweepError(
                 f"cannot reach Ray at {address!r}: {_first_line(error)}; "
@@ -150,7 +149,8 @@ class RayExecutor:
         return min(fit, self._cluster.max_concurrent_trials or fit)
 
     def _tuner(self, searcher: StudySearcher, evaluate: Evaluate, results: Path, slots: int) -> tune.Tuner:
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        own_folder.remove(self._scratch)
+        own_folder.claim(self._scratch)
         worker = tune.with_parameters(
             Worker, evaluate=evaluate, results=results, threads=self._cluster.cpus_per_trial, path=[str(Path.cwd())]
         )
@@ -315,6 +315,16 @@ def leave() -> None:
     with interruption.put_off(), no_collection():
         collect()
         ray.shutdown()
+
+
+def _way_out(error: Exception) -> str:
+    """What to do when Ray does not start here."""
+    variable = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
+    if "AF_UNIX path length" in str(error):
+        return f"set {variable} to a folder with a shorter path"
+    if isinstance(error, OSError) and error.filename:
+        return f"set {variable} to a folder that can be written"
+    return "if one of its processes was killed, or the machine was too busy, run the same command again"
 
 
 def _first_line(error: BaseException) -> str:
