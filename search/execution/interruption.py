@@ -88,7 +88,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _is_stopping() -> bool:
-    """Whether the interrupted code is on its way out already: another exception would break off what it puts in order."""
+    """Whether the interrupted code is on its way out already, which another exception would break off."""
     error = sys.exception()
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
