@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -89,8 +90,8 @@ def confirm(
         for seed in seeds:
             queue = RepeatQueue(trials, folder.confirm / str(seed), lambda trial, seed=seed: on_progress(seed, trial))  # type: ignore[misc]
             if not queue.exhausted:
-                runner = executor or RayExecutor(sweep.config.cluster, folder.ray)
-                runner.run(queue, make(seed), queue.results)
+                with closing(executor or RayExecutor(sweep.config.cluster, folder.ray)) as runner:
+                    runner.run(queue, make(seed), queue.results)
             repeats[seed] = queue.finished
     return Confirmation(sweep.config, tuple(trials), repeats)
 

@@ -20,5 +20,5 @@ def err() -> Console:
 
 
 def print_json(data: Any) -> None:
-    """`data` as one JSON document on standard output."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    """`data` as one JSON document on standard output; in ASCII, so that no terminal's encoding loses a character."""
+    print(json.dumps(data, indent=2))

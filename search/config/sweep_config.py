@@ -28,6 +28,9 @@ from spaces import InputError, Problem, SearchSpace, illegal, shown
 
 DEFAULT_OBJECTIVES = {"accuracy": "maximize", "latency_ms": "minimize", "size_mb": "minimize"}
 
+LONGEST_NAME = 200
+"""In characters: a sweep's folder is named by it, also with the time at which it was put aside, of 255 at most."""
+
 IDENTITY = ("task", "space", "objectives", "constraints", "training", "target")
 """The sections that say what a sweep is: with another value of one of them its trials could not be compared."""
 
@@ -150,6 +153,9 @@ def _check(raw: Mapping[str, Any]) -> Reading:
     name = raw.get("sweep")
     if isinstance(name, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         problems.append(Problem("sweep", f"{shown(name)} is not a name; use letters, digits, '.', '_' and '-'"))
+    elif isinstance(name, str) and len(name) > LONGEST_NAME:
+        told = f"{name[:20]}… has {len(name)} letters; at most {LONGEST_NAME}, as folders are named by it"
+        problems.append(Problem("sweep", told))
     target = read_plain(TargetSection, raw, "target", wrong)
     runtime = target.runtime if target and "target.runtime" not in wrong else None
     message = runtime_problem(runtime) if runtime is not None else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -25,7 +24,8 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from pipelines.garbage import no_collection
+from pipelines import own_folder
+from pipelines.garbage import collect, no_collection
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
@@ -59,6 +59,7 @@ class RayExecutor:
 
     def __init__(self, cluster: ClusterSection, scratch: Path) -> None:
         self._cluster, self._scratch = cluster, scratch
+        self._joined = False
 
     def run(self, queue: TrialQueue, evaluate: Evaluate, results: Path) -> None:
         """See `Executor.run`.
@@ -67,34 +68,37 @@ class RayExecutor:
             SweepError: the cluster cannot be reached or has too little for one trial.
         """
         self._connect()
-        try:
-            slots, deaths = self._slots(), 0
-            while not queue.exhausted:
-                searcher = StudySearcher(queue, results)
-                try:
-                    self._tuner(searcher, evaluate, results, slots).fit()
-                except (RayDied, Exception) as error:
-                    if died := dead_process():
-                        deaths += 1
-                        self._start_again(queue, searcher, died, deaths)
-                        continue
-                    if not isinstance(error, RuntimeError):  # an out-of-memory kill ends the whole fit
-                        raise
-                    LOG.warning("Ray Tune stopped (%s); going on", _first_line(error))
-                for trial in queue.out:
-                    searcher.settle(trial)
-                if searcher.full_disk:
-                    raise FullDiskError(searcher.full_disk)
-                if not searcher.given:
-                    break
-        finally:
+        slots, deaths = self._slots(), 0
+        while not queue.exhausted:
+            searcher = StudySearcher(queue, results)
+            try:
+                self._tuner(searcher, evaluate, results, slots).fit()
+            except (RayDied, Exception) as error:
+                if died := dead_process():
+                    deaths += 1
+                    self._start_again(queue, searcher, died, deaths)
+                    continue
+                if not isinstance(error, RuntimeError):  # an out-of-memory kill ends the whole fit
+                    raise
+                LOG.warning("Ray Tune stopped (%s); going on", _first_line(error))
+            for trial in queue.out:
+                searcher.settle(trial)
+            if searcher.full_disk:
+                raise FullDiskError(searcher.full_disk)
+            if not searcher.given:
+                break
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        if self._joined:
             leave()
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        own_folder.remove(self._scratch)
 
     def _connect(self) -> None:
         for name in ("ray", "ray.tune"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         address = self._cluster.address
+        self._joined = not ray.is_initialized()  # else it is somebody else's, which the call refuses
         try:
             ray.init(
                 address=address,  # without one, Ray would join whatever cluster was started last on this machine
@@ -103,11 +107,11 @@ class RayExecutor:
                 logging_level=logging.ERROR,
                 configure_logging=True,
             )
+            interruption.listen_again()  # Ray has put handlers of its own in place
         except Exception as error:  # Ray's connection errors have no common base
             if address == "local":
                 raise SweepError(
-                    f"cannot start Ray on this machine: {_first_line(error)}; "
-                    "if one of its processes was killed, or the machine was too busy, run the same command again"
+                    f"cannot start Ray on this machine: {_first_line(error)}; {_way_out(error)}"
                 ) from error
             raise SweepError(
                 f"cannot reach Ray at {address!r}: {_first_line(error)}; "
@@ -145,7 +149,8 @@ class RayExecutor:
         return min(fit, self._cluster.max_concurrent_trials or fit)
 
     def _tuner(self, searcher: StudySearcher, evaluate: Evaluate, results: Path, slots: int) -> tune.Tuner:
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        own_folder.remove(self._scratch)
+        own_folder.claim(self._scratch)
         worker = tune.with_parameters(
             Worker, evaluate=evaluate, results=results, threads=self._cluster.cpus_per_trial, path=[str(Path.cwd())]
         )
@@ -303,11 +308,23 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 def leave() -> None:
     """Leave the cluster.
 
-    Ray ends this process at once if a reference is freed while it shuts down, as it is if it is part of a cycle that
-    another thread (of MLflow's, or the store's) collects just then. Later it does no harm.
+    Ray ends this process at once, with exit code 1, if a reference is freed while it shuts down, or if it is shut down
+    again after a signal has broken off its shutdown. So garbage that may hold references is freed before, no thread
+    collects any meanwhile, and signals wait. Later it does no harm.
     """
-    with no_collection():
+    with interruption.put_off(), no_collection():
+        collect()
         ray.shutdown()
+
+
+def _way_out(error: Exception) -> str:
+    """What to do when Ray does not start here."""
+    variable = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
+    if "AF_UNIX path length" in str(error):
+        return f"set {variable} to a folder with a shorter path"
+    if isinstance(error, OSError) and error.filename:
+        return f"set {variable} to a folder that can be written"
+    return "if one of its processes was killed, or the machine was too busy, run the same command again"
 
 
 def _first_line(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from search.analysis.front_comparison import FrontComparison, compare_fronts
 from search.analysis.named_front import NamedFront
 from search.cli import app as cli
 from search.config.sweep_config import SweepConfig, parse_config
+from search.execution import interruption
 from search.execution.executor import InlineExecutor
 from search.study.outcome import Complete, Failed
 from search.study.proposal import BASELINE, Proposal
@@ -270,10 +271,12 @@ def cli_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., tuple[int, str, str]]]:
     """The command line in this process: exit code, standard output, standard error."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in interruption.SIGNALS}
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["paredown", *map(str, arguments)])
+        monkeypatch.setattr("sys.stdout", sys.stdout)  # as the command leaves others in their place
+        monkeypatch.setattr("sys.stderr", sys.stderr)
         capsys.readouterr()
         with pytest.raises(SystemExit) as stopped:
             cli.main()

@@ -37,6 +37,12 @@ def test_what_is_left_out_has_its_default(make_raw) -> None:
     assert parse_config(make_raw(tracking={"experiment": "other"})).experiment == "other"
 
 
+def test_a_name_leaves_room_for_the_folders_that_are_named_by_it(make_raw) -> None:
+    assert parse_config(make_raw(sweep="a" * 200)).sweep == "a" * 200
+    with pytest.raises(InputError, match=r"sweep: aaaaaaaaaaaaaaaaaaaa… has 201 letters; at most 200, as folders are"):
+        parse_config(make_raw(sweep="a" * 201))
+
+
 def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_raw) -> None:
     raw = make_raw(
         sweep="a/b",
