@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipelines.errors import TrialFailed
+    from pipelines.errors import TaskChanged, TrialFailed
     from pipelines.evaluator import Evaluation, Evaluator
+    from pipelines.identity import TaskIdentity
     from pipelines.meters import METRICS
     from pipelines.pipeline import Built, StageKey, StageRun, run_recipe
     from pipelines.runtimes import RUNTIMES, Target
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from pipelines.training.settings import Section, Training
 
 _MODULES = {
-    "errors": ("TrialFailed",),
+    "errors": ("TaskChanged", "TrialFailed"),
     "evaluator": ("Evaluation", "Evaluator"),
+    "identity": ("TaskIdentity",),
     "meters": ("METRICS",),
     "pipeline": ("Built", "StageKey", "StageRun", "run_recipe"),
     "runtimes": ("RUNTIMES", "Target"),
@@ -65,6 +67,8 @@ __all__ = [
     "Store",
     "Target",
     "Task",
+    "TaskChanged",
+    "TaskIdentity",
     "Training",
     "TrialFailed",
     "load_task",

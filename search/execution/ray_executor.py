@@ -37,8 +37,8 @@ from search.study.trial import Result, Trial
 
 LOG = logging.getLogger(__name__)
 
-RUNG, FULL = "rung", "full disk"
-"""Under these names a worker tells what it has found, or that it cannot write that down."""
+RUNG, ENDS = "rung", "ends the sweep"
+"""Under these names a worker tells what it has found, or why nothing more is to be found."""
 
 DIED = (
     "the worker died twice over this trial, most likely killed for want of memory; use a smaller batch, "
@@ -83,8 +83,8 @@ class RayExecutor:
                     LOG.warning("Ray Tune stopped (%s); going on", _first_line(error))
                 for trial in queue.out:
                     searcher.settle(trial)
-                if searcher.full_disk:
-                    raise FullDiskError(searcher.full_disk)
+                if searcher.ended_by:
+                    raise SweepError(searcher.ended_by)
                 if not searcher.given:
                     break
         finally:
@@ -191,9 +191,11 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             if self._runner.is_done:
                 result.write(self._results)
         except Exception as error:
-            if not is_full(error):
+            if is_full(error):
+                error = FullDiskError.of(error)
+            if not isinstance(error, SweepError):
                 raise
-            return {"number": self.config["trial"].number, FULL: str(FullDiskError.of(error)), "done": True}
+            return {"number": self.config["trial"].number, ENDS: str(error), "done": True}
         return {"number": result.number, RUNG: result, "done": self._runner.is_done}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -212,7 +214,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     Attributes:
         given: How many trials were given out.
-        full_disk: What a worker said that had no room; then no more are.
+        ended_by: What a worker said that cannot go on; then no more are.
     """
 
     def __init__(self, queue: TrialQueue, results: Path) -> None:
@@ -220,12 +222,12 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._queue, self._results = queue, results
         self._by_tune_id: dict[str, Trial] = {}
         self.given = 0
-        self.full_disk = ""
+        self.ended_by = ""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial as a Tune configuration, or that there is none."""
         interruption.check()
-        if self.full_disk:
+        if self.ended_by:
             return str(Searcher.FINISHED)
         trial = self._queue.next()
         if trial is None:  # with None, Ray Tune asks again about ten times a second as long as trials run
@@ -243,11 +245,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return bool(why)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A worker has returned, or died. Where it had no room, its trial is left for another time."""
+        """A worker has returned, or died. Where it could not go on, its trial is left for another time."""
         trial = self._by_tune_id.pop(trial_id, None)
-        if trial and result and FULL in result:
+        if trial and result and ENDS in result:
             self._queue.requeue(trial)
-            self.full_disk = result[FULL]  # raised here, Tune would take it for the trial's failure
+            self.ended_by = result[ENDS]  # raised here, Tune would take it for the trial's failure
         elif trial:
             self.settle(trial)
         interruption.check()
