@@ -80,7 +80,7 @@ class SearchSection(Section):
     sampler: Literal["tpe", "nsga2", "random"] = "tpe"
     trials: Annotated[int, Field(ge=1)] | None = None
     budget: Annotated[Budget | None, PlainValidator(_budget)] = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
     remeasure: bool = True
     lookahead: Annotated[int, Field(ge=1)] | None = None
     suffix_variants: bool = True

@@ -26,6 +26,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from pipelines.garbage import no_collection
+from pipelines.processors import processors
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
@@ -97,6 +98,7 @@ class RayExecutor:
         address = self._cluster.address
         try:
             ray.init(
+                num_cpus=processors() if address == "local" else None,
                 address=address,  # without one, Ray would join whatever cluster was started last on this machine
                 include_dashboard=False if address == "local" else None,
                 log_to_driver=False,

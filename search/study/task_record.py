@@ -55,6 +55,6 @@ def _compare(identity: TaskIdentity, folder: SweepFolder) -> None:
         raise InputError.at(
             "task",
             f"{'; '.join(changes)} since sweep {folder.name!r} was begun, so that its trials could not be compared "
-            "with new ones; put it back, give the sweep another name (-o sweep=NAME), or start anew with --fresh (the old "
-            "one is kept aside)",
+            "with new ones; put it back, give the sweep another name (-o sweep=NAME), or start anew with --fresh (the "
+            "old one is kept aside)",
         )
