@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from pipelines import RUNTIMES, Section, Target
 from search.config.budget import Budget
+from search.config.tracking_address import address_problem
 from spaces import illegal
 
 
@@ -128,6 +129,14 @@ class TrackingSection(Section):
 
     experiment: str | None = None
     uri: str | None = None
+
+    @field_validator("uri")
+    @classmethod
+    def _address(cls, uri: str | None) -> str | None:
+        """What MLflow can use; whether it answers, a run finds out."""
+        if uri is not None and (problem := address_problem(uri)):
+            raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
+        return uri
 
 
 class StoreSection(Section):

@@ -149,13 +149,19 @@ def test_overrides_replace_and_add(write_yaml, make_raw) -> None:
     path = write_yaml(make_raw())
     config = load_config(
         path,
-        ["search.trials=3", "training.student_epochs=1", "space.student.depth=[1, 3]", "sweep=b", "tracking.uri=a=b"],
+        [
+            "search.trials=3",
+            "training.student_epochs=1",
+            "space.student.depth=[1, 3]",
+            "sweep=b",
+            "tracking.experiment=a=b",
+        ],
     )
     assert config.search.trials == 3
     assert config.training.student_epochs == 1
     assert config.space.axis("student.depth").values == (1, 3)
     assert config.sweep == "b"
-    assert config.tracking.uri == "a=b"
+    assert config.tracking.experiment == "a=b"
     assert parse_config(yaml.safe_load(config.dump())) == config
 
 
