@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+"""From Linux' ``prctl.h``."""
 
 
 def started(pid: int | str = "self") -> float | None:
@@ -29,6 +35,12 @@ def command(pid: int) -> str:
     except OSError:
         return ""
     return " ".join(word.decode(errors="replace") for word in words if word)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it has gone, where it can do that (Linux)."""
+    with suppress(OSError, AttributeError):  # another system's library
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def _stat(pid: int | str) -> list[str]:

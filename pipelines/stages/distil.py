@@ -107,7 +107,7 @@ class Distil:
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        depth, width = int(params["depth"]), float(params.get("width", 1))
+        depth, width = int(params.get("depth", 1)), float(params.get("width", 1))
         settings = {**context.training.optimizer(), "weights": context.student_weights(depth, width)}
         if params.get("feature", NONE) != NONE:
             settings["points"] = task_points(context.task, depth)

@@ -62,6 +62,8 @@ def _attempt(recipe: Recipe, evaluate: Evaluate, fidelity: float) -> Evaluation 
             "--fresh (the old one is kept aside)"
         ) from error
     except SystemExit as ending:
+        if hasattr(ending, "ray_terminate_msg"):  # Ray ends this worker
+            raise
         advice = "raise an exception that says what is wrong"
         return Failed(f"the task, or what it uses, called sys.exit({ending.code!r}); {advice}", traceback.format_exc())
     except MemoryError:

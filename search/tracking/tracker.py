@@ -40,8 +40,8 @@ LOG = logging.getLogger(__name__)
 class Tracker:
     """Keeps MLflow in step with the study.
 
-    Everything it does happens on its own thread. What fails there is told once, and tried again with the next change, at
-    the end, and whenever the sweep is run again: a tracking server that is away costs the sweep less than a minute.
+    Everything it does happens on its own thread. What fails there is told once, and tried again with the next change,
+    at the end, and whenever the sweep is run again: a tracking server that is away costs the sweep less than a minute.
 
     Args:
         config: The sweep.

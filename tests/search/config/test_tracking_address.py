@@ -30,7 +30,7 @@ def test_a_server_has_a_host(uri: str) -> None:
 
 
 def test_a_sweeps_file_is_refused(make_config) -> None:
-    with pytest.raises(Exception, match="tracking.uri: 'ftp://x' is no address of a tracking store"):
+    with pytest.raises(Exception, match=r"tracking\.uri: 'ftp://x' is no address of a tracking store"):
         make_config(tracking={"uri": "ftp://x"})
 
 
