@@ -10,9 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipelines.errors import TrialFailed
+    from pipelines.errors import TaskChanged, TrialFailed
     from pipelines.evaluator import Evaluation, Evaluator
     from pipelines.formats import FORMATS, format_of
+    from pipelines.identity import TaskIdentity
     from pipelines.meters import METRICS
     from pipelines.pipeline import StageKey, StageRun, run_recipe
     from pipelines.runtimes import RUNTIMES, Target
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from pipelines.training.settings import Section, Training, within
 
 _MODULES = {
-    "errors": ("TrialFailed",),
+    "errors": ("TaskChanged", "TrialFailed"),
     "evaluator": ("Evaluation", "Evaluator"),
     "formats": ("FORMATS", "format_of"),
+    "identity": ("TaskIdentity",),
     "meters": ("METRICS",),
     "pipeline": ("StageKey", "StageRun", "run_recipe"),
     "runtimes": ("RUNTIMES", "Target"),
@@ -64,6 +66,8 @@ __all__ = [
     "Store",
     "Target",
     "Task",
+    "TaskChanged",
+    "TaskIdentity",
     "Training",
     "TrialFailed",
     "format_of",

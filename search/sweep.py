@@ -15,6 +15,7 @@ from search.execution.work import Evaluate
 from search.store_gc import StoreGC
 from search.study.saved import Sweep, sweep_evaluator
 from search.study.study import RESTORE, Study, check_journal, read_trials
+from search.study.task_record import keep_task
 from search.study.workspace import SweepFolder, Workspace
 from search.suggest.costs import Costs
 from search.suggest.in_flight import InFlight
@@ -43,7 +44,7 @@ def run_sweep(
         observers: Given the opened study, those who are told of every trial.
 
     Raises:
-        InputError: a sweep of this name exists that asked for something else.
+        InputError: a sweep of this name exists that asked for something else, or whose task was another.
         SweepError: the sweep is running already, its journal is lost or damaged, or trials cannot be run at all.
     """
     folder = workspace.sweep(config.sweep)
@@ -52,10 +53,10 @@ def run_sweep(
             folder.set_aside()
     with folder.lock():
         _check_resumable(config, folder)
+        evaluate = evaluate or keep_task(sweep_evaluator(config, workspace), config.space, folder)
         study = Study(config, folder)
         write_text(folder.config, config.dump())
         study.collect()
-        evaluate = evaluate or sweep_evaluator(config, workspace)
         with (
             closing(executor or RayExecutor(config.cluster, folder.ray)) as runner,
             Tracker(config, workspace, study.id, study.trials, study.state) as tracker,

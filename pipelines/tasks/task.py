@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -13,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipelines.tasks.hooks import HOOKS, OwnFingerprint, OwnLoss, OwnScore, is_value, misspelt
-from spaces import InputError, digest, illegal
+from pipelines.tasks.hooks import HOOKS, OwnLoss, OwnScore, is_value, misspelt
+from pipelines.tasks.sources import import_current
+from spaces import InputError, illegal
 
 Split = Literal["train", "calibration", "validation", "test"]
 Inputs = Tensor | tuple[Tensor, ...]
@@ -66,7 +66,7 @@ def load_task(use: str, args: Mapping[str, Any] | None = None) -> Task:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        module = importlib.import_module(module_name)
+        module = import_current(module_name)
     except ImportError as error:
         raise InputError.at("task.use", f"cannot import {module_name!r} of {use!r}: {error}") from error
     except Exception as error:
@@ -88,14 +88,6 @@ def load_task(use: str, args: Mapping[str, Any] | None = None) -> Task:
             "task.use", f"{cls.__name__} has a value, not a method: {', '.join(values)}; see docs/tasks.md"
         )
     return cast(Task, task)
-
-
-def fingerprint(task: Task, use: str, args: Mapping[str, Any]) -> str:
-    """A digest that changes when the task does: part of the key of everything computed from it."""
-    if isinstance(task, OwnFingerprint):
-        return digest({"use": use, "args": dict(args), "own": str(task.fingerprint())})
-    source = Path(inspect.getfile(type(task)))
-    return digest({"use": use, "args": dict(args), "source": source.read_text(encoding="utf-8")})
 
 
 def takes_width(task: Task) -> bool:

@@ -16,6 +16,7 @@ from search.execution.ray_executor import RayExecutor
 from search.execution.work import Evaluate
 from search.study.front import pareto_front
 from search.study.saved import Sweep, sweep_evaluator
+from search.study.task_record import same_task
 from search.study.trial import Result, Trial
 from search.study.workspace import Workspace
 
@@ -81,9 +82,13 @@ def confirm(
         on_progress: Notified of each trial that has ended, those of earlier calls too.
 
     Raises:
+        InputError: the task has changed since the sweep was begun.
         SweepError: the sweep is at work in another process, or trials cannot be run at all.
     """
-    folder, build = workspace.sweep(sweep.config.sweep), sweep_evaluator(sweep.config, workspace)
+    folder = workspace.sweep(sweep.config.sweep)
+    build = sweep_evaluator(sweep.config, workspace)
+    if evaluate is None:
+        build = same_task(build, folder)
     make: Callable[[int], Evaluate] = evaluate or (lambda seed: replace(build, seed=seed))
     repeats = {}
     with folder.lock():

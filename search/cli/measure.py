@@ -90,9 +90,12 @@ OPENED = (
 def _target(own: Target, runtime: str | None, batch: int | None, threads: int | None) -> Target:
     """The sweep's target with what is to be different."""
     from pipelines import Target, runtime_problem
+    from pipelines.processors import beyond, processors
 
     if runtime is not None and (problem := runtime_problem(runtime) or _foreign(own, runtime)):
         raise InputError.at("--runtime", problem)
+    if threads is not None and threads > (have := processors()):
+        raise InputError.at("--threads", beyond(threads, have))
     changes = {"runtime": runtime, "batch": batch, "threads": threads}
     return Target.from_json(own.to_json() | {key: value for key, value in changes.items() if value is not None})
 

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from pipelines import RUNTIMES, Section, Target, within
 from search.config.budget import Budget
+from search.config.tracking_address import address_problem
 from search.samplers import SAMPLERS
 from spaces import Interval, illegal, shown
 
@@ -115,7 +116,7 @@ class SearchSection(Section):
     sampler: str = "tpe"
     trials: Annotated[int, whole(1, 100_000)] | None = None
     budget: Annotated[Budget | None, PlainValidator(_budget)] = None
-    seed: Annotated[int, whole(0, 2**32 - 1)] = 0
+    seed: Annotated[int, whole(0, 2**63 - 1)] = 0
     remeasure: bool = True
     lookahead: Annotated[int, whole(1, 1_000)] | None = None
     suffix_variants: bool = True
@@ -180,6 +181,14 @@ class TrackingSection(Section):
 
     experiment: Text | None = None
     uri: Text | None = None
+
+    @field_validator("uri")
+    @classmethod
+    def _address(cls, uri: str | None) -> str | None:
+        """What MLflow can use; whether it answers, a run finds out."""
+        if uri is not None and (problem := address_problem(uri)):
+            raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
+        return uri
 
 
 class StoreSection(Section):

@@ -26,10 +26,14 @@ from ray.tune.search import Searcher
 
 from pipelines import own_folder
 from pipelines.garbage import collect, no_collection
+from pipelines.memory_kills import MemoryKills
+from pipelines.processors import processors
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
 from search.execution.executor import TrialQueue
+from search.execution.last_words import SILENT, how_it_ended, last_words, words_file
+from search.execution.ray_error import error_words, is_memory_kill
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
 from search.execution.rung_runner import RungRunner
 from search.execution.work import Evaluate
@@ -37,13 +41,12 @@ from search.study.trial import Result, Trial
 
 LOG = logging.getLogger(__name__)
 
-RUNG, FULL = "rung", "full disk"
-"""Under these names a worker tells what it has found, or that it cannot write that down."""
+RUNG, ENDS = "rung", "ends the sweep"
+"""Under these names a worker tells what it has found, or why nothing more is to be found."""
 
-DIED = (
-    "the worker died twice over this trial, most likely killed for want of memory; use a smaller batch, "
-    "or set cluster.max_concurrent_trials so that fewer trials run at once"
-)
+ALONE = "to see more, run its recipe in one process: paredown trial CONFIG RECIPE"
+
+LESS = "use a smaller batch, or set cluster.max_concurrent_trials so that fewer trials run at once"
 
 MAX_DEATHS = 3
 """How often Ray is started again within one run when a process of its own has died."""
@@ -80,11 +83,12 @@ class RayExecutor:
                     continue
                 if not isinstance(error, RuntimeError):  # an out-of-memory kill ends the whole fit
                     raise
+                searcher.ray_kills = searcher.ray_kills or is_memory_kill(error)
                 LOG.warning("Ray Tune stopped (%s); going on", _first_line(error))
             for trial in queue.out:
                 searcher.settle(trial)
-            if searcher.full_disk:
-                raise FullDiskError(searcher.full_disk)
+            if searcher.ended_by:
+                raise SweepError(searcher.ended_by)
             if not searcher.given:
                 break
 
@@ -101,6 +105,7 @@ class RayExecutor:
         self._joined = not ray.is_initialized()  # else it is somebody else's, which the call refuses
         try:
             ray.init(
+                num_cpus=processors() if address == "local" else None,
                 address=address,  # without one, Ray would join whatever cluster was started last on this machine
                 include_dashboard=False if address == "local" else None,
                 log_to_driver=False,
@@ -191,14 +196,18 @@ class Worker(tune.Trainable):  # type: ignore[misc]
 
     def step(self) -> dict[str, Any]:
         """Run the trial up to its next rung; at the top, write its result down before anyone is told."""
+        number = self.config["trial"].number
         try:
-            result = self._runner.step()
+            with last_words(words_file(self._results, number)):
+                result = self._runner.step()
             if self._runner.is_done:
                 result.write(self._results)
         except Exception as error:
-            if not is_full(error):
+            if is_full(error):
+                error = FullDiskError.of(error)
+            if not isinstance(error, SweepError):
                 raise
-            return {"number": self.config["trial"].number, FULL: str(FullDiskError.of(error)), "done": True}
+            return {"number": number, ENDS: str(error), "done": True}
         return {"number": result.number, RUNG: result, "done": self._runner.is_done}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -217,20 +226,24 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     Attributes:
         given: How many trials were given out.
-        full_disk: What a worker said that had no room; then no more are.
+        ended_by: What a worker said that cannot go on; then no more are.
+        ray_kills: Whether Ray has killed workers for want of memory.
     """
 
     def __init__(self, queue: TrialQueue, results: Path) -> None:
         super().__init__(metric="number", mode="min")
         self._queue, self._results = queue, results
         self._by_tune_id: dict[str, Trial] = {}
+        self._errors: dict[int, str] = {}
+        self._kernel = MemoryKills()
+        self.ray_kills = False
         self.given = 0
-        self.full_disk = ""
+        self.ended_by = ""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial as a Tune configuration, or that there is none."""
         interruption.check()
-        if self.full_disk:
+        if self.ended_by:
             return str(Searcher.FINISHED)
         trial = self._queue.next()
         if trial is None:  # with None, Ray Tune asks again about ten times a second as long as trials run
@@ -247,12 +260,18 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             result.stop(why).write(self._results)
         return bool(why)
 
+    def note_error(self, trial_id: str, error: Exception | None) -> None:
+        """Take what Ray says of a worker that did not return."""
+        self.ray_kills = self.ray_kills or is_memory_kill(error)
+        if (trial := self._by_tune_id.get(trial_id)) and (words := error_words(error)):
+            self._errors[trial.number] = words
+
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A worker has returned, or died. Where it had no room, its trial is left for another time."""
+        """A worker has returned, or died. Where it could not go on, its trial is left for another time."""
         trial = self._by_tune_id.pop(trial_id, None)
-        if trial and result and FULL in result:
+        if trial and result and ENDS in result:
             self._queue.requeue(trial)
-            self.full_disk = result[FULL]  # raised here, Tune would take it for the trial's failure
+            self.ended_by = result[ENDS]  # raised here, Tune would take it for the trial's failure
         elif trial:
             self.settle(trial)
         interruption.check()
@@ -265,7 +284,17 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         elif dead_process():
             self._queue.requeue(trial)
         else:
-            self._queue.retry(trial, DIED, time.time())
+            self._queue.retry(trial, self._why(trial), time.time())
+
+    def _why(self, trial: Trial) -> str:
+        """Why there is no result of `trial`, as far as somebody knows."""
+        words, error = how_it_ended(words_file(self._results, trial.number)), self._errors.pop(trial.number, "")
+        if error and not words:
+            return f"the worker failed twice over this trial: {error}; {ALONE}"
+        began = "the worker died twice over this trial"
+        if (not words or words.startswith(SILENT)) and (self.ray_kills or self._kernel.any):
+            return f"{began}: {'Ray' if self.ray_kills else 'the kernel'} kills processes for want of memory; {LESS}"
+        return f"{began}: {words or SILENT}; {ALONE}"
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray Tune pickles its searcher so that an experiment can be restored; this one is never restored."""
@@ -300,6 +329,10 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
             LOG.warning("trial %s goes on: cannot tell whether to stop it: %s", result["number"], _first_line(error))
             ends = False
         return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """A worker has not returned; the searcher is asked next."""
+        self._searcher.note_error(trial.trial_id, trial.get_pickled_error())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> StudyScheduler:
         return self

@@ -118,6 +118,11 @@ class SweepFolder:
         return self.path / "config.yaml"
 
     @property
+    def task(self) -> Path:
+        """What the task was when the sweep was begun; see `search.study.task_record`."""
+        return self.path / "task.json"
+
+    @property
     def journal(self) -> Path:
         """The Optuna study."""
         return self.path / "journal.log"

@@ -25,6 +25,9 @@ HISTORY = 200
 what it is shown at most: an ask takes time in proportion. `benchmarks/sampler.py` compares the fronts found with and
 without the bound."""
 
+SEEDS = 2**32
+"""NumPy's generator, from which the samplers draw, takes seeds below it; a larger one of the sweep's is wrapped."""
+
 ATTEMPTS = 8
 """How often the sampler is asked again when it suggests what was tried before; then a random new recipe is taken."""
 
@@ -120,7 +123,7 @@ class Suggester:
         # A sampler that restarts with its old seed would suggest the same again.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # ``group``
-            sampler = self._sampler.make(self._seed + len(self._finished))
+            sampler = self._sampler.make((self._seed + len(self._finished)) % SEEDS)
         self._study = optuna.create_study(directions=[o.direction for o in self._objectives], sampler=sampler)
         # Trials that run now are forgotten here: they are shown when they end.
         self._asked: dict[str, optuna.Trial] = {}

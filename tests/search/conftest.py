@@ -1,5 +1,6 @@
 import copy
 import io
+import os
 import random
 import shutil
 import signal
@@ -298,6 +299,7 @@ def console() -> Console:
 def guarded(tmp_path, monkeypatch, make_config):
     """A sweep of a task that may or may not be asked for its test split; both of its trials are on the front."""
     (tmp_path / "guarded_task.py").write_text(GUARDED, encoding="utf-8")
+    os.utime(tmp_path / "guarded_task.py", (1, 1))  # older than this process, so that it is not loaded anew
     monkeypatch.syspath_prepend(str(tmp_path))
     sys.modules.pop("guarded_task", None)
     return lambda may_open=False: make_config(

@@ -6,7 +6,7 @@ import pytest
 from ray.tune.search import Searcher
 
 from search.errors import FullDiskError, is_full, unusable
-from search.execution.ray_executor import FULL, StudySearcher
+from search.execution.ray_executor import ENDS, StudySearcher
 from search.study.study import Study, read_trials
 from search.suggest.queue import StudyQueue
 
@@ -46,8 +46,8 @@ def test_a_worker_without_room_gives_its_trial_back(make_config, folder) -> None
     source = StudyQueue(study)
     searcher = StudySearcher(source, folder.results)
     given = searcher.suggest("tune-1")["trial"]
-    searcher.on_trial_complete("tune-1", {"number": 0, FULL: "no room", "done": True})
-    assert searcher.full_disk == "no room"
+    searcher.on_trial_complete("tune-1", {"number": 0, ENDS: "no room", "done": True})
+    assert searcher.ended_by == "no room"
     assert searcher.suggest("tune-2") == Searcher.FINISHED
     assert study.trials[0].state == "running"
     assert source.next() == given

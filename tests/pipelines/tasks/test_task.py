@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from pipelines.tasks.digits import Digits
-from pipelines.tasks.task import fingerprint, load_task, loss_of, make_student, score_of, takes_width, to_batch, top1
+from pipelines.tasks.task import load_task, loss_of, make_student, score_of, takes_width, to_batch, top1
 from spaces import InputError
 
 SOURCE = """
@@ -142,31 +142,6 @@ def test_a_value_where_a_method_is_meant(write: Callable[[str], str]) -> None:
     assert problem(f"{name}:Versioned") == (
         "task.use: Versioned has a value, not a method: fingerprint; see docs/tasks.md"
     )
-
-
-def test_a_fingerprint_is_of_class_arguments_and_source(write: Callable[[str], str], tmp_path: Path) -> None:
-    use = f"{write(SOURCE)}:Shapes"
-    task = load_task(use)
-    first = fingerprint(task, use, {})
-    assert fingerprint(task, use, {}) == first
-    assert fingerprint(task, use, {"colours": 5}) != first
-    assert fingerprint(task, use.replace("Shapes", "Base"), {}) != first
-    write(SOURCE + "# changed")
-    assert fingerprint(task, use, {}) != first
-
-
-def test_a_tasks_own_fingerprint_stands_for_its_source(write: Callable[[str], str]) -> None:
-    own = (
-        SOURCE.replace("number = 7", "")
-        + "\nclass Own(Shapes):\n    def fingerprint(self): return version\nversion = 1"
-    )
-    use = f"{write(own)}:Own"
-    task = load_task(use)
-    first = fingerprint(task, use, {})
-    write(own + "\n# changed")
-    assert fingerprint(task, use, {}) == first
-    sys.modules[type(task).__module__].version = 2
-    assert fingerprint(task, use, {}) != first
 
 
 def test_loss_and_score_have_defaults(tiny) -> None:

@@ -89,6 +89,13 @@ def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_r
         assert [part for part in parts if part not in found[where]] == [], found[where]
 
 
+def test_a_seed_has_an_upper_bound(make_config) -> None:
+    assert make_config(search={"seed": 2**63 - 1}).search.seed == 2**63 - 1
+    problems = problems_of(lambda: make_config(search={"seed": 2**63}))
+    assert list(problems) == ["search.seed"]
+    assert f"less than or equal to {2**63 - 1}" in problems["search.seed"]
+
+
 @pytest.mark.parametrize("missing", ["sweep", "task", "space"])
 def test_what_has_to_be_there_is_missed(make_raw, missing) -> None:
     raw = make_raw()
@@ -149,13 +156,19 @@ def test_overrides_replace_and_add(write_yaml, make_raw) -> None:
     path = write_yaml(make_raw())
     config = load_config(
         path,
-        ["search.trials=3", "training.student_epochs=1", "space.student.depth=[1, 3]", "sweep=b", "tracking.uri=a=b"],
+        [
+            "search.trials=3",
+            "training.student_epochs=1",
+            "space.student.depth=[1, 3]",
+            "sweep=b",
+            "tracking.experiment=a=b",
+        ],
     )
     assert config.search.trials == 3
     assert config.training.student_epochs == 1
     assert config.space.axis("student.depth").values == (1, 3)
     assert config.sweep == "b"
-    assert config.tracking.uri == "a=b"
+    assert config.tracking.experiment == "a=b"
     assert parse_config(yaml.safe_load(config.dump())) == config
 
 

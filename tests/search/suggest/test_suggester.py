@@ -49,6 +49,13 @@ def test_no_recipe_is_suggested_twice(name, make_suggester, drive) -> None:
     assert len({trial.recipe.digest for trial in trials}) == 30
 
 
+@pytest.mark.parametrize("seed", [2**32 - 1, 2**32, 2**63 - 1])
+def test_any_seed_of_a_sweep_will_do(name, make_suggester, drive, seed: int) -> None:
+    trials = drive(make_suggester(name, seed), 4)
+    assert len({trial.recipe.digest for trial in trials}) == 4
+    assert [t.recipe for t in trials] == [t.recipe for t in drive(make_suggester(name, seed), 4)]
+
+
 def test_a_small_space_is_used_up_exactly(name, make_suggester, config, drive) -> None:
     suggester = make_suggester(name, student={"depth": ["none", 1]}, pruning={"ratio": [0.25, 0.5]})
     size = 4 * 3 * 2  # students × prunings × quantizations, the teacher among them
