@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import TrialFailed
-from pipelines.tasks.task import loss_of, move
+from pipelines.tasks.task import as_tuple, loss_of, move
 from pipelines.training.context import Context
 from pipelines.training.learning_rate import RATES
 from pipelines.training.trajectory import State, TrainingPhase
@@ -90,7 +90,7 @@ def _pass(
     total = torch.zeros((), device=device)
     for inputs, targets in context.task.batches("train"):
         moved, targets = move(inputs, device), targets.to(device)
-        value = loss(moved, model(*moved), targets)
+        value = loss(moved, model(*as_tuple(moved)), targets)  # a loss may ask another network
         optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
