@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines import Task, load_task
+from pipelines import Task, Training, load_task
 from pipelines.preflight import preflight
 from pipelines.store import Remote
 from search.config.sections import StoreSection, TaskSection
 from search.config.sweep_config import Reading, SweepConfig, read_config
-from spaces import InputError, Problem
+from spaces import InputError, Problem, Rule
 
 
 def read_sweep(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepConfig, Task]:
@@ -29,13 +30,19 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepConfig, 
     """
     reading = read_config(path, overrides)
     problems = list(reading.problems)
-    task = _load_task(reading, problems)
+    task, rules = _load_task(reading, problems), list[Rule]()
     if task and reading.space:
-        problems += preflight(task, reading.space)
+        findings = preflight(task, reading.space, reading.section(Training, "training"))
+        problems += findings.problems
+        rules = findings.rules
     problems += _store_problems(reading)
     if problems or task is None:
         raise InputError(_in_order(dict.fromkeys(problems), reading.raw))
-    return reading.checked(), task
+    config = reading.checked()
+    space = config.space.ruling_out(rules)
+    if not space.size():
+        raise InputError(Problem("space", f"every recipe is ruled out: {rule}") for rule in space.ruled_out())
+    return replace(config, space=space), task
 
 
 def _load_task(reading: Reading, problems: list[Problem]) -> Task | None:
