@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from search.cli import confirm, front, measure, pick, plan, run, sensitivity, status, trial, ui, validate
+from search.cli.person_output import printing_to_stderr
 from search.cli.store import store
 from search.execution import interruption
 from spaces import InputError
@@ -23,7 +24,7 @@ app = typer.Typer(
 )
 for module in (validate, plan, run, status, front, measure, confirm, pick, trial, sensitivity, ui):
     name = module.__name__.rpartition(".")[2]
-    app.command(name, epilog=f"Example: {module.EXAMPLE}")(getattr(module, name))
+    app.command(name, epilog=f"Example: {module.EXAMPLE}")(printing_to_stderr(getattr(module, name)))
 app.add_typer(store, name="store")
 
 
