@@ -88,7 +88,7 @@ def _pass(
     total = torch.zeros((), device=device)
     for inputs, targets in context.task.batches("train"):
         moved, targets = move(inputs, device), targets.to(device)
-        value = loss(moved, model(*moved), targets)
+        value = loss(moved, model(*as_tuple(moved)), targets)  # a loss may ask another network
         optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

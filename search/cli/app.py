@@ -22,6 +22,7 @@ from search.cli import (
     ui,
     validate,
 )
+from search.cli.person_output import printing_to_stderr
 from search.cli.store import store
 from search.errors import unusable
 from search.execution import interruption
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 for module in (validate, plan, run, status, front, measure, confirm, pick, trial, sensitivity, ui):
     name = module.__name__.rpartition(".")[2]
-    app.command(name, epilog=f"Example: {module.EXAMPLE}")(getattr(module, name))
+    app.command(name, epilog=f"Example: {module.EXAMPLE}")(printing_to_stderr(getattr(module, name)))
 app.add_typer(store, name="store")
 
 

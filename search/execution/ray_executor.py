@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from typing import Any
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -40,6 +43,9 @@ from search.execution.work import Evaluate
 from search.study.trial import Result, Trial
 
 LOG = logging.getLogger(__name__)
+
+PACKAGES = Path(__file__).resolve().parents[2]
+"""Where Paredown's packages lie."""
 
 RUNG, ENDS = "rung", "ends the sweep"
 """Under these names a worker tells what it has found, or why nothing more is to be found."""
@@ -102,16 +108,24 @@ class RayExecutor:
         for name in ("ray", "ray.tune"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         address = self._cluster.address
-        self._joined = not ray.is_initialized()  # else it is somebody else's, which the call refuses
-        try:
-            ray.init(
-                num_cpus=processors() if address == "local" else None,
-                address=address,  # without one, Ray would join whatever cluster was started last on this machine
-                include_dashboard=False if address == "local" else None,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                configure_logging=True,
+        if ray.is_initialized():
+            raise SweepError(
+                "Ray is in use by this process already: if the task's module calls ray.init(), take that out, as a "
+                "sweep starts Ray itself; in a notebook call ray.shutdown() first"
             )
+        self._joined = True
+        try:
+            # Ray lets workers import from the current folder before anything else. There a person's module may have the
+            # name of one of Python's, or of ours.
+            with contextlib.chdir(PACKAGES):
+                ray.init(
+                    num_cpus=processors() if address == "local" else None,
+                    address=address,  # without one, Ray would join whatever cluster was started last on this machine
+                    include_dashboard=False if address == "local" else None,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    configure_logging=True,
+                )
             interruption.listen_again()  # Ray has put handlers of its own in place
         except Exception as error:  # Ray's connection errors have no common base
             if address == "local":
@@ -157,7 +171,12 @@ class RayExecutor:
         own_folder.remove(self._scratch)
         own_folder.claim(self._scratch)
         worker = tune.with_parameters(
-            Worker, evaluate=evaluate, results=results, threads=self._cluster.cpus_per_trial, path=[str(Path.cwd())]
+            Worker,
+            evaluate=evaluate,
+            results=results,
+            threads=self._cluster.cpus_per_trial,
+            folder=Path.cwd(),
+            path=[entry for entry in sys.path if entry not in ("", str(Path.cwd()))],
         )
         resources = {"cpu": self._cluster.cpus_per_trial, "gpu": self._cluster.gpus_per_trial}
         return tune.Tuner(
@@ -186,9 +205,22 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     """One rung of a trial per step. Its actor is kept for the next trial, with torch, the data and the task loaded."""
 
     def setup(
-        self, config: dict[str, Any], *, evaluate: Evaluate, results: Path, threads: int, path: list[str]
+        self,
+        config: dict[str, Any],
+        *,
+        evaluate: Evaluate,
+        results: Path,
+        threads: int,
+        folder: Path,
+        path: Sequence[str],
     ) -> None:
-        """Called once in an actor's life, before its first trial."""
+        """Called once in an actor's life, before its first trial.
+
+        The person's code runs as it would run by itself: in the `folder` where the command was started, if this machine
+        has it, with the modules found as there.
+        """
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
         sys.path.extend(entry for entry in path if entry not in sys.path)
         torch.set_num_threads(threads)
         self._evaluate, self._results = evaluate, results

@@ -119,14 +119,16 @@ def test_what_is_no_class(write: Callable[[str], str]) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ({"colour": 3}, "Shapes.__init__() got an unexpected keyword argument 'colour'"),
-        ({"colours": 0}, "colours is 0, below 1"),
+        ({"colour": 3}, "TypeError: Shapes.__init__() got an unexpected keyword argument 'colour'"),
+        ({"colours": 0}, "ValueError: colours is 0, below 1 ({name}.py:7)"),
     ],
     ids=["unknown argument", "illegal value"],
 )
 def test_arguments_that_are_refused(write: Callable[[str], str], args: dict, message: str) -> None:
     name = write(SOURCE)
-    assert problem(f"{name}:Shapes", args) == (f"task.args: Shapes(colours: int = 3) -> None refused them: {message}")
+    assert problem(f"{name}:Shapes", args) == (
+        f"task.args: Shapes(colours: int = 3) -> None refused them: {message.format(name=name)}"
+    )
 
 
 def test_methods_that_are_missing(write: Callable[[str], str]) -> None:
