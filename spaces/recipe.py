@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from spaces.digest import digest
-from spaces.errors import InputError, Problem, illegal
+from spaces.errors import InputError, Problem, illegal, listed, shown
 from spaces.order import ORDER, flow_problem, join, restrict
 from spaces.parameter import NONE, Params, Value
 from spaces.step import StepSpec
@@ -134,7 +134,7 @@ def _active(params: Params, specs: Sequence[StepSpec]) -> dict[str, Value]:
 
 def _read_step(spec: StepSpec, given: object, where: str) -> tuple[dict[str, Value], list[Problem]]:
     if not isinstance(given, Mapping):
-        return {}, [Problem(where, f"{given!r} is not a mapping of parameters")]
+        return {}, [Problem(where, f"{shown(given)} is not a mapping of parameters")]
     keys = {parameter.key: parameter for parameter in spec.parameters}
     problems = [Problem(f"{where}.{key}", illegal(key, list(keys))) for key in given if key not in keys]
     values: dict[str, Value] = {}
@@ -158,4 +158,4 @@ def _read_step(spec: StepSpec, given: object, where: str) -> tuple[dict[str, Val
 
 
 def _legal(domain: object) -> str:
-    return ", ".join(map(str, values)) if (values := getattr(domain, "values", None)) else str(domain)
+    return listed(values) if (values := getattr(domain, "values", None)) else str(domain)

@@ -10,14 +10,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from pipelines.onnxfile.operators import operator
 from pipelines.onnxfile.packing import DOMAIN, shape_of
-
-PASSED_THROUGH = frozenset({"Cast", "DequantizeLinear", "Identity", "Mul", "QuantizeLinear", "Transpose"})
-"""Operators that may stand between a stored weight, their first input, and the layer that it belongs to."""
-
-ACTIVATIONS_IN_INTEGERS = frozenset({"QuantizeLinear", "DynamicQuantizeLinear"})
-
-LAYERS = frozenset({"Conv", "ConvInteger", "ConvTranspose", "Gemm", "MatMul", "MatMulInteger"})
 
 
 @dataclass(frozen=True)
@@ -62,7 +56,7 @@ class Graph:
             if node.op_type == "Constant" and attribute.name == "value"
         }
         layers = [layer for node in graph.node if (layer := _layer(node, stored, made))]
-        integers = any(node.op_type in ACTIVATIONS_IN_INTEGERS for node in graph.node)
+        integers = any(operator(node.op_type).kind == "quantization" for node in graph.node)
         return cls(tuple(layers), integers)
 
     @property
@@ -87,10 +81,11 @@ def _layer(
     if node.op_type == "MatMulNBits":
         sizes = {attribute.name: attribute.i for attribute in node.attribute}
         return Layer(f"{sizes['bits']}-bit", sizes["N"], sizes["N"] * sizes["K"], 0)
-    if node.op_type not in LAYERS:
+    found = operator(node.op_type)
+    if found.kernel is None or not found.multiplies:
         return None
-    name, turned = node.input[1], False
-    while name not in stored and name in made and made[name].op_type in PASSED_THROUGH:
+    name, turned = node.input[found.kernel], False
+    while name not in stored and name in made and operator(made[name].op_type).through:
         turned ^= made[name].op_type == "Transpose"
         name = made[name].input[0]
     dims = None
@@ -109,12 +104,10 @@ def _layer(
 
 def _width(node: onnx.NodeProto, shape: list[int]) -> int:
     settings = {attribute.name: int(attribute.i) for attribute in node.attribute}
-    match node.op_type:
-        case "Conv" | "ConvInteger":
+    match operator(node.op_type).kind:
+        case "convolution":
             return shape[0]
-        case "ConvTranspose":
+        case "transposed convolution":
             return shape[1] * settings.get("group", 1)
-        case "Gemm":
-            return shape[0] if settings.get("transB") else shape[1]
         case _:
-            return shape[-1]
+            return shape[0] if settings.get("transB") else shape[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -15,6 +16,7 @@ from search.execution.ray_executor import RayExecutor
 from search.execution.work import Evaluate
 from search.study.front import pareto_front
 from search.study.saved import Sweep, sweep_evaluator
+from search.study.task_record import same_task
 from search.study.trial import Result, Trial
 from search.study.workspace import Workspace
 
@@ -80,17 +82,21 @@ def confirm(
         on_progress: Notified of each trial that has ended, those of earlier calls too.
 
     Raises:
+        InputError: the task has changed since the sweep was begun.
         SweepError: the sweep is at work in another process, or trials cannot be run at all.
     """
-    folder, build = workspace.sweep(sweep.config.sweep), sweep_evaluator(sweep.config, workspace)
+    folder = workspace.sweep(sweep.config.sweep)
+    build = sweep_evaluator(sweep.config, workspace)
+    if evaluate is None:
+        build = same_task(build, folder)
     make: Callable[[int], Evaluate] = evaluate or (lambda seed: replace(build, seed=seed))
     repeats = {}
     with folder.lock():
         for seed in seeds:
             queue = RepeatQueue(trials, folder.confirm / str(seed), lambda trial, seed=seed: on_progress(seed, trial))  # type: ignore[misc]
             if not queue.exhausted:
-                runner = executor or RayExecutor(sweep.config.cluster, folder.ray)
-                runner.run(queue, make(seed), queue.results)
+                with closing(executor or RayExecutor(sweep.config.cluster, folder.ray)) as runner:
+                    runner.run(queue, make(seed), queue.results)
             repeats[seed] = queue.finished
     return Confirmation(sweep.config, tuple(trials), repeats)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search.cli.options import Config, Json, Overrides
 from search.cli.output import err, out, print_json
+from spaces import listed
 
 EXAMPLE = "paredown validate configs/digits.yaml -o search.trials=20"
 
@@ -34,7 +35,7 @@ def validate(
     meant = {parameter.name: parameter.help for step in config.space.steps for parameter in step.parameters}
     for axis in chosen:
         told = f" ({text})" if (text := meant.get(axis.name)) else ""
-        console.print(f"  {axis.name}: {', '.join(map(str, axis.values))}{told}", markup=False, soft_wrap=True)
+        console.print(f"  {axis.name}: {listed(axis.values)}{told}", markup=False, soft_wrap=True)
     for rule, count in rules.items():
         console.print(f"  without {count} recipes: {rule}", markup=False, soft_wrap=True)
     for objective in config.objectives:

@@ -59,6 +59,9 @@ class Executor(Protocol):
             SweepError: trials cannot be run at all.
         """
 
+    def close(self) -> None:
+        """Give back what trials were run with. Called last, when no thread of the sweep is at work any more."""
+
 
 class InlineExecutor:
     """Runs trials one after the other in this process: for tests and for debugging."""
@@ -69,6 +72,9 @@ class InlineExecutor:
             result = self._runner(trial, queue, evaluate)
             result.write(results)
             queue.finish(result)
+
+    def close(self) -> None:
+        """See `Executor.close`."""
 
     def _runner(self, trial: Trial, queue: TrialQueue, evaluate: Evaluate) -> Result:
         runner = RungRunner(trial, queue.fidelities(trial), evaluate)

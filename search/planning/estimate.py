@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from pipelines.pipeline import FIRST_STAGE
+from pipelines.processors import processors
 from search.config.sections import ClusterSection
 from search.config.sweep_config import SweepConfig
 from search.planning.timings import Timings
@@ -141,7 +141,7 @@ def at_once(cluster: ClusterSection) -> int | None:
     """How many trials of a sweep run at once; None if that is the cluster's to say."""
     if cluster.address != "local":
         return cluster.max_concurrent_trials
-    fit = (os.cpu_count() or 1) // cluster.cpus_per_trial
+    fit = processors() // cluster.cpus_per_trial
     if cluster.gpus_per_trial:
         fit = min(fit, int(torch.cuda.device_count() / cluster.gpus_per_trial + 1e-9))
     return max(1, min(fit, cluster.max_concurrent_trials or fit))

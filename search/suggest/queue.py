@@ -17,8 +17,8 @@ from search.study.trial import Result, Trial
 from search.suggest.budget_tracker import BudgetTracker
 from search.suggest.costs import Costs
 from search.suggest.in_flight import InFlight
-from search.suggest.sampler import Sampler
 from search.suggest.suffix_variants import SuffixVariants
+from search.suggest.suggester import Suggester
 from search.suggest.suggestion_buffer import SuggestionBuffer
 from spaces import Recipe
 
@@ -67,14 +67,14 @@ class StudyQueue:
         search = study.config.search
         self._length = search.lookahead if in_flight else 1
         self._in_flight = in_flight or InFlight(lambda recipe: (), lambda key: True, Costs())
-        self._sampler = Sampler(
+        self._suggester = Suggester(
             search.sampler, study.config.space, study.config.objectives, study.config.constraints, search.seed
         )
-        self._sampler.resume(study.trials)
+        self._suggester.resume(study.trials)
         self._suggested = SuggestionBuffer(self._suggest, self._in_flight)
         self._suffix_variants: SuffixVariants | None = None
         if in_flight and search.suffix_variants:
-            self._suffix_variants = SuffixVariants(study.config, in_flight, self._sampler.tried)
+            self._suffix_variants = SuffixVariants(study.config, in_flight, self._suggester.tried)
         if in_flight:
             self._recall()
 
@@ -93,7 +93,7 @@ class StudyQueue:
             self.blocked = proposal is None and pending
             if proposal is None:
                 return None
-            self._sampler.count(proposal.recipe)
+            self._suggester.count(proposal.recipe)
             trial = self._study.begin(proposal)
             if self._suffix_variants:
                 self._suffix_variants.begun(proposal.by)
@@ -116,7 +116,7 @@ class StudyQueue:
 
     def _suggest(self) -> Proposal | None:
         """The sampler's next suggestion; None if the space is used up. It counts as tried, and is recorded nowhere."""
-        params = self._sampler.suggest()
+        params = self._suggester.suggest()
         return None if params is None else Proposal(self._study.config.space.recipe(params), params, "sampler")
 
     def _recall(self) -> None:
@@ -152,7 +152,7 @@ class StudyQueue:
         self._in_flight.release(self._attempts.end(result.number))
         before = self._study.state.hypervolume
         trial = self._study.tell(result)
-        self._sampler.learn(trial)
+        self._suggester.learn(trial)
         self._learn(trial, self._study.state.hypervolume - before)
         for observer in self._observers:
             observer.finished(trial, self._study.state)

@@ -1,5 +1,6 @@
 import copy
 import io
+import os
 import random
 import shutil
 import signal
@@ -20,6 +21,7 @@ from search.analysis.front_comparison import FrontComparison, compare_fronts
 from search.analysis.named_front import NamedFront
 from search.cli import app as cli
 from search.config.sweep_config import SweepConfig, parse_config
+from search.execution import interruption
 from search.execution.executor import InlineExecutor
 from search.study.outcome import Complete, Failed
 from search.study.proposal import BASELINE, Proposal
@@ -30,6 +32,7 @@ from search.study.trial import Result, Trial
 from search.study.workspace import SweepFolder, Workspace
 from search.sweep import run_sweep
 from spaces import Recipe
+from tests.pipelines.formats.own import own_format as own_format
 
 Merge = Mapping[str, Any]
 
@@ -269,10 +272,12 @@ def cli_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., tuple[int, str, str]]]:
     """The command line in this process: exit code, standard output, standard error."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in interruption.SIGNALS}
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["paredown", *map(str, arguments)])
+        monkeypatch.setattr("sys.stdout", sys.stdout)  # as the command leaves others in their place
+        monkeypatch.setattr("sys.stderr", sys.stderr)
         capsys.readouterr()
         with pytest.raises(SystemExit) as stopped:
             cli.main()
@@ -294,6 +299,7 @@ def console() -> Console:
 def guarded(tmp_path, monkeypatch, make_config):
     """A sweep of a task that may or may not be asked for its test split; both of its trials are on the front."""
     (tmp_path / "guarded_task.py").write_text(GUARDED, encoding="utf-8")
+    os.utime(tmp_path / "guarded_task.py", (1, 1))  # older than this process, so that it is not loaded anew
     monkeypatch.syspath_prepend(str(tmp_path))
     sys.modules.pop("guarded_task", None)
     return lambda may_open=False: make_config(

@@ -292,7 +292,7 @@ def test_the_work_does_not_grow_with_the_number_of_recipes() -> None:
     """10⁹ recipes, all but some thousands ruled out, in as many regions as the rules tell apart."""
     steps = []
     for index in range(3):
-        more = tuple(Parameter(f"s{index}.p{each}", Interval(0, integer=True), default=0) for each in range(3))
+        more = tuple(Parameter(f"s{index}.p{each}", Interval(0, 100, integer=True), default=0) for each in range(3))
         rule = Rule("small only", when=(When(f"s{index}.p0", (0,), negated=True),))
         steps.append(
             StepSpec(f"step{index}", (Parameter(f"s{index}.switch", Options(("none", "a"))), *more), str, rules=(rule,))
@@ -319,7 +319,7 @@ def spaces(draw: st.DrawFn) -> SearchSpace:
             when = tuple(
                 When(parameters[of].name, ("a",) if of == 0 else (1,), negated=negated) for of, negated in conditions
             )
-            parameters.append(Parameter(f"s{step}.p{index}", Interval(0, integer=True), default=0, when=when))
+            parameters.append(Parameter(f"s{step}.p{index}", Interval(0, 100, integer=True), default=0, when=when))
         for parameter in parameters:
             legal = ["none", "a", "b"] if isinstance(parameter.domain, Options) else [0, 1, 2]
             axes.append(Axis(parameter.name, tuple(draw(st.lists(st.sampled_from(legal), min_size=1, unique=True)))))

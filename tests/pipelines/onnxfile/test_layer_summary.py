@@ -6,8 +6,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pipelines.onnxfile.layer_summary import Graph, Layer
+from pipelines.onnxfile.shortening import shortened
 from pipelines.quantizers import QUANTIZERS, Calibration
-from pipelines.stages.pack import packed
 
 
 def write(path: Path, nodes: list, weights: dict[str, np.ndarray], inputs: tuple[str, ...] = ("x",)) -> Path:
@@ -79,7 +79,7 @@ def test_weights_that_are_unpacked_when_the_file_is_loaded_are_seen(tmp_path, sc
     weight[np.abs(weight) < 2] *= not sparse
     file = write(tmp_path / "a.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"], name="layer")], {"w": weight})
     QUANTIZERS[scheme].quantize(file, tmp_path / "b.onnx", Calibration(list), params)
-    onnx.save(packed(onnx.load(tmp_path / "b.onnx")), tmp_path / "c.onnx")
+    onnx.save(shortened(onnx.load(tmp_path / "b.onnx")), tmp_path / "c.onnx")
     found = Graph.read(tmp_path / "c.onnx")
     assert found.layers == (Layer(stored, 40, 64 * 40, 0),)
     assert not found.integers

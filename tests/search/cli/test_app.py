@@ -210,7 +210,8 @@ def test_pick_says_what_is_not_feasible(cli_run, make_config, run_inline) -> Non
     code, out, err = cli_run("pick", "small", "--where", "accuracy>=2")
     assert (code, out) == (1, "")
     assert "no member of the front keeps every constraint" in err
-    assert "accuracy >= 2 alone excludes all (nearest: trial 0 with accuracy 0.99, 1.01 too little)" in err
+    assert "accuracy >= 2 alone excludes all (nearest: trial 0 with accuracy 0.99, 1.01 too little; " in err
+    assert "accuracy is at most 1, unless the task's own score says otherwise)" in err
 
 
 def test_a_name_that_is_a_file_is_told_so(cli_run, make_config, run_inline) -> None:

@@ -31,7 +31,7 @@ TIMINGS = Timings(SECONDS, frozenset(), alone=one(3), beside=one(4))
 
 @pytest.fixture
 def two_at_once(monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("search.planning.estimate.processors", lambda: 2)
 
 
 def test_three_trials_by_hand(make_config, two_at_once) -> None:
@@ -116,7 +116,7 @@ def test_faster_work_is_more_trials(make_config, two_at_once) -> None:
 
 
 def test_how_many_run_at_once(make_config, monkeypatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("search.planning.estimate.processors", lambda: 8)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
 
     def many(**cluster) -> int | None:
