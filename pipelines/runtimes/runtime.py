@@ -30,7 +30,7 @@ def input_names(count: int) -> list[str]:
 
 def to_feed(inputs: Inputs) -> Feed:
     """`inputs` as the exported file takes them."""
-    tensors = inputs if isinstance(inputs, tuple) else (inputs,)
+    tensors = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
     return {name: x.detach().cpu().numpy() for name, x in zip(input_names(len(tensors)), tensors, strict=True)}
 
 

@@ -63,7 +63,7 @@ def _compare(model: nn.Module, session: Session, task: Task) -> None:
     some = [tuple(x[:EXAMPLES] for x in as_tuple(batch[0]))] if batch else []
     for inputs in (as_tuple(task.example_input()), *some):
         with torch.inference_mode():
-            expected = model(*inputs).numpy()
+            expected = model(*as_tuple(inputs)).numpy()
         if not np.isfinite(expected).all():
             raise TrialFailed("the network gives outputs that are not finite")
         found = session.run(to_feed(inputs))

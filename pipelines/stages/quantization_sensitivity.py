@@ -27,7 +27,7 @@ class QuantizationSensitivity:
 
     name = "quantization-sensitivity"
     form: Form = "file"
-    version = 2
+    version = 3
     libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
