@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -108,6 +109,11 @@ class RayExecutor:
                 configure_logging=True,
             )
             interruption.listen_again()  # Ray has put handlers of its own in place
+        except SystemExit as ending:  # by which it ends the process meanwhile
+            if ending.code != signal.SIGTERM:
+                raise
+            interruption.note(signal.SIGTERM)
+            raise KeyboardInterrupt from None
         except Exception as error:  # Ray's connection errors have no common base
             if address == "local":
                 raise SweepError(
