@@ -74,6 +74,7 @@ class Front:
 
         Raises:
             ValueError: the format is not known.
+            InputError: there is a file of somebody else's.
         """
         state = self.sweep.state
         title = f"{self.sweep.config.sweep}: {len(self.members)} of {state.complete} trials on the front"

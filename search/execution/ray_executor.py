@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -127,6 +128,11 @@ class RayExecutor:
                     configure_logging=True,
                 )
             interruption.listen_again()  # Ray has put handlers of its own in place
+        except SystemExit as ending:  # by which it ends the process meanwhile
+            if ending.code != signal.SIGTERM:
+                raise
+            interruption.note(signal.SIGTERM)
+            raise KeyboardInterrupt from None
         except Exception as error:  # Ray's connection errors have no common base
             if address == "local":
                 raise SweepError(

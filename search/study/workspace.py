@@ -32,7 +32,7 @@ class Workspace:
         """``PAREDOWN_HOME``, or ``.paredown`` in the current folder.
 
         Raises:
-            InputError: its path is not UTF-8.
+            InputError: it is a file, or its path is not UTF-8.
         """
         root = Path(os.path.realpath(os.environ.get("PAREDOWN_HOME") or ".paredown"))
         try:
@@ -40,6 +40,8 @@ class Workspace:
         except UnicodeEncodeError:
             advice = "neither MLflow nor Ray can use it; set PAREDOWN_HOME to another folder"
             raise InputError.at("PAREDOWN_HOME", f"the path {root} is not UTF-8: {advice}") from None
+        if root.is_file():
+            raise InputError.at("PAREDOWN_HOME", f"{root} is a file; set it to a folder, which need not exist yet")
         return cls(root)
 
     @property
