@@ -32,11 +32,13 @@ from pipelines import own_folder
 from pipelines.garbage import collect, no_collection
 from pipelines.memory_kills import MemoryKills
 from pipelines.processors import processors
+from pipelines.waiting import say_with
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
 from search.execution.executor import TrialQueue
 from search.execution.last_words import SILENT, how_it_ended, last_words, words_file
+from search.execution.notices import Notices, leave_notice
 from search.execution.ray_error import error_words, is_memory_kill
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
 from search.execution.rung_runner import RungRunner
@@ -199,7 +201,7 @@ class RayExecutor:
                 name="tune",
                 storage_path=str(self._scratch),
                 verbose=0,
-                callbacks=[RayWatch()],
+                callbacks=[RayWatch(Notices(results))],
                 # A dead worker's trial is given out again by the queue, which knows whether a result was written.
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -230,6 +232,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         sys.path.extend(entry for entry in path if entry not in sys.path)
         torch.set_num_threads(threads)
         self._evaluate, self._results = evaluate, results
+        say_with(lambda words: leave_notice(results, words))
         self.reset_config(config)
 
     def step(self) -> dict[str, Any]:

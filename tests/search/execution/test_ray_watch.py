@@ -11,6 +11,7 @@ import ray
 from search.config.sections import ClusterSection
 from search.errors import SweepError
 from search.execution import interruption
+from search.execution.notices import Notices
 from search.execution.ray_executor import MAX_DEATHS, RayExecutor
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
 from search.study.study import Study
@@ -39,14 +40,14 @@ def node(*dead: str) -> SimpleNamespace:
         (node("raylet", "gcs_server"), "gcs_server"),
     ],
 )
-def test_only_what_trials_need_counts_as_dead(monkeypatch, started, name) -> None:
+def test_only_what_trials_need_counts_as_dead(monkeypatch, tmp_path, started, name) -> None:
     monkeypatch.setattr(ray._private.worker, "_global_node", started)
     assert dead_process() == name
     if name:
         with pytest.raises(RayDied, match=name):
-            RayWatch().on_step_begin(0, [])
+            RayWatch(Notices(tmp_path)).on_step_begin(0, [])
     else:
-        RayWatch().on_step_begin(0, [])
+        RayWatch(Notices(tmp_path)).on_step_begin(0, [])
 
 
 def test_ray_is_started_again_a_few_times_and_no_trial_has_failed_by_that(
