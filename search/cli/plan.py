@@ -69,7 +69,7 @@ def plan(
 
 @dataclass
 class _Known:
-    """What an estimate is made from; probing adds to it."""
+    """Knowledge that an estimate is made from; probing adds to it."""
 
     config: SweepConfig
     plan: Plan

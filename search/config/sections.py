@@ -15,7 +15,7 @@ from spaces import illegal
 
 
 class TaskSection(Section):
-    """Which task, and its arguments.
+    """The task and its arguments.
 
     Attributes:
         use: A built-in name, or ``package.module:ClassName``.
@@ -27,7 +27,7 @@ class TaskSection(Section):
 
 
 class TargetSection(Section):
-    """What the exported file has to run on; see `pipelines.Target`."""
+    """The target that the exported file has to run on; see `pipelines.Target`."""
 
     runtime: str = Target.runtime
     device: str = Target.device
@@ -60,7 +60,7 @@ def _budget(value: object) -> Budget | None:
 
 
 class SearchSection(Section):
-    """How the space is searched.
+    """The search of the space.
 
     Attributes:
         sampler: The name of the one that suggests; see `search.samplers`.
@@ -112,7 +112,7 @@ class SearchSection(Section):
 
 
 class ClusterSection(Section):
-    """Where trials run; the words are Ray's.
+    """The resources on which trials run; the words are Ray's.
 
     Attributes:
         address: ``local`` starts Ray on this machine; anything else is the address of a running cluster.
@@ -128,7 +128,7 @@ class ClusterSection(Section):
 
 
 class TrackingSection(Section):
-    """Where MLflow keeps the sweep.
+    """The place where MLflow keeps the sweep.
 
     Attributes:
         experiment: The experiment's name; the sweep's, when absent.
@@ -140,7 +140,7 @@ class TrackingSection(Section):
 
 
 class StoreSection(Section):
-    """Where results of stages are kept, and how much of them.
+    """The place where results of stages are kept, and its limit.
 
     Attributes:
         url: An fsspec URL, such as ``s3://bucket/folder``, that machines share; the workspace's folder is then a copy

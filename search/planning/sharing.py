@@ -1,4 +1,4 @@
-"""What the recipes of a space share: how many different results each kind of stage can have."""
+"""Sharing among the recipes of a space: the number of different results that each kind of stage can have."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIMIT = 100_000
 
 @dataclass(frozen=True)
 class Share:
-    """How much of one kind of stage's work is shared.
+    """The shared part of one kind of stage's work.
 
     Attributes:
         stage: The stage.
@@ -48,7 +48,7 @@ _Cut = Callable[[_Way], Iterator[_Key]]
 
 
 def shares(space: SearchSpace) -> list[Share] | None:
-    """How much is shared of each kind of stage, in the order of the work; None if that would take too long to tell.
+    """The shared part of each kind of stage, in the order of the work; None if that would take too long to tell.
 
     Nothing is counted twice, and recipes are not enumerated: the ways to do each step are compared, and which of them
     go together is known by their parts.
@@ -104,7 +104,7 @@ class _Work:
         return cls(space, ways, together)
 
     def recipes(self, step: str, stage: str) -> int:
-        """How many recipes need the stage called `stage` of `step`."""
+        """The number of recipes that need the stage called `stage` of `step`."""
         index = [spec.name for spec in self.space.steps].index(step)
         needing = Counter(
             way.part for way in self.ways[step] if any(name == stage for name, _ in (*way.networks, *way.files))
@@ -115,7 +115,7 @@ class _Work:
         )
 
     def of_stage(self, step: str, stage: str, form: str) -> int:
-        """How many results the stage called `stage` of `step` has."""
+        """The number of results that the stage called `stage` of `step` has."""
         if form == "network":
 
             def upto(way: _Way) -> Iterator[_Key]:
@@ -133,7 +133,7 @@ class _Work:
         return self.distinct(step, _everything, file_upto, _whole)
 
     def distinct(self, step: str | None, before: _Cut, at: _Cut, after: _Cut | None) -> int:
-        """How many different results there are of which the steps before, at and after `step` tell so much apart.
+        """The number of different results of which the steps before, at and after `step` tell so much apart.
 
         Results are told apart by what the steps that matter do and by their order. `step` None stands for all steps.
         """
@@ -182,7 +182,7 @@ def _everything(way: _Way) -> Iterator[_Key]:
 
 
 def _groups(ways: Sequence[_Way], cut: _Cut) -> list[tuple[frozenset[int], bool, int]]:
-    """What `cut` keeps apart, grouped by the parts in which it occurs: (parts, whether it counts, how many)."""
+    """Group what `cut` keeps apart by the parts in which it occurs: (parts, whether it counts, how many)."""
     parts: dict[_Key, set[int]] = {}
     for way in ways:
         for key in cut(way):

@@ -46,7 +46,7 @@ def plot_sensitivity(title: str, found: Sensitivity, path: Path) -> None:
 
 
 def format_problem(path: Path) -> str | None:
-    """Why no picture can be written to `path`, or None."""
+    """The reason why no picture can be written to `path`, or None."""
     if not path.suffix:
         return f"{path} has no ending that says the format, such as .png"
     known = sorted(Figure().canvas.get_supported_filetypes())
