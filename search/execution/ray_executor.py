@@ -162,7 +162,7 @@ class RayExecutor:
         self._connect()
 
     def _slots(self) -> int:
-        """How many trials fit on the cluster at once."""
+        """The number of trials that fit on the cluster at once."""
         have = ray.cluster_resources()
         cpus, gpus = self._cluster.cpus_per_trial, self._cluster.gpus_per_trial
         fit = int(have.get("CPU", 0) // cpus)
@@ -294,7 +294,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return {"trial": trial, "fidelities": self._queue.fidelities(trial)}
 
     def ends(self, trial_id: str, result: Result) -> bool:
-        """Whether a trial ends with what its worker has found below the top; then its result is written down."""
+        """Return True if a trial ends with what its worker has found below the top; then its result is written down."""
         trial = self._by_tune_id[trial_id]
         why = self._queue.judge(trial, result)
         if why:
@@ -363,7 +363,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         self._searcher = searcher
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """What becomes of a trial that has reached a rung below the top."""
+        """Decide what becomes of a trial that has reached a rung below the top."""
         try:
             ends = self._searcher.ends(trial.trial_id, result[RUNG])
         except Exception as error:  # in doubt a trial goes on: raised here, it would end the whole sweep

@@ -45,7 +45,7 @@ class RayWatch(tune.Callback):  # type: ignore[misc]
 
 
 def dead_process() -> str:
-    """Which vital process of the Ray that this process started is gone; empty if none is, or another started Ray."""
+    """The vital process that is gone of the Ray that this process started; empty if none is, or another started Ray."""
     node = ray._private.worker._global_node
     gone = [name for name, _ in node.dead_processes()] if node else []
     return next((name for name in VITAL if name in gone), "")
