@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from pipelines.pruners.pruning_request import PruningRequest
 
 MATRICES = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.MultiheadAttention, nn.RNNBase)
 """Layers whose weights multiply activations; embeddings only look them up."""
+
+COMPUTED = "its weights are computed from others (a parametrization, such as weight or spectral normalization)"
+"""The reason why a layer that `has_computed_weights` stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,13 @@ class Weight:
     layer: str
     name: str
     parameter: nn.Parameter
+
+
+def has_computed_weights(module: nn.Module) -> bool:
+    """Whether the weights of `module` are no parameters of its own, but computed from some at each call."""
+    if is_parametrized(module):
+        return True
+    return isinstance(getattr(module, "weight", None), Tensor) and "weight" not in module._parameters
 
 
 def weights(model: nn.Module) -> list[Weight]:
