@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -39,16 +40,47 @@ def has_computed_weights(module: nn.Module) -> bool:
 
 
 def weights(model: nn.Module) -> list[Weight]:
-    """The weights of all matrices and convolutions, in the order of the layers; biases and norms are not among them."""
+    """The weights of all matrices and convolutions, in the order of the layers; biases and norms are not among them.
+
+    Neither are weights that are computed from others: those are no parameters that could be set to zero.
+    """
     found, seen = [], set[int]()
     for layer, module in model.named_modules():
-        if not isinstance(module, MATRICES):
+        if not isinstance(module, MATRICES) or has_computed_weights(module):
             continue
         for key, parameter in module.named_parameters(recurse=False):
             if "weight" in key and parameter.dim() > 1 and id(parameter) not in seen:
                 seen.add(id(parameter))
                 found.append(Weight(layer, f"{layer}.{key}" if layer else key, parameter))
     return found
+
+
+def no_weights(model: nn.Module) -> str:
+    """The reason why `weights` finds none in `model`."""
+    for name, module in model.named_modules():
+        if isinstance(module, MATRICES) and has_computed_weights(module):
+            return f"{name}: {COMPUTED}"
+    return "the network has no layer with a matrix of weights"
+
+
+def learned(found: Iterable[Weight], model: nn.Module, note: Callable[[str], None]) -> list[Weight]:
+    """Those of `found` that are not zero throughout: what starts so has yet to be learned, and cannot be ranked.
+
+    Args:
+        found: Weights of `model`.
+        model: The network.
+        note: Notified of these, and of layers that have other weights than `weights` finds.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, MATRICES) and has_computed_weights(module):
+            note(f"{name} stays whole: {COMPUTED}")
+    result = []
+    for weight in found:
+        if bool(weight.parameter.detach().any()):
+            result.append(weight)
+        else:
+            note(f"{weight.name} stays whole: it is zero throughout, as before any training")
+    return result
 
 
 def scores(weight: Weight, cut: PruningRequest) -> Tensor:
