@@ -135,7 +135,7 @@ def is_same(one: Tensor, other: Tensor) -> bool:
     if one.shape != other.shape or not one.is_floating_point():
         return torch.equal(one, other)
     near = math.sqrt(torch.finfo(one.dtype).eps)
-    return torch.allclose(one, other, rtol=near, atol=near * float(other.abs().max()))
+    return torch.allclose(one, other, rtol=near, atol=near * float(other.detach().abs().max()))
 
 
 def scramble(model: nn.Module) -> None:
