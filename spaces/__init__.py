@@ -2,7 +2,7 @@
 
 from spaces.axis import Axis
 from spaces.digest import digest
-from spaces.errors import InputError, Problem, illegal, near_miss
+from spaces.errors import InputError, Problem, illegal, listed, near_miss, shown
 from spaces.gain import Gain
 from spaces.order import ORDER
 from spaces.parameter import NONE, Interval, Options, Parameter, Params, Value, When
@@ -34,5 +34,7 @@ __all__ = [
     "When",
     "digest",
     "illegal",
+    "listed",
     "near_miss",
+    "shown",
 ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spaces.errors import Problem
+from spaces.errors import Problem, listed, shown
 from spaces.parameter import Parameter, Value
+
+MOST_VALUES = 1_000
+"""How many values one axis may have: more can never be tried, and every one of them is looked at beforehand."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,15 @@ def parse_axis(parameter: Parameter, given: object) -> tuple[Axis | None, list[P
     if isinstance(given, Mapping):
         return _parse_range(parameter, given)
     values: list[Any] = list(given) if isinstance(given, (list, tuple)) else [given]
+    if len(values) > MOST_VALUES:
+        return None, [Problem(parameter.name, f"{len(values)} values; legal: at most {MOST_VALUES}")]
     legal: list[Value] = []
     illegal: list[str] = []
     repeated: list[str] = []
     for index, value in enumerate(values):
         if value in values[:index]:
             if value in legal:  # else it is told already
-                repeated.append(f"{value!r} is given twice")
+                repeated.append(f"{shown(value)} is given twice")
         elif message := parameter.domain.problem(value):
             illegal.append(message)
         else:
@@ -59,6 +64,9 @@ def _parse_range(parameter: Parameter, given: Mapping[Any, Any]) -> tuple[Axis |
     # Rounding keeps 0.1 + 2 * 0.1 at 0.3: equal values must have equal digests.
     count = int((high - low) / step + 1e-9) + 1
     values = [_tidy(low + index * step) for index in range(count)]
+    if len(set(values)) < count:
+        small = f"step {step!r} is too small: {low!r} and {low + step!r} are one value here"
+        return None, [Problem(parameter.name, small)]
     if all(isinstance(end, int) for end in (low, high, step)):
         values = [int(value) for value in values]
     problems = [
@@ -74,18 +82,20 @@ def _parse_range(parameter: Parameter, given: Mapping[Any, Any]) -> tuple[Axis |
 def _range_problem(given: Mapping[Any, Any]) -> str | None:
     form = "a range is written {low: …, high: …, step: …}"
     if unknown := sorted(str(key) for key in given if key not in ("low", "high", "step")):
-        return f"unknown key {', '.join(unknown)}; {form}"
+        return f"unknown key {listed(unknown)}; {form}"
     if "step" not in given and {"low", "high"} <= set(given):
         return f"step is missing: trials share work only where values repeat; {form}"
     for key in ("low", "high", "step"):
         value = given.get(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            return f"{key} is {value!r}, not a number; {form}"
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
+            return f"{key} is {shown(value)}, not a number; {form}"
     low, high, step = given["low"], given["high"], given["step"]
     if step <= 0:
         return f"step is {step!r}; it must be above 0"
     if low > high:
         return f"low {low!r} is above high {high!r}"
+    if (high - low) / step >= MOST_VALUES:
+        return f"from {low!r} to {high!r} by {step!r} makes more than {MOST_VALUES} values; raise the step"
     return None
 
 

@@ -9,7 +9,8 @@ import json
 def digest(value: object) -> str:
     """The first 128 bits, in hexadecimal, of the SHA-256 of `value` written as canonical JSON.
 
-    Keys are sorted and numbers normalised, so that ``{"a": 1.0}`` and ``{"a": 1}`` are the same value.
+    Keys are sorted and numbers normalised, so that ``{"a": 1.0}`` and ``{"a": 1}`` are the same value; ``{1: "a"}`` and
+    ``{"1": "a"}`` are not.
 
     Raises:
         TypeError: `value` holds something that JSON cannot say.
@@ -22,7 +23,7 @@ def _normal(value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
-        return {str(key): _normal(item) for key, item in value.items()}
+        return {key if isinstance(key, str) else f"!!{key!r}": _normal(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_normal(item) for item in value]
     return value

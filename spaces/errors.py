@@ -1,10 +1,25 @@
-"""What a person is told when their input is wrong: every problem at once, each with the next step."""
+"""What a person is told when their input is wrong: every problem at once, each with the next step, within a screen."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from reprlib import Repr
+
+MOST_PROBLEMS = 20
+"""How many problems are told at once: more are no help, and would push the first ones off the screen."""
+
+MOST_CHOICES = 40
+"""How many legal values are listed."""
+
+LONGEST_PLACE, LONGEST_MESSAGE = 120, 1_000
+"""Characters of a problem's place and message; what is longer is cut in the middle."""
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist = 3, 4, 6
 
 
 @dataclass(frozen=True)
@@ -20,7 +35,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}"
+        return f"{cut(self.where, LONGEST_PLACE)}: {cut(self.message, LONGEST_MESSAGE)}"
 
 
 class InputError(Exception):
@@ -32,12 +47,18 @@ class InputError(Exception):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__("\n".join(self.lines()))
 
     @classmethod
     def at(cls, where: str, message: str) -> InputError:
         """An error made of the one problem `message` at `where`."""
         return cls([Problem(where, message)])
+
+    def lines(self) -> list[str]:
+        """The problems as a person is told them: the first `MOST_PROBLEMS`, and how many more there are."""
+        told = [str(problem) for problem in self.problems[:MOST_PROBLEMS]]
+        more = len(self.problems) - len(told)
+        return told + ([f"and {more} more problem{'s' if more > 1 else ''}"] if more else [])
 
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
         return (type(self), (self.problems,))
@@ -47,10 +68,35 @@ def illegal(value: object, legal: Sequence[object]) -> str:
     """A message saying that `value` is none of `legal`, with the nearest legal one if there is a near miss."""
     near = near_miss(value, legal)
     hint = f" (did you mean {near!r}?)" if near else ""
-    return f"{value!r} is not known{hint}; legal: {', '.join(map(str, legal)) or 'nothing'}"
+    return f"{shown(value)} is not known{hint}; legal: {listed(legal) or 'nothing'}"
 
 
-def near_miss(value: object, legal: Sequence[object]) -> str | None:
-    """The one of `legal` that `value` seems to mean, as text, or None if it resembles none."""
-    near = difflib.get_close_matches(str(value), [str(choice) for choice in legal], n=1, cutoff=0.6)
-    return near[0] if near else None
+def near_miss(value: object, legal: Sequence[object], near: float = 0.6) -> str | None:
+    """The one of `legal` that `value` seems to mean, as text, or None if it resembles none.
+
+    Args:
+        value: What was given.
+        legal: What there is.
+        near: How alike they must be at least, from 0 to 1.
+    """
+    found = difflib.get_close_matches(
+        cut(str(value), LONGEST_PLACE), [str(choice) for choice in legal], n=1, cutoff=near
+    )
+    return found[0] if found else None
+
+
+def shown(value: object) -> str:
+    """`value` as code, short enough for a message: what is long or deep is cut."""
+    return _SHORT.repr(value)
+
+
+def listed(values: Sequence[object], most: int = MOST_CHOICES) -> str:
+    """`values` with commas between them, the first `most` of them and how many more there are."""
+    more = len(values) - most
+    return ", ".join(map(str, islice(values, most))) + (f", … ({more} more)" if more > 0 else "")
+
+
+def cut(text: str, most: int) -> str:
+    """`text`, without its middle if it has more than `most` characters."""
+    half = (most - 1) // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from spaces.errors import illegal
+from spaces.errors import illegal, listed, shown
 from spaces.parameter import Options, Parameter
 from spaces.step import StepSpec
 
@@ -76,9 +76,9 @@ class Orders(Options):
         if not names or any(name not in by_name for name in names):
             return illegal(value, self.values)
         if reason := flow_problem([by_name[name] for name in names]):
-            return f"{value!r} cannot be: {reason}; legal: {', '.join(map(str, self.values))}"
+            return f"{shown(value)} cannot be: {reason}; legal: {listed(self.values)}"
         missing = ", ".join(name for name in by_name if name not in names)
-        return f"{value!r} lacks {missing}; an order names every step, switched on or not"
+        return f"{shown(value)} lacks {missing}; an order names every step, switched on or not"
 
 
 def order_parameter(steps: Sequence[StepSpec]) -> Parameter:

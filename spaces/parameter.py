@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from spaces.errors import illegal
+from spaces.errors import illegal, shown
 
 Value = str | int | float | bool
 Params = Mapping[str, Value]
@@ -31,6 +30,8 @@ class Options:
 class Interval:
     """A parameter's domain: the numbers between `low` and `high`, ends included unless marked open.
 
+    Both ends are finite: a number that is too large is a slip, and told before it costs hours or all memory.
+
     Attributes:
         integer: Only whole numbers.
         open_low: `low` itself is excluded.
@@ -38,27 +39,27 @@ class Interval:
     """
 
     low: float
-    high: float = math.inf
+    high: float
     integer: bool = False
     open_low: bool = False
     open_high: bool = False
 
     def problem(self, value: object) -> str | None:
         """Why `value` is not in the domain, or None if it is."""
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole and (self.integer or not isinstance(value, float) or not math.isfinite(value)):
-            return f"{value!r} is not {'a whole number' if self.integer else 'a number'}; legal: {self}"
-        assert isinstance(value, (int, float))
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+            return f"{shown(value)} is not {'a whole number' if self.integer else 'a number'}; legal: {self}"
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
-        return None if above and below else f"{value!r} is out of range; legal: {self}"
+        if not above or not below:
+            return f"{shown(value)} is out of range; legal: {self}"
+        if self.integer and not isinstance(value, int):
+            return f"{value!r} is not a whole number; " + (f"write {value:.0f}" if value % 1 == 0 else f"legal: {self}")
+        return None
 
     def __str__(self) -> str:
         kind = "whole number" if self.integer else "number"
-        low = f"{'>' if self.open_low else '>='} {self.low:g}"
-        if math.isinf(self.high):
-            return f"a {kind} {low}"
-        return f"a {kind} {low} and {'<' if self.open_high else '<='} {self.high:g}"
+        low, high = f"{'>' if self.open_low else '>='}", f"{'<' if self.open_high else '<='}"
+        return f"a {kind} {low} {self.low:.15g} and {high} {self.high:.15g}"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from spaces.digest import digest
-from spaces.errors import InputError, Problem, illegal
+from spaces.errors import InputError, Problem, illegal, listed, shown
 from spaces.order import ORDER, flow_problem, join, restrict
 from spaces.parameter import NONE, Params, Value
 from spaces.step import StepSpec
@@ -62,10 +62,6 @@ class Recipe:
     def parent(self) -> Recipe:
         """The recipe without its last step; the empty recipe is its own parent."""
         return Recipe(self.steps[:-1])
-
-    def prefix_digests(self) -> tuple[str, ...]:
-        """The digests of the recipe cut after 0, 1, … steps: equal digests are work that two recipes share."""
-        return tuple(Recipe(self.steps[:count]).digest for count in range(len(self.steps) + 1))
 
     def label(self, specs: Sequence[StepSpec]) -> str:
         """The recipe's name for people, such as ``d2·ch0.5·static-int8``; the empty recipe is ``teacher``."""
@@ -138,7 +134,7 @@ def _active(params: Params, specs: Sequence[StepSpec]) -> dict[str, Value]:
 
 def _read_step(spec: StepSpec, given: object, where: str) -> tuple[dict[str, Value], list[Problem]]:
     if not isinstance(given, Mapping):
-        return {}, [Problem(where, f"{given!r} is not a mapping of parameters")]
+        return {}, [Problem(where, f"{shown(given)} is not a mapping of parameters")]
     keys = {parameter.key: parameter for parameter in spec.parameters}
     problems = [Problem(f"{where}.{key}", illegal(key, list(keys))) for key in given if key not in keys]
     values: dict[str, Value] = {}
@@ -162,4 +158,4 @@ def _read_step(spec: StepSpec, given: object, where: str) -> tuple[dict[str, Val
 
 
 def _legal(domain: object) -> str:
-    return ", ".join(map(str, values)) if (values := getattr(domain, "values", None)) else str(domain)
+    return listed(values) if (values := getattr(domain, "values", None)) else str(domain)

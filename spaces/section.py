@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from spaces.axis import Axis, parse_axis
-from spaces.errors import Problem, illegal, near_miss
+from spaces.errors import Problem, illegal, near_miss, shown
 from spaces.order import ORDER, order_parameter
 from spaces.parameter import NONE, Parameter
 from spaces.step import StepSpec
@@ -49,7 +49,7 @@ class _Reader:
         del groups[ORDER]  # it is a key of its own, not a group of keys
         legal = [*groups, ORDER]
         if not isinstance(section, Mapping):
-            self._tell("", f"{section!r} is not a mapping; legal keys: {', '.join(legal)}")
+            self._tell("", f"{shown(section)} is not a mapping; legal keys: {', '.join(legal)}")
             return False
         for group, content in section.items():
             if group == ORDER:
@@ -58,7 +58,7 @@ class _Reader:
                 self._tell(str(group), illegal(group, legal))
                 self._lose(near_miss(group, legal))
             elif not isinstance(content, Mapping):
-                self._tell(group, f"{content!r} is not a mapping; legal keys: {', '.join(groups[group])}")
+                self._tell(group, f"{shown(content)} is not a mapping; legal keys: {', '.join(groups[group])}")
                 self._lose(group)
             else:
                 for key, value in content.items():

@@ -4,7 +4,7 @@ from spaces import Interval, Parameter
 
 BETA = Parameter(
     "distillation.beta",
-    Interval(0, open_low=True),
+    Interval(0, 1_000, open_low=True),
     default=1,
     help="weight of the features in the loss, beside labels and outputs",
 )

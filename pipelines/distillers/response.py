@@ -27,7 +27,7 @@ class Response:
         ),
         Parameter(
             "distillation.temperature",
-            Interval(0, open_low=True),
+            Interval(0.01, 1_000),
             default=4,
             when=(When("distillation.alpha", (0,), negated=True),),
             help="how much the teacher's outputs are softened",

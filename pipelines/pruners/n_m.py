@@ -17,25 +17,13 @@ from pipelines.pruners.weights import Weight, learned, no_weights, rank_gradient
 from pipelines.tasks.task import Inputs
 from spaces import Options, Parameter, Params
 
-
-class Patterns(Options):
-    """How many weights stay, of how many: such as ``2:4``."""
-
-    def problem(self, value: object) -> str | None:
-        """Why `value` is not in the domain, or None if it is."""
-        if isinstance(value, int):
-            legal = ", ".join(f'"{pattern}"' for pattern in self.values)
-            return f"{value!r} is what YAML makes of a pattern without quotes; legal: {legal}"
-        return super().problem(value)
-
-
 PATTERNS = ("2:4", "1:4", "1:2", "4:8")
 SMALLEST = 2
 """The fewest neighbours of a pattern."""
 
 PATTERN = Parameter(
     "pruning.pattern",
-    Patterns(PATTERNS),
+    Options(PATTERNS),
     default="2:4",
     help="how many of how many neighbouring weights may stay",
 )

@@ -19,7 +19,7 @@ SCOPE = Parameter(
 
 ROUND_TO = Parameter(
     "pruning.round_to",
-    Interval(1, integer=True),
+    Interval(1, 1_024, integer=True),
     default=8,
     help="kept widths are multiples of this: odd widths make a smaller network slower",
 )

@@ -78,7 +78,7 @@ def _label(params: Params) -> str:
 DISTIL = StepSpec(
     "distil",
     (
-        Parameter("student.depth", Depth(1, integer=True), help="depth of the student; none keeps the teacher"),
+        Parameter("student.depth", Depth(1, 1_000, integer=True), help="depth of the student; none keeps the teacher"),
         Parameter(
             "student.width", Interval(0, 1, open_low=True), default=1.0, help="share of the full width that it has"
         ),
@@ -107,9 +107,10 @@ class Distil:
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        settings = context.training.optimizer()
+        depth, width = int(params.get("depth", 1)), float(params.get("width", 1))
+        settings = {**context.training.optimizer(), "weights": context.student_weights(depth, width)}
         if params.get("feature", NONE) != NONE:
-            settings["points"] = task_points(context.task, int(params["depth"]))
+            settings["points"] = task_points(context.task, depth)
         return settings
 
     def extent(self, params: Params, context: Context) -> EpochBudget:

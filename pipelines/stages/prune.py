@@ -32,7 +32,7 @@ GRADUAL = tuple(name for name, pruner in PRUNERS.items() if RATIO in pruner.para
 
 STEPS = Parameter(
     "pruning.steps",
-    Interval(1, integer=True),
+    Interval(1, 100, integer=True),
     default=1,
     when=(When("pruning.method", GRADUAL),),
     help="cuts until the ratio is reached, with a share of the fine-tuning after each",

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, PlainValidator
+from pydantic_core import PydanticCustomError
 
-Epochs = Annotated[int, Field(ge=0)]
+from spaces import Interval
+
+
+def within(legal: Interval) -> PlainValidator:
+    """The validator of a section's number: its message says which numbers are `legal`."""
+
+    def check(value: Any) -> float:
+        if message := legal.problem(value):
+            raise PydanticCustomError("illegal", "{problem}", {"problem": message})
+        return int(value) if legal.integer else float(value)
+
+    return PlainValidator(check)
+
+
+Epochs = Annotated[int, within(Interval(0, 1_000_000, integer=True))]
 
 
 class Section(BaseModel):
@@ -33,9 +48,14 @@ class Training(Section):
     student_epochs: Epochs = 20
     finetune_epochs: Epochs = 5
     qat_epochs: Epochs = 3
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    learning_rate: Annotated[float, within(Interval(0, 1, open_low=True))] = 2e-3
     schedule: Literal["cosine", "wsd"] = "cosine"
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    weight_decay: Annotated[float, within(Interval(0, 1))] = 1e-2
+
+    def at_most(self, epochs: int) -> Training:
+        """The same with so many epochs for each training, or fewer where there are fewer."""
+        given = {name: value for name, value in self.model_dump().items() if name.endswith("_epochs")}
+        return self.model_copy(update={name: min(epochs, value) for name, value in given.items()})
 
     def optimizer(self) -> dict[str, Any]:
         """What every training depends on, except for its epochs: part of its stage's key."""

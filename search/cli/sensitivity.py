@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from search.cli.options import Config, Csv, Json, Overrides, Plot, folder_problems
+from search.cli.options import Config, Csv, Json, Overrides, Plot
 from search.cli.output import err, out, print_json
 from search.study.workspace import Workspace
 from spaces import NONE, InputError, Params, Problem, Recipe
@@ -46,6 +46,8 @@ def sensitivity(
     from pipelines.pipeline import run_stages
     from pipelines.sensitivity_analysis import analysis_work
     from pipelines.sensitivity_table import Sensitivity
+    from search.reports.own_file import file_problems
+    from search.reports.report import write_csv
     from search.reports.sensitivity_plot import plot_sensitivity
     from search.reports.sensitivity_report import frame
     from search.reports.sensitivity_table import reasons_not_cut, sensitivity_table
@@ -54,7 +56,7 @@ def sensitivity(
     problems: list[Problem] = []
     params = _pruning(method, importance, problems)
     grid = _grid(ratios, problems)
-    _check_files(csv, plot, problems)
+    problems += file_problems(csv, plot)
     config, task = _read(path, overrides or (), problems)
     recipe = _network(config, task, student)
     torch.set_num_threads(config.cluster.cpus_per_trial)
@@ -68,7 +70,7 @@ def sensitivity(
     title = f"{config.sweep}: sensitivity of {described['network']} to {method}, {described['importance']}"
     run = _log(config, workspace, title, found, runs[-1].key, described)
     if csv:
-        frame(found).to_csv(csv, index=False)
+        write_csv(frame(found), csv)
         err().print(f"wrote {csv}")
     if plot:
         plot_sensitivity(title, found, plot)
@@ -106,15 +108,6 @@ def _grid(text: str, problems: list[Problem]) -> list[float]:
             problems.append(Problem("--ratios", f"{ratio:g} is given twice"))
         ratios.append(ratio)
     return ratios
-
-
-def _check_files(csv: Path | None, plot: Path | None, problems: list[Problem]) -> None:
-    """Add what is wrong with the files to write, before the work, which may take long."""
-    from search.reports.sensitivity_plot import format_problem
-
-    problems += folder_problems(csv, plot)
-    if plot and (message := format_problem(plot)):
-        problems.append(Problem("--plot", message))
 
 
 def _read(path: Path, overrides: Sequence[str], problems: list[Problem]) -> tuple[SweepConfig, Task]:

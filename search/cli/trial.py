@@ -32,7 +32,8 @@ def trial(
     from search.study.saved import sweep_evaluator
 
     config, _ = read_sweep(path, overrides or ())
-    recipe = Recipe.from_list(read_yaml(recipe_path) or [], STEPS)
+    steps = read_yaml(recipe_path)
+    recipe = Recipe.from_list([] if steps is None else steps, STEPS)
     # The number of threads changes the order of sums, and with it the last digits of trained weights.
     torch.set_num_threads(config.cluster.cpus_per_trial)
     evaluate = sweep_evaluator(config, Workspace.default())

@@ -6,8 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from spaces import shown
+
 UNITS_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """Seconds in a unit, the largest first."""
+
+LONGEST_DAYS = 10_000
 
 LEGAL = "a time such as 2h, 90m, 45s, 1d or 1h30m, or work such as 8 gpu-hours or 30 cpu-minutes"
 
@@ -47,14 +51,17 @@ class Budget:
         """
         text = str(value).strip().lower()
         if isinstance(value, bool) or re.fullmatch(r"[-+]?[\d.]+", text):
-            raise ValueError(f"{value!r} has no unit; legal: {LEGAL}")
+            raise ValueError(f"{shown(value)} has no unit; legal: {LEGAL}")
         work = _WORK.fullmatch(text)
         parts = [work.group(1, 3)] if work else _PART.findall(text)
         if not parts or (not work and "".join(_PART.split(text)[::3]).strip()) or {u for _, u in parts} - _WORDS.keys():
-            raise ValueError(f"{value!r} is not a budget; legal: {LEGAL}")
-        seconds = round(sum(float(number) * UNITS_S[_WORDS[unit]] for number, unit in parts))
+            raise ValueError(f"{shown(value)} is not a budget; legal: {LEGAL}")
+        exact = sum(float(number) * UNITS_S[_WORDS[unit]] for number, unit in parts)
+        if exact > LONGEST_DAYS * UNITS_S["d"]:
+            raise ValueError(f"{shown(value)} is more than {LONGEST_DAYS} days; legal: {LEGAL}")
+        seconds = round(exact)
         if seconds < 1:
-            raise ValueError(f"{value!r} is less than a second; legal: {LEGAL}")
+            raise ValueError(f"{shown(value)} is less than a second; legal: {LEGAL}")
         return cls(seconds, "wall" if not work else "cpu" if work.group(2) == "cpu" else "gpu")
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from pipelines.meters import METRICS, Direction
-from spaces import InputError, illegal
+from spaces import InputError, illegal, shown
 
 Metrics = Mapping[str, float]
 
@@ -54,7 +54,7 @@ class Constraint:
         """
         match = _CONSTRAINT.fullmatch(text)
         if not match:
-            raise InputError.at(where, f"{text!r} is not a constraint; write METRIC<=NUMBER or METRIC>=NUMBER")
+            raise InputError.at(where, f"{shown(text)} is not a constraint; write METRIC<=NUMBER or METRIC>=NUMBER")
         return cls._of(match[1], match[2], match[3], where)
 
     @classmethod
@@ -66,13 +66,15 @@ class Constraint:
         """
         match = _BOUND.fullmatch(text) if isinstance(text, str) else None
         if not match:
-            raise InputError.at(where, f'{text!r} is not a bound; write ">= NUMBER" or "<= NUMBER", in quotes')
+            raise InputError.at(where, f'{shown(text)} is not a bound; write ">= NUMBER" or "<= NUMBER", in quotes')
         return cls._of(name, match[1], match[2], where)
 
     @classmethod
     def _of(cls, name: str, compare: str, bound: str, where: str) -> Constraint:
         if name not in METRICS:
             raise InputError.at(where, illegal(name, list(METRICS)))
+        if not math.isfinite(float(bound)):
+            raise InputError.at(where, f"{shown(bound)} is too large for a number")
         return cls(name, compare, float(bound))
 
     def holds(self, metrics: Metrics) -> bool:
@@ -86,8 +88,19 @@ class Constraint:
         miss = metrics[self.name] - self.bound
         return miss if self.compare.startswith("<") else -miss
 
+    def out_of_reach(self, best: float | None) -> str:
+        """Why no value keeps the bound, if `best` is the best value of the metric that there can be.
+
+        Returns:
+            Words such as ``accuracy is at most 1``; empty if some value may keep it, or if `best` is not known.
+        """
+        upwards = METRICS[self.name].direction == "maximize"
+        if best is None or upwards != self.compare.startswith(">") or _COMPARE[self.compare](best, self.bound):
+            return ""
+        return f"{self.name} is at {'most' if upwards else 'least'} {best:g}"
+
     def __str__(self) -> str:
-        return f"{self.name} {self.compare} {self.bound:g}"
+        return f"{self.name} {self.compare} {self.bound:.15g}"
 
 
 def lower_bound(constraints: Iterable[Constraint], name: str) -> float | None:

@@ -18,7 +18,7 @@ from search.config.sections import (
     TaskSection,
     TrackingSection,
 )
-from spaces import Problem, illegal, near_miss
+from spaces import Problem, illegal, near_miss, shown
 
 S = TypeVar("S", bound=Section)
 
@@ -72,7 +72,7 @@ def _meant(detail: ErrorDetails) -> str | None:
     """The key path that the unknown key of pydantic's finding seems to mean."""
     if detail["type"] != "extra_forbidden":
         return None
-    *parents, key = [str(part) for part in detail["loc"]]
+    *parents, key = map(str, detail["loc"])
     near = near_miss(key, _legal_keys(parents))
     return ".".join([*parents, near]) if near else None
 
@@ -84,32 +84,32 @@ def _problem(detail: ErrorDetails) -> Problem:
     match detail["type"]:
         case "budget" | "illegal":
             return Problem(where, detail["msg"])
-        case "extra_forbidden":
+        case "extra_forbidden" | "invalid_key":
             return Problem(where, illegal(path[-1], _legal_keys(path[:-1])))
         case "missing":
             return Problem(where, "is missing")
         case "literal_error":
             legal = re.findall(r"'([^']*)'", str(context["expected"]))
             return Problem(where, illegal(value, legal))
-        case "greater_than_equal":
-            return Problem(where, f"{value!r} is out of range; legal: a number >= {context['ge']:g}")
-        case "greater_than":
-            return Problem(where, f"{value!r} is out of range; legal: a number > {context['gt']:g}")
-        case "int_type" | "int_from_float":
-            return Problem(where, f"{value!r} is not a whole number")
-        case "float_type":
-            return Problem(where, f"{value!r} is not a number")
         case "bool_type":
-            return Problem(where, f"{value!r} is neither true nor false")
+            return Problem(where, f"{shown(value)} is neither true nor false")
         case "string_pattern_mismatch":
-            return Problem(where, f"{value!r} is not a URL such as s3://bucket/folder")
+            return Problem(where, f"{shown(value)} is not a URL such as s3://bucket/folder")
+        case "string_too_short":
+            return Problem(where, "is empty; leave it out, or give it a value")
+        case "string_too_long":
+            return Problem(where, f"{shown(value)} has {len(value)} characters; legal: at most {context['max_length']}")
+        case "string_type" if path[-1] == "[key]":
+            return Problem(".".join(path[:-1]), f"the key {shown(value)} is not text; write it in quotes")
         case "string_type":
-            return Problem(where, f"{value!r} is not text")
+            return Problem(where, f"{shown(value)} is not text")
         case "model_type" | "dict_type":
             keys = _legal_keys(path)
-            return Problem(where, f"{value!r} is not a mapping" + (f"; legal keys: {', '.join(keys)}" if keys else ""))
+            return Problem(
+                where, f"{shown(value)} is not a mapping" + (f"; legal keys: {', '.join(keys)}" if keys else "")
+            )
         case _:
-            return Problem(where, f"{value!r}: {detail['msg']}")
+            return Problem(where, f"{shown(value)}: {detail['msg']}")
 
 
 def _legal_keys(path: Sequence[str]) -> list[str]:

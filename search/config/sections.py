@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pipelines import RUNTIMES, Section, Target
+from pipelines import RUNTIMES, Section, Target, within
 from search.config.budget import Budget
-from spaces import illegal
+from search.config.tracking_address import address_problem
+from search.samplers import SAMPLERS
+from spaces import Interval, illegal, shown
+
+
+def whole(low: int, high: int) -> PlainValidator:
+    """The validator of a whole number from `low` to `high`."""
+    return within(Interval(low, high, integer=True))
+
+
+Text = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class TaskSection(Section):
@@ -21,8 +32,33 @@ class TaskSection(Section):
         args: Keyword arguments of the class.
     """
 
-    use: str
+    use: Text
     args: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("args")
+    @classmethod
+    def _args(cls, args: dict[str, Any]) -> dict[str, Any]:
+        """They are part of the keys of results, and are sent to workers: data that JSON can say."""
+        if problem := _no_data(args):
+            raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
+        return args
+
+
+def _no_data(value: Any, where: str = "") -> str:
+    """Why `value`, found at `where` in the arguments, is no plain data; empty if it is."""
+    if isinstance(value, Mapping):
+        if wrong := next((key for key in value if isinstance(key, bool) or not isinstance(key, (str, int))), None):
+            return f"{where or 'they'} has the key {shown(wrong)}, which is not text"
+        found = (_no_data(each, f"{where}.{key}".lstrip(".")) for key, each in value.items())
+        return next(filter(None, found), "")
+    if isinstance(value, (list, tuple)):
+        return next(filter(None, (_no_data(each, f"{where}[{index}]") for index, each in enumerate(value))), "")
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'{where} is {value!r}; give a finite number, or text such as "{value!r}" that the task turns into one'
+    if value is not None and not isinstance(value, (str, int, float)):
+        kind = type(value).__name__
+        return f"{where} is {shown(value)}, a {kind}; legal: text, numbers, true, false, null, lists and mappings"
+    return ""
 
 
 class TargetSection(Section):
@@ -30,8 +66,8 @@ class TargetSection(Section):
 
     runtime: str = Target.runtime
     device: str = Target.device
-    batch: Annotated[int, Field(ge=1)] = Target.batch
-    threads: Annotated[int, Field(ge=1)] = Target.threads
+    batch: Annotated[int, whole(1, 65_536)] = Target.batch
+    threads: Annotated[int, whole(1, 1_024)] = Target.threads
 
     @field_validator("device")
     @classmethod
@@ -62,7 +98,7 @@ class SearchSection(Section):
     """How the space is searched.
 
     Attributes:
-        sampler: Who suggests; see `search.suggest.sampler`.
+        sampler: The name of the one that suggests; see `search.samplers`.
         trials: How many recipes are tried in all, the uncompressed teacher included; None if only the budget counts.
             `DEFAULT_TRIALS`, when both are absent.
         budget: How much time they may take in all; see `search.config.budget`. With both, whichever is used up first
@@ -77,14 +113,22 @@ class SearchSection(Section):
             that do badly early in their trainings; see `search.stopping.stopping`.
     """
 
-    sampler: Literal["tpe", "nsga2", "random"] = "tpe"
-    trials: Annotated[int, Field(ge=1)] | None = None
+    sampler: str = "tpe"
+    trials: Annotated[int, whole(1, 100_000)] | None = None
     budget: Annotated[Budget | None, PlainValidator(_budget)] = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, whole(0, 2**63 - 1)] = 0
     remeasure: bool = True
-    lookahead: Annotated[int, Field(ge=1)] | None = None
+    lookahead: Annotated[int, whole(1, 1_000)] | None = None
     suffix_variants: bool = True
     stopping: Literal["none", "structure", "halving"] = "structure"
+
+    @field_validator("sampler")
+    @classmethod
+    def _sampler(cls, sampler: str) -> str:
+        """One that is registered."""
+        if sampler not in SAMPLERS:
+            raise PydanticCustomError("illegal", "{problem}", {"problem": illegal(sampler, list(SAMPLERS))})
+        return sampler
 
     @model_validator(mode="before")
     @classmethod
@@ -112,10 +156,19 @@ class ClusterSection(Section):
         max_concurrent_trials: How many trials run at once; as many as fit, when absent.
     """
 
-    address: str = "local"
-    cpus_per_trial: Annotated[int, Field(ge=1)] = 1
-    gpus_per_trial: Annotated[float, Field(ge=0)] = 0
-    max_concurrent_trials: Annotated[int, Field(ge=1)] | None = None
+    address: Text = "local"
+    cpus_per_trial: Annotated[int, whole(1, 1_024)] = 1
+    gpus_per_trial: Annotated[float, within(Interval(0, 64))] = 0
+    max_concurrent_trials: Annotated[int, whole(1, 10_000)] | None = None
+
+    @field_validator("gpus_per_trial")
+    @classmethod
+    def _gpus(cls, gpus: float) -> float:
+        """Ray gives a share of one GPU, or whole ones."""
+        if gpus > 1 and gpus % 1:
+            problem = f"{gpus:g} is neither a share of one GPU nor a whole number of them"
+            raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
+        return gpus
 
 
 class TrackingSection(Section):
@@ -126,8 +179,16 @@ class TrackingSection(Section):
         uri: The tracking server; the workspace's own store, when absent.
     """
 
-    experiment: str | None = None
-    uri: str | None = None
+    experiment: Text | None = None
+    uri: Text | None = None
+
+    @field_validator("uri")
+    @classmethod
+    def _address(cls, uri: str | None) -> str | None:
+        """What MLflow can use; whether it answers, a run finds out."""
+        if uri is not None and (problem := address_problem(uri)):
+            raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
+        return uri
 
 
 class StoreSection(Section):
@@ -141,4 +202,4 @@ class StoreSection(Section):
     """
 
     url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.:-]*://")] | None = None
-    limit_gb: Annotated[float, Field(gt=0)] | None = None
+    limit_gb: Annotated[float, within(Interval(0, 1_000_000, open_low=True))] | None = None

@@ -9,9 +9,6 @@ from search.execution.rung_runner import RungRunner
 from search.execution.work import Evaluate
 from search.study.trial import Result, Trial
 
-MAX_ATTEMPTS = 2
-"""How often a trial is started when its worker dies under it."""
-
 
 class TrialQueue(Protocol):
     """What an executor takes trials from and gives results to."""
@@ -62,6 +59,9 @@ class Executor(Protocol):
             SweepError: trials cannot be run at all.
         """
 
+    def close(self) -> None:
+        """Give back what trials were run with. Called last, when no thread of the sweep is at work any more."""
+
 
 class InlineExecutor:
     """Runs trials one after the other in this process: for tests and for debugging."""
@@ -72,6 +72,9 @@ class InlineExecutor:
             result = self._runner(trial, queue, evaluate)
             result.write(results)
             queue.finish(result)
+
+    def close(self) -> None:
+        """See `Executor.close`."""
 
     def _runner(self, trial: Trial, queue: TrialQueue, evaluate: Evaluate) -> Result:
         runner = RungRunner(trial, queue.fidelities(trial), evaluate)

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
-
 from pipelines import METRICS, Task
-from pipelines.tasks.task import HOOKS
+from pipelines.tasks.hooks import HOOKS, misspelt
 from search.config.sweep_config import SweepConfig
+from spaces import listed
 
 
 def warnings(config: SweepConfig, task: Task) -> list[str]:
     """Tell in words, for the sweep `config` of `task`, what is in vain or cannot be measured here.
 
-    That is methods named almost like a hook, techniques whose benefit no objective sees, values that no recipe has, and
-    metrics that this machine lacks.
+    That is methods named almost like a hook, techniques whose benefit no objective sees, values that no recipe has,
+    bounds that no trial can keep, and metrics that this machine lacks.
     """
-    return [*_misnamed(task), *_unseen(config), *_unused(config), *_absent(config)]
+    return [*_misnamed(task), *_unseen(config), *_unused(config), *_unreachable(config, task), *_absent(config)]
 
 
 def _misnamed(task: Task) -> list[str]:
     """Methods of `task` that nobody calls, with a name that is nearly that of a hook which it does not have."""
-    kind, found = type(task), []
-    for name in dir(kind):
-        if name in HOOKS or name.startswith("_") or not callable(getattr(kind, name)):
-            continue
-        near = difflib.get_close_matches(name, HOOKS, n=1, cutoff=0.8)
-        if near and not hasattr(task, near[0]):
-            found.append(f"{kind.__name__}.{name}: did you mean the hook {near[0]}?")
-    return found
+    slips = misspelt(task, HOOKS).items()
+    return [f"{type(task).__name__}.{slip}: did you mean the hook {name}?" for name, slip in slips]
 
 
 def _unseen(config: SweepConfig) -> list[str]:
@@ -50,9 +43,18 @@ def _unused(config: SweepConfig) -> list[str]:
     found = []
     for axis in config.space.axes:
         used = config.space.used(axis.name)
-        unused = [str(value) for value in axis.values if value not in used]
+        unused = [value for value in axis.values if value not in used]
         if unused and len(axis.values) > 1:
-            found.append(f"space.{axis.name}: no recipe has {', '.join(unused)}: it does not apply or is ruled out")
+            found.append(f"space.{axis.name}: no recipe has {listed(unused)}: it does not apply or is ruled out")
+    return found
+
+
+def _unreachable(config: SweepConfig, task: Task) -> list[str]:
+    """Bounds beyond the best value that there can be: the front would stay empty."""
+    found = []
+    for constraint in config.constraints:
+        if extreme := constraint.out_of_reach(METRICS[constraint.name].best_for(task)):
+            found.append(f"constraints.{constraint.name}: no trial can keep {constraint}, as {extreme}")
     return found
 
 

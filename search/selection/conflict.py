@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
+from pipelines import METRICS
 from search.config.objective import Constraint
 from search.study.trial import Trial
 
@@ -33,7 +34,7 @@ def explain(trials: Sequence[Trial], constraints: Sequence[Constraint]) -> str:
     parts = []
     for conflict in conflicts(trials, constraints):
         if len(conflict) == 1:
-            parts.append(f"{conflict[0]} alone excludes all ({_nearest(trials, conflict[0])})")
+            parts.append(f"{conflict[0]} alone excludes all ({_nearest(trials, conflict[0])}{_never(conflict[0])})")
             continue
         counts = ", ".join(f"{each} is kept by {len(_keeping(trials, [each]))}" for each in conflict)
         ways = []
@@ -47,6 +48,14 @@ def explain(trials: Sequence[Trial], constraints: Sequence[Constraint]) -> str:
 
 def _keeping(trials: Sequence[Trial], constraints: Sequence[Constraint]) -> list[Trial]:
     return [trial for trial in trials if all(constraint.holds(trial.metrics) for constraint in constraints)]
+
+
+def _never(constraint: Constraint) -> str:
+    """The end of the metric's range, if the bound is beyond it."""
+    metric = METRICS[constraint.name]
+    reason = constraint.out_of_reach(metric.best)
+    unless = ", unless the task's own score says otherwise" if metric.of_score else ""
+    return f"; {reason}{unless}" if reason else ""
 
 
 def _nearest(trials: Sequence[Trial], constraint: Constraint) -> str:

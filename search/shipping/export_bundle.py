@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import Evaluator
+from pipelines import Evaluator, format_of
 from pipelines.meters import Measurement
 from pipelines.pipeline import nodes
 from search.analysis.held_out import HeldOut
@@ -54,7 +54,8 @@ class ExportBundle:
     def libraries(self) -> tuple[str, ...]:
         """The distributions that shape the file, sorted."""
         work = nodes(self.trial.recipe, self.evaluator.context)
-        return tuple(sorted({library for stage, _, _ in work for library in stage.libraries}))
+        written_by = format_of(self.config.target.runtime).libraries
+        return tuple(sorted({*written_by, *(library for stage, _, _ in work for library in stage.libraries)}))
 
     @property
     def is_current(self) -> bool:

@@ -29,8 +29,18 @@ class Workspace:
 
     @classmethod
     def default(cls) -> Workspace:
-        """``PAREDOWN_HOME``, or ``.paredown`` in the current folder."""
-        return cls(Path(os.environ.get("PAREDOWN_HOME") or ".paredown").resolve())
+        """``PAREDOWN_HOME``, or ``.paredown`` in the current folder.
+
+        Raises:
+            InputError: its path is not UTF-8.
+        """
+        root = Path(os.path.realpath(os.environ.get("PAREDOWN_HOME") or ".paredown"))
+        try:
+            str(root).encode()
+        except UnicodeEncodeError:
+            advice = "neither MLflow nor Ray can use it; set PAREDOWN_HOME to another folder"
+            raise InputError.at("PAREDOWN_HOME", f"the path {root} is not UTF-8: {advice}") from None
+        return cls(root)
 
     @property
     def store(self) -> Path:
@@ -49,8 +59,16 @@ class Workspace:
 
     @property
     def tracking_uri(self) -> str:
-        """MLflow's embedded store."""
-        return f"sqlite:///{self.root / 'mlflow.db'}"
+        """The URL of MLflow's embedded store."""
+        from sqlalchemy import URL  # slow to load, and needed by few commands
+
+        # With the driver's name, as MLflow makes the folder of a bare sqlite:/// without reading its escapes.
+        return URL.create("sqlite+pysqlite", database=str(self.tracking_file)).render_as_string()
+
+    @property
+    def tracking_file(self) -> Path:
+        """The database file of MLflow's embedded store."""
+        return self.root / "mlflow.db"
 
     def identity(self) -> str:
         """What tells this workspace from all others, wherever they are: made when it is first asked for."""
@@ -98,6 +116,11 @@ class SweepFolder:
     def config(self) -> Path:
         """The sweep's file as it was when the sweep was last run, overrides included."""
         return self.path / "config.yaml"
+
+    @property
+    def task(self) -> Path:
+        """What the task was when the sweep was begun; see `search.study.task_record`."""
+        return self.path / "task.json"
 
     @property
     def journal(self) -> Path:
@@ -167,9 +190,12 @@ class SweepFolder:
         Returns:
             The new path, or None if there was no such sweep.
         """
-        if not self.config.exists():
+        if not (self.config.exists() or self.journal.exists()):
             return None
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        stamp, number = datetime.now(UTC).strftime("%Y%m%dT%H%M%S"), 1
         aside = self.path.with_name(f"{self.name}@{stamp}")
+        while aside.exists():
+            number += 1
+            aside = self.path.with_name(f"{self.name}@{stamp}-{number}")
         self.path.rename(aside)
         return aside

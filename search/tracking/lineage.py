@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines import Store
-from pipelines.stages import MODEL
+from pipelines import Store, Target, format_of
 from search.config.sweep_config import SweepConfig
 from search.selection.recommended import recommended_picks
 from search.study.state import SweepState
@@ -25,16 +24,16 @@ def front_models(config: SweepConfig, state: SweepState, store: Store) -> Iterat
     wanted = {trial.number: trial for trial in (*picks, *state.front.thinned(MODELS).members)}
     left_mb = MODELS_MB
     for trial in list(wanted.values())[:MODELS]:
-        file = stored_file(trial, store)
+        file = stored_file(trial, store, config.target)
         if file and (size_mb := file.stat().st_size / 1e6) <= left_mb:
             left_mb -= size_mb
             yield trial, file
 
 
-def stored_file(trial: Trial, store: Store) -> Path | None:
-    """The exported file of `trial`, undamaged, or None if the store has lost it."""
+def stored_file(trial: Trial, store: Store, target: Target) -> Path | None:
+    """The file of `trial`, exported for `target`, undamaged, or None if the store has lost it."""
     folder = store.get(trial.model) if trial.model else None
-    return folder / MODEL if folder else None
+    return folder / format_of(target.runtime).file if folder else None
 
 
 def lineage(config: SweepConfig, trial: Trial) -> dict[str, str]:

@@ -16,7 +16,7 @@ def specs() -> Sequence[StepSpec]:
                 Parameter("teaching.alpha", Interval(0, 1), default=0.5),
                 Parameter(
                     "teaching.temperature",
-                    Interval(0, open_low=True),
+                    Interval(0, 100, open_low=True),
                     default=4,
                     when=(When("teaching.alpha", (0,), negated=True),),
                 ),

@@ -4,10 +4,10 @@ import re
 import pytest
 
 from spaces import Axis, Interval, Options, Parameter
-from spaces.axis import parse_axis
+from spaces.axis import MOST_VALUES, parse_axis
 
 RATIO = Parameter("cutting.ratio", Interval(0, 1))
-DEPTH = Parameter("student.depth", Interval(1, integer=True))
+DEPTH = Parameter("student.depth", Interval(1, 9, integer=True))
 METHOD = Parameter("cutting.method", Options(("none", "channel")))
 FORM = "a range is written {low: …, high: …, step: …}"
 
@@ -55,12 +55,30 @@ def test_a_range_of_whole_numbers_holds_whole_numbers() -> None:
         (
             DEPTH,
             {"low": 1, "high": 2, "step": 0.5},
-            [f"{end} is not a whole number; legal: a whole number >= 1" for end in (1.0, 2.0)],
+            [f"{end:.1f} is not a whole number; write {end}" for end in (1, 2)],
+        ),
+        (RATIO, list(range(MOST_VALUES + 1)), ["1001 values; legal: at most 1000"]),
+        (
+            RATIO,
+            {"low": 0, "high": 1, "step": 1e-9},
+            ["from 0 to 1 by 1e-09 makes more than 1000 values; raise the step"],
+        ),
+        (
+            RATIO,
+            {"low": 0.5, "high": 0.5 + 1e-9, "step": 1e-11},
+            ["step 1e-11 is too small: 0.5 and 0.50000000001 are one value here"],
+        ),
+        (RATIO, {"low": -(10**400), "high": 1, "step": 1}, [f"low is -1{'0' * 16}...{'0' * 19}, not a number; {FORM}"]),
+        (
+            RATIO,
+            {"low": -1e308, "high": 1e308, "step": 1},
+            ["from -1e+308 to 1e+308 by 1 makes more than 1000 values; raise the step"],
         ),
     ],
     ids=[
         "empty", "repeats", "out of range", "no step", "unknown key", "no low", "text", "truth", "infinite", "nan",
         "step 0", "low above high", "range leaves the domain", "range of words", "fractions of whole numbers",
+        "too long a list", "too many steps", "too small a step", "huge", "endless",
     ],
 )  # fmt: skip
 def test_every_problem_of_an_axis_is_told(parameter: Parameter, given: object, messages: list[str]) -> None:

@@ -10,10 +10,10 @@ from spaces import Interval, Options, Parameter, When
     [
         (Interval(0, 1), "a number >= 0 and <= 1"),
         (Interval(0, 1, open_low=True, open_high=True), "a number > 0 and < 1"),
-        (Interval(1, integer=True), "a whole number >= 1"),
-        (Interval(0, open_low=True), "a number > 0"),
+        (Interval(1, 10_000_000, integer=True), "a whole number >= 1 and <= 10000000"),
+        (Interval(0, 0.5, open_low=True), "a number > 0 and <= 0.5"),
     ],
-    ids=["closed", "open", "integer without end", "open without end"],
+    ids=["closed", "open", "integer", "half open"],
 )
 def test_an_interval_says_what_is_legal(domain: Interval, text: str) -> None:
     assert str(domain) == text
@@ -25,7 +25,7 @@ def test_an_interval_says_what_is_legal(domain: Interval, text: str) -> None:
         (Interval(0, 1), 0),
         (Interval(0, 1), 1.0),
         (Interval(0, 1, open_low=True), 1e-9),
-        (Interval(1, integer=True), 10**6),
+        (Interval(1, 10**6, integer=True), 10**6),
         (Options(("a", 1)), 1),
         (Options((True,)), True),
     ],
@@ -43,16 +43,20 @@ def test_legal_values_are_no_problem(domain: Interval | Options, value: object) 
         (Interval(0, 1, open_high=True), 1.0, "1.0 is out of range; legal: a number >= 0 and < 1"),
         (Interval(0, 1), "0.5", "'0.5' is not a number; legal: a number >= 0 and <= 1"),
         (Interval(0, 1), True, "True is not a number; legal: a number >= 0 and <= 1"),
-        (Interval(0), math.nan, "nan is not a number; legal: a number >= 0"),
-        (Interval(0), math.inf, "inf is not a number; legal: a number >= 0"),
-        (Interval(1, integer=True), 2.0, "2.0 is not a whole number; legal: a whole number >= 1"),
-        (Interval(1, integer=True), None, "None is not a whole number; legal: a whole number >= 1"),
+        (Interval(0, 9), math.nan, "nan is not a number; legal: a number >= 0 and <= 9"),
+        (Interval(0, 9), math.inf, "inf is out of range; legal: a number >= 0 and <= 9"),
+        (Interval(1, 9, integer=True), 2.0, "2.0 is not a whole number; write 2"),
+        (Interval(1, 9, integer=True), 2.5, "2.5 is not a whole number; legal: a whole number >= 1 and <= 9"),
+        (Interval(1, 9, integer=True), 1e23, "1e+23 is out of range; legal: a whole number >= 1 and <= 9"),
+        (Interval(0, 1), 10**400, f"1{'0' * 17}...{'0' * 19} is out of range; legal: a number >= 0 and <= 1"),
+        (Interval(1, 9, integer=True), None, "None is not a whole number; legal: a whole number >= 1 and <= 9"),
         (Options(("on", "off")), "of", "'of' is not known (did you mean 'off'?); legal: on, off"),
         (Options((1, 2)), True, "True is not known; legal: 1, 2"),
         (Options((1, 2)), [1], "[1] is not known; legal: 1, 2"),
     ],
     ids=[
-        "above", "open low end", "open high end", "text", "truth", "nan", "infinity", "fraction for integer", "nothing",
+        "above", "open low end", "open high end", "text", "truth", "nan", "infinity", "like a fraction", "fraction",
+        "large", "huge", "nothing",
         "near miss", "truth is not 1", "list",
     ],
 )  # fmt: skip
@@ -77,7 +81,7 @@ def test_a_condition_looks_at_the_values_so_far(when: When, params: dict[str, fl
 
 
 def test_all_conditions_must_hold() -> None:
-    parameter = Parameter("g.c", Interval(0), when=(When("g.a", (1,)), When("g.b", (1,))))
+    parameter = Parameter("g.c", Interval(0, 9), when=(When("g.a", (1,)), When("g.b", (1,))))
     assert parameter.applies({"g.a": 1, "g.b": 1})
     assert not parameter.applies({"g.a": 1, "g.b": 2})
 

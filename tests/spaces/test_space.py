@@ -24,6 +24,12 @@ def test_size_counts_recipes_and_not_combinations(specs: Sequence[StepSpec]) -> 
     assert SearchSpace.parse(FULL, specs).size() == (1 + 2 * 3) * (1 + 3 + 1) * (1 + 1 + 2)
 
 
+@pytest.mark.parametrize("depth", [["none", 1, 2], [1, 2]], ids=["with the teacher", "without it"])
+def test_the_uncompressed_teacher_may_be_left_out_of_the_size(specs: Sequence[StepSpec], depth) -> None:
+    space = SearchSpace.parse({**FULL, "student": {"depth": depth}}, specs)
+    assert space.size(compressed=True) == sum(bool(space.recipe(params).steps) for params in space.points())
+
+
 def test_points_are_the_distinct_recipes_in_a_fixed_order(specs: Sequence[StepSpec]) -> None:
     space = SearchSpace.parse(FULL, specs)
     recipes = [space.recipe(params) for params in space.points()]
@@ -286,7 +292,7 @@ def test_the_work_does_not_grow_with_the_number_of_recipes() -> None:
     """10⁹ recipes, all but some thousands ruled out, in as many regions as the rules tell apart."""
     steps = []
     for index in range(3):
-        more = tuple(Parameter(f"s{index}.p{each}", Interval(0, integer=True), default=0) for each in range(3))
+        more = tuple(Parameter(f"s{index}.p{each}", Interval(0, 100, integer=True), default=0) for each in range(3))
         rule = Rule("small only", when=(When(f"s{index}.p0", (0,), negated=True),))
         steps.append(
             StepSpec(f"step{index}", (Parameter(f"s{index}.switch", Options(("none", "a"))), *more), str, rules=(rule,))
@@ -313,7 +319,7 @@ def spaces(draw: st.DrawFn) -> SearchSpace:
             when = tuple(
                 When(parameters[of].name, ("a",) if of == 0 else (1,), negated=negated) for of, negated in conditions
             )
-            parameters.append(Parameter(f"s{step}.p{index}", Interval(0, integer=True), default=0, when=when))
+            parameters.append(Parameter(f"s{step}.p{index}", Interval(0, 100, integer=True), default=0, when=when))
         for parameter in parameters:
             legal = ["none", "a", "b"] if isinstance(parameter.domain, Options) else [0, 1, 2]
             axes.append(Axis(parameter.name, tuple(draw(st.lists(st.sampled_from(legal), min_size=1, unique=True)))))

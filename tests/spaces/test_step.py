@@ -22,7 +22,7 @@ def test_keys_are_unique_within_a_step() -> None:
     with pytest.raises(
         ValueError, match=re.escape("step 'cut' has two parameters with the same key: ['method', 'method']")
     ):
-        StepSpec("cut", (SWITCH, Parameter("other.method", Interval(0))), label)
+        StepSpec("cut", (SWITCH, Parameter("other.method", Interval(0, 1))), label)
 
 
 def test_the_first_parameter_is_the_switch() -> None:

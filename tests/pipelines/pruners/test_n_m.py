@@ -63,9 +63,7 @@ def test_a_network_of_odd_widths_is_told() -> None:
         PRUNER.prune(nn.Sequential(nn.Linear(6, 2)), PruningRequest(torch.zeros(1, 6), 1.0, {}, L2()))
 
 
-def test_a_pattern_that_yaml_took_for_a_time_is_explained() -> None:
-    message = '124 is what YAML makes of a pattern without quotes; legal: "2:4", "1:4", "1:2", "4:8"'
-    assert PATTERN.domain.problem(124) == message
+def test_an_unknown_pattern_is_told_with_those_that_there_are() -> None:
     assert PATTERN.domain.problem("3:4") == "'3:4' is not known (did you mean '2:4'?); legal: 2:4, 1:4, 1:2, 4:8"
 
 

@@ -13,11 +13,12 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from pipelines.errors import TrialFailed
+from pipelines.formats.onnx_format import MODEL
 from pipelines.importances import IMPORTANCES
 from pipelines.pruners import PRUNERS, Pruner, PruningRequest
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.runtimes import OUTPUT, to_feed
-from pipelines.stages import MODEL, PRUNE, Export
+from pipelines.stages import PRUNE, Export
 from pipelines.training.context import Context
 from tests.pipelines.technique_names import unknown_names
 

@@ -161,8 +161,8 @@ def test_its_label_names_the_student_and_the_teaching(params: dict, label: str) 
     [
         ("none", None),
         (1, None),
-        (0, "0 is out of range; legal: a whole number >= 1, or none for the teacher itself"),
-        ("two", "'two' is not a whole number; legal: a whole number >= 1, or none for the teacher itself"),
+        (0, "0 is out of range; legal: a whole number >= 1 and <= 1000, or none for the teacher itself"),
+        ("two", "'two' is not a whole number; legal: a whole number >= 1 and <= 1000, or none for the teacher itself"),
     ],
     ids=["none", "one", "zero", "word"],
 )

@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from pipelines.errors import TrialFailed
+from pipelines.formats.onnx_format import MODEL
 from pipelines.onnxfile.coverage import int8_coverage
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
-from pipelines.stages import MODEL, Export, QuantizationAwareTraining, Quantize, TrainTeacher
+from pipelines.stages import Export, QuantizationAwareTraining, Quantize, TrainTeacher
 from pipelines.stages.qat import REPORT
 from pipelines.tasks.task import Batch, Split
 from pipelines.training.context import Context

@@ -238,8 +238,21 @@ def test_who_only_reads_needs_something_to_read(far: str, tmp_path: Path) -> Non
     with pytest.raises(InputError, match=r"--url: .* cannot be used: there is nothing"):
         Remote(far).check("--url", write=False)
     assert not (tmp_path / "far").exists()
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "thesis.txt").touch()
+    with pytest.raises(InputError, match=r"it is no store of Paredown's: there is no .paredown"):
+        Remote(far).check("--url", write=False)
+    (tmp_path / "far" / "thesis.txt").unlink()
     Remote(far).check()
     Remote(far).check("--url", write=False)
+
+
+def test_a_place_that_holds_something_else_becomes_no_store(far: str, tmp_path: Path) -> None:
+    (tmp_path / "far" / "entries").mkdir(parents=True)
+    (tmp_path / "far" / "thesis.txt").touch()
+    with pytest.raises(InputError, match=r"it holds other things \(thesis.txt\), so name an empty or new folder"):
+        Remote(far).check()
+    assert sorted(path.name for path in (tmp_path / "far").iterdir()) == ["entries", "thesis.txt"]
 
 
 WORKER = """

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.config.budget import LEGAL, Budget, duration
+from search.config.budget import LEGAL, LONGEST_DAYS, Budget, duration
 
 KINDS = st.sampled_from(["wall", "cpu", "gpu"])
 
@@ -33,7 +33,7 @@ def test_natural_spellings_have_one_form(written, budget, shown) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.integers(1, 10**9), KINDS)
+@given(st.integers(1, LONGEST_DAYS * 86_400), KINDS)
 def test_what_is_shown_is_read_back(seconds, of) -> None:
     budget = Budget(seconds, of)
     assert Budget.parse(str(budget)) == budget
@@ -54,6 +54,8 @@ def test_what_is_shown_is_read_back(seconds, of) -> None:
         ("", "'' is not a budget"),
         ("0h", "'0h' is less than a second"),
         ([2], "[2] is not a budget"),
+        ("10001d", "'10001d' is more than 10000 days"),
+        ("9" * 400 + "h", f"'{'9' * 37}...{'9' * 37}h' is more than 10000 days"),
     ],
 )
 def test_what_is_none_is_told_with_what_is_legal(written, told) -> None:

@@ -8,8 +8,8 @@ from search.config.sections import TargetSection
 @pytest.mark.parametrize(
     ("given", "where", "message"),
     [
-        ({"batch": "8"}, "batch", "valid integer"),
-        ({"threads": 0}, "threads", "greater than or equal to 1"),
+        ({"batch": "8"}, "batch", "not a whole number; legal: a whole number >= 1 and <= 65536"),
+        ({"threads": 0}, "threads", "0 is out of range; legal: a whole number >= 1"),
         ({"device": "tpu"}, "device", "legal: cpu"),
     ],
     ids=["text", "no threads", "unknown device"],

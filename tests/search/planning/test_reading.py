@@ -135,3 +135,20 @@ def test_problems_stand_as_in_the_file_after_those_of_overrides(told) -> None:
     assert places == [
         "-o nonsense", "sweep", "task.use", "space", "search.seed", "search.trails", "search.lookahead"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ["local", "head:6379"])
+def test_more_processors_than_this_machine_has_are_refused_unless_another_one_works(
+    write_yaml, make_raw, monkeypatch, address: str
+) -> None:
+    monkeypatch.setattr("search.planning.reading.processors", lambda: 2)
+    file = write_yaml(make_raw(cluster={"address": address, "cpus_per_trial": 3}, target={"threads": 100_000}))
+    if address != "local":
+        read_sweep(file)
+        return
+    with pytest.raises(InputError) as error:
+        read_sweep(file)
+    assert [str(problem) for problem in error.value.problems] == [
+        "cluster.cpus_per_trial: 3 is more than the 2 processors that can be used here",
+        "target.threads: 100000 is more than the 2 processors that can be used here",
+    ]

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from pipelines.onnxfile.coverage import Coverage, int8_coverage
+from pipelines.onnxfile.preparation import prepare
 from pipelines.quantizers import Calibration, StaticInt8
-from pipelines.quantizers.preparation import prepare
 from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 
 

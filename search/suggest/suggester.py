@@ -1,16 +1,17 @@
-"""Who suggests the next recipe: an Optuna sampler over a bounded history, that never suggests a recipe twice."""
+"""Suggestions of the next recipe: a sampler over a bounded history, and no recipe twice."""
 
 from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import optuna
 from optuna.trial import TrialState
 
 from search.config.objective import Constraint, Objective
+from search.samplers import SAMPLERS
 from search.study.distributions import chosen_params
 from search.study.ending import ending
 from search.study.front import pareto_front
@@ -19,31 +20,25 @@ from spaces import Axis, Recipe, SearchSpace, Value
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-SAMPLERS: Mapping[str, Callable[[int], optuna.samplers.BaseSampler]] = {
-    # Multivariate: without it TPE treats objectives' parameters as independent and repeats itself. Group: without it
-    # the multivariate model drops every conditional parameter.
-    "tpe": lambda seed: optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed),
-    "nsga2": lambda seed: optuna.samplers.NSGAIISampler(population_size=20, seed=seed),
-    "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
-}
-"""The samplers that ``search.sampler`` may name, each made from a seed."""
-
 HISTORY = 200
 """How many finished trials, a quarter of them at most members of the front, the sampler is shown at least, and half of
 what it is shown at most: an ask takes time in proportion. `benchmarks/sampler.py` compares the fronts found with and
 without the bound."""
 
+SEEDS = 2**32
+"""NumPy's generator, from which the samplers draw, takes seeds below it; a larger one of the sweep's is wrapped."""
+
 ATTEMPTS = 8
 """How often the sampler is asked again when it suggests what was tried before; then a random new recipe is taken."""
 
 
-class Sampler:
+class Suggester:
     """Suggests parameters of recipes that were not tried yet.
 
     The Optuna study in here lives in memory and serves the sampler alone; `search.study.study.Study` is what is kept.
 
     Args:
-        name: One of `SAMPLERS`.
+        name: One of `search.samplers.SAMPLERS`.
         space: What may be suggested.
         objectives: What is optimised.
         constraints: What has to be kept.
@@ -60,8 +55,10 @@ class Sampler:
         seed: int,
         history: int = HISTORY,
     ) -> None:
-        self._name, self._space, self._seed, self._history = name, space, seed, history
+        self._sampler, self._space, self._seed, self._history = SAMPLERS[name], space, seed, history
         self._objectives, self._constraints = tuple(objectives), tuple(constraints)
+        first = {} if self._sampler.conditional else {axis.name: axis.values[0] for axis in space.axes}
+        self._inactive, self._asked_always = chosen_params(space, first)
         self._tried: set[str] = set()
         self._finished: list[Trial] = []
         self._restart()
@@ -74,7 +71,7 @@ class Sampler:
         if self._shown > 2 * self._history:
             self._restart()
         for _ in range(ATTEMPTS):
-            asked = self._study.ask()
+            asked = self._study.ask(self._asked_always)
             proposed = self._space.propose(lambda axis, asked=asked: _suggest(asked, axis))  # type: ignore[misc]
             params = self._space.repair(proposed)
             digest = self._space.recipe(params).digest
@@ -126,7 +123,7 @@ class Sampler:
         # A sampler that restarts with its old seed would suggest the same again.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # ``group``
-            sampler = SAMPLERS[self._name](self._seed + len(self._finished))
+            sampler = self._sampler.make((self._seed + len(self._finished)) % SEEDS)
         self._study = optuna.create_study(directions=[o.direction for o in self._objectives], sampler=sampler)
         # Trials that run now are forgotten here: they are shown when they end.
         self._asked: dict[str, optuna.Trial] = {}
@@ -138,19 +135,22 @@ class Sampler:
             self._show(trial)
 
     def _show(self, trial: Trial) -> None:
-        """Add a finished trial to the study in memory."""
+        """Add a finished trial to the study in memory, if there is something to learn from it."""
         end = ending(trial, self._objectives, self._constraints)
-        if end.state == TrialState.FAIL:
+        chosen, distributions = chosen_params(self._space, trial.params)
+        # A trial without parameters, such as the teacher, has nothing to learn from; and samplers that want the same
+        # parameters of all trials would find that these have none in common, and suggest at random.
+        if end.state == TrialState.FAIL or not chosen:
             return
         self._shown += 1
-        chosen, distributions = chosen_params(self._space, trial.params)
         self._study.add_trial(
             optuna.trial.create_trial(
                 state=end.state,
                 values=end.values,
-                params=chosen,
-                distributions=distributions,
+                params=self._inactive | chosen,
+                distributions=self._asked_always | distributions,
                 constraints=end.violations,
+                system_attrs=dict(self._sampler.attributes(self._study)),
             )
         )
 
