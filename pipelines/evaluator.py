@@ -20,7 +20,7 @@ from pipelines.store import Store
 from pipelines.tasks.task import Task, load_task
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
-from spaces import Recipe
+from spaces import NONE, Recipe, SearchSpace
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,18 @@ class Evaluator:
         if changes := TaskIdentity.of_source(self.task, self.use, self.args).source_changes(self.expected):
             raise TaskChanged(changes)
         return self.expected
+
+    def identity_with(self, space: SearchSpace) -> TaskIdentity:
+        """Return the identity of the task and of all students in `space`.
+
+        Raises:
+            TaskChanged: another task is expected.
+        """
+        identity = self.identity
+        for depth in (int(depth) for depth in space.used("student.depth") if depth != NONE):
+            for width in (float(width) for width in space.used("student.width") if width != NONE):
+                identity = identity.with_student(depth, width, self.context.student_weights(depth, width))
+        return identity
 
     @cached_property
     def context(self) -> Context:

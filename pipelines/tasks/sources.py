@@ -124,7 +124,8 @@ def _spec(name: str) -> ModuleSpec | None:
         package = _spec(parent)
         if package is None or package.submodule_search_locations is None:
             return None
-        path = list(package.submodule_search_locations)
+        # A folder without __init__.py knows its places once it is imported, which runs no code.
+        path = list(package.submodule_search_locations if package.origin else importlib.import_module(parent).__path__)
     try:
         return PathFinder.find_spec(name, path)
     except (ImportError, ValueError):
