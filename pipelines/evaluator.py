@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from pipelines.store import Store
 from pipelines.tasks.task import Task, load_task
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
-from spaces import Recipe
+from spaces import NONE, Recipe, SearchSpace
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,20 @@ class Evaluator:
         if changes := TaskIdentity.of_source(self.task, self.use, self.args).source_changes(self.expected):
             raise TaskChanged(changes)
         return self.expected
+
+    def identity_in(self, space: SearchSpace) -> TaskIdentity:
+        """The identity of the task together with those of its students that `space` has.
+
+        Raises:
+            TaskChanged: another task is expected.
+        """
+        found = self.identity
+        depths, widths = (
+            [value for value in space.used(name) if value != NONE] for name in ("student.depth", "student.width")
+        )
+        for depth, width in product(map(int, depths), map(float, widths)):
+            found = found.with_student(depth, width, self.context.student_weights(depth, width))
+        return found
 
     @cached_property
     def context(self) -> Context:
