@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import torch
@@ -166,17 +167,19 @@ class Evaluator:
             raise TaskChanged(changes)
         return self.expected
 
-    def identity_with(self, space: SearchSpace) -> TaskIdentity:
-        """Return the identity of the task and of all students in `space`.
+    def identity_in(self, space: SearchSpace) -> TaskIdentity:
+        """The identity of the task together with those of its students that `space` has.
 
         Raises:
             TaskChanged: another task is expected.
         """
-        identity = self.identity
-        for depth in (int(depth) for depth in space.used("student.depth") if depth != NONE):
-            for width in (float(width) for width in space.used("student.width") if width != NONE):
-                identity = identity.with_student(depth, width, self.context.student_weights(depth, width))
-        return identity
+        found = self.identity
+        depths, widths = (
+            [value for value in space.used(name) if value != NONE] for name in ("student.depth", "student.width")
+        )
+        for depth, width in product(map(int, depths), map(float, widths)):
+            found = found.with_student(depth, width, self.context.student_weights(depth, width))
+        return found
 
     @cached_property
     def context(self) -> Context:

@@ -26,7 +26,7 @@ def keep_task(evaluator: Evaluator, space: SearchSpace, folder: SweepFolder) -> 
     Raises:
         InputError: the task has changed; with what of it.
     """
-    identity = evaluator.identity_with(space)
+    identity = evaluator.identity_in(space)
     if folder.task.exists():
         _compare(identity, folder)
     else:
