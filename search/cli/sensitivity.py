@@ -27,9 +27,12 @@ EXAMPLE = "paredown sensitivity configs/digits.yaml --student 2 --plot sensitivi
 def sensitivity(
     path: Config,
     overrides: Overrides = None,
-    method: Annotated[str, typer.Option(help="Pruning method, a value of pruning.method.")] = "channel",
+    method: Annotated[
+        str | None, typer.Option(help="Pruning method, a value of pruning.method.", show_default="as in a sweep's file")
+    ] = None,
     importance: Annotated[
-        str | None, typer.Option(help="Importance measure, a value of pruning.importance.", show_default="l2")
+        str | None,
+        typer.Option(help="Importance measure, a value of pruning.importance.", show_default="as in a sweep's file"),
     ] = None,
     ratios: Annotated[str, typer.Option(help="Shares to prune of each layer.")] = "0.25,0.5,0.75",
     student: Annotated[
@@ -66,8 +69,9 @@ def sensitivity(
         evaluator = sweep_evaluator(config, workspace)
         folder, runs = run_stages(work, evaluator.context, evaluator.store, begin)
     found = Sensitivity.read(folder)
-    described = {"network": recipe.label(STEPS), "method": method, "importance": str(params.get("importance", NONE))}
-    title = f"{config.sweep}: sensitivity of {described['network']} to {method}, {described['importance']}"
+    cut = {key: str(params.get(key, NONE)) for key in ("method", "importance")}
+    described = {"network": recipe.label(STEPS), **cut}
+    title = f"{config.sweep}: sensitivity of {described['network']} to {cut['method']}, {cut['importance']}"
     run = _log(config, workspace, title, found, runs[-1].key, described)
     if csv:
         write_csv(frame(found), csv)
@@ -83,7 +87,7 @@ def sensitivity(
             out().print(line, markup=False)
 
 
-def _pruning(method: str, importance: str | None, problems: list[Problem]) -> Params:
+def _pruning(method: str | None, importance: str | None, problems: list[Problem]) -> Params:
     """The parameters that the analysis reads, or none and the problems of the options that give them."""
     from pipelines.sensitivity_analysis import analysis_params
 
@@ -137,7 +141,7 @@ def _network(config: SweepConfig, task: Task, depth: int | None) -> Recipe:
 
 @contextmanager
 def _progress() -> Iterator[tuple[Any, Any]]:
-    """What is told of stages and of layers: a bar on a terminal, else a line for each layer."""
+    """Progress of stages and of layers: a bar on a terminal, else a line for each layer."""
     console = err()
     columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
