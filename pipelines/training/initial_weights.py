@@ -52,7 +52,7 @@ def _digest(tensor: Tensor) -> str:
 def _generators_kept() -> Iterator[None]:
     python, numpy = random.getstate(), np.random.get_state()
     # A process that has not used its GPUs shall not begin to for this.
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
     try:
         with torch.random.fork_rng(devices):
             yield
