@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 # Ray reads these when it is imported or started. The loggers write files that nothing reads, and the snapshots of the
-# experiment are rewritten whole each time: the study is what is kept. What Ray prints on standard output of a worker that
-# died is a guess at want of memory.
+# experiment are rewritten whole each time: the study is what is kept. What Ray prints on standard output when a worker
+# has died is a guess.
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
