@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator, model_validator
@@ -12,6 +13,9 @@ from pydantic_core import PydanticCustomError
 from pipelines import RUNTIMES, Section, Target, within
 from search.config.budget import Budget
 from spaces import Interval, illegal, shown
+
+BATCH, THREADS = Interval(1, 65_536, integer=True), Interval(1, 1_024, integer=True)
+LIMIT_GB = Interval(0, 1_000_000)
 
 
 def whole(low: int, high: int) -> PlainValidator:
@@ -64,8 +68,8 @@ class TargetSection(Section):
 
     runtime: str = Target.runtime
     device: str = Target.device
-    batch: Annotated[int, whole(1, 65_536)] = Target.batch
-    threads: Annotated[int, whole(1, 1_024)] = Target.threads
+    batch: Annotated[int, within(BATCH)] = Target.batch
+    threads: Annotated[int, within(THREADS)] = Target.threads
 
     @field_validator("device")
     @classmethod
@@ -114,7 +118,7 @@ class SearchSection(Section):
     sampler: Literal["tpe", "nsga2", "random"] = "tpe"
     trials: Annotated[int, whole(1, 100_000)] | None = None
     budget: Annotated[Budget | None, PlainValidator(_budget)] = None
-    seed: Annotated[int, whole(0, 2**32 - 1)] = 0
+    seed: Annotated[int, whole(0, 2**63 - 1)] = 0
     remeasure: bool = True
     lookahead: Annotated[int, whole(1, 1_000)] | None = None
     suffix_variants: bool = True
@@ -184,4 +188,4 @@ class StoreSection(Section):
     """
 
     url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.:-]*://")] | None = None
-    limit_gb: Annotated[float, within(Interval(0, 1_000_000, open_low=True))] | None = None
+    limit_gb: Annotated[float, within(replace(LIMIT_GB, open_low=True))] | None = None
