@@ -95,7 +95,7 @@ def config(trials: int) -> Any:
 
 def suggest_all(trial: Any) -> dict[str, Any]:
     """A point of the space, asked of an Optuna trial, by the keys that `analytic` knows."""
-    from search.suggest.sampler import _suggest
+    from search.suggest.suggester import _suggest
 
     params = _space().sample(lambda axis: _suggest(trial, axis))
     return {name.partition(".")[2]: value for name, value in params.items()}
@@ -155,12 +155,13 @@ def measure_paredown(trials: Sequence[int], folder: Path) -> list[dict[str, floa
     """Paredown's whole sweep."""
     from search.study.study import Study
     from search.study.workspace import Workspace
+    from search.suggest.suggester import Suggester
     from search.sweep import run_sweep
 
     (number,) = trials
     clock, ask, tell = Clock(), Timer(), Timer()
-    Study.suggest, Study.begin = ask.around(Study.suggest), ask.around(Study.begin)  # type: ignore[method-assign]
-    Study.tell = tell.around(Study.tell)  # type: ignore[method-assign]
+    Suggester.suggest, Study.begin = ask.around(Suggester.suggest), ask.around(Study.begin)  # type: ignore[method-assign]
+    Suggester.learn, Study.tell = tell.around(Suggester.learn), tell.around(Study.tell)  # type: ignore[method-assign]
     begin = time.perf_counter()
     sweep = run_sweep(config(number), Workspace(folder / "home"), evaluate=evaluate, observers=lambda study: [clock])
     end, cpu = time.perf_counter(), time.process_time()
@@ -185,7 +186,7 @@ def measure_optuna(trials: Sequence[int], folder: Path) -> list[dict[str, float]
     import optuna
     from optuna.storages.journal import JournalFileBackend, JournalStorage
 
-    from search.suggest.sampler import SAMPLERS
+    from search.samplers import SAMPLERS
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     clock = Clock()
@@ -196,7 +197,7 @@ def measure_optuna(trials: Sequence[int], folder: Path) -> list[dict[str, float]
 
     begin = time.perf_counter()
     storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
-    study = optuna.create_study(storage=storage, sampler=SAMPLERS["tpe"](0), directions=list(OBJECTIVES.values()))
+    study = optuna.create_study(storage=storage, sampler=SAMPLERS["tpe"].make(0), directions=list(OBJECTIVES.values()))
     study.optimize(objective, n_trials=max(trials), callbacks=[lambda study, trial: clock.finished(trial, None)])
     first = clock.times[0]
     return [
@@ -216,7 +217,7 @@ def measure_ray(trials: Sequence[int], folder: Path) -> list[dict[str, float]]:
     from ray import tune
     from ray.tune.search.optuna import OptunaSearch
 
-    from search.suggest.sampler import SAMPLERS
+    from search.samplers import SAMPLERS
 
     (number,) = trials
     clock = Clock()
@@ -231,7 +232,7 @@ def measure_ray(trials: Sequence[int], folder: Path) -> list[dict[str, float]]:
     begin = time.perf_counter()
     ray.init(address="local", include_dashboard=False, log_to_driver=False)
     modes = [direction[:3] for direction in OBJECTIVES.values()]
-    searcher = OptunaSearch(space=define, metric=list(OBJECTIVES), mode=modes, sampler=SAMPLERS["tpe"](0))
+    searcher = OptunaSearch(space=define, metric=list(OBJECTIVES), mode=modes, sampler=SAMPLERS["tpe"].make(0))
     tuner = tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(search_alg=searcher, num_samples=number),

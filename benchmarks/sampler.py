@@ -1,7 +1,7 @@
 """Does the sampler's bounded history cost quality? Fronts found with and without the bound, and what an ask takes.
 
-`search.suggest.sampler.Sampler` is run for real over a table of all 15,625 cells of NAS-Bench-201 (six operations with
-five choices each) with three objectives: validation accuracy up, latency of one device down, parameters down. The
+`search.suggest.suggester.Suggester` is run for real over a table of all 15,625 cells of NAS-Bench-201 (six operations
+with five choices each) with three objectives: validation accuracy up, latency of one device down, parameters down. The
 figure is the hypervolume of the trials so far as a share of that of the whole table's front, after 50 to 2,000 distinct
 trials. Every history has the same seeds, so differences are paired; random search without repetition is the control.
 
@@ -39,7 +39,7 @@ from search.config.objective import Objective
 from search.study.front import losses, nondominated
 from search.study.outcome import Complete
 from search.study.trial import Result, Trial
-from search.suggest.sampler import HISTORY, Sampler
+from search.suggest.suggester import HISTORY, Suggester
 from spaces import Axis, Options, Parameter, SearchSpace, StepSpec
 
 CHECKPOINTS = (50, 100, 200, 500, 1000, 2000)
@@ -125,17 +125,17 @@ def cell_space() -> SearchSpace:
 def search(setting: Setting, seed: int, trials: int, table: Path, data: str, device: str) -> Run:
     """Search the table once."""
     cells, space = read_cells(table, data, device), cell_space()
-    sampler = Sampler(setting.sampler, space, OBJECTIVES, (), 1000 * seed, history=setting.history)
+    suggester = Suggester(setting.sampler, space, OBJECTIVES, (), 1000 * seed, history=setting.history)
     found: list[np.ndarray] = []
     seconds: list[float] = []
     shares, ask_ms, since = {}, {}, 0
     for number in range(1, trials + 1):
         before = time.perf_counter()
-        params = sampler.suggest()
+        params = suggester.suggest()
         seconds.append(time.perf_counter() - before)
         assert params is not None, "the table has more cells than this"
         cell = tuple(str(params[f"cell.op{i}"]) for i in range(6))
-        sampler.learn(_trial(number, params, cells.metrics[cell], space))
+        suggester.learn(_trial(number, params, cells.metrics[cell], space))
         found.append(cells.points[cell])
         if number in CHECKPOINTS:
             shares[number] = hypervolume(np.array(found)) / cells.truth

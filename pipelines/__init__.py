@@ -10,28 +10,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipelines.errors import TrialFailed
+    from pipelines.errors import TaskChanged, TrialFailed
     from pipelines.evaluator import Evaluation, Evaluator
+    from pipelines.formats import FORMATS, format_of
+    from pipelines.identity import TaskIdentity
     from pipelines.meters import METRICS
-    from pipelines.pipeline import Built, StageKey, StageRun, run_recipe
+    from pipelines.pipeline import StageKey, StageRun, run_recipe
     from pipelines.runtimes import RUNTIMES, Target
     from pipelines.stages import STEPS
     from pipelines.store import Store
-    from pipelines.suitability import runtime_problem, scheme_problem, suited
-    from pipelines.tasks.task import BUILT_IN, Batch, Inputs, Split, Task, load_task
+    from pipelines.suitability import metric_problem, runtime_problem, scheme_problem, suited
+    from pipelines.tasks.task import Split, Task, load_task
     from pipelines.training.settings import Section, Training, within
 
 _MODULES = {
-    "errors": ("TrialFailed",),
+    "errors": ("TaskChanged", "TrialFailed"),
     "evaluator": ("Evaluation", "Evaluator"),
+    "formats": ("FORMATS", "format_of"),
+    "identity": ("TaskIdentity",),
     "meters": ("METRICS",),
-    "pipeline": ("Built", "StageKey", "StageRun", "run_recipe"),
+    "pipeline": ("StageKey", "StageRun", "run_recipe"),
     "runtimes": ("RUNTIMES", "Target"),
     "training.settings": ("Section", "Training", "within"),
     "stages": ("STEPS",),
     "store": ("Store",),
-    "suitability": ("runtime_problem", "scheme_problem", "suited"),
-    "tasks.task": ("BUILT_IN", "Batch", "Inputs", "Split", "Task", "load_task"),
+    "suitability": ("metric_problem", "runtime_problem", "scheme_problem", "suited"),
+    "tasks.task": ("Split", "Task", "load_task"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -49,15 +53,12 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "BUILT_IN",
+    "FORMATS",
     "METRICS",
     "RUNTIMES",
     "STEPS",
-    "Batch",
-    "Built",
     "Evaluation",
     "Evaluator",
-    "Inputs",
     "Section",
     "Split",
     "StageKey",
@@ -65,9 +66,13 @@ __all__ = [
     "Store",
     "Target",
     "Task",
+    "TaskChanged",
+    "TaskIdentity",
     "Training",
     "TrialFailed",
+    "format_of",
     "load_task",
+    "metric_problem",
     "run_recipe",
     "runtime_problem",
     "scheme_problem",

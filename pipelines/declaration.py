@@ -28,6 +28,7 @@ class Declaration:
         more_with: Beside what it may improve others all the same.
         knows_structure: Whether, given the step's parameters by key, the structure that it leaves depends on nothing
             but the structure that it is given, not on values of weights; see `pipelines.forecast`.
+        formats: The names of the formats that it works on, for what works on files; empty for all else.
         runtimes: The names of the only runtimes that its files are for; empty if any will do.
         packages: The optional packages that it needs, whose versions change its result.
     """
@@ -36,5 +37,6 @@ class Declaration:
     improves: tuple[str, ...] = ()
     more_with: tuple[When, ...] = ()
     knows_structure: Callable[[Params], bool] = never
+    formats: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()

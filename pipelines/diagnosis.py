@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pipelines.meters import Candidate, Measurement
+from pipelines.meters.agreement import agreement
 from pipelines.onnxfile.coverage import Coverage, int8_coverage
 from pipelines.onnxfile.layer_summary import Graph
 from pipelines.onnxfile.optimized_graph import operators
 
-SPEEDUP, WHY, SIZE = "speedup", "speedup.why", "size"
-"""The names of the notes: that a step made the file no faster, why, and that it made it no smaller."""
+SPEEDUP, WHY, SIZE, OUTPUTS = "speedup", "speedup.why", "size", "outputs"
+"""The names of the notes: that a step made the file no faster, why, no smaller, and that it spoilt its outputs."""
 
 VERSUS_PARENT = "latency_vs_parent"
 
@@ -34,6 +35,12 @@ SHORT_MS = 0.02
 
 MANY_ZEROS = 0.1
 
+LOUD = 0.1
+"""Storing weights otherwise spoils a file if the noise has this share of the power of its outputs (10 dB), or more."""
+
+EXAMINED = "onnx"
+"""The format of the files into which is looked for reasons."""
+
 
 def diagnose(candidate: Candidate, measurement: Measurement, step: str) -> dict[str, str]:
     """Compare the file with its parent: the file of the same recipe without its last step.
@@ -45,21 +52,38 @@ def diagnose(candidate: Candidate, measurement: Measurement, step: str) -> dict[
 
     Returns:
         Notes, for what did not help only: ``speedup`` and ``speedup.why`` if the file is no faster than its parent,
-        ``size`` if it is no smaller.
+        ``size`` if it is no smaller, ``outputs`` if it only stores its weights otherwise and gives other outputs.
     """
     if candidate.artifact == candidate.parent:
         return {}
     notes = {}
     if verdict := _verdict(measurement, step):
         try:
-            why = "; ".join(reasons(candidate, measurement)) or "nothing in the file explains it"
+            why = "; ".join(reasons(candidate, measurement)) or _unexplained(candidate)
         except Exception as error:  # a trial that was measured is not lost over a remark
             why = f"the file cannot be examined: {type(error).__name__}: {error}"
         notes = {SPEEDUP: verdict, WHY: why}
     ratio = candidate.artifact.path.stat().st_size / candidate.parent.path.stat().st_size
     if ratio > 1 - SAME_SIZE:
         notes[SIZE] = f"{'bigger' if ratio > 1 + SAME_SIZE else 'no smaller'} than without {step}: {ratio:.2f}×"
+    if spoilt := _spoilt(candidate, measurement, step):
+        notes[OUTPUTS] = spoilt
     return notes
+
+
+def _spoilt(candidate: Candidate, measurement: Measurement, step: str) -> str:
+    """That a step which stores weights otherwise changed the outputs much; empty if it did not."""
+    try:
+        if not _Evidence(candidate, measurement).quantized:
+            return ""
+        with candidate.lease.shared():
+            found = agreement(candidate)
+    except Exception:  # a trial that was measured is not lost over a remark
+        return ""
+    if found.noise < LOUD:
+        return ""
+    other = "" if found.same is None else f", the largest one is another for {1 - found.same:.0%} of them"
+    return f"spoilt by {step}: noise of {found.noise:.0%} of their power on {found.examples} examples{other}"
 
 
 def remark_kind(notes: Mapping[str, str]) -> str:
@@ -67,13 +91,14 @@ def remark_kind(notes: Mapping[str, str]) -> str:
 
     It has no numbers of the one file, so that trials with the same reasons can be named together.
     """
-    parts = [part for name in (SPEEDUP, WHY, SIZE) for part in notes.get(name, "").split("; ") if part]
+    parts = [part for name in (SPEEDUP, WHY, SIZE, OUTPUTS) for part in notes.get(name, "").split("; ") if part]
     for pattern, general in OF_ONE_FILE:
         parts = [re.sub(pattern, general, part) for part in parts]
     return "; ".join(dict.fromkeys(parts))
 
 
 OF_ONE_FILE = (
+    (r"^(spoilt by \w+): .*$", r"outputs \1"),
     (r": [\d.]+×$", ""),
     (r": \d+( \([\d, ]+\))?$", ""),
     (r"^\d+ of \d+ ", "some "),
@@ -96,10 +121,16 @@ def _verdict(measurement: Measurement, step: str) -> str:
 
 def reasons(candidate: Candidate, measurement: Measurement) -> list[str]:
     """Why a file may be no faster than its parent, as far as two ONNX files and their execution show it."""
-    if candidate.artifact.format != "onnx":
+    if candidate.artifact.format != EXAMINED:
         return []
     evidence = _Evidence(candidate, measurement)
     return [reason for find in REASONS if (reason := find(evidence))]
+
+
+def _unexplained(candidate: Candidate) -> str:
+    """What to say where no reason was found."""
+    name = candidate.artifact.format
+    return "nothing in the file explains it" if name == EXAMINED else f"{name} files are not examined"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class TrialFailed(Exception):  # noqa: N818 - it names what happened to the trial
     """This recipe cannot become a measured file; the sweep goes on with the others.
@@ -13,3 +15,18 @@ class TrialFailed(Exception):  # noqa: N818 - it names what happened to the tria
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class TaskChanged(Exception):  # noqa: N818 - it names what happened to the task
+    """The task is not the one with which the work was begun: its results would be taken for those of the other.
+
+    Args:
+        changes: What has changed, see `pipelines.identity.TaskIdentity.changes`.
+    """
+
+    def __init__(self, changes: Sequence[str]) -> None:
+        super().__init__(f"task: {'; '.join(changes)}")
+        self.changes = tuple(changes)
+
+    def __reduce__(self) -> tuple[type[TaskChanged], tuple[tuple[str, ...]]]:
+        return type(self), (self.changes,)

@@ -10,13 +10,14 @@ from typing import Any
 import torch
 
 from pipelines.diagnosis import diagnose
-from pipelines.errors import TrialFailed
+from pipelines.errors import TaskChanged, TrialFailed
+from pipelines.identity import TaskIdentity
 from pipelines.lease import Lease
 from pipelines.meters import Candidate, Measurement, measure
 from pipelines.pipeline import Built, StageKey, StageRun, nodes, run_recipe, shipped
-from pipelines.runtimes import Target
+from pipelines.runtimes import RUNTIMES, Target
 from pipelines.store import Store
-from pipelines.tasks.task import Task, fingerprint, load_task
+from pipelines.tasks.task import Task, load_task
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
 from spaces import Recipe
@@ -57,6 +58,7 @@ class Evaluator:
         stored: The stages of recipes whose files exist, by the recipe's digest: such a file is taken as it is, also
             where other versions of the libraries would now give it another key, and built again only if it is lost. One
             that is not packed yet, as its stages do not end with that, is packed.
+        expected: The task as it was when the work was begun, maybe in another process; as it is found, when None.
     """
 
     use: str
@@ -69,6 +71,7 @@ class Evaluator:
     accuracy_floor: float | None = None
     required: tuple[str, ...] = ()
     stored: Mapping[str, tuple[StageRun, ...]] = field(default_factory=dict)
+    expected: TaskIdentity | None = None
 
     def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
         """Build `recipe` and measure the file; nothing that this needs is evicted from the store meanwhile.
@@ -110,6 +113,12 @@ class Evaluator:
         # Whoever gets a copy loads task and data itself: they may be large, and need not be picklable.
         return {attribute.name: getattr(self, attribute.name) for attribute in fields(self)}
 
+    def expecting(self, identity: TaskIdentity) -> Evaluator:
+        """Return the same that works with no other task than `identity`, which is that of the one loaded here."""
+        bound = replace(self, expected=identity)
+        vars(bound)["task"] = self.task
+        return bound
+
     def build(self, recipe: Recipe, fidelity: float = 1.0) -> Built:
         """The file that `recipe` describes, from the store where it can be; for `fidelity` see `__call__`."""
         stages, store, context = self.stored.get(recipe.digest), self.store, self._context_for(fidelity)
@@ -144,17 +153,42 @@ class Evaluator:
         return load_task(self.use, self.args)
 
     @cached_property
+    def identity(self) -> TaskIdentity:
+        """The identity of the task: of what is loaded here, if nothing else is expected.
+
+        Raises:
+            TaskChanged: another task is expected.
+        """
+        if self.expected is None:
+            return TaskIdentity.of(self.task, self.use, self.args)
+        # Not its weights: what a person draws with a seed of their own may differ between the machines of a cluster.
+        if changes := TaskIdentity.of_source(self.task, self.use, self.args).source_changes(self.expected):
+            raise TaskChanged(changes)
+        return self.expected
+
+    @cached_property
     def context(self) -> Context:
-        """What the stages share."""
+        """What the stages share.
+
+        Raises:
+            TrialFailed: the target's runtime is not registered in this process.
+        """
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        task = self.task  # before the runtime is looked up: its module may register one
+        if self.target.runtime not in RUNTIMES:
+            raise TrialFailed(
+                f"the runtime {self.target.runtime!r} is not registered where this trial runs; register it in the "
+                "module of the task, which every worker imports"
+            )
         return Context(
-            self.task,
-            fingerprint(self.task, self.use, self.args),
+            task,
+            self.identity.fingerprint,
             self.training,
             self.seed,
             torch.device(device),
             self.accuracy_floor,
             Lease(self.target.device),
+            format=RUNTIMES[self.target.runtime].format,
         )
 
 

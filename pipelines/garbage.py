@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,3 +19,24 @@ def no_collection() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+def collect() -> None:
+    """Collect all garbage that there is; where another thread is at it, wait for its end first.
+
+    `gc.collect` returns at once if another thread collects, which may go on to free objects for as long as it likes.
+    """
+    cycle = _Cycle()
+    remains = weakref.ref(cycle)
+    del cycle
+    gc.collect()
+    while remains() is not None:
+        time.sleep(0.001)
+        gc.collect()
+
+
+class _Cycle:
+    """Refers to itself, so that nothing but a collection frees it."""
+
+    def __init__(self) -> None:
+        self.itself = self

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from pipelines.formats import artifact_in
 from pipelines.runtimes import Artifact
-from pipelines.stages import MODEL, STAGES, Export, Pack, Stage, Trains, TrainTeacher, Work
+from pipelines.stages import STAGES, Export, Pack, Stage, Trains, TrainTeacher, Work
 from pipelines.store import Entry, Store
+from pipelines.time_limit import handling_s, limit_s, time_limit
 from pipelines.training.context import Context
 from pipelines.training.seed import seed_everything
 from pipelines.training.trajectory import Trajectory
@@ -21,6 +24,9 @@ BEFORE = "before"
 
 FIRST_STAGE = TrainTeacher.name
 """The stage with which the work on every recipe begins: all wait for its result, and are compared with it."""
+
+BOUNDED = (Export.name, Pack.name)
+"""The stages whose time follows from the size of what they are given, so that one that takes far longer hangs."""
 
 MANIFEST_VERSION = 2
 """Raised when what stages read in manifests changes: entries that were written before are not found then."""
@@ -84,7 +90,7 @@ def run_recipe(recipe: Recipe, context: Context, store: Store) -> Built:
         TrialFailed: a stage cannot do its work.
     """
     folder, runs = run_stages(_stages(recipe), context, store)
-    return Built(Artifact(folder / MODEL, "onnx"), runs)
+    return Built(artifact_in(folder, context.format), runs)
 
 
 def shipped(stages: tuple[StageRun, ...], folder: Path, context: Context, store: Store) -> Built:
@@ -97,9 +103,9 @@ def shipped(stages: tuple[StageRun, ...], folder: Path, context: Context, store:
         store: Where results are kept.
     """
     if stages[-1].name == Pack.name:
-        return Built(Artifact(folder / MODEL, "onnx"), stages)
+        return Built(artifact_in(folder, context.format), stages)
     folder, runs = run_stages([(Pack(), {})], context, store, after=(stages, folder))
-    return Built(Artifact(folder / MODEL, "onnx"), runs)
+    return Built(artifact_in(folder, context.format), runs)
 
 
 def parent_stages(recipe: Recipe, stages: tuple[StageRun, ...]) -> tuple[StageRun, ...]:
@@ -157,7 +163,8 @@ def run_stages(
             parent: Path = folder,
             own: Context = own,
         ) -> None:
-            with context.lease.shared():
+            limit = limit_s(handling_s(parent)) if stage.name in BOUNDED else None
+            with context.lease.shared(), time_limit(limit, f"the stage {stage.name}") if limit else nullcontext():
                 seed_everything(origin)
                 stage.run(parent, out, params, own)
 

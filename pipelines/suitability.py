@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pipelines.extra import missing
+from pipelines.formats import FORMATS, format_of
 from pipelines.quantizers import QUANTIZERS
-from pipelines.runtimes import RUNTIMES
+from pipelines.runtimes import RUNTIMES, origin_problem
 from spaces import Problem, SearchSpace, illegal
 
 SCHEME = "quantization.scheme"
@@ -14,8 +15,22 @@ def runtime_problem(runtime: str) -> str | None:
     """Why nothing can be measured in the runtime called `runtime` here, or None."""
     if runtime not in RUNTIMES:
         return illegal(runtime, list(RUNTIMES))
-    problem = missing(RUNTIMES[runtime].packages)
+    named = RUNTIMES[runtime]
+    if named.format not in FORMATS:
+        return f"{runtime!r} executes {named.format}, which is no registered format; legal: {', '.join(FORMATS)}"
+    executed = FORMATS[named.format]
+    if executed.reference not in RUNTIMES:
+        return f"{runtime!r} executes {executed.name}, whose reference {executed.reference!r} is no registered runtime"
+    packages = (*named.packages, *executed.libraries, *RUNTIMES[executed.reference].packages)
+    problem = origin_problem(named) or missing(packages)
     return f"{runtime!r} {problem}" if problem else None
+
+
+def metric_problem(metric: str, runtime: str) -> str | None:
+    """Why the metric called `metric` is never measured for the runtime called `runtime`, or None."""
+    executed = format_of(runtime)
+    reason = executed.lacks.get(metric)
+    return f"is not available with {runtime}, which executes {executed.title} files: {reason}" if reason else None
 
 
 def suited(space: SearchSpace, runtime: str) -> tuple[SearchSpace, list[Problem]]:
@@ -26,15 +41,20 @@ def suited(space: SearchSpace, runtime: str) -> tuple[SearchSpace, list[Problem]
 
 
 def scheme_problem(scheme: str, runtime: str) -> str | None:
-    """Why the quantization `scheme` makes nothing for the runtime called `runtime` here, or None."""
+    """Why the quantization `scheme` makes nothing for the registered runtime called `runtime` here, or None."""
     if scheme not in QUANTIZERS:
         return None
-    if runtime in RUNTIMES and (executed := RUNTIMES[runtime].format) != "onnx":
-        return f"{scheme!r} works on ONNX files, and {runtime} executes {executed}; legal: none"
-    declares = QUANTIZERS[scheme].declares
-    if runtime not in (declares.runtimes or RUNTIMES):
-        schemes = [name for name, each in QUANTIZERS.items() if runtime in (each.declares.runtimes or RUNTIMES)]
-        suited = ", ".join(declares.runtimes)
-        return f"{scheme!r} is for {suited}, not for {runtime}; legal: none, {', '.join(schemes)}"
+    declares, executed = QUANTIZERS[scheme].declares, RUNTIMES[runtime].format
+    legal = ", ".join(["none", *(name for name in QUANTIZERS if _is_for(name, runtime))])
+    if executed not in declares.formats:
+        return f"{scheme!r} works on {', '.join(declares.formats)}, and {runtime} executes {executed}; legal: {legal}"
+    if not _is_for(scheme, runtime):
+        return f"{scheme!r} is for {', '.join(declares.runtimes)}, not for {runtime}; legal: {legal}"
     problem = missing(declares.packages)
     return f"{scheme!r} {problem}" if problem else None
+
+
+def _is_for(scheme: str, runtime: str) -> bool:
+    """Whether `scheme` declares that its files are for `runtime`."""
+    declares = QUANTIZERS[scheme].declares
+    return RUNTIMES[runtime].format in declares.formats and runtime in (declares.runtimes or RUNTIMES)

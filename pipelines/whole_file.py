@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,7 +48,7 @@ def sync(path: Path) -> None:
 def _written_aside(path: Path, data: bytes) -> Iterator[Path]:
     """Yield a file beside `path` that holds `data` and is on the disk; it is gone at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{threading.get_native_id()}")  # of this thread's own, in any process
     try:
         draft.write_bytes(data)
         sync(draft)

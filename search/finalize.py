@@ -1,4 +1,4 @@
-"""What ends ``paredown run``: the front is measured again, and MLflow is told how sure it is."""
+"""The end of ``paredown run``: the front is measured again, and MLflow is told how sure it is."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from search.study.saved import Sweep, stored_evaluator
 from search.study.trial import Trial
 from search.study.workspace import Workspace
 from search.tracking.annotation import Annotation, annotate, before_after_annotation
+from spaces import InputError
 
 
 def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Evaluate | None = None) -> PostHoc:
@@ -24,10 +25,11 @@ def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Eva
     """
     folder = workspace.sweep(sweep.config.sweep)
     post_hoc, added = PostHoc.of(sweep, folder), Annotation()
-    if sweep.config.search.remeasure and not _is_finalized(sweep, post_hoc.remeasurement):
+    wanted = sweep.config.search.remeasure and not _is_finalized(sweep, post_hoc.remeasurement)
+    if wanted and (work := evaluate or _evaluator(sweep, workspace, console)):
         trials = subjects(sweep, post_hoc.near)
         console.print(f"measuring {len(trials)} files of the front, near it and the baseline again, side by side")
-        work, passes = evaluate or stored_evaluator(sweep, workspace), affordable_passes(trials, sweep)
+        passes = affordable_passes(trials, sweep)
         remeasurement = remeasure(trials, work, sweep.config.target, passes=passes)
         remeasurement.write(folder.measurements)
         post_hoc = PostHoc.of(sweep, folder)
@@ -35,6 +37,15 @@ def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Eva
     if sweep.tracking_problem is None:
         report(annotate(sweep, workspace, post_hoc, added), console)
     return post_hoc
+
+
+def _evaluator(sweep: Sweep, workspace: Workspace, console: Console) -> Evaluate | None:
+    """What measures the front again, or None, with a remark, if the task has changed since the sweep was begun."""
+    try:
+        return stored_evaluator(sweep, workspace)
+    except InputError as error:
+        console.print(f"the front is not measured again: {error}", markup=False, soft_wrap=True)
+        return None
 
 
 def report(problem: str | None, console: Console) -> None:
@@ -55,7 +66,7 @@ def counting(console: Console, target: Target) -> OnProgress:
 
 
 def _is_finalized(sweep: Sweep, remeasurement: Remeasurement | None) -> bool:
-    """Whether the front was measured again after its last member had ended."""
+    """Return True if the front was measured again after its last member had ended."""
     if remeasurement is None:
         return False
     measured = {result.number for result in remeasurement.results}

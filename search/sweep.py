@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 from pipelines import Evaluator, Task
 from pipelines.whole_file import write_text
 from search.config.sweep_config import SweepConfig, load_config
+from search.errors import SweepError
 from search.execution.executor import Executor
 from search.execution.ray_executor import RayExecutor
 from search.execution.work import Evaluate
 from search.store_gc import StoreGC
 from search.study.saved import Sweep, sweep_evaluator
-from search.study.study import Study
+from search.study.study import RESTORE, Study, check_journal, read_trials
+from search.study.task_record import keep_task
 from search.study.workspace import SweepFolder, Workspace
 from search.suggest.costs import Costs
 from search.suggest.in_flight import InFlight
@@ -41,24 +44,25 @@ def run_sweep(
         observers: Given the opened study, those who are told of every trial.
 
     Raises:
-        InputError: a sweep of this name exists that asked for something else.
-        SweepError: the sweep is running already, or trials cannot be run at all.
+        InputError: a sweep of this name exists that asked for something else, or whose task was another.
+        SweepError: the sweep is running already, its journal is lost or damaged, or trials cannot be run at all.
     """
     folder = workspace.sweep(config.sweep)
     if fresh:
         with folder.lock():
             folder.set_aside()
     with folder.lock():
-        _remember(config, folder)
+        _check_resumable(config, folder)
+        evaluate = evaluate or keep_task(sweep_evaluator(config, workspace), config.space, folder)
         study = Study(config, folder)
+        write_text(folder.config, config.dump())
         study.collect()
-        evaluate = evaluate or sweep_evaluator(config, workspace)
         with (
+            closing(executor or RayExecutor(config.cluster, folder.ray)) as runner,
             Tracker(config, workspace, study.id, study.trials, study.state) as tracker,
             StoreGC(config, workspace, study.state) as store_gc,
         ):
             queue = StudyQueue(study, [tracker, store_gc, *observers(study)], *_known(evaluate))
-            runner = executor or RayExecutor(config.cluster, folder.ray)
             if not queue.exhausted:
                 runner.run(queue, evaluate, folder.results)
             tracker.close("FINISHED" if study.state.complete else "FAILED")
@@ -66,14 +70,18 @@ def run_sweep(
 
 
 def _known(evaluate: Evaluate) -> tuple[InFlight | None, Task | None]:
-    """What recipes share, and their task, if `evaluate` is the pipeline: what another function does is not known."""
+    """The stages that recipes share, and their task; None, if `evaluate` is another function than the pipeline."""
     if not isinstance(evaluate, Evaluator):
         return None, None
     return InFlight(evaluate.chain, evaluate.store.has, Costs()), evaluate.task
 
 
-def _remember(config: SweepConfig, folder: SweepFolder) -> None:
-    """Keep the configuration beside the study, unless the study there is of another search."""
+def _check_resumable(config: SweepConfig, folder: SweepFolder) -> None:
+    """See whether the study in `folder`, if there is one, is of the same search and whole."""
+    if not folder.config.exists() and folder.journal.exists():
+        if read_trials(folder):
+            raise SweepError(f"{folder.config} is missing: nobody knows what its trials looked for; {RESTORE}")
+        folder.journal.unlink()  # the sweep ended while it began, and may have been another search
     if folder.config.exists():
         changed = config.differences(load_config(folder.config))
         if changed:
@@ -82,4 +90,4 @@ def _remember(config: SweepConfig, folder: SweepFolder) -> None:
                 "give it another name (-o sweep=NAME), or start anew with --fresh (the old one is kept aside)"
             )
             raise InputError(Problem(part, advice) for part in changed)
-    write_text(folder.config, config.dump())
+    check_journal(folder)

@@ -71,10 +71,18 @@ def illegal(value: object, legal: Sequence[object]) -> str:
     return f"{shown(value)} is not known{hint}; legal: {listed(legal) or 'nothing'}"
 
 
-def near_miss(value: object, legal: Sequence[object]) -> str | None:
-    """The one of `legal` that `value` seems to mean, as text, or None if it resembles none."""
-    near = difflib.get_close_matches(cut(str(value), LONGEST_PLACE), [str(choice) for choice in legal], n=1, cutoff=0.6)
-    return near[0] if near else None
+def near_miss(value: object, legal: Sequence[object], near: float = 0.6) -> str | None:
+    """The one of `legal` that `value` seems to mean, as text, or None if it resembles none.
+
+    Args:
+        value: What was given.
+        legal: What there is.
+        near: How alike they must be at least, from 0 to 1.
+    """
+    found = difflib.get_close_matches(
+        cut(str(value), LONGEST_PLACE), [str(choice) for choice in legal], n=1, cutoff=near
+    )
+    return found[0] if found else None
 
 
 def shown(value: object) -> str:

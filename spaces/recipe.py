@@ -63,10 +63,6 @@ class Recipe:
         """The recipe without its last step; the empty recipe is its own parent."""
         return Recipe(self.steps[:-1])
 
-    def prefix_digests(self) -> tuple[str, ...]:
-        """The digests of the recipe cut after 0, 1, … steps: equal digests are work that two recipes share."""
-        return tuple(Recipe(self.steps[:count]).digest for count in range(len(self.steps) + 1))
-
     def label(self, specs: Sequence[StepSpec]) -> str:
         """The recipe's name for people, such as ``d2·ch0.5·static-int8``; the empty recipe is ``teacher``."""
         labels = {spec.name: spec.label for spec in specs}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from random import Random
@@ -26,10 +26,13 @@ class SearchSpace:
     Attributes:
         steps: The steps, in the order in which they are taken unless the space says otherwise.
         axes: One axis for each parameter of the steps, and one called ``order`` for the orders of the steps.
+        found: What is ruled out besides what the steps rule out: combinations that were tried and cannot work. The
+            same space was asked for, whatever was found.
     """
 
     steps: tuple[StepSpec, ...]
     axes: tuple[Axis, ...]
+    found: tuple[Rule, ...] = field(default=(), compare=False)
 
     @classmethod
     def parse(cls, section: object, steps: Sequence[StepSpec]) -> SearchSpace:
@@ -67,6 +70,10 @@ class SearchSpace:
         axes = (replace(axis, values=left) if axis.name == name else axis for axis in self.axes)
         return replace(self, axes=tuple(axes))
 
+    def ruling_out(self, rules: Iterable[Rule]) -> SearchSpace:
+        """The same space without the recipes that `rules` rule out, too."""
+        return replace(self, found=(*self.found, *rules))
+
     def axis(self, name: str) -> Axis:
         """The axis of the parameter called `name`."""
         return self._by_name[name]
@@ -83,8 +90,8 @@ class SearchSpace:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """What the steps rule out; a rule that several declare is one."""
-        return tuple(dict.fromkeys(rule for step in self.steps for rule in step.rules))
+        """What the steps rule out, and what was found besides; a rule that several declare is one."""
+        return tuple(dict.fromkeys([*(rule for step in self.steps for rule in step.rules), *self.found]))
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:
@@ -95,9 +102,13 @@ class SearchSpace:
     def _all_regions(self) -> tuple[Region, ...]:
         return tuple(regions(self.steps, self._by_name, self.orders, self.rules))
 
-    def size(self) -> int:
-        """How many distinct recipes the space has, those that are ruled out not counted."""
-        return sum(region.count for region in self.regions)
+    def size(self, *, compressed: bool = False) -> int:
+        """How many distinct recipes the space has, those that are ruled out not counted.
+
+        Args:
+            compressed: Count only those that have a step, which the uncompressed teacher has not.
+        """
+        return sum(region.count for region in self.regions if region.sequence or not compressed)
 
     def ruled_out(self) -> dict[Rule, int]:
         """The rules that cost recipes, and how many; a recipe that breaks several is counted with each of them."""

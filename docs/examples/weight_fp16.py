@@ -13,7 +13,7 @@ class WeightFp16:
 
     name = "weight-fp16"
     parameters = ()
-    declares = Declaration()
+    declares = Declaration(formats=("onnx",))
     aware = False
 
     def problem(self, model):

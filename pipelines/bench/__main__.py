@@ -2,11 +2,12 @@
 
 It is spoken to in lines. It says ``ready`` when the files are loaded, waits for any line, says ``measured`` as soon as
 the device can go to others, and last the answer as JSON. It ends at once when its standard input is closed: then
-whoever started it is gone.
+whoever started it is gone. The kernel ends it then, too, as it may be deaf to that.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 import threading
@@ -24,11 +25,14 @@ from pipelines.bench.rapl import Counters, energy_mj
 from pipelines.bench.rounds import Rounds
 from pipelines.errors import TrialFailed
 from pipelines.measurement import Measurement
+from pipelines.processes import die_with_parent
 from pipelines.runtimes import RUNTIMES, Session
 
 
 def main() -> None:
     """Do the job in the file that the first argument names."""
+    faulthandler.enable(all_threads=False)
+    die_with_parent()
     job = Job.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     # What a runtime's native code prints must not be taken for an answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
@@ -45,7 +49,7 @@ def main() -> None:
 
 
 def _measure(job: Job, told: threading.Event, say: Callable[[str], None]) -> Measurement:
-    runtime = RUNTIMES[job.target.runtime]
+    runtime = job.origin.make() if job.origin else RUNTIMES[job.target.runtime]
     with np.load(job.feed) as arrays:
         feed = {name: arrays[name] for name in arrays.files}
 

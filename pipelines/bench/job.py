@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipelines.runtimes import Artifact, Target
+from pipelines.runtimes import Artifact, Origin, Target
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Job:
         target: What executes the files, where and how; its batch is that of the feed.
         budget_s: How long to go on for a narrower interval, beyond the first rounds.
         powercap: Where the kernel shows energy counters.
+        origin: Where the runtime's class is found, if it does not come with Paredown.
     """
 
     artifact: Artifact
@@ -30,6 +31,7 @@ class Job:
     target: Target
     budget_s: float = 1.5
     powercap: Path = Path("/sys/class/powercap")
+    origin: Origin | None = None
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
@@ -47,5 +49,13 @@ class Job:
         artifact, reference, parent = (
             Artifact(Path(data[name]["path"]), data[name]["format"]) for name in ("artifact", "reference", "parent")
         )
-        target = Target.from_json(data["target"])
-        return cls(artifact, reference, parent, Path(data["feed"]), target, data["budget_s"], Path(data["powercap"]))
+        return cls(
+            artifact,
+            reference,
+            parent,
+            Path(data["feed"]),
+            Target.from_json(data["target"]),
+            data["budget_s"],
+            Path(data["powercap"]),
+            Origin.from_json(data["origin"]) if data["origin"] else None,
+        )

@@ -1,4 +1,4 @@
-"""Ways to learn from a teacher. A new one is a file here with a `Distiller`, and its line in `DISTILLERS`."""
+"""Ways to learn from a teacher. A new one is a file here with a `Distiller`, and its line in `FEATURES`."""
 
 from collections.abc import Mapping
 
@@ -18,10 +18,7 @@ FEATURES: Mapping[str, FeatureDistiller] = {
 }
 """What ``distillation.feature`` may name."""
 
-DISTILLERS: Mapping[str, Distiller] = {RESPONSE.name: RESPONSE, **FEATURES}
-
 __all__ = [
-    "DISTILLERS",
     "FEATURES",
     "RESPONSE",
     "ActivationRecorder",

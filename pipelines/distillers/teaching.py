@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pipelines.distillers import FEATURES, RESPONSE, ActivationRecorder, Distiller, Point, Signals
 from pipelines.errors import TrialFailed
+from pipelines.tasks.hooks import OwnFeaturePoints
 from pipelines.tasks.task import Task, as_tuple, loss_of
 from pipelines.training.context import Context
 from pipelines.training.loop import train
@@ -142,10 +143,9 @@ def task_points(task: Task, depth: int) -> list[tuple[str, str]] | None:
     Raises:
         TrialFailed: what it gives are no pairs of names.
     """
-    hook: Any = getattr(task, "feature_points", None)
-    if hook is None:
+    if not isinstance(task, OwnFeaturePoints):
         return None
-    given = hook(depth)
+    given: object = task.feature_points(depth)
     form = f"feature_points({depth}) must give pairs (teacher's module, student's module) of names, not {given!r}"
     if not isinstance(given, Iterable):
         raise TrialFailed(form)

@@ -12,7 +12,8 @@ from pipelines.errors import TrialFailed
 from pipelines.measurement import Interval, Measurement
 from pipelines.meters.meter import Candidate, Metric
 from pipelines.runtimes import Artifact, Session, to_feed
-from pipelines.tasks.task import Split, Task, score_of
+from pipelines.tasks.score import example_scores
+from pipelines.tasks.task import Split, Task
 
 
 class Accuracy:
@@ -48,17 +49,17 @@ def scores(session: Session, task: Task, split: Split, between: Callable[[], Non
     """The task's score of every example of `split`, shape (examples,); `between` is called after each batch.
 
     Raises:
-        TrialFailed: an output is not finite, or the split is empty.
+        TrialFailed: an output is not finite, there is not one score per example, or no example counts.
     """
-    score, found = score_of(task), []
+    found = []
     for inputs, targets in task.batches(split):
         outputs = torch.from_numpy(session.run(to_feed(inputs)))
         if not torch.isfinite(outputs).all():
             raise TrialFailed(f"the exported file gives outputs that are not finite on the {split} split")
-        found.append(score(outputs, targets).double().flatten().numpy())
+        found.append(example_scores(task, outputs, targets).numpy())
         between()
     if not sum(map(len, found)):
-        raise TrialFailed(f"the {split} split has no batches")
+        raise TrialFailed(f"the {split} split has no batches, or no label that counts")
     return np.concatenate(found)
 
 

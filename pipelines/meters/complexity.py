@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pipelines.formats import FORMATS
 from pipelines.measurement import Measurement
 from pipelines.meters.meter import Candidate, Metric
-from pipelines.onnxfile.graph import Graph
 from pipelines.runtimes import to_feed
 from pipelines.tasks.task import to_batch
 
@@ -12,8 +12,8 @@ from pipelines.tasks.task import to_batch
 class Complexity:
     """Parameters of the file, and its multiply-accumulate operations for one input. Neither says how fast it is.
 
-    A network with fewer operations may well be slower, so they are shown and cannot be an objective. A file with
-    shapes that cannot be found out has no number of them, and the note ``macs`` says why.
+    A network with fewer operations may well be slower, so they are shown and cannot be an objective. What a file's
+    format does not tell, or this file does not (its shapes cannot be found out), has no number, and a note says why.
     """
 
     metrics: tuple[Metric, ...] = (
@@ -21,6 +21,7 @@ class Complexity:
             "parameters",
             "minimize",
             "weights of the network, each counted once, whatever its bits",
+            absence=lambda: "",
             of_structure=True,
             exact=True,
         ),
@@ -37,10 +38,8 @@ class Complexity:
 
     def measure(self, candidate: Candidate) -> Measurement:
         """See `Meter.measure`."""
+        written_as = FORMATS[candidate.artifact.format]
+        lacking = {name: f"not available: {reason}" for name, reason in written_as.lacks.items()}
         with candidate.lease.shared():
-            graph = Graph(candidate.artifact.path, to_feed(to_batch(candidate.task.example_input(), 1)))
-            metrics = {"parameters": float(graph.parameters())}
-            try:
-                return Measurement({**metrics, "macs": float(graph.macs())})
-            except LookupError as error:
-                return Measurement(metrics, notes={"macs": f"not available: {error.args[0]}"})
+            found = written_as.complexity(candidate.artifact.path, to_feed(to_batch(candidate.task.example_input(), 1)))
+        return Measurement({}, notes=lacking) | found

@@ -12,7 +12,7 @@ from pipelines.bench.job import Job
 from pipelines.lease import Lease
 from pipelines.measurement import Measurement
 from pipelines.meters.running import run_bench
-from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Session, Target, to_feed
+from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Session, Target, origin_of, to_feed
 from pipelines.tasks.task import Task, has_own_score, to_batch
 
 Direction = Literal["maximize", "minimize"]
@@ -105,7 +105,8 @@ class Candidate:
 
     @cached_property
     def _shown(self) -> Measurement:
-        job = Job(self.artifact, self.reference, self.parent, Path(), self.target)
+        origin = origin_of(self.runtime)
+        job = Job(self.artifact, self.reference, self.parent, Path(), self.target, origin=origin)
         return run_bench(job, to_feed(to_batch(self.task.example_input(), self.target.batch)), self.lease)
 
 

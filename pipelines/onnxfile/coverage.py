@@ -5,32 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.onnxfile.operators import operator
 from pipelines.onnxfile.optimized_graph import optimized
-
-INT8 = (
-    "ConvInteger",
-    "DynamicQuantizeLSTM",
-    "DynamicQuantizeMatMul",
-    "MatMulInteger",
-    "MatMulIntegerToFloat",
-    "QAttention",
-    "QGemm",
-    "QLinearConv",
-    "QLinearMatMul",
-)
-FLOATING = (
-    "Attention",
-    "Conv",
-    "ConvTranspose",
-    "FusedConv",
-    "FusedGemm",
-    "FusedMatMul",
-    "Gemm",
-    "LSTM",
-    "MatMul",
-    "MatMulNBits",
-    "NhwcFusedConv",
-)
 
 
 @dataclass(frozen=True)
@@ -56,10 +32,10 @@ def int8_coverage(file: Path) -> Coverage:
         TrialFailed: ONNX Runtime refuses the file.
     """
     graph = optimized(file).graph
-    types = [node.op_type for node in graph.node]
+    found = [operator(node.op_type) for node in graph.node]
     outputs = {output.name for output in graph.output}
     return Coverage(
-        int8=sum(types.count(name) for name in INT8),
-        floating=sum(types.count(name) for name in FLOATING),
+        int8=sum(each.multiplies and each.integer for each in found),
+        floating=sum(each.multiplies and not each.integer for each in found),
         unfused=sum(node.op_type == "DequantizeLinear" and node.output[0] not in outputs for node in graph.node),
     )

@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
 import onnxruntime as ort
 from onnx import NodeProto, TensorProto
 
+from pipelines.onnxfile.operators import operator
 from pipelines.runtimes import Feed
-
-WEIGHTS: Mapping[str, tuple[int, ...]] = {
-    "ConvInteger": (1,),
-    "MatMulInteger": (1,),
-    "QLinearConv": (3, 8),
-    "QLinearMatMul": (3,),
-    "QGemm": (3, 6),
-    "DynamicQuantizeMatMul": (1, 4),
-    "MatMulIntegerToFloat": (1, 6),
-    "MatMulNBits": (5,),
-    "BatchNormalization": (1, 2),
-    **dict.fromkeys(("QuantizeLinear", "DynamicQuantizeLinear", "DequantizeLinear", "Resize", "Clip", "Pad"), ()),
-}
-"""Inputs that may be weights, of operators whose other inputs are scales, zero points, statistics or settings."""
-
-MULTIPLIED: Mapping[str, int] = {
-    **dict.fromkeys(("Conv", "ConvInteger", "ConvTranspose", "Gemm", "MatMul", "MatMulInteger"), 1),
-    **dict.fromkeys(("DynamicQuantizeMatMul", "MatMulIntegerToFloat"), 1),
-    **dict.fromkeys(("QLinearConv", "QLinearMatMul", "QGemm"), 3),
-}
-"""Operators that multiply and add, and which input is the kernel or the right-hand side."""
-
-SCALING = ("Mul", "Div", "Sub", "Pow")
-"""Operators whose single-numbered constants are factors that somebody wrote down, not weights."""
 
 VALUES = {
     getattr(TensorProto, name)
@@ -95,7 +72,7 @@ class Graph:
         Raises:
             LookupError: a shape cannot be found out.
         """
-        products = [node for node in self._nodes if node.op_type in MULTIPLIED or node.op_type == "MatMulNBits"]
+        products = [node for node in self._nodes if node.op_type == "MatMulNBits" or _multiplies(node)]
         needed = {name for node in products for name in (node.output[0], node.input[0], _other(node))}
         if missing := needed - self._shapes.keys():
             self._shapes.update(self._run(sorted(missing)))
@@ -106,11 +83,13 @@ class Graph:
         for node in self._nodes:
             if not self._varying.intersection(node.input) or scales.intersection(node.input):
                 continue
+            kind, weights = operator(node.op_type).kind, operator(node.op_type).weights
             for index, name in enumerate(node.input):
-                if not name or name in self._varying or index not in WEIGHTS.get(node.op_type, (index,)):
+                if not name or name in self._varying or (weights is not None and index not in weights):
                     continue
                 shape = self._shapes.get(name)
-                factor = node.op_type in SCALING and shape and math.prod(shape) == 1
+                # A single number in such an operator is a factor that somebody wrote down, not a weight.
+                factor = kind == "scaling" and shape and math.prod(shape) == 1
                 if shape and not factor and self._types.get(name) in VALUES:
                     yield name
 
@@ -118,12 +97,12 @@ class Graph:
         out, other = math.prod(self._shapes[node.output[0]]), self._shapes[_other(node)]
         if node.op_type == "MatMulNBits":
             return out * _attribute(node, "K")
-        if node.op_type == "ConvTranspose":  # the kernel: (in channels, out channels of a group, *kernel)
+        kind = operator(node.op_type).kind
+        if kind == "transposed convolution":  # the kernel: (in channels, out channels of a group, *kernel)
             return math.prod(self._shapes[node.input[0]]) * math.prod(other[1:])
-        if "Conv" in node.op_type:  # the kernel: (out channels, in channels of a group, *kernel)
+        if kind == "convolution":  # the kernel: (out channels, in channels of a group, *kernel)
             return out * math.prod(other[1:])
-        transposed = "Gemm" in node.op_type and _attribute(node, "transB")
-        return out * (other[-1] if transposed or len(other) == 1 else other[-2])
+        return out * (other[-1] if _attribute(node, "transB") or len(other) == 1 else other[-2])
 
     def _run(self, names: list[str]) -> dict[str, Shape]:
         """The shapes of tensors, from running the file as it stands, once."""
@@ -141,8 +120,13 @@ class Graph:
             raise LookupError(f"the shapes of {', '.join(names)} cannot be found out: {error}") from error
 
 
+def _multiplies(node: NodeProto) -> bool:
+    """True for a convolution or matrix product whose kernel or right-hand side is an input as it is."""
+    return operator(node.op_type).multiplies and operator(node.op_type).kernel is not None
+
+
 def _other(node: NodeProto) -> str:
-    return str(node.input[MULTIPLIED.get(node.op_type, 0)])
+    return str(node.input[operator(node.op_type).kernel or 0])
 
 
 def _attribute(node: NodeProto, name: str) -> int:

@@ -10,14 +10,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from pipelines.onnxfile.operators import operator
 from pipelines.onnxfile.packing import DOMAIN, shape_of
-
-PASSED_THROUGH = frozenset({"Cast", "DequantizeLinear", "Identity", "Mul", "QuantizeLinear", "Transpose"})
-"""Operators that may stand between a stored weight, their first input, and the layer that it belongs to."""
-
-ACTIVATIONS_IN_INTEGERS = frozenset({"QuantizeLinear", "DynamicQuantizeLinear"})
-
-LAYERS = frozenset({"Conv", "ConvInteger", "ConvTranspose", "Gemm", "MatMul", "MatMulInteger"})
 
 
 @dataclass(frozen=True)
@@ -25,14 +19,12 @@ class Layer:
     """One convolution or matrix product with a stored weight.
 
     Attributes:
-        operator: What computes it.
         stored: The type in which its weight is stored, such as ``float32`` or ``int8``.
         width: How many outputs (channels, features) it has.
         size: How many values its weight has.
         zeros: How many of them are zero; 0 for weights that are not stored in floating point.
     """
 
-    operator: str
     stored: str
     width: int
     size: int
@@ -64,7 +56,7 @@ class Graph:
             if node.op_type == "Constant" and attribute.name == "value"
         }
         layers = [layer for node in graph.node if (layer := _layer(node, stored, made))]
-        integers = any(node.op_type in ACTIVATIONS_IN_INTEGERS for node in graph.node)
+        integers = any(operator(node.op_type).kind == "quantization" for node in graph.node)
         return cls(tuple(layers), integers)
 
     @property
@@ -88,11 +80,12 @@ def _layer(
 ) -> Layer | None:
     if node.op_type == "MatMulNBits":
         sizes = {attribute.name: attribute.i for attribute in node.attribute}
-        return Layer(node.op_type, f"{sizes['bits']}-bit", sizes["N"], sizes["N"] * sizes["K"], 0)
-    if node.op_type not in LAYERS:
+        return Layer(f"{sizes['bits']}-bit", sizes["N"], sizes["N"] * sizes["K"], 0)
+    found = operator(node.op_type)
+    if found.kernel is None or not found.multiplies:
         return None
-    name, turned = node.input[1], False
-    while name not in stored and name in made and made[name].op_type in PASSED_THROUGH:
+    name, turned = node.input[found.kernel], False
+    while name not in stored and name in made and operator(made[name].op_type).through:
         turned ^= made[name].op_type == "Transpose"
         name = made[name].input[0]
     dims = None
@@ -106,17 +99,15 @@ def _layer(
     kind = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
     kind = {"float": "float32", "double": "float64"}.get(kind, kind)
     zeros = int(np.count_nonzero(numpy_helper.to_array(tensor) == 0)) if "float" in kind else 0
-    return Layer(node.op_type, kind, _width(node, shape), int(np.prod(shape)), zeros)
+    return Layer(kind, _width(node, shape), int(np.prod(shape)), zeros)
 
 
 def _width(node: onnx.NodeProto, shape: list[int]) -> int:
     settings = {attribute.name: int(attribute.i) for attribute in node.attribute}
-    match node.op_type:
-        case "Conv" | "ConvInteger":
+    match operator(node.op_type).kind:
+        case "convolution":
             return shape[0]
-        case "ConvTranspose":
+        case "transposed convolution":
             return shape[1] * settings.get("group", 1)
-        case "Gemm":
-            return shape[0] if settings.get("transB") else shape[1]
         case _:
-            return shape[-1]
+            return shape[0] if settings.get("transB") else shape[-1]

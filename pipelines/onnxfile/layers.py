@@ -10,8 +10,7 @@ import numpy as np
 from onnx import TensorProto, numpy_helper
 from torch import nn
 
-WEIGHTS = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1, "Gather": 0}
-"""The operators that hold weights (``Gather`` those of an embedding), and which of their inputs it is."""
+from pipelines.onnxfile.operators import operator
 
 
 @dataclass(frozen=True)
@@ -34,18 +33,21 @@ def layers(graph: Any) -> list[Layer]:
     weights = {i.name: i for i in graph.initializer if i.data_type == TensorProto.FLOAT and len(i.dims) >= 2}
     found = []
     for node in graph.node:
-        weight = node.input[WEIGHTS[node.op_type]] if node.op_type in WEIGHTS else ""
+        kernel = operator(node.op_type).kernel
+        weight = "" if kernel is None else node.input[kernel]
         if weight in weights:
             found.append(Layer(node.name, weight, _axis(node, len(weights[weight].dims))))
     return found
 
 
 def _axis(node: Any, rank: int) -> int:
-    if node.op_type == "MatMul":
-        return rank - 1
-    if node.op_type == "Gemm":
-        return 0 if any(a.name == "transB" and a.i for a in node.attribute) else 1
-    return 1 if node.op_type == "ConvTranspose" else 0
+    match operator(node.op_type).kind:
+        case "matrix product":
+            return 0 if any(a.name == "transB" and a.i for a in node.attribute) else rank - 1
+        case "transposed convolution":
+            return 1
+        case _:
+            return 0
 
 
 def replaceable(graph: Any, keep: Collection[str] = ()) -> Iterator[tuple[Any, np.ndarray, int]]:

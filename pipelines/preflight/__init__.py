@@ -2,32 +2,78 @@
 
 from __future__ import annotations
 
-from pipelines.preflight.batches import batch_problems
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from pipelines.preflight.batches import SPLITS, sample_splits
 from pipelines.preflight.example import example_problem
+from pipelines.preflight.findings import Findings
 from pipelines.preflight.networks import make_networks
+from pipelines.preflight.objective import objective_problems
+from pipelines.preflight.rehearsal import rehearsal
+from pipelines.preflight.round import try_cuts, try_networks
 from pipelines.preflight.techniques import teaching_problems, technique_problems
 from pipelines.tasks.task import Task
-from spaces import Problem, SearchSpace
+from pipelines.training.context import Context
+from pipelines.training.settings import Training
+from spaces import SearchSpace
 
 
-def preflight(task: Task, space: SearchSpace) -> list[Problem]:
-    """Make the teacher and every student of `space`, and call each with the example input; draw one batch per split.
+def preflight(
+    task: Task, space: SearchSpace, training: Training | None = None, format: str = Context.format
+) -> Findings:
+    """Try everything that the trials of `space` will ask of `task`, on one small batch and with untrained networks.
 
-    Every technique of the space is asked whether it can work on these networks.
+    Networks are made and called, batches looked at, the loss and the score taken, techniques asked whether they can
+    work, and if so far nothing hinders it, the stages of trials run: a step of each training, each kind of cut, the
+    export.
+
+    Args:
+        task: What is tried.
+        space: What may be asked of it.
+        training: How its networks are trained; what is not trained need not be fit for that.
+        format: The name of the format of exported files.
 
     Returns:
-        Everything found wrong with them, by the place in a sweep's file; whatever the task raises is such a problem.
+        Everything found wrong, by the place in a sweep's file; whatever the task raises is such a problem. And rules,
+        for what cannot work with some of the networks only.
     """
-    problems: list[Problem] = []
-    if message := example_problem(task):
-        # Every network would only repeat it.
-        problems.append(Problem("task.use", message))
-    else:
-        networks = make_networks(task, space, problems)
-        problems += technique_problems(task, space, networks)
-        problems += teaching_problems(task, space, networks)
-    problems += batch_problems(task)
-    return problems
+    findings = Findings()
+    with _one_thread():
+        _try(task, space, training or Training(), format, findings)
+    return findings
 
 
-__all__ = ["preflight"]
+def _try(task: Task, space: SearchSpace, training: Training, format: str, findings: Findings) -> None:
+    example = example_problem(task)
+    if example:
+        findings.add("task.use", example)
+    samples = sample_splits(task, findings, compare=not example)
+    if example:
+        return  # every network would only repeat it
+    networks = make_networks(task, space, findings)
+    if networks.teacher is None:
+        return
+    technique_problems(space, networks, findings)
+    teachable = teaching_problems(task, space, networks, findings)
+    objective = objective_problems(task, networks.teacher, samples.get("train"), samples.get("validation"), findings)
+    if len(samples) == len(SPLITS):
+        with rehearsal(task, samples, training.at_most(1 if objective else 0), format) as stages:
+            try_networks(task, teachable, networks, samples, stages, findings)
+            try_cuts(task, space, networks, stages, findings)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Within it PyTorch takes one thread: for as little work as this more are slower."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+__all__ = ["Findings", "preflight"]

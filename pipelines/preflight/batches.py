@@ -2,30 +2,173 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import get_args
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, get_args
 
-from pipelines.tasks.task import Split, Task
-from spaces import Problem
+import torch
+from torch import Tensor
+
+from pipelines.preflight.findings import Findings
+from pipelines.tasks.fault import FAULTS, defined, told
+from pipelines.tasks.task import IGNORED, Batch, Split, Task, as_tuple
 
 SPLITS: tuple[Split, ...] = tuple(split for split in get_args(Split) if split != "test")
 """The splits that a sweep reads; the test split is none of them."""
 
+SIZE = 8
+"""How many examples of a batch are tried."""
 
-def batch_problems(task: Task) -> Iterator[Problem]:
-    """The splits of `task` that give no usable first batch."""
+MOST, MOST_S = 1000, 2.0
+"""How many batches of a split are looked at, and for how long: what comes later shows in the trials."""
+
+SHAPES = 3
+"""How many batches of other shapes than the example's are kept."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was seen of a split.
+
+    Attributes:
+        batch: The first examples of its first batch.
+        smallest: The batch with the fewest examples; None if all are as large as the first.
+        others: The first examples of batches whose inputs have other shapes than the example, one for each shape.
+        labels: The smallest and the largest label that counts; None if the targets are no whole numbers.
+    """
+
+    batch: Batch
+    smallest: Batch | None
+    others: tuple[Batch, ...]
+    labels: tuple[int, int] | None
+
+
+@dataclass
+class _Seen:
+    """What is gathered while batches pass."""
+
+    example: tuple[Tensor, ...] | None
+    first: Batch | None = None
+    smallest: Batch | None = None
+    others: dict[tuple[torch.Size, ...], Batch] = field(default_factory=dict)
+    labels: tuple[int, int] | None = None
+
+    def note(self, inputs: tuple[Tensor, ...], targets: Tensor) -> None:
+        batch, size = (_part(inputs), targets[:SIZE].clone()), len(inputs[0])
+        if self.first is None:
+            self.first = batch
+            self.size = size
+        elif size < (len(as_tuple(self.smallest[0])[0]) if self.smallest else self.size):
+            self.smallest = batch
+        shapes = tuple(x.shape[1:] for x in inputs)
+        if self.example and shapes != tuple(x.shape[1:] for x in self.example) and len(self.others) < SHAPES:
+            self.others.setdefault(shapes, batch)
+        if not targets.is_floating_point() and (counted := targets[targets != IGNORED]).numel():
+            low, high = self.labels or (int(counted.min()), int(counted.max()))
+            self.labels = min(low, int(counted.min())), max(high, int(counted.max()))
+
+
+def sample_splits(task: Task, findings: Findings, *, compare: bool = True) -> dict[Split, Sample]:
+    """What was seen of each split of `task` that a sweep reads; adds to `findings` where a split is of no use.
+
+    Args:
+        task: The task.
+        findings: What is wrong is noted there.
+        compare: Whether the inputs have to be like the example.
+    """
+    found: dict[Split, Sample] = {}
     for split in SPLITS:
-        if message := _problem(task, split):
-            yield Problem("task.use", message)
+        try:
+            found[split] = _sample(task, split, as_tuple(task.example_input()) if compare else None)
+        except _UselessError as error:
+            findings.add("task.use", str(error))
+        except FAULTS as error:  # a task may raise anything
+            findings.add("task.use", f"batches({split!r}): {told(error)}")
+    return found
 
 
-def _problem(task: Task, split: Split) -> str | None:
-    try:
-        batch = next(iter(task.batches(split)), None)
-    except Exception as error:  # a task may raise anything
-        return f"batches({split!r}): {type(error).__name__}: {error}"
-    if batch is None:
-        return f"batches({split!r}) gives no batch"
+class _UselessError(Exception):
+    """A split that nothing can be done with."""
+
+
+def _sample(task: Task, split: Split, example: tuple[Tensor, ...] | None) -> Sample:
+    """See `sample_splits`.
+
+    Raises:
+        _UselessError: its batches cannot be used.
+    """
+    call = f"batches({split!r})"
+    seen, given = _Seen(example), task.batches(split)
+    for number, batch in enumerate(_for_a_while(given)):
+        if message := _form_problem(batch, seen.example):
+            which = "" if number == 0 else f" in batch {number + 1}"
+            raise _UselessError(f"{call} {message}{which}; see {defined(task.batches)}")
+        inputs, targets = batch
+        seen.note(as_tuple(inputs), targets)
+    if seen.first is None:
+        raise _UselessError(f"{call} gives no batch; see {defined(task.batches)}")
+    again = task.batches(split)
+    if (again is given and iter(again) is again) or next(iter(again), None) is None:
+        raise _UselessError(
+            f"{call} gives no batches when it is called again: it has to give all of them on each call, so make a new "
+            f"iterator there; see {defined(task.batches)}"
+        )
+    return Sample(seen.first, seen.smallest, tuple(seen.others.values()), seen.labels)
+
+
+def _for_a_while(batches: Iterable[Any]) -> Iterator[Any]:
+    until = time.monotonic() + MOST_S
+    for batch in islice(batches, MOST):
+        yield batch
+        if time.monotonic() > until:
+            return
+
+
+def _part(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(x[:SIZE].clone() for x in inputs)
+
+
+def _form_problem(batch: object, example: tuple[Tensor, ...] | None) -> str | None:
+    """Why `batch` is none for a network that is called with what is like `example`, or None."""
     if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-        return f"batches({split!r}) must give pairs (inputs, targets), not {type(batch).__name__}"
-    return None
+        what = f"a {type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, (tuple, list)) else "")
+        return f"must give pairs (inputs, targets), not {what}"
+    inputs, targets = batch
+    given = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+    for wrong in (one for one in given if not isinstance(one, Tensor)):
+        return f"gives inputs of type {type(wrong).__name__}, not tensors or tuples of tensors{_advice(wrong)}"
+    if not isinstance(targets, Tensor):
+        return f"gives targets of type {type(targets).__name__}, not a tensor{_advice(targets)}"
+    if example is None:
+        example = tuple(given)
+    if len(given) != len(example):
+        return f"gives {_count(len(given))}, but example_input() has {len(example)}"
+    for own, other in zip(given, example, strict=True):
+        if own.dim() != other.dim():
+            return (
+                f"gives inputs of shape {tuple(own.shape)}, but example_input() is of shape {tuple(other.shape)}: both "
+                "have the batch dimension first"
+            )
+        if own.dtype != other.dtype:
+            return f"gives inputs of type {_word(own)}, but example_input() is of type {_word(other)}"
+    sizes = sorted({len(one) for one in (*given, targets) if one.dim()})
+    if not targets.dim() or len(sizes) != 1:
+        shapes = ", ".join(str(tuple(one.shape)) for one in (*given, targets))
+        return f"gives inputs and targets of shapes {shapes}, not of one number of examples"
+    return "gives an empty batch" if sizes == [0] else None
+
+
+def _advice(given: object) -> str:
+    if isinstance(given, dict):
+        return "; a network takes its inputs one by one: give them as a tuple, in the order of its arguments"
+    return "; use torch.from_numpy" if type(given).__module__ == "numpy" else ""
+
+
+def _count(inputs: int) -> str:
+    return f"{inputs} input{'s' if inputs > 1 else ''}"
+
+
+def _word(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

@@ -6,13 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from pipelines.preflight.findings import Findings
+from pipelines.tasks.fault import FAULTS, told
 from pipelines.tasks.task import Task, as_tuple, make_student, takes_width
-from spaces import NONE, Problem, SearchSpace
+from spaces import NONE, SearchSpace
 
 StudentSize = tuple[int, float]
 """A student's depth and width."""
+
+SAME = 1e-6
+"""By how much two answers to one input may differ, as a share of the largest number in them."""
 
 
 @dataclass(frozen=True)
@@ -27,49 +32,87 @@ class Networks:
     teacher: nn.Module | None
     students: Mapping[StudentSize, nn.Module]
 
+    @property
+    def by_name(self) -> dict[str, nn.Module]:
+        """All of them, the teacher first, by the call that makes them."""
+        teacher = {"teacher()": self.teacher} if self.teacher else {}
+        return {**teacher, **{call_of(*size): student for size, student in self.students.items()}}
 
-def make_networks(task: Task, space: SearchSpace, problems: list[Problem]) -> Networks:
-    """Make the teacher and the students of `space`; adds to `problems` where that fails."""
-    teacher = _network(problems, "task.use", "teacher()", task, task.teacher)
-    return Networks(teacher, dict(_students(problems, space, task, teacher)))
+
+def call_of(depth: int, width: float) -> str:
+    """The call that makes a student, for people."""
+    return f"student({depth})" if width == 1 else f"student({depth}, width={width:g})"
+
+
+def make_networks(task: Task, space: SearchSpace, findings: Findings) -> Networks:
+    """Make the teacher and the students of `space`; adds to `findings` where that fails."""
+    teacher = _network(findings, "task.use", "teacher()", task, task.teacher)
+    return Networks(teacher, dict(_students(findings, space, task, teacher)))
+
+
+def answer(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+    """What `model`, in evaluation mode, gives for copies of `inputs`.
+
+    Raises:
+        _UnusableError: it is not one tensor of finite numbers with the batch dimension first, or another one each time.
+    """
+    model.eval()
+    with torch.inference_mode():
+        first, second = model(*as_tuple(inputs)), model(*as_tuple(inputs))
+    if not isinstance(first, Tensor):
+        raise _UnusableError(f"gives a {type(first).__name__}, not one tensor: return that alone which is scored")
+    if not first.dim() or len(first) != len(inputs[0]):
+        shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
+        raise _UnusableError(f"gives {tuple(first.shape)} for {shapes}: the batch dimension has to come first")
+    if not torch.isfinite(first).all():
+        raise _UnusableError("gives outputs that are not finite")
+    if not torch.allclose(first, second, rtol=0, atol=SAME * float(first.abs().max())):
+        raise _UnusableError(
+            "gives other outputs when asked twice: in evaluation mode nothing may be random, as dropout is that is "
+            "always on (pass training=self.training)"
+        )
+    return first
+
+
+class _UnusableError(Exception):
+    """A network's answer that nothing can be done with."""
 
 
 def _students(
-    problems: list[Problem], space: SearchSpace, task: Task, teacher: nn.Module | None
+    findings: Findings, space: SearchSpace, task: Task, teacher: nn.Module | None
 ) -> Iterator[tuple[StudentSize, nn.Module]]:
     shape = _output_shape(teacher, task) if teacher else None
     # Without a legal width the depths can be tried nevertheless.
     widths = [float(width) for width in space.used("student.width") if width != NONE] or [1.0]
     if any(width != 1 for width in widths) and not takes_width(task):
         advice = "write: def student(self, depth, width=1.0), or leave student.width at 1"
-        problems.append(Problem("space.student.width", f"{type(task).__name__}.student takes no width; {advice}"))
+        findings.add("space.student.width", f"{type(task).__name__}.student takes no width; {advice}")
         widths = [1.0]
     for depth in (int(depth) for depth in space.used("student.depth") if depth != NONE):
         for width in widths:
-            where, call = "space.student.depth", f"student({depth})"
-            if width != 1:
-                where, call = "space.student", f"student({depth}, width={width:g})"
-            student = _network(problems, where, call, task, lambda d=depth, w=width: make_student(task, d, w))  # type: ignore[misc]
+            where, call = "space.student.depth" if width == 1 else "space.student", call_of(depth, width)
+            student = _network(findings, where, call, task, lambda d=depth, w=width: make_student(task, d, w))  # type: ignore[misc]
             if student is None:
                 continue
             if shape and (own := _output_shape(student, task)) != shape:
-                problems.append(Problem(where, f"{call} gives {own}, but teacher() gives {shape}"))
+                findings.add(where, f" gives {own}, but teacher() gives {shape}", call)
             else:
                 yield (depth, width), student
 
 
-def _network(
-    problems: list[Problem], where: str, call: str, task: Task, make: Callable[[], nn.Module]
-) -> nn.Module | None:
+def _network(findings: Findings, where: str, call: str, task: Task, make: Callable[[], nn.Module]) -> nn.Module | None:
     """The network if it can be called with the example input, or None and a problem."""
     try:
         model = make()
         if not isinstance(model, nn.Module):
-            problems.append(Problem(where, f"{call} gives a {type(model).__name__}, not a torch.nn.Module"))
+            findings.add(where, f" gives a {type(model).__name__}, not a torch.nn.Module", call)
             return None
-        _output_shape(model, task)
-    except Exception as error:  # a task may raise anything
-        problems.append(Problem(where, f"{call} with example_input(): {type(error).__name__}: {error}"))
+        answer(model, as_tuple(task.example_input()))
+    except _UnusableError as error:
+        findings.add(where, f" with example_input(): {error}", call)
+        return None
+    except FAULTS as error:  # a task may raise anything
+        findings.add(where, f" with example_input(): {told(error)}", call)
         return None
     return model
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -81,17 +80,6 @@ def allocate(sensitivity: Sensitivity, budget: float) -> dict[str, float]:
         raise TrialFailed(f"ratio {budget:g} cannot be shared out by sensitivity: {solved.message}")
     chosen = [row for (row, _), taken in zip(choices, solved.x, strict=True) if taken > 0.5]
     return {row.layer: row.ratio for row in chosen}
-
-
-def predicted_accuracy(sensitivity: Sensitivity, ratios: Mapping[str, float]) -> float:
-    """The accuracy that `allocate` expects of the network cut by `ratios`, each of which was measured."""
-    loss = sum(
-        loss
-        for layer in sensitivity.layers
-        for row, loss in _choices(sensitivity, layer)
-        if ratios.get(layer) == row.ratio
-    )
-    return sensitivity.accuracy * math.exp(-loss) if sensitivity.accuracy > 0 else sensitivity.accuracy - loss
 
 
 def _choices(sensitivity: Sensitivity, layer: str) -> list[tuple[Row, float]]:

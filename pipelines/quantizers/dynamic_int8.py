@@ -12,21 +12,27 @@ from torch import nn
 
 from pipelines.declaration import Declaration
 from pipelines.onnxfile.layers import no_weights
+from pipelines.onnxfile.operators import OPERATORS
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
 from spaces import Parameter, Params
+
+CONVOLUTIONS = ["Conv"]
+OTHERS = sorted(name for name, known in OPERATORS.items() if known.dynamic and name not in CONVOLUTIONS)
 
 
 class DynamicInt8:
     """Weights in 8 bits, ranges of activations taken at run time; needs no calibration.
 
     Meant for matrix products: on convolutions ONNX Runtime's dynamic kernels are several times slower than floating
-    point. Source: ONNX Runtime documentation, "Quantize ONNX Models".
+    point. Weights of products are signed, with one scale per output channel, which takes little more than half the time
+    of unsigned ones; they use 7 of their 8 bits for the reason that `StaticInt8` gives. Those of convolutions are
+    unsigned, as ``ConvInteger`` has no signed kernel. Source: ONNX Runtime documentation, "Quantize ONNX Models".
     """
 
     name = "dynamic-int8"
     parameters: tuple[Parameter, ...] = (KEEP_FLOAT,)
-    declares = Declaration(knows_structure=keeps_none)
+    declares = Declaration(formats=("onnx",), knows_structure=keeps_none)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:
@@ -37,13 +43,26 @@ class DynamicInt8:
         self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()
     ) -> None:
         """See `Quantizer.quantize`."""
+        leave = also_as_products(keep)
         with tempfile.TemporaryDirectory() as folder:
-            raw = Path(folder) / "raw.onnx"
-            # Unsigned weights: ONNX Runtime's ConvInteger has no signed kernel.
+            begun, whole = Path(folder) / "begun.onnx", Path(folder) / "whole.onnx"
             quantize_dynamic(
-                onnx.load(source), raw, weight_type=QuantType.QUInt8, nodes_to_exclude=also_as_products(keep)
+                onnx.load(source),
+                begun,
+                op_types_to_quantize=CONVOLUTIONS,
+                weight_type=QuantType.QUInt8,
+                nodes_to_exclude=leave,
             )
-            onnx.save(onnx.load(raw), target)
+            quantize_dynamic(
+                onnx.load(begun),
+                whole,
+                op_types_to_quantize=OTHERS,
+                weight_type=QuantType.QInt8,
+                per_channel=True,
+                reduce_range=True,
+                nodes_to_exclude=leave,
+            )
+            onnx.save(onnx.load(whole), target)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from onnxruntime.quantization.onnx_model import ONNXModel
 from torch import nn
 
 from pipelines.declaration import Declaration, always
@@ -38,7 +39,7 @@ class Fp16:
 
     name = "fp16"
     parameters: tuple[Parameter, ...] = ()
-    declares = Declaration(knows_structure=always)
+    declares = Declaration(formats=("onnx",), knows_structure=always)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:
@@ -52,9 +53,12 @@ class Fp16:
         self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()
     ) -> None:
         """See `Quantizer.quantize`."""
-        converted = convert_float_to_float16(onnx.load(source), keep_io_types=True, node_block_list=list(keep))
-        # Their shapes are what `pipelines.stages.pack` leaves in half-precision files.
-        onnx.save(onnx.shape_inference.infer_shapes(converted), target)
+        converted = ONNXModel(
+            convert_float_to_float16(onnx.load(source), keep_io_types=True, node_block_list=list(keep))
+        )
+        converted.topological_sort()  # the casts that it adds stand behind what reads them
+        # Their shapes are what `pipelines.onnxfile.shortening` leaves in half-precision files.
+        onnx.save(onnx.shape_inference.infer_shapes(converted.model), target)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

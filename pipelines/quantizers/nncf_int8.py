@@ -29,7 +29,7 @@ class NncfInt8:
 
     name = "nncf-int8"
     parameters: tuple[Parameter, ...] = (CALIBRATION_SIZE, KEEP_FLOAT)
-    declares = Declaration(runtimes=("openvino",), packages=("nncf",))
+    declares = Declaration(formats=("onnx",), runtimes=("openvino",), packages=("nncf",))
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:

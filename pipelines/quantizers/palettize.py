@@ -37,7 +37,8 @@ class Palettize:
 
     name = "palettize"
     parameters: tuple[Parameter, ...] = (BITS, KEEP_FLOAT)
-    declares = Declaration(runtimes=("onnxruntime",))  # which alone unpacks the functions in the file
+    # ONNX Runtime alone unpacks the functions in the file.
+    declares = Declaration(formats=("onnx",), runtimes=("onnxruntime",))
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:

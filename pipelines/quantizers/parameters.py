@@ -32,6 +32,14 @@ GRANULARITY = Parameter(
     default="channel",
     help="one scale per output channel of a weight, or one per weight",
 )
+AUTO, EVERY, PRODUCTS = "auto", "all", "matmul-conv"
+OPERATORS = Parameter(
+    "quantization.operators",
+    Options((AUTO, EVERY, PRODUCTS)),
+    default=AUTO,
+    help="which operators become integers: all that can, or matrix products, convolutions and embeddings only; "
+    "auto: the latter for transformers",
+)
 CALIBRATION_SIZE = Parameter(
     "quantization.calibration_size",
     Size(1, 1_000_000, integer=True),

@@ -14,12 +14,12 @@ from spaces import Parameter, Params
 
 
 class Quantizer(Protocol):
-    """A way to give an ONNX file fewer bits.
+    """A way to give an exported file fewer bits.
 
     Attributes:
         name: The value of ``quantization.scheme`` that selects it.
         parameters: What it can be told, beyond the scheme; the same parameter may serve several schemes.
-        declares: What else is known of it beforehand.
+        declares: What else is known of it beforehand, the formats that it works on among it.
         aware: Whether the network is trained, before its export, with the rounding that this scheme will apply.
     """
 
@@ -34,14 +34,14 @@ class Quantizer(Protocol):
     def quantize(
         self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()
     ) -> None:
-        """Write the quantized form of the ONNX file `source` to `target`.
+        """Write the quantized form of the file `source` to `target`.
 
         Args:
-            source: A floating-point ONNX file, as `pipelines.quantizers.preparation.prepare` leaves it.
+            source: A floating-point file of one of its formats, as `Format.prepare` leaves it.
             target: Where the result goes.
             calibration: The examples on which ranges may be found.
             params: The step's parameters by key.
-            keep: The names of the operators that stay in floating point.
+            keep: The names of the ONNX operators that stay in floating point, see `pipelines.quantizers.sensitivity`.
 
         Raises:
             TrialFailed: the file cannot be quantized so.

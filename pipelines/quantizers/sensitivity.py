@@ -1,4 +1,4 @@
-"""Which layers suffer most from quantization, and so stay in floating point first."""
+"""Which layers of an ONNX file suffer most from quantization, and so stay in floating point first."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def layer_sensitivity(source: Path, quantizer: Quantizer, calibration: Calibrati
     Mixed Precision Algorithm for Post-Training Quantization", 2023, section 3, which ranks by the same ratio in dB.
 
     Args:
-        source: A file as `pipelines.quantizers.preparation.prepare` leaves it.
+        source: A file as `pipelines.onnxfile.preparation.prepare` leaves it.
         quantizer: The scheme to look at.
         calibration: Where ranges are found and outputs compared.
         params: The scheme's parameters by key.

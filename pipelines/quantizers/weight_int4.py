@@ -37,7 +37,7 @@ class WeightInt4:
 
     name = "weight-int4"
     parameters: tuple[Parameter, ...] = (KEEP_FLOAT,)
-    declares = Declaration(knows_structure=keeps_none)
+    declares = Declaration(formats=("onnx",), knows_structure=keeps_none)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:

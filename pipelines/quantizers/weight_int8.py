@@ -27,7 +27,7 @@ class WeightInt8:
 
     name = "weight-int8"
     parameters: tuple[Parameter, ...] = (KEEP_FLOAT,)
-    declares = Declaration(knows_structure=keeps_none)
+    declares = Declaration(formats=("onnx",), knows_structure=keeps_none)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:

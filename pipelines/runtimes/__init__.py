@@ -1,8 +1,10 @@
 """Runtimes that execute an exported file. A new one is a file here with a `Runtime`, and its line in `RUNTIMES`."""
 
 from pipelines.runtimes.artifact import Artifact
+from pipelines.runtimes.example_feed import example_feed
 from pipelines.runtimes.onnx_runtime import OnnxRuntime
 from pipelines.runtimes.openvino import OpenVino
+from pipelines.runtimes.origin import Origin, origin_of, origin_problem
 from pipelines.runtimes.runtime import OUTPUT, Feed, Runtime, Session, input_names, to_feed
 from pipelines.runtimes.target import Target
 from pipelines.runtimes.timing import Timing, timed_on_cpu
@@ -16,11 +18,15 @@ __all__ = [
     "Feed",
     "OnnxRuntime",
     "OpenVino",
+    "Origin",
     "Runtime",
     "Session",
     "Target",
     "Timing",
+    "example_feed",
     "input_names",
+    "origin_of",
+    "origin_problem",
     "timed_on_cpu",
     "to_feed",
 ]

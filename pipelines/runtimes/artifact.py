@@ -12,7 +12,7 @@ class Artifact:
 
     Attributes:
         path: Where the file lies.
-        format: The name of its format, such as ``onnx``.
+        format: The name of its format, in `pipelines.formats.FORMATS`.
     """
 
     path: Path

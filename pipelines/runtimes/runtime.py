@@ -30,7 +30,7 @@ def input_names(count: int) -> list[str]:
 
 def to_feed(inputs: Inputs) -> Feed:
     """`inputs` as the exported file takes them."""
-    tensors = inputs if isinstance(inputs, tuple) else (inputs,)
+    tensors = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
     return {name: x.detach().cpu().numpy() for name, x in zip(input_names(len(tensors)), tensors, strict=True)}
 
 
@@ -47,12 +47,13 @@ class Session(Protocol):
 class Runtime(Protocol):
     """A program that executes exported files.
 
-    Its file imports neither torch nor anything that does: the meter loads it by name in a process of its own. What is
-    an optional extra is imported in `load`, which says what to install.
+    Its file imports neither torch nor anything that does: the meter loads it in a process of its own, by its name in
+    `RUNTIMES`; one that does not come with Paredown by its class, which takes no arguments and lies at the top level of
+    a module. What is an optional extra is imported in `load`, which says what to install.
 
     Attributes:
         name: The value of ``target.runtime`` that selects it.
-        format: The name of the format that it executes, such as ``onnx``.
+        format: The name of the format that it executes, in `pipelines.formats.FORMATS`.
         packages: The distributions that it needs; their versions go with what is measured in it.
         devices: The values of ``target.device`` that it executes on.
     """

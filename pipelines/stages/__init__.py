@@ -10,7 +10,7 @@ from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import QuantizationSensitivity
 from pipelines.stages.quantize import QUANTIZE, Quantize, quantization
 from pipelines.stages.sensitivity import AnalyseSensitivity, analysis
-from pipelines.stages.stage import MODEL, Form, Stage, Trains
+from pipelines.stages.stage import Form, Stage, Trains
 from pipelines.stages.teacher import TrainTeacher
 from spaces import Params, StepSpec
 
@@ -41,7 +41,6 @@ STAGE_TYPES: tuple[type[Stage], ...] = (
 """Every kind of stage that work is made of."""
 
 __all__ = [
-    "MODEL",
     "STAGES",
     "STAGE_TYPES",
     "STEPS",

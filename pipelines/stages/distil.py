@@ -114,9 +114,10 @@ class Distil:
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        settings = context.training.optimizer()
+        depth, width = int(params.get("depth", 1)), float(params.get("width", 1))
+        settings = {**context.training.optimizer(), "weights": context.student_weights(depth, width)}
         if params.get("feature", NONE) != NONE:
-            settings["points"] = task_points(context.task, int(params["depth"]))
+            settings["points"] = task_points(context.task, depth)
         return settings
 
     def extent(self, params: Params, context: Context) -> EpochBudget:

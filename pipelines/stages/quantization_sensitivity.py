@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.formats import FORMATS
 from pipelines.quantizers import QUANTIZERS, Calibration
-from pipelines.quantizers.preparation import prepare
 from pipelines.quantizers.sensitivity import EXAMPLES, layer_sensitivity
-from pipelines.stages.stage import MODEL, Form
+from pipelines.stages.stage import Form
 from pipelines.training.context import Context
 from spaces import Params
 
@@ -27,7 +27,7 @@ class QuantizationSensitivity:
 
     name = "quantization-sensitivity"
     form: Form = "file"
-    version = 2
+    version = 3
     libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
@@ -36,8 +36,9 @@ class QuantizationSensitivity:
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        prepare(parent / MODEL, out / MODEL)
+        given = FORMATS[context.format]
+        given.prepare(parent / given.file, out / given.file)
         quantizer = QUANTIZERS[str(params["scheme"])]
         calibration = Calibration.of(context.task, params, context.lease.give_way)
-        losses = layer_sensitivity(out / MODEL, quantizer, calibration, params)
+        losses = layer_sensitivity(out / given.file, quantizer, calibration, params)
         (out / SENSITIVITY).write_text(json.dumps(losses, indent=1), encoding="utf-8")

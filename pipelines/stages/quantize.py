@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.extra import versions
+from pipelines.formats import FORMATS
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.quantizers.parameters import KEEP_FLOAT
-from pipelines.quantizers.preparation import prepare
 from pipelines.quantizers.sensitivity import most_sensitive
 from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import SENSITIVITY, QuantizationSensitivity
-from pipelines.stages.stage import MODEL, Form, Stage
+from pipelines.stages.stage import Form, Stage
 from pipelines.stages.technique import gains_of, rules_of, switched
 from pipelines.training.context import Context
 from spaces import Params, StepSpec
@@ -30,11 +30,11 @@ QUANTIZE = StepSpec(
 
 
 class Quantize:
-    """Quantize the parent's ONNX file with the scheme of the recipe."""
+    """Quantize the parent's file with the scheme of the recipe."""
 
     name = "quantize"
     form: Form = "file"
-    version = 4
+    version = 5
     libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
@@ -48,11 +48,11 @@ class Quantize:
         if params.get(KEEP_FLOAT.key):
             losses = json.loads((parent / SENSITIVITY).read_text(encoding="utf-8"))
             keep = most_sensitive(losses, float(params[KEEP_FLOAT.key]))
-        prepared = out / "prepared.onnx"
-        prepare(parent / MODEL, prepared)
-        quantizer = QUANTIZERS[str(params["scheme"])]
+        given, quantizer = FORMATS[context.format], QUANTIZERS[str(params["scheme"])]
+        prepared = out / f"prepared-{given.file}"
+        given.prepare(parent / given.file, prepared)
         calibration = Calibration.of(context.task, params, context.lease.give_way)
-        quantizer.quantize(prepared, out / MODEL, calibration, params, keep)
+        quantizer.quantize(prepared, out / given.file, calibration, params, keep)
         prepared.unlink()
 
 

@@ -12,9 +12,6 @@ from pipelines.training.settings import Training
 from spaces import Form as Form
 from spaces import Params
 
-MODEL = "model.onnx"
-"""The name of an exported file within its stage's folder."""
-
 
 class Stage(Protocol):
     """One step of the work, a pure function of its parent's folder, its parameters and the context.

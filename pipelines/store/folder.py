@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from filelock import Timeout
 
+from pipelines import own_folder
 from pipelines.store.entry import MANIFEST, Record, read_manifest, verified
 from pipelines.store.held import held, is_held, nobody_holds
 
@@ -55,11 +56,13 @@ class Folder:
 
     def lock(self, key: str, timeout_s: float = -1) -> AbstractContextManager[None]:
         """The right to make the entry `key`."""
+        self._claim()
         return held(self.root / "locks" / key, timeout_s)
 
     @contextmanager
     def draft(self, key: str) -> Iterator[Path]:
         """An empty folder that is removed at the end, unless `install` has made an entry of it."""
+        self._claim()
         path = self.root / "drafts" / f"{key}.{uuid4().hex[:8]}"
         with held(_lock_of(path)):
             path.mkdir()
@@ -86,6 +89,7 @@ class Folder:
     @contextmanager
     def pin(self, keys: Collection[str]) -> Iterator[None]:
         """Let nobody evict the entries `keys`, there or still to come, until the end or this process' death."""
+        self._claim()
         pin = self.root / "pins" / uuid4().hex
         with held(_lock_of(pin)):
             with self._gate():
@@ -105,6 +109,10 @@ class Folder:
     def _gate(self) -> AbstractContextManager[None]:
         """No pin is set while somebody evicts, and none is missed that was set before."""
         return self.lock("evict")
+
+    def _claim(self) -> None:
+        """See that nothing is written to, or removed from, a folder that is not a store."""
+        own_folder.claim(self.root, lambda: next(self.manifests(), None) is not None)
 
     def records(self) -> Iterator[Record]:
         """See `StoreBackend.records`."""
@@ -139,6 +147,8 @@ class Folder:
 
     def leftovers(self, remove: bool) -> list[str]:
         """See `StoreBackend.leftovers`: drafts, pins and locks that no process holds, marks of entries that went."""
+        if remove and self.root.exists():
+            self._claim()
         found = []
         for path in sorted(path for name in ("drafts", "pins", "locks") for path in (self.root / name).glob("*")):
             own = path.parent.name == "locks" or path.suffix == ".lock"

@@ -16,12 +16,17 @@ from typing import Any
 import fsspec
 
 from pipelines.file_hash import sha256, sha256_of
+from pipelines.own_folder import MARKER, TEXT
 from pipelines.store.claim import Claim
 from pipelines.store.entry import MANIFEST, Record, verified, write_manifest
 from spaces import InputError
 
 ABANDONED_S = 3600.0
 """An upload without a manifest, and a claim that was not refreshed, are left by the dead when they are this old."""
+
+PARTS = ("entries", "used", "claims", "fronts")
+
+NOTHING = "there is nothing"
 
 LIST_EVERY_S = 5.0
 """One listing answers all questions of so many seconds about what is there: a driver asks thousands of them."""
@@ -64,17 +69,24 @@ class Remote:
         """
         try:
             fs, root = self._place
-            if write:
-                fs.pipe_file(f"{root}/.paredown", b"a store of Paredown: see paredown store --help\n")
-                fs.cat_file(f"{root}/.paredown")
-            elif not fs.exists(root):
-                raise FileNotFoundError("there is nothing")
+            if not fs.exists(f"{root}/{MARKER}"):
+                self._claim(write)
         except Exception as error:  # backends have no common base
             said = str(error) or type(error).__name__
             advice = "check the URL, its credentials and the endpoint"
             if isinstance(error, ImportError):
                 advice = "install what speaks this protocol, such as: pip install s3fs (s3://) or gcsfs (gs://)"
             raise InputError.at(where, f"{self.url!r} cannot be used: {said}; {advice}") from error
+
+    def _claim(self, write: bool) -> None:
+        fs, root = self._place
+        found = fs.ls(root, detail=False) if fs.exists(root) else []
+        if not write:
+            raise FileNotFoundError(f"it is no store of Paredown's: there is no {MARKER}" if found else NOTHING)
+        if strange := sorted({path.rstrip("/").rsplit("/", 1)[-1] for path in found} - set(PARTS)):
+            raise FileExistsError(f"it holds other things ({', '.join(strange[:3])}), so name an empty or new folder")
+        fs.pipe_file(f"{root}/{MARKER}", TEXT.encode())
+        fs.cat_file(f"{root}/{MARKER}")
 
     def has(self, key: str) -> bool:
         """Whether the entry `key` was there, or on its way, when the place was listed, some seconds ago at most."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spaces import InputError, digest, illegal
+from pipelines.tasks.fault import FAULTS, told
+from pipelines.tasks.hooks import HOOKS, OwnLoss, OwnScore, is_value, misspelt
+from pipelines.tasks.module import clash, import_module, undisturbed
+from spaces import InputError, illegal
 
 Split = Literal["train", "calibration", "validation", "test"]
 Inputs = Tensor | tuple[Tensor, ...]
@@ -23,23 +23,18 @@ Batch = tuple[Inputs, Tensor]
 BUILT_IN: Mapping[str, str] = {"digits": "pipelines.tasks.digits:Digits"}
 """The tasks that can be used by a short name."""
 
-HOOKS = ("loss", "score", "feature_points", "fingerprint")
-"""The methods that a task may have besides those that it must have."""
+METHODS = ("teacher", "student", "batches", "example_input")
+"""The methods that a task must have; `pipelines.tasks.hooks` has those that it may have besides."""
+
+IGNORED = -100
+"""The label that does not count: what ``torch.nn.functional.cross_entropy`` leaves out."""
 
 
 class Task(Protocol):
-    """What a person's class must offer. See `optional hooks` below for what it may offer besides.
+    """What a person's class must offer; `pipelines.tasks.hooks` has what it may offer besides.
 
-    Optional hooks, each with a default:
-        ``loss(outputs, targets) -> Tensor``: a scalar to minimise; cross-entropy.
-        ``score(outputs, targets) -> Tensor``: one number per example, whose mean is the accuracy; top-1 correctness.
-        ``student(depth, width)``, with a second argument of that name: students that are narrower too, ``width`` being
-        the share of the full width, above 0 and at most 1; raises ValueError for a width that does not exist.
-        ``feature_points(depth) -> [(teacher's module, student's module), …]``: names, as in ``named_modules()``, of
-        modules whose outputs the student of that depth is compared by, one pair or more; by default one pair, found
-        by running the example: the inputs of the last linear layers, or the last maps where maps are needed.
-        ``fingerprint() -> str``: changes when the data or the networks change; by default the class's name and
-        arguments and the source of the file that defines it, so override it if the data lives elsewhere.
+    ``student`` may have a second argument called ``width``: students that are narrower too, ``width`` being the share
+    of the full width, above 0 and at most 1; it raises ValueError for a width that does not exist.
     """
 
     def teacher(self) -> nn.Module:
@@ -69,34 +64,40 @@ def load_task(use: str, args: Mapping[str, Any] | None = None) -> Task:
     if ":" not in path:
         raise InputError.at("task.use", f"{illegal(use, list(BUILT_IN))}, or package.module:ClassName")
     module_name, _, class_name = path.partition(":")
-    # A console script does not put the current folder on the path; `python -m` does. Make both the same.
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise InputError.at("task.use", f"cannot import {module_name!r} of {use!r}: {error}") from error
-    except Exception as error:
-        raise InputError.at("task.use", f"{module_name!r} raised {type(error).__name__}: {error}") from error
+    module = import_module(module_name, use)
     cls = getattr(module, class_name, None)
     if not inspect.isclass(cls):
         classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
         raise InputError.at("task.use", f"in module {module_name}, {illegal(class_name, classes)}")
-    try:
-        task = cls(**(args or {}))
-    except (TypeError, ValueError, OSError) as error:
-        raise InputError.at("task.args", f"{cls.__name__}{inspect.signature(cls)} refused them: {error}") from error
-    if missing := [name for name in ("teacher", "student", "batches", "example_input") if not hasattr(task, name)]:
-        raise InputError.at("task.use", f"{cls.__name__} has no method {', '.join(missing)}; see docs/tasks.md")
+    task = _made(cls, args or {})
+    if missing := [name for name in METHODS if not hasattr(task, name)]:
+        slips = {name: f" (is {slip} meant?)" for name, slip in misspelt(task, missing).items()}
+        named = ", ".join(f"{name}{slips.get(name, '')}" for name in missing)
+        raise InputError.at("task.use", f"{cls.__name__} has no method {named}; see docs/tasks.md")
+    if values := [name for name in (*METHODS, *HOOKS) if is_value(task, name)]:
+        raise InputError.at(
+            "task.use", f"{cls.__name__} has a value, not a method: {', '.join(values)}; see docs/tasks.md"
+        )
     return cast(Task, task)
 
 
-def fingerprint(task: Task, use: str, args: Mapping[str, Any]) -> str:
-    """A digest that changes when the task does: part of the key of everything computed from it."""
-    if own := getattr(task, "fingerprint", None):
-        return digest({"use": use, "args": dict(args), "own": str(own())})
-    source = Path(inspect.getfile(type(task)))
-    return digest({"use": use, "args": dict(args), "source": source.read_text(encoding="utf-8")})
+def _made(cls: type, args: Mapping[str, Any]) -> object:
+    """An instance of `cls`.
+
+    Raises:
+        InputError: it refuses `args`, or fails.
+    """
+    try:
+        with undisturbed(cls.__module__):
+            return cls(**args)
+    except (TypeError, ValueError, OSError) as error:
+        raise InputError.at(
+            "task.args", f"{cls.__name__}{inspect.signature(cls)} refused them: {told(error)}"
+        ) from error
+    except InputError:
+        raise
+    except FAULTS as error:
+        raise InputError.at("task.use", f"{cls.__name__}(): {told(error)}{clash(error)}") from error
 
 
 def takes_width(task: Task) -> bool:
@@ -122,27 +123,40 @@ def make_student(task: Task, depth: int, width: float = 1) -> nn.Module:
 
 def loss_of(task: Task) -> Callable[[Tensor, Tensor], Tensor]:
     """The task's own ``loss``, or cross-entropy."""
-    return cast(Callable[[Tensor, Tensor], Tensor], getattr(task, "loss", functional.cross_entropy))
+    return task.loss if isinstance(task, OwnLoss) else functional.cross_entropy
 
 
 def has_own_score(task: Task) -> bool:
     """Whether `task` says itself how good outputs are: what its best score is then, nobody knows."""
-    return hasattr(task, "score")
+    return isinstance(task, OwnScore)
 
 
 def score_of(task: Task) -> Callable[[Tensor, Tensor], Tensor]:
     """The task's own ``score``, or top-1 correctness: one number per example."""
-    return cast(Callable[[Tensor, Tensor], Tensor], getattr(task, "score", top1))
+    return task.score if isinstance(task, OwnScore) else top1
 
 
 def top1(outputs: Tensor, targets: Tensor) -> Tensor:
-    """1 where the largest of `outputs` (N, classes) is the class in `targets` (N,), else 0; shape (N,)."""
-    return (outputs.argmax(dim=1) == targets).float()
+    """The share of each example's labels that are the largest of `outputs`: 0 or 1 where there is one label.
+
+    Labels of `IGNORED` do not count, as in cross-entropy; an example that has no other is left out.
+
+    Args:
+        outputs: Shape (N, classes) or (N, classes, positions …).
+        targets: Shape (N,) or (N, positions …).
+
+    Returns:
+        One number per example, shape (examples that count,).
+    """
+    counted = (targets != IGNORED).reshape(len(targets), -1)
+    right = (outputs.argmax(dim=1) == targets).reshape(len(targets), -1) & counted
+    labels = counted.sum(1)
+    return (right.sum(1) / labels)[labels > 0]
 
 
 def as_tuple(inputs: Inputs) -> tuple[Tensor, ...]:
-    """`inputs` as the tuple of a network's positional arguments."""
-    return inputs if isinstance(inputs, tuple) else (inputs,)
+    """`inputs` as the tuple of a network's positional arguments: copies, as a network may change them in place."""
+    return tuple(x.clone() for x in (inputs if isinstance(inputs, (tuple, list)) else (inputs,)))
 
 
 def to_batch(inputs: Inputs, size: int) -> tuple[Tensor, ...]:
@@ -151,5 +165,6 @@ def to_batch(inputs: Inputs, size: int) -> tuple[Tensor, ...]:
 
 
 def move(inputs: Inputs, device: torch.device) -> tuple[Tensor, ...]:
-    """`inputs` on `device`."""
-    return tuple(x.to(device, non_blocking=True) for x in as_tuple(inputs))
+    """Copies of `inputs` on `device`, see `as_tuple`."""
+    given = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+    return tuple(x.to(device, non_blocking=True, copy=True) for x in given)

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from pipelines.errors import TrialFailed
-from pipelines.tasks.task import Split, move, score_of
+from pipelines.tasks.score import example_scores
+from pipelines.tasks.task import Split, move
 from pipelines.training.context import Context
 
 
@@ -14,9 +15,9 @@ def network_accuracy(model: nn.Module, context: Context, split: Split = "validat
     """The mean of the task's score over `split`; `model`, which is on the CPU, is left in evaluation mode.
 
     Raises:
-        TrialFailed: an output is not finite, or the split has no batches.
+        TrialFailed: an output is not finite, there is not one score per example, or no example counts.
     """
-    score, device, total, count = score_of(context.task), context.device, 0.0, 0
+    device, total, count = context.device, 0.0, 0
     model.to(device).eval()
     with torch.no_grad():
         for inputs, targets in context.task.batches(split):
@@ -24,9 +25,9 @@ def network_accuracy(model: nn.Module, context: Context, split: Split = "validat
             outputs = model(*move(inputs, device))
             if not torch.isfinite(outputs).all():
                 raise TrialFailed("the network gives outputs that are not finite")
-            scores = score(outputs, targets.to(device))
-            total, count = total + float(scores.double().sum()), count + len(scores)
+            scores = example_scores(context.task, outputs, targets.to(device))
+            total, count = total + float(scores.sum()), count + len(scores)
     model.cpu()
     if not count:
-        raise TrialFailed(f"the {split} split has no batches")
+        raise TrialFailed(f"the {split} split has no batches, or no label that counts")
     return total / count

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import TrialFailed
-from pipelines.tasks.task import loss_of, move
+from pipelines.tasks.task import as_tuple, loss_of, move
 from pipelines.training.context import Context
 from pipelines.training.learning_rate import RATES
 from pipelines.training.trajectory import State, TrainingPhase
@@ -44,7 +44,7 @@ def train(
         after_step: Called after each change of the weights, for what has to hold of them.
 
     Raises:
-        TrialFailed: the loss is no longer a finite number, or there are no batches.
+        TrialFailed: the weights, or the loss, are not finite numbers, or there are no batches.
     """
     training, rate, trajectory = context.training, RATES[context.training.schedule], context.trajectory
     until = context.extent(epochs).epochs if until is None else until
@@ -52,6 +52,7 @@ def train(
     loss = loss or task_loss(context)
     model.to(context.device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
+    _check_weights(model)
     done = 0
     if found := trajectory.latest(course, until):
         done, state = found
@@ -62,10 +63,7 @@ def train(
             group["lr"] = training.learning_rate * rate.share(epoch, epochs)
         total = _pass(model, optimizer, context, loss, after_step)
         if not torch.isfinite(total):
-            raise TrialFailed(
-                f"the loss became {total.item():g} in epoch {epoch + 1} of {epochs}; "
-                f"lower training.learning_rate (now {training.learning_rate:g})"
-            )
+            raise TrialFailed(_why_not_finite(context, f"{total.item():g} in epoch {epoch + 1} of {epochs}"))
         last = context.fidelity < 1 and epoch + 1 == until
         trajectory.passed(course, epoch + 1, lambda: _state(model, optimizer), last=last)
     trajectory.seed(until, phase)
@@ -90,7 +88,7 @@ def _pass(
     total = torch.zeros((), device=device)
     for inputs, targets in context.task.batches("train"):
         moved, targets = move(inputs, device), targets.to(device)
-        value = loss(moved, model(*moved), targets)
+        value = loss(moved, model(*as_tuple(moved)), targets)  # a loss may ask another network
         optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -100,6 +98,35 @@ def _pass(
     if not seen:
         raise TrialFailed("the train split has no batches")
     return total
+
+
+def _check_weights(model: nn.Module) -> None:
+    """See to it that training begins with numbers.
+
+    Raises:
+        TrialFailed: some weights are not.
+    """
+    for name, parameter in model.named_parameters():  # a buffer may be infinite: a mask
+        if not torch.isfinite(parameter.detach()).all():
+            advice = "look at what fills them, such as a checkpoint that the task loads"
+            raise TrialFailed(f"before training, {name} of the network is not finite (NaN or infinite); {advice}")
+
+
+def _why_not_finite(context: Context, loss: str) -> str:
+    """Why the loss became what `loss` says: the batches' fault where they surely are it."""
+    rate = f"lower training.learning_rate (now {context.training.learning_rate:g})"
+    for index, (inputs, targets) in enumerate(context.task.batches("train")):
+        batch = f"batch {index} of the train split"
+        if not len(targets):
+            return f"{batch} is empty, so that its loss is no number; leave such batches out"
+        for name, tensors in (("inputs", as_tuple(inputs)), ("targets", (targets,))):
+            if any(tensor.isnan().any() for tensor in tensors):
+                return f"{batch} has {name} that are NaN; clean the data"
+            if any(tensor.isinf().any() for tensor in tensors):
+                return (
+                    f"the loss became {loss}; {batch} has infinite {name}: clean the data or, if they are meant, {rate}"
+                )
+    return f"the loss became {loss}; {rate}"
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -52,6 +52,11 @@ class Training(Section):
     schedule: Literal["cosine", "wsd"] = "cosine"
     weight_decay: Annotated[float, within(Interval(0, 1))] = 1e-2
 
+    def at_most(self, epochs: int) -> Training:
+        """The same with so many epochs for each training, or fewer where there are fewer."""
+        given = {name: value for name, value in self.model_dump().items() if name.endswith("_epochs")}
+        return self.model_copy(update={name: min(epochs, value) for name, value in given.items()})
+
     def optimizer(self) -> dict[str, Any]:
         """What every training depends on, except for its epochs: part of its stage's key."""
         return self.model_dump(include={"learning_rate", "schedule", "weight_decay"})

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pipelines.store import Store
+from pipelines.time_limit import BYTES_PER_S, limit_s, time_limit
 from pipelines.training.seed import seed_everything
 from spaces import digest
 
@@ -98,7 +100,8 @@ class Trajectory:
 
     def _keep(self, store: Store, course: TrainingPhase, epoch: int, state: State) -> None:
         def make(out: Path) -> None:
-            torch.save(state, out / FILE)
+            with time_limit(limit_s(_size_bytes(state) / BYTES_PER_S), "writing the training's state"):
+                torch.save(state, out / FILE)
 
         key, place = self._state_key(course, epoch), (course.phase, course.line(epoch))
         store.compute(key, make, about={"stage": "training", "params": {"epoch": epoch, "of": course.epochs}})
@@ -109,3 +112,11 @@ class Trajectory:
     def _state_key(self, course: TrainingPhase, epoch: int) -> str:
         about = {"phase": course.phase, "epochs": course.line(epoch), "state": epoch}
         return digest({"trajectory": self._key, **about})
+
+
+def _size_bytes(state: object) -> int:
+    """What the tensors in `state` occupy."""
+    if isinstance(state, Tensor):
+        return state.nbytes
+    parts = state.values() if isinstance(state, Mapping) else state if isinstance(state, list | tuple) else ()
+    return sum(_size_bytes(part) for part in parts)

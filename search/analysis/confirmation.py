@@ -1,21 +1,22 @@
-"""Whether a front is more than luck: its members are made again from the beginning, with other seeds."""
+"""Confirmation that a front is more than luck: its members are made again from the beginning, with other seeds."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 
 from search.config.sweep_config import SweepConfig
-from search.execution.executor import MAX_ATTEMPTS, Executor
+from search.execution.attempts import Attempts
+from search.execution.executor import Executor
 from search.execution.ray_executor import RayExecutor
 from search.execution.work import Evaluate
 from search.study.front import pareto_front
-from search.study.outcome import Failed
 from search.study.saved import Sweep, sweep_evaluator
+from search.study.task_record import same_task
 from search.study.trial import Result, Trial
 from search.study.workspace import Workspace
 
@@ -51,7 +52,7 @@ class Confirmation:
         return stdev(values) if len(values := self.values(number, name)) > 1 else None
 
     def survived(self, number: int) -> int:
-        """With how many seeds the trial is on the front of all trials that were repeated."""
+        """The number of seeds with which the trial is on the front of all trials that were repeated."""
         objectives, constraints = self.config.objectives, self.config.constraints
         return sum(number in pareto_front(trials, objectives, constraints) for trials in self.repeats.values())
 
@@ -81,17 +82,21 @@ def confirm(
         on_progress: Notified of each trial that has ended, those of earlier calls too.
 
     Raises:
+        InputError: the task has changed since the sweep was begun.
         SweepError: the sweep is at work in another process, or trials cannot be run at all.
     """
-    folder, build = workspace.sweep(sweep.config.sweep), sweep_evaluator(sweep.config, workspace)
+    folder = workspace.sweep(sweep.config.sweep)
+    build = sweep_evaluator(sweep.config, workspace)
+    if evaluate is None:
+        build = same_task(build, folder)
     make: Callable[[int], Evaluate] = evaluate or (lambda seed: replace(build, seed=seed))
     repeats = {}
     with folder.lock():
         for seed in seeds:
             queue = RepeatQueue(trials, folder.confirm / str(seed), lambda trial, seed=seed: on_progress(seed, trial))  # type: ignore[misc]
             if not queue.exhausted:
-                runner = executor or RayExecutor(sweep.config.cluster, folder.ray)
-                runner.run(queue, make(seed), queue.results)
+                with closing(executor or RayExecutor(sweep.config.cluster, folder.ray)) as runner:
+                    runner.run(queue, make(seed), queue.results)
             repeats[seed] = queue.finished
     return Confirmation(sweep.config, tuple(trials), repeats)
 
@@ -109,22 +114,19 @@ class RepeatQueue:
         self.results, self._on_progress = results, on_progress
         self._trials = {trial.number: replace(trial, result=None) for trial in trials}
         self._done: dict[int, Trial] = {}
-        self._waiting: deque[Trial] = deque()
-        self._out: dict[int, Trial] = {}
-        self._attempts: dict[int, int] = {}
+        self._attempts = Attempts()
         for trial in self._trials.values():
             if written := Result.read(results, trial.number):
                 self._end(written)
             else:
-                self._waiting.append(trial)
+                self._attempts.waiting.append(trial)
 
     def next(self) -> Trial | None:
         """See `TrialQueue.next`."""
-        if not self._waiting:
+        if not self._attempts.waiting:
             return None
-        trial = replace(self._waiting.popleft(), started=time.time())
-        self._out[trial.number] = trial
-        self._attempts[trial.number] = self._attempts.get(trial.number, 0) + 1
+        trial = replace(self._attempts.waiting.popleft(), started=time.time())
+        self._attempts.begin(trial)
         return trial
 
     def fidelities(self, trial: Trial) -> tuple[float, ...]:
@@ -137,27 +139,23 @@ class RepeatQueue:
 
     def finish(self, result: Result) -> None:
         """See `TrialQueue.finish`."""
-        del self._out[result.number]
+        self._attempts.end(result.number)
         self._end(result)
 
     def retry(self, trial: Trial, reason: str, now: float) -> None:
         """See `TrialQueue.retry`."""
-        if self._attempts[trial.number] < MAX_ATTEMPTS:
-            self._waiting.append(self._out.pop(trial.number))
-            return
-        failed = Result(trial.number, trial.started, now, Failed(reason))
-        failed.write(self.results)
-        self.finish(failed)
+        if failed := self._attempts.retry(trial, reason, now):
+            failed.write(self.results)
+            self.finish(failed)
 
     def requeue(self, trial: Trial) -> None:
         """See `TrialQueue.requeue`."""
-        self._attempts[trial.number] -= 1
-        self._waiting.append(self._out.pop(trial.number))
+        self._attempts.requeue(trial)
 
     @property
     def out(self) -> tuple[Trial, ...]:
         """See `TrialQueue.out`."""
-        return tuple(self._out.values())
+        return self._attempts.out
 
     @property
     def blocked(self) -> bool:
@@ -167,7 +165,7 @@ class RepeatQueue:
     @property
     def exhausted(self) -> bool:
         """See `TrialQueue.exhausted`."""
-        return not self._out and not self._waiting
+        return not self._attempts.out and not self._attempts.waiting
 
     @property
     def finished(self) -> tuple[Trial, ...]:

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from search.cli import confirm, front, measure, pick, plan, run, sensitivity, status, trial, ui, validate
+from search.cli import (
+    confirm,
+    front,
+    measure,
+    pick,
+    plan,
+    run,
+    sensitivity,
+    standard_streams,
+    status,
+    trial,
+    ui,
+    validate,
+)
+from search.cli.person_output import printing_to_stderr
 from search.cli.store import store
+from search.errors import unusable
 from search.execution import interruption
+from search.study.workspace import Workspace
 from spaces import InputError
+
+INTERRUPTED = 130
+"""The exit code that Typer makes of any interruption."""
+
+RESUMES = (["run"], ["confirm"])
 
 app = typer.Typer(
     name="paredown",
@@ -23,7 +45,7 @@ app = typer.Typer(
 )
 for module in (validate, plan, run, status, front, measure, confirm, pick, trial, sensitivity, ui):
     name = module.__name__.rpartition(".")[2]
-    app.command(name, epilog=f"Example: {module.EXAMPLE}")(getattr(module, name))
+    app.command(name, epilog=f"Example: {module.EXAMPLE}")(printing_to_stderr(getattr(module, name)))
 app.add_typer(store, name="store")
 
 
@@ -41,29 +63,63 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    pass
+    Path.cwd()  # raises if it is gone, which torch does not survive
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
+    """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong input, 128 + N ended by signal N."""
+    standard_streams.prepare()
     interruption.listen()
     try:
-        app()
+        code = _run()
+    except KeyboardInterrupt:
+        resumes = "; run the same command to resume" if sys.argv[1:2] in RESUMES else ""
+        code = _say(interruption.exit_code(), f"interrupted{resumes}")
+    finally:
+        interruption.stop_listening()
+    sys.exit(code)
+
+
+def _run() -> int | str | None:
+    """Do what was asked for.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        KeyboardInterrupt: a signal has ended it.
+    """
+    code: int | str | None = 0
+    try:
+        try:
+            app()
+        except SystemExit as ending:  # Typer has told of wrong usage, and turns an interruption into this code
+            if ending.code == INTERRUPTED:
+                raise KeyboardInterrupt from None
+            code = ending.code
+        sys.stdout.flush()
+        return code
     except InputError as error:
-        sys.exit(_say(2, *error.lines()))
-    except SystemExit as ending:  # Typer has told of wrong usage, and turns an interruption into this code
-        if ending.code == 130:
-            _say(130, "interrupted; run the same command to resume")
-        raise
+        return _say(2, *error.lines())
     except Exception as error:
         from pipelines import TrialFailed
         from search.errors import FullDiskError, SweepError, is_full
 
         if isinstance(error, (SweepError, TrialFailed)):
-            sys.exit(_say(1, str(error)))
+            return _say(1, str(error))
         if is_full(error):
-            sys.exit(_say(1, str(FullDiskError.of(error))))
+            return _say(1, str(FullDiskError.of(error)))
+        if isinstance(error, OSError) and (told := unusable(error, _workspace())):
+            return _say(1, told)
         raise
+
+
+def _workspace() -> Path | None:
+    """Where state is kept, unless even that cannot be told."""
+    try:
+        return Workspace.default().root
+    except (OSError, InputError):
+        return None
 
 
 def _say(code: int, *lines: str) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from search.cli.options import Csv, Json, Plot, folder_problems
+from search.cli.options import Csv, Json, Plot
 from search.cli.output import err, out, print_json
 from search.study.workspace import Workspace
 from spaces import InputError
@@ -39,6 +39,7 @@ def front(
 
 def _one(name: str, near: bool, as_json: bool, csv: Path | None, plot: Path | None) -> None:
     from search.analysis.post_hoc import PostHoc
+    from search.reports.own_file import file_problems
     from search.reports.plot import plot_front
     from search.reports.report import front_csv, front_json
     from search.reports.table import front_table, next_steps
@@ -46,14 +47,15 @@ def _one(name: str, near: bool, as_json: bool, csv: Path | None, plot: Path | No
     from search.study.saved import load_sweep
 
     sweep = load_sweep(name)
-    if problems := folder_problems(csv, plot):
+    if problems := file_problems(csv, plot):
         raise InputError(problems)
     if csv:
         front_csv(sweep.state.front, csv)
         err().print(f"wrote {csv}")
     if plot:
         title = f"{name}: {len(sweep.state.front.members)} of {sweep.state.complete} trials on the front"
-        _draw(lambda path: plot_front(title, sweep.state, sweep.trials, path), plot)
+        plot_front(title, sweep.state, sweep.trials, plot)
+        err().print(f"wrote {plot}")
     if as_json or not (csv or plot):
         post_hoc = PostHoc.of(sweep, Workspace.default().sweep(name))
         if as_json:
@@ -69,28 +71,23 @@ def _several(names: Sequence[str], as_json: bool, csv: Path | None, plot: Path |
     from search.reports.front_comparison_data import front_comparison_frame, front_comparison_json
     from search.reports.front_comparison_plot import plot_front_comparison
     from search.reports.front_comparison_table import members_table, reference_words, summary_table
+    from search.reports.own_file import file_problems
+    from search.reports.report import write_csv
 
     comparison = load_front_comparison(names, Workspace.default())
-    if problems := folder_problems(csv, plot):
+    if problems := file_problems(csv, plot):
         raise InputError(problems)
     for remark in comparison.remarks:
         err().print(remark, markup=False, soft_wrap=True)
     if csv:
-        front_comparison_frame(comparison).to_csv(csv, index=False)
+        write_csv(front_comparison_frame(comparison), csv)
         err().print(f"wrote {csv}")
     if plot:
-        _draw(lambda path: plot_front_comparison(comparison, path), plot)
+        plot_front_comparison(comparison, plot)
+        err().print(f"wrote {plot}")
     if as_json:
         print_json(front_comparison_json(comparison))
     elif not (csv or plot):
         out().print(members_table(comparison))
         out().print(summary_table(comparison))
         out().print(reference_words(comparison), soft_wrap=True)
-
-
-def _draw(draw: Callable[[Path], None], path: Path) -> None:
-    try:
-        draw(path)
-    except ValueError as error:
-        raise InputError.at("--plot", str(error)) from error
-    err().print(f"wrote {path}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from search.cli.options import Csv, Json, Name, folder_problems
+from search.cli.options import Csv, Json, Name
 from search.cli.output import err, out, print_json
 from search.errors import SweepError
 from search.study.workspace import Workspace
@@ -43,10 +43,12 @@ def measure(
     from search.analysis.post_hoc import PostHoc
     from search.analysis.remeasuring import remeasure, subjects
     from search.finalize import counting, report
+    from search.reports.own_file import file_problems
+    from search.reports.report import write_csv
     from search.study.saved import load_sweep, stored_evaluator
     from search.tracking.annotation import annotate, before_after_annotation
 
-    if problems := folder_problems(csv):
+    if problems := file_problems(csv):
         raise InputError(problems)
     workspace = Workspace.default()
     sweep, folder = load_sweep(name, workspace), workspace.sweep(name)
@@ -65,7 +67,7 @@ def measure(
     before_after, post_hoc = compare(sweep, remeasurement), PostHoc.of(sweep, folder)
     report(annotate(sweep, workspace, post_hoc, before_after_annotation(sweep, before_after)), console)
     if csv:
-        before_after_table(before_after).to_csv(csv, index=False)
+        write_csv(before_after_table(before_after), csv)
         console.print(f"wrote {csv}", soft_wrap=True, markup=False)
     if as_json:
         print_json({"sweep": name, **before_after_json(before_after), **(_test_json(sweep, opened) if test else {})})
@@ -88,15 +90,29 @@ OPENED = (
 def _target(own: Target, runtime: str | None, batch: int | None, threads: int | None) -> Target:
     """The sweep's target with what is to be different."""
     from pipelines import Target, runtime_problem
+    from pipelines.processors import beyond, processors
     from search.config.sections import BATCH, THREADS
 
-    if runtime is not None and (problem := runtime_problem(runtime)):
+    if runtime is not None and (problem := runtime_problem(runtime) or _foreign(own, runtime)):
         raise InputError.at("--runtime", problem)
     asked = (("--batch", batch, BATCH), ("--threads", threads, THREADS))
     if wrong := [Problem(name, told) for name, n, legal in asked if n is not None and (told := legal.problem(n))]:
         raise InputError(wrong)
+    if threads is not None and threads > (have := processors()):
+        raise InputError.at("--threads", beyond(threads, have))
     changes = {"runtime": runtime, "batch": batch, "threads": threads}
     return Target.from_json(own.to_json() | {key: value for key, value in changes.items() if value is not None})
+
+
+def _foreign(own: Target, runtime: str) -> str | None:
+    """Why files for `own` cannot be measured in the runtime called `runtime`, or None if they can."""
+    from pipelines import RUNTIMES, format_of
+
+    made, executed = format_of(own.runtime), format_of(runtime)
+    if executed is made:
+        return None
+    legal = ", ".join(name for name, each in RUNTIMES.items() if each.format == made.name)
+    return f"{runtime!r} executes {executed.title} files, and the sweep's are {made.title}; legal: {legal}"
 
 
 def _members(sweep: Sweep) -> tuple[Trial, ...]:

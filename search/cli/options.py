@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from spaces import Problem
-
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The sweep's YAML file.", show_default=False)]
 Name = Annotated[str, typer.Argument(metavar="SWEEP", help="The sweep's name.", show_default=False)]
 Overrides = Annotated[
@@ -22,10 +20,3 @@ Where = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, all else elsewhere.")]
 Csv = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table as CSV to FILE.")]
 Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the plot to FILE (.png, .svg, .pdf).")]
-
-
-def folder_problems(csv: Path | None = None, plot: Path | None = None) -> list[Problem]:
-    """The options whose file would be in a folder that does not exist: told before the work, which may take long."""
-    given = (("--csv", csv), ("--plot", plot))
-    lost = [(option, path.parent) for option, path in given if path and not path.parent.is_dir()]
-    return [Problem(option, f"folder {folder} does not exist") for option, folder in lost]

@@ -57,6 +57,7 @@ def pick(
     from search.reports.table import number
     from search.selection.choice import pick as choose
     from search.selection.options import read_options
+    from search.shipping.export import check_room
     from search.shipping.export import export as write_export
     from search.shipping.export_bundle import ExportBundle
     from search.study.saved import load_sweep, stored_evaluator
@@ -66,6 +67,8 @@ def pick(
     sweep, folder = load_sweep(name, workspace), workspace.sweep(name)
     chosen = choose(sweep.state.front, constraints, prefer)
     build = stored_evaluator(sweep, workspace)
+    if export:  # before the test split is opened, which cannot be taken back
+        check_room(export, chosen.trial)
     opened = held_out(folder.held_out)
     file, found = hold_out(chosen.trial, build, sweep.config.target, folder.held_out)
     if others := sorted(opened.keys() - {chosen.trial.number}):
@@ -103,7 +106,7 @@ def pick(
 
 
 def choice_json(chosen: Choice) -> dict[str, Any]:
-    """Why, and what the runner-up is, as plain data."""
+    """The choice with its reason and its runner-up, as plain data."""
     second = chosen.runner_up
     return {
         "reason": chosen.reason,
@@ -115,11 +118,11 @@ def choice_json(chosen: Choice) -> dict[str, Any]:
 
 def _outside(name: str, export: Path | None, register: str | None) -> list[Callable[[], object]]:
     """What raises `InputError` where a name or a folder is of no use."""
-    from search.shipping.export import check_folder
+    from search.shipping.export import export_folder
 
     checks: list[Callable[[], object]] = [lambda: Workspace.default().existing(name)]
     if export:
-        checks.append(lambda: check_folder(export))
+        checks.append(lambda: export_folder(export))
     if register:
         from search.tracking.registry import parse_name
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,16 +14,14 @@ from search.cli.options import Config, Json, Overrides
 from search.cli.output import err, out, print_json
 from search.config.budget import duration
 from search.study.workspace import Workspace
-from spaces import Recipe
 
 if TYPE_CHECKING:
-    from pipelines import Evaluator
     from search.config.sweep_config import SweepConfig
     from search.planning.estimate import Estimate, Range
+    from search.planning.estimator import Estimator
     from search.planning.plan import Plan
-    from search.planning.workload import Workload
-    from search.study.trial import Trial
     from search.suggest.costs import Spread
+    from spaces import Recipe
 
 EXAMPLE = "paredown plan configs/digits.yaml -o search.trials=20"
 
@@ -37,126 +34,120 @@ def plan(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show how large the space is, what is ruled out and why, what recipes share, and how long it will take."""
+    """Show how long a sweep will take, how large its space is, what recipes share, and what is ruled out and why."""
+    from search.planning.estimator import Estimator
     from search.planning.plan import Plan
-    from search.planning.probe import probes
     from search.planning.reading import read_sweep
 
     config, task = read_sweep(path, overrides or ())
     found = Plan.of(config, task)
-    known = _Known.of(config, found, Workspace.default())
-    estimate = known.estimate()
+    estimator = Estimator(config, found, Workspace.default())
+    estimate = estimator.estimate()
     if probing and estimate.unknown:
-        known.probe(probes(known.workload, estimate.unknown))
-        estimate = known.estimate()
+        _probe(estimator, estimate)
+        estimate = estimator.estimate()
     if as_json:
         budget = str(config.search.budget) if config.search.budget else None
         print_json({"sweep": config.sweep, "budget": budget, **found.to_json(), "estimate": estimate.to_json()})
         return
     console = out()
-    console.print(f"sweep [bold]{config.sweep}[/bold]: {found.recipes} distinct recipes, {config.search.extent}")
-    if config.search.trials and found.trials < config.search.trials:
-        console.print(f"  search.trials is {config.search.trials}, but {found.trials} trials are all there are")
+    console.print(f"sweep [bold]{config.sweep}[/bold]: {found.recipes:,} distinct recipes, {config.search.extent}")
+    for line in (*_extent(config, found, estimate), *_times(path, estimate)):
+        console.print(line, markup=False, soft_wrap=True)
+    _print_stages(console, estimate)
     _print_orders(console, found)
     _print_rules(console, found)
-    if found.shares is None:
-        console.print("stages: one step can be done in so many ways that what is shared was not counted")
-    _print_stages(console, found, estimate)
-    _print_times(console, path, config, found, estimate)
     for warning in found.warnings:
         console.print(f"warning: {warning}", markup=False, soft_wrap=True)
 
 
-@dataclass
-class _Known:
-    """What an estimate is made from; probing adds to it."""
+def _probe(estimator: Estimator, estimate: Estimate) -> None:
+    """Do the recipes that tell what `estimate` lacks, and tell of each when it begins, and of those that fail."""
+    from pipelines import STEPS
 
-    config: SweepConfig
-    plan: Plan
-    workspace: Workspace
-    evaluate: Evaluator
-    workload: Workload
-    trials: list[Trial]
+    console, recipes = err(), estimator.probes(estimate.unknown)
+    with console.status("probing") as shown:
 
-    @classmethod
-    def of(cls, config: SweepConfig, plan: Plan, workspace: Workspace) -> _Known:
-        from search.planning.timings import trials_like
-        from search.planning.workload import Workload
-        from search.study.saved import sweep_evaluator
+        def begin(number: int, recipe: Recipe) -> None:
+            text = f"probing {number + 1} of {len(recipes)}: {recipe.label(STEPS)}"
+            shown.update(text)
+            if not console.is_terminal:
+                console.print(text, markup=False, soft_wrap=True)
 
-        evaluate = sweep_evaluator(config, workspace)
-        stored = frozenset(str(entry.get("key")) for entry in evaluate.store.folder.manifests())
-        planned = plan.trials if config.search.trials else 0
-        workload = Workload.of(config.space, evaluate.context, stored, planned)
-        return cls(config, plan, workspace, evaluate, workload, trials_like(config, workspace))
+        done = estimator.probe(recipes, begin)
+    for trial in done:
+        if trial.failure:
+            label, reason = trial.recipe.label(STEPS), trial.failure.headline
+            console.print(f"the probe of {label} failed: {reason}", markup=False, soft_wrap=True)
 
-    def estimate(self) -> Estimate:
-        from search.config.sections import DEFAULT_TRIALS
-        from search.planning.estimate import Estimate
-        from search.planning.timings import Timings
 
-        manifests = self.evaluate.store.folder.manifests()
-        timings = Timings.of(self.workload, self.evaluate.context, manifests, self.trials)
-        return Estimate.of(self.config, self.workload, timings, self.plan.trials, DEFAULT_TRIALS)
+def _extent(config: SweepConfig, found: Plan, estimate: Estimate) -> Iterator[str]:
+    """How many trials there will be, where the sweep's file does not tell."""
+    search, reckoned = config.search, f"{estimate.trials:,}"
+    if estimate.in_budget:
+        few, many = (f"{number:,.0f}" for number in (estimate.in_budget.low, estimate.in_budget.high))
+        more = f"{reckoned} trials or more" if estimate.is_capped else f"about {reckoned} trials ({few} to {many})"
+        yield f"{search.extent}: {more}"
+    elif search.budget:
+        more = "not all timings are known" + ("" if search.trials else f", so {reckoned} trials are reckoned with")
+        yield f"how many trials a budget of {search.budget} is good for cannot be told: {more}"
+    if search.trials and found.trials < search.trials:
+        yield f"search.trials is {search.trials:,}, but {found.trials:,} trials are all there are"
+    if search.trials and estimate.trials < found.trials and not estimate.in_budget:
+        yield f"of {found.trials:,} trials only the first {reckoned} were reckoned with"
 
-    def probe(self, recipes: Sequence[Recipe]) -> None:
-        """Do `recipes` as a worker would, and take their times."""
-        import torch
 
-        from pipelines import STEPS
-        from search.planning.probe import probe
-
-        console = err()
-        torch.set_num_threads(self.config.cluster.cpus_per_trial)
-        with console.status("probing") as shown:
-
-            def begin(number: int, recipe: Recipe) -> None:
-                text = f"probing {number + 1} of {len(recipes)}: {recipe.label(STEPS)}"
-                shown.update(text)
-                if not console.is_terminal:
-                    console.print(text, markup=False, soft_wrap=True)
-
-            done = list(probe(recipes, self.evaluate, begin))
-        for trial in done:
-            if trial.failure:
-                reason = trial.failure.headline
-                label = trial.recipe.label(STEPS)
-                console.print(f"the probe of {label} failed: {reason}", markup=False, soft_wrap=True)
-        again = self.of(self.config, self.plan, self.workspace)
-        self.workload, self.trials = again.workload, [*self.trials, *done]
+def _times(path: Path, estimate: Estimate) -> Iterator[str]:
+    """How long it takes until the end, and where that is known from."""
+    lacking = ", ".join(estimate.unknown)
+    advice = f"paredown plan {path} --probe does one recipe for each (what it computes is kept)"
+    if not any(stage.seconds_each for stage in estimate.stages):
+        yield f"time: not known, for want of timings of {lacking}; {advice}"
+        return
+    least = "at least " if estimate.unknown else ""
+    slots = f"{estimate.at_once} at once" if estimate.at_once else "1 at once; more run where the cluster has room"
+    yield f"time: {least}{_range(estimate.wall_s)} for {estimate.trials:,} trials, {slots}"
+    unshared = f"{_range(estimate.unshared_s)} if every trial did all of its own anew"
+    yield f"work: {least}{_range(estimate.work_s)}; {least}{unshared}"
+    if estimate.unknown:
+        yield f"  without what is not known, for want of timings of {lacking}; {advice}"
+    yield "  from the quartiles of what was timed before; no two trials measure at once on a machine"
+    if once := [stage.stage for stage in estimate.stages if stage.seconds_each and stage.seconds_each.count == 1]:
+        yield f"  rough: {', '.join(once)} timed only once, so that the range is too narrow"
 
 
 def _print_orders(console: Console, found: Plan) -> None:
     if len(found.orders) == 1:
         console.print(f"order: {next(iter(found.orders))}", markup=False)
         return
-    console.print(f"orders ({found.recipes - sum(found.orders.values())} recipes mean the same in each):")
+    console.print(f"orders ({found.recipes - sum(found.orders.values()):,} recipes mean the same in each):")
     for order, count in found.orders.items():
-        console.print(f"  {order}: {count} recipes", markup=False)
+        console.print(f"  {order}: {count:,} recipes", markup=False)
 
 
 def _print_rules(console: Console, found: Plan) -> None:
     if not found.rules:
         return
-    console.print(f"ruled out: {found.excluded} more (one may be counted with several of these)")
+    console.print(f"ruled out: {found.excluded:,} more (one may be counted with several of these)")
     for rule, count in found.rules.items():
-        console.print(f"  {count}  {rule}", markup=False, soft_wrap=True)
+        console.print(f"  {count:,}  {rule}", markup=False, soft_wrap=True)
 
 
-def _print_stages(console: Console, found: Plan, estimate: Estimate) -> None:
+def _print_stages(console: Console, estimate: Estimate) -> None:
     from search.planning.estimate import Range
     from search.suggest.costs import Spread
 
-    shares = {share.stage: share for share in found.shares or ()}
-    table = Table(Column("stage", no_wrap=True), box=None)
-    columns = ("recipes that need it", "different results", f"expected in {estimate.trials} trials", "not yet stored")
-    for column in (*columns, "seconds each", "together"):
-        table.add_column(column, justify="right")
+    about, least = (", about", ", at least") if estimate.is_sampled else ("", "")
+    table = Table(Column("stage", no_wrap=True, vertical="bottom"), box=None)
+    counts = (f"recipes that\nneed it{about}", f"different\nresults{least}")
+    expected = (f"expected in {estimate.trials:,}\ntrials{about}", f"not yet\nstored{about}")
+    for column in (*counts, *expected, "seconds\neach", "together"):
+        table.add_column(column, justify="right", vertical="bottom")
     for stage in estimate.stages:
-        share = shares.get(stage.stage)
         table.add_row(
             stage.stage,
-            *((str(share.recipes), str(share.distinct)) if share else ("-", "-")),
+            _share(stage.recipes / estimate.recipes) if estimate.is_sampled else f"{stage.recipes:,}",
+            f"{stage.distinct:,}",
             _count(stage.results),
             _count(stage.missing),
             _each(stage.seconds_each) + ("*" if stage.scaled else ""),
@@ -168,46 +159,22 @@ def _print_stages(console: Console, found: Plan, estimate: Estimate) -> None:
         low, likely, high = (sum(getattr(one, end) for one in pair) for end in ("low", "likely", "high"))
         each = _each(Spread(low, likely, high, estimate.alone.count))
         total = _range(Range(*(estimate.trials * seconds for seconds in (low, likely, high))))
-    table.add_row("(measuring)", "", "", str(estimate.trials), str(estimate.trials), each, total)
+    table.add_row("(measuring)", "", "", f"{estimate.trials:,}", f"{estimate.trials:,}", each, total)
     console.print(table)
+    console.print("  with the results for what each trial is compared with: its parent and the uncompressed teacher")
+    if estimate.is_sampled:
+        told = f"  counted in {estimate.looked_at:,} recipes that were drawn at random from {estimate.recipes:,}"
+        console.print(told, soft_wrap=True)
     if any(stage.scaled for stage in estimate.stages):
         console.print("  * scaled from trainings with other numbers of epochs")
 
 
-def _print_times(console: Console, path: Path, config: SweepConfig, found: Plan, estimate: Estimate) -> None:
-    known = any(stage.seconds_each for stage in estimate.stages)
-    if estimate.unknown:
-        lacking = ", ".join(estimate.unknown)
-        advice = f"paredown plan {path} --probe does one recipe for each (what it computes is kept)"
-        console.print(f"no timings of {lacking}; {advice}", markup=False, soft_wrap=True)
-    if not known:
-        if config.search.trials is None:
-            console.print(f"no number of trials is known: {estimate.trials} are looked at above")
-        return
-    if estimate.trials < found.trials and config.search.trials and not estimate.in_budget:
-        console.print(f"of {found.trials} trials only the first {estimate.trials} were reckoned with")
-    part = f" (partial: without {', '.join(estimate.unknown)})" if estimate.unknown else ""
-    slots = f"{estimate.at_once} at once" if estimate.at_once else "1 at once; more run where the cluster has room"
-    lines = [
-        f"estimated time of {estimate.trials} trials{part}, from the quartiles of what was timed before:",
-        f"  work: {_range(estimate.work_s)}",
-        f"  until the end: {_range(estimate.wall_s)}, {slots}; no two measure at once on a machine",
-        f"  work if every trial did all of its own anew: {_range(estimate.unshared_s)}",
-    ]
-    if once := [stage.stage for stage in estimate.stages if stage.seconds_each and stage.seconds_each.count == 1]:
-        lines.append(f"  rough: {', '.join(once)} timed only once, so that the range is too narrow")
-    if estimate.in_budget:
-        few, likely, many = (f"{n:.0f}" for n in (estimate.in_budget.low, estimate.trials, estimate.in_budget.high))
-        more = f"{likely} trials or more" if estimate.is_capped else f"about {likely} trials ({few} to {many})"
-        lines.append(f"  {config.search.extent}: {more}")
-    elif config.search.budget:
-        lines.append(f"  how many trials a budget of {config.search.budget} is good for cannot be told from this")
-    for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
-
-
 def _count(number: float) -> str:
     return f"{number:.0f}" if abs(number - round(number)) < 0.05 else f"{number:.1f}"
+
+
+def _share(part: float) -> str:
+    return f"{100 * part:.0f} %" if part >= 0.01 else "< 1 %"
 
 
 def _each(spread: Spread | None) -> str:

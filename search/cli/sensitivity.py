@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from search.cli.options import Config, Csv, Json, Overrides, Plot, folder_problems
+from search.cli.options import Config, Csv, Json, Overrides, Plot
 from search.cli.output import err, out, print_json
 from search.study.workspace import Workspace
 from spaces import NONE, InputError, Params, Problem, Recipe, shown
@@ -27,9 +27,12 @@ EXAMPLE = "paredown sensitivity configs/digits.yaml --student 2 --plot sensitivi
 def sensitivity(
     path: Config,
     overrides: Overrides = None,
-    method: Annotated[str, typer.Option(help="Pruning method, a value of pruning.method.")] = "channel",
+    method: Annotated[
+        str | None, typer.Option(help="Pruning method, a value of pruning.method.", show_default="as in a sweep's file")
+    ] = None,
     importance: Annotated[
-        str | None, typer.Option(help="Importance measure, a value of pruning.importance.", show_default="l2")
+        str | None,
+        typer.Option(help="Importance measure, a value of pruning.importance.", show_default="as in a sweep's file"),
     ] = None,
     ratios: Annotated[str, typer.Option(help="Shares to prune of each layer.")] = "0.25,0.5,0.75",
     student: Annotated[
@@ -46,6 +49,8 @@ def sensitivity(
     from pipelines.pipeline import run_stages
     from pipelines.sensitivity_analysis import analysis_work
     from pipelines.sensitivity_table import Sensitivity
+    from search.reports.own_file import file_problems
+    from search.reports.report import write_csv
     from search.reports.sensitivity_plot import plot_sensitivity
     from search.reports.sensitivity_report import frame
     from search.reports.sensitivity_table import reasons_not_cut, sensitivity_table
@@ -54,7 +59,7 @@ def sensitivity(
     problems: list[Problem] = []
     params = _pruning(method, importance, problems)
     grid = _grid(ratios, problems)
-    _check_files(csv, plot, problems)
+    problems += file_problems(csv, plot)
     config, task = _read(path, overrides or (), problems)
     recipe = _network(config, task, student)
     torch.set_num_threads(config.cluster.cpus_per_trial)
@@ -64,11 +69,12 @@ def sensitivity(
         evaluator = sweep_evaluator(config, workspace)
         folder, runs = run_stages(work, evaluator.context, evaluator.store, begin)
     found = Sensitivity.read(folder)
-    described = {"network": recipe.label(STEPS), "method": method, "importance": str(params.get("importance", NONE))}
-    title = f"{config.sweep}: sensitivity of {described['network']} to {method}, {described['importance']}"
+    cut = {key: str(params.get(key, NONE)) for key in ("method", "importance")}
+    described = {"network": recipe.label(STEPS), **cut}
+    title = f"{config.sweep}: sensitivity of {described['network']} to {cut['method']}, {cut['importance']}"
     run = _log(config, workspace, title, found, runs[-1].key, described)
     if csv:
-        frame(found).to_csv(csv, index=False)
+        write_csv(frame(found), csv)
         err().print(f"wrote {csv}")
     if plot:
         plot_sensitivity(title, found, plot)
@@ -81,7 +87,7 @@ def sensitivity(
             out().print(line, markup=False)
 
 
-def _pruning(method: str, importance: str | None, problems: list[Problem]) -> Params:
+def _pruning(method: str | None, importance: str | None, problems: list[Problem]) -> Params:
     """The parameters that the analysis reads, or none and the problems of the options that give them."""
     from pipelines.sensitivity_analysis import analysis_params
 
@@ -106,15 +112,6 @@ def _grid(text: str, problems: list[Problem]) -> list[float]:
             problems.append(Problem("--ratios", f"{ratio:g} is given twice"))
         ratios.append(ratio)
     return ratios
-
-
-def _check_files(csv: Path | None, plot: Path | None, problems: list[Problem]) -> None:
-    """Add what is wrong with the files to write, before the work, which may take long."""
-    from search.reports.sensitivity_plot import format_problem
-
-    problems += folder_problems(csv, plot)
-    if plot and (message := format_problem(plot)):
-        problems.append(Problem("--plot", message))
 
 
 def _read(path: Path, overrides: Sequence[str], problems: list[Problem]) -> tuple[SweepConfig, Task]:
@@ -147,7 +144,7 @@ def _network(config: SweepConfig, task: Task, depth: int | None) -> Recipe:
 
 @contextmanager
 def _progress() -> Iterator[tuple[Any, Any]]:
-    """What is told of stages and of layers: a bar on a terminal, else a line for each layer."""
+    """Progress of stages and of layers: a bar on a terminal, else a line for each layer."""
     console = err()
     columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from search.config.sweep_config import SweepConfig
 
 EXAMPLE = "paredown ui digits --port 5001"
+
+SQLITE = b"SQLite format 3\0"
+"""What a database begins with; a new one is empty."""
 
 
 def ui(
@@ -34,8 +38,8 @@ def ui(
         err().print(f"sweep {config.sweep} is on the tracking server {store}")
         _show(config, workspace, store.rstrip("/"))
         return
-    if store == workspace.tracking_uri and not (workspace.root / "mlflow.db").exists():
-        raise SweepError(f"no MLflow store in {workspace.root}; run a sweep first: paredown run CONFIG")
+    if store == workspace.tracking_uri:
+        _check_database(workspace.tracking_file)
     _claim(host, port)
     address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
     err().print(f"MLflow UI: {address} (Ctrl-C ends it)")
@@ -48,6 +52,22 @@ def ui(
     # MLflow's background jobs evaluate language models; they would start seven processes more.
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     os.execv(sys.executable, [sys.executable, "-m", "mlflow", *command])
+
+
+def _check_database(file: Path) -> None:
+    """See whether MLflow can open its embedded store.
+
+    Raises:
+        SweepError: it is not there, or is something else.
+    """
+    if not file.exists():
+        raise SweepError(f"no MLflow store in {file.parent}; run a sweep first: paredown run CONFIG")
+    with file.open("rb") as stream:
+        if stream.read(len(SQLITE)) not in (SQLITE, b""):
+            raise SweepError(
+                f"{file} is not an SQLite database; move it away and run the sweeps again (paredown run CONFIG): that "
+                "takes no trial again, and writes all of them into a new one"
+            )
 
 
 def _config(name: str | None, workspace: Workspace) -> SweepConfig | None:

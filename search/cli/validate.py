@@ -32,8 +32,10 @@ def validate(
     console = out()
     console.print(f"{path} is valid: sweep [bold]{config.sweep}[/bold], task {config.task.use}")
     console.print(f"  {size} distinct recipes; {search.extent} with {search.sampler}, the first the teacher itself")
+    meant = {parameter.name: parameter.help for step in config.space.steps for parameter in step.parameters}
     for axis in chosen:
-        console.print(f"  {axis.name}: {listed(axis.values)}", markup=False, soft_wrap=True)
+        told = f" ({text})" if (text := meant.get(axis.name)) else ""
+        console.print(f"  {axis.name}: {listed(axis.values)}{told}", markup=False, soft_wrap=True)
     for rule, count in rules.items():
         console.print(f"  without {count} recipes: {rule}", markup=False, soft_wrap=True)
     for objective in config.objectives:

@@ -12,6 +12,8 @@ from pydantic_core import PydanticCustomError
 
 from pipelines import RUNTIMES, Section, Target, within
 from search.config.budget import Budget
+from search.config.tracking_address import address_problem
+from search.samplers import SAMPLERS
 from spaces import Interval, illegal, shown
 
 BATCH, THREADS = Interval(1, 65_536, integer=True), Interval(1, 1_024, integer=True)
@@ -27,7 +29,7 @@ Text = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class TaskSection(Section):
-    """Which task, and its arguments.
+    """The task and its arguments.
 
     Attributes:
         use: A built-in name, or ``package.module:ClassName``.
@@ -64,7 +66,7 @@ def _no_data(value: Any, where: str = "") -> str:
 
 
 class TargetSection(Section):
-    """What the exported file has to run on; see `pipelines.Target`."""
+    """The target that the exported file has to run on; see `pipelines.Target`."""
 
     runtime: str = Target.runtime
     device: str = Target.device
@@ -97,10 +99,10 @@ def _budget(value: object) -> Budget | None:
 
 
 class SearchSection(Section):
-    """How the space is searched.
+    """The search of the space.
 
     Attributes:
-        sampler: Who suggests; see `search.suggest.sampler`.
+        sampler: The name of the one that suggests; see `search.samplers`.
         trials: How many recipes are tried in all, the uncompressed teacher included; None if only the budget counts.
             `DEFAULT_TRIALS`, when both are absent.
         budget: How much time they may take in all; see `search.config.budget`. With both, whichever is used up first
@@ -115,7 +117,7 @@ class SearchSection(Section):
             that do badly early in their trainings; see `search.stopping.stopping`.
     """
 
-    sampler: Literal["tpe", "nsga2", "random"] = "tpe"
+    sampler: str = "tpe"
     trials: Annotated[int, whole(1, 100_000)] | None = None
     budget: Annotated[Budget | None, PlainValidator(_budget)] = None
     seed: Annotated[int, whole(0, 2**63 - 1)] = 0
@@ -123,6 +125,14 @@ class SearchSection(Section):
     lookahead: Annotated[int, whole(1, 1_000)] | None = None
     suffix_variants: bool = True
     stopping: Literal["none", "structure", "halving"] = "structure"
+
+    @field_validator("sampler")
+    @classmethod
+    def _sampler(cls, sampler: str) -> str:
+        """One that is registered."""
+        if sampler not in SAMPLERS:
+            raise PydanticCustomError("illegal", "{problem}", {"problem": illegal(sampler, list(SAMPLERS))})
+        return sampler
 
     @model_validator(mode="before")
     @classmethod
@@ -141,7 +151,7 @@ class SearchSection(Section):
 
 
 class ClusterSection(Section):
-    """Where trials run; the words are Ray's.
+    """The resources on which trials run; the words are Ray's.
 
     Attributes:
         address: ``local`` starts Ray on this machine; anything else is the address of a running cluster.
@@ -166,7 +176,7 @@ class ClusterSection(Section):
 
 
 class TrackingSection(Section):
-    """Where MLflow keeps the sweep.
+    """The place where MLflow keeps the sweep.
 
     Attributes:
         experiment: The experiment's name; the sweep's, when absent.
@@ -176,9 +186,17 @@ class TrackingSection(Section):
     experiment: Text | None = None
     uri: Text | None = None
 
+    @field_validator("uri")
+    @classmethod
+    def _address(cls, uri: str | None) -> str | None:
+        """What MLflow can use; whether it answers, a run finds out."""
+        if uri is not None and (problem := address_problem(uri)):
+            raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
+        return uri
+
 
 class StoreSection(Section):
-    """Where results of stages are kept, and how much of them.
+    """The place where results of stages are kept, and its limit.
 
     Attributes:
         url: An fsspec URL, such as ``s3://bucket/folder``, that machines share; the workspace's folder is then a copy

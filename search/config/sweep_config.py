@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
 import yaml
 
-from pipelines import METRICS, RUNTIMES, STEPS, Target, Training, runtime_problem, suited
+from pipelines import METRICS, RUNTIMES, STEPS, Target, Training, load_task, metric_problem, runtime_problem, suited
 from pipelines.meters import Direction
 from search.config.objective import Constraint, Objective, lower_bound
 from search.config.plain_file import PlainFile, S, check_plain, read_plain
@@ -26,6 +27,9 @@ from search.config.yaml_file import DEEPEST, parse_yaml, read_yaml, reason, writ
 from spaces import InputError, Problem, SearchSpace, illegal, shown
 
 DEFAULT_OBJECTIVES = {"accuracy": "maximize", "latency_ms": "minimize", "size_mb": "minimize"}
+
+LONGEST_NAME = 200
+"""In characters: a sweep's folder is named by it, also with the time at which it was put aside, of 255 at most."""
 
 IDENTITY = ("task", "space", "objectives", "constraints", "training", "target")
 """The sections that say what a sweep is: with another value of one of them its trials could not be compared."""
@@ -65,7 +69,7 @@ class SweepConfig:
         return self.tracking.experiment or self.sweep
 
     def differences(self, other: SweepConfig) -> list[str]:
-        """What keeps this configuration from going on with the trials of `other`: key paths, in order."""
+        """The key paths that keep this configuration from going on with the trials of `other`, in order."""
         changed = [part for part in IDENTITY if getattr(self, part) != getattr(other, part)]
         return changed + (["search.seed"] if self.search.seed != other.search.seed else [])
 
@@ -144,18 +148,25 @@ def parse_config(raw: Mapping[str, Any]) -> SweepConfig:
 
 
 def _check(raw: Mapping[str, Any]) -> Reading:
+    _register_runtimes(raw)
     file, problems, wrong = check_plain(raw)
     name = raw.get("sweep")
     if isinstance(name, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         problems.append(Problem("sweep", f"{shown(name)} is not a name; use letters, digits, '.', '_' and '-'"))
+    elif isinstance(name, str) and len(name) > LONGEST_NAME:
+        told = f"{name[:20]}… has {len(name)} letters; at most {LONGEST_NAME}, as folders are named by it"
+        problems.append(Problem("sweep", told))
     target = read_plain(TargetSection, raw, "target", wrong)
     runtime = target.runtime if target and "target.runtime" not in wrong else None
-    if runtime is not None and (message := runtime_problem(runtime)):
+    message = runtime_problem(runtime) if runtime is not None else None
+    if message:
         problems.append(Problem("target.runtime", message))
     objectives = _objectives(raw.get("objectives"), problems)
     unbounded: list[Problem] = []
     constraints = _constraints(raw.get("constraints"), unbounded)
     problems += unbounded
+    if runtime is not None and not message:
+        problems += _unmeasured(runtime, objectives, constraints)
     space, unread = SearchSpace.read(raw["space"], STEPS) if "space" in raw else (None, [])
     problems += unread
     if space and runtime in RUNTIMES:
@@ -183,8 +194,26 @@ def _check(raw: Mapping[str, Any]) -> Reading:
     return Reading(raw, tuple(problems), config, frozenset(wrong), space)
 
 
+def _register_runtimes(raw: Mapping[str, Any]) -> None:
+    """Load the task of `raw` if the runtime of its target is not known: the task's module may register it."""
+    task, target = (section if isinstance(section := raw.get(key), Mapping) else {} for key in ("task", "target"))
+    use, args, runtime = task.get("use"), task.get("args"), target.get("runtime")
+    if isinstance(use, str) and isinstance(runtime, str) and runtime not in RUNTIMES:
+        with suppress(Exception):  # what is wrong with the task is told where it is loaded to be used
+            load_task(use, args)
+
+
+def _unmeasured(runtime: str, objectives: Iterable[Objective], constraints: Iterable[Constraint]) -> Iterator[Problem]:
+    """The objectives and constraints that look at what is never measured for `runtime`."""
+    places = [(f"objectives.{objective.name}", objective.name) for objective in objectives]
+    places += [(f"constraints.{constraint.name}", constraint.name) for constraint in constraints]
+    for where, name in places:
+        if message := metric_problem(name, runtime):
+            yield Problem(where, message)
+
+
 def _requirement_problems(space: SearchSpace, constraints: Sequence[Constraint]) -> Iterator[Problem]:
-    """What choices of `space` need of the `constraints` and do not have."""
+    """Problems of choices of `space` that need one of the `constraints` and do not have it."""
     for required in (required for step in space.steps for required in step.requires):
         name, metric = required.when.name, required.lower_bound_on
         values = [str(value) for value in space.axis(name).values if required.when.holds({name: value})]

@@ -1,4 +1,4 @@
-"""Who runs the trials: the small interface, and the executor that runs them in this process."""
+"""Executors of trials: the small interface, and the executor that runs them in this process."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from search.execution.rung_runner import RungRunner
 from search.execution.work import Evaluate
 from search.study.trial import Result, Trial
 
-MAX_ATTEMPTS = 2
-"""How often a trial is started when its worker dies under it."""
-
 
 class TrialQueue(Protocol):
-    """What an executor takes trials from and gives results to."""
+    """A queue that an executor takes trials from and gives results to."""
 
     def next(self) -> Trial | None:
         """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
@@ -40,11 +37,11 @@ class TrialQueue(Protocol):
 
     @property
     def blocked(self) -> bool:
-        """Whether the last `next` gave nothing because all that is left needs what trials that are out will compute."""
+        """True if the last `next` gave nothing because all that is left needs what trials that are out will compute."""
 
     @property
     def exhausted(self) -> bool:
-        """Whether everything that was asked for has finished, or nothing is left to try."""
+        """True if everything that was asked for has finished, or nothing is left to try."""
 
 
 class Executor(Protocol):
@@ -62,6 +59,9 @@ class Executor(Protocol):
             SweepError: trials cannot be run at all.
         """
 
+    def close(self) -> None:
+        """Give back what trials were run with. Called last, when no thread of the sweep is at work any more."""
+
 
 class InlineExecutor:
     """Runs trials one after the other in this process: for tests and for debugging."""
@@ -72,6 +72,9 @@ class InlineExecutor:
             result = self._runner(trial, queue, evaluate)
             result.write(results)
             queue.finish(result)
+
+    def close(self) -> None:
+        """See `Executor.close`."""
 
     def _runner(self, trial: Trial, queue: TrialQueue, evaluate: Evaluate) -> Result:
         runner = RungRunner(trial, queue.fidelities(trial), evaluate)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import shutil
+import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from typing import Any
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -25,11 +28,18 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from pipelines.garbage import no_collection
+from pipelines import own_folder
+from pipelines.garbage import collect, no_collection
+from pipelines.memory_kills import MemoryKills
+from pipelines.processors import processors
+from pipelines.waiting import say_with
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
 from search.execution.executor import TrialQueue
+from search.execution.last_words import SILENT, how_it_ended, last_words, words_file
+from search.execution.notices import Notices, leave_notice
+from search.execution.ray_error import error_words, is_memory_kill
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
 from search.execution.rung_runner import RungRunner
 from search.execution.work import Evaluate
@@ -37,13 +47,15 @@ from search.study.trial import Result, Trial
 
 LOG = logging.getLogger(__name__)
 
-RUNG, FULL = "rung", "full disk"
-"""Under these names a worker tells what it has found, or that it cannot write that down."""
+PACKAGES = Path(__file__).resolve().parents[2]
+"""Where Paredown's packages lie."""
 
-DIED = (
-    "the worker died twice over this trial, most likely killed for want of memory; use a smaller batch, "
-    "or set cluster.max_concurrent_trials so that fewer trials run at once"
-)
+RUNG, ENDS = "rung", "ends the sweep"
+"""Under these names a worker tells what it has found, or why nothing more is to be found."""
+
+ALONE = "to see more, run its recipe in one process: paredown trial CONFIG RECIPE"
+
+LESS = "use a smaller batch, or set cluster.max_concurrent_trials so that fewer trials run at once"
 
 MAX_DEATHS = 3
 """How often Ray is started again within one run when a process of its own has died."""
@@ -59,6 +71,7 @@ class RayExecutor:
 
     def __init__(self, cluster: ClusterSection, scratch: Path) -> None:
         self._cluster, self._scratch = cluster, scratch
+        self._joined = False
 
     def run(self, queue: TrialQueue, evaluate: Evaluate, results: Path) -> None:
         """See `Executor.run`.
@@ -67,47 +80,65 @@ class RayExecutor:
             SweepError: the cluster cannot be reached or has too little for one trial.
         """
         self._connect()
-        try:
-            slots, deaths = self._slots(), 0
-            while not queue.exhausted:
-                searcher = StudySearcher(queue, results)
-                try:
-                    self._tuner(searcher, evaluate, results, slots).fit()
-                except (RayDied, Exception) as error:
-                    if died := dead_process():
-                        deaths += 1
-                        self._start_again(queue, searcher, died, deaths)
-                        continue
-                    if not isinstance(error, RuntimeError):  # an out-of-memory kill ends the whole fit
-                        raise
-                    LOG.warning("Ray Tune stopped (%s); going on", _first_line(error))
-                for trial in queue.out:
-                    searcher.settle(trial)
-                if searcher.full_disk:
-                    raise FullDiskError(searcher.full_disk)
-                if not searcher.given:
-                    break
-        finally:
+        slots, deaths = self._slots(), 0
+        while not queue.exhausted:
+            searcher = StudySearcher(queue, results)
+            try:
+                self._tuner(searcher, evaluate, results, slots).fit()
+            except (RayDied, Exception) as error:
+                if died := dead_process():
+                    deaths += 1
+                    self._start_again(queue, searcher, died, deaths)
+                    continue
+                if not isinstance(error, RuntimeError):  # an out-of-memory kill ends the whole fit
+                    raise
+                searcher.ray_kills = searcher.ray_kills or is_memory_kill(error)
+                LOG.warning("Ray Tune stopped (%s); going on", _first_line(error))
+            for trial in queue.out:
+                searcher.settle(trial)
+            if searcher.ended_by:
+                raise SweepError(searcher.ended_by)
+            if not searcher.given:
+                break
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        if self._joined:
             leave()
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        own_folder.remove(self._scratch)
 
     def _connect(self) -> None:
         for name in ("ray", "ray.tune"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         address = self._cluster.address
-        try:
-            ray.init(
-                address=address,  # without one, Ray would join whatever cluster was started last on this machine
-                include_dashboard=False if address == "local" else None,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                configure_logging=True,
+        if ray.is_initialized():
+            raise SweepError(
+                "Ray is in use by this process already: if the task's module calls ray.init(), take that out, as a "
+                "sweep starts Ray itself; in a notebook call ray.shutdown() first"
             )
+        self._joined = True
+        try:
+            # Ray lets workers import from the current folder before anything else. There a person's module may have the
+            # name of one of Python's, or of ours.
+            with contextlib.chdir(PACKAGES):
+                ray.init(
+                    num_cpus=processors() if address == "local" else None,
+                    address=address,  # without one, Ray would join whatever cluster was started last on this machine
+                    include_dashboard=False if address == "local" else None,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    configure_logging=True,
+                )
+            interruption.listen_again()  # Ray has put handlers of its own in place
+        except SystemExit as ending:  # by which it ends the process meanwhile
+            if ending.code != signal.SIGTERM:
+                raise
+            interruption.note(signal.SIGTERM)
+            raise KeyboardInterrupt from None
         except Exception as error:  # Ray's connection errors have no common base
             if address == "local":
                 raise SweepError(
-                    f"cannot start Ray on this machine: {_first_line(error)}; "
-                    "if one of its processes was killed, or the machine was too busy, run the same command again"
+                    f"cannot start Ray on this machine: {_first_line(error)}; {_way_out(error)}"
                 ) from error
             raise SweepError(
                 f"cannot reach Ray at {address!r}: {_first_line(error)}; "
@@ -131,7 +162,7 @@ class RayExecutor:
         self._connect()
 
     def _slots(self) -> int:
-        """How many trials fit on the cluster at once."""
+        """The number of trials that fit on the cluster at once."""
         have = ray.cluster_resources()
         cpus, gpus = self._cluster.cpus_per_trial, self._cluster.gpus_per_trial
         fit = int(have.get("CPU", 0) // cpus)
@@ -145,9 +176,15 @@ class RayExecutor:
         return min(fit, self._cluster.max_concurrent_trials or fit)
 
     def _tuner(self, searcher: StudySearcher, evaluate: Evaluate, results: Path, slots: int) -> tune.Tuner:
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        own_folder.remove(self._scratch)
+        own_folder.claim(self._scratch)
         worker = tune.with_parameters(
-            Worker, evaluate=evaluate, results=results, threads=self._cluster.cpus_per_trial, path=[str(Path.cwd())]
+            Worker,
+            evaluate=evaluate,
+            results=results,
+            threads=self._cluster.cpus_per_trial,
+            folder=Path.cwd(),
+            path=[entry for entry in sys.path if entry not in ("", str(Path.cwd()))],
         )
         resources = {"cpu": self._cluster.cpus_per_trial, "gpu": self._cluster.gpus_per_trial}
         return tune.Tuner(
@@ -164,7 +201,7 @@ class RayExecutor:
                 name="tune",
                 storage_path=str(self._scratch),
                 verbose=0,
-                callbacks=[RayWatch()],
+                callbacks=[RayWatch(Notices(results))],
                 # A dead worker's trial is given out again by the queue, which knows whether a result was written.
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -176,24 +213,42 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     """One rung of a trial per step. Its actor is kept for the next trial, with torch, the data and the task loaded."""
 
     def setup(
-        self, config: dict[str, Any], *, evaluate: Evaluate, results: Path, threads: int, path: list[str]
+        self,
+        config: dict[str, Any],
+        *,
+        evaluate: Evaluate,
+        results: Path,
+        threads: int,
+        folder: Path,
+        path: Sequence[str],
     ) -> None:
-        """Called once in an actor's life, before its first trial."""
+        """Called once in an actor's life, before its first trial.
+
+        The person's code runs as it would run by itself: in the `folder` where the command was started, if this machine
+        has it, with the modules found as there.
+        """
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
         sys.path.extend(entry for entry in path if entry not in sys.path)
         torch.set_num_threads(threads)
         self._evaluate, self._results = evaluate, results
+        say_with(lambda words: leave_notice(results, words))
         self.reset_config(config)
 
     def step(self) -> dict[str, Any]:
         """Run the trial up to its next rung; at the top, write its result down before anyone is told."""
+        number = self.config["trial"].number
         try:
-            result = self._runner.step()
+            with last_words(words_file(self._results, number)):
+                result = self._runner.step()
             if self._runner.is_done:
                 result.write(self._results)
         except Exception as error:
-            if not is_full(error):
+            if is_full(error):
+                error = FullDiskError.of(error)
+            if not isinstance(error, SweepError):
                 raise
-            return {"number": self.config["trial"].number, FULL: str(FullDiskError.of(error)), "done": True}
+            return {"number": number, ENDS: str(error), "done": True}
         return {"number": result.number, RUNG: result, "done": self._runner.is_done}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -212,20 +267,24 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     Attributes:
         given: How many trials were given out.
-        full_disk: What a worker said that had no room; then no more are.
+        ended_by: What a worker said that cannot go on; then no more are.
+        ray_kills: Whether Ray has killed workers for want of memory.
     """
 
     def __init__(self, queue: TrialQueue, results: Path) -> None:
         super().__init__(metric="number", mode="min")
         self._queue, self._results = queue, results
         self._by_tune_id: dict[str, Trial] = {}
+        self._errors: dict[int, str] = {}
+        self._kernel = MemoryKills()
+        self.ray_kills = False
         self.given = 0
-        self.full_disk = ""
+        self.ended_by = ""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial as a Tune configuration, or that there is none."""
         interruption.check()
-        if self.full_disk:
+        if self.ended_by:
             return str(Searcher.FINISHED)
         trial = self._queue.next()
         if trial is None:  # with None, Ray Tune asks again about ten times a second as long as trials run
@@ -235,19 +294,25 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return {"trial": trial, "fidelities": self._queue.fidelities(trial)}
 
     def ends(self, trial_id: str, result: Result) -> bool:
-        """Whether a trial ends with what its worker has found below the top; then its result is written down."""
+        """Return True if a trial ends with what its worker has found below the top; then its result is written down."""
         trial = self._by_tune_id[trial_id]
         why = self._queue.judge(trial, result)
         if why:
             result.stop(why).write(self._results)
         return bool(why)
 
+    def note_error(self, trial_id: str, error: Exception | None) -> None:
+        """Take what Ray says of a worker that did not return."""
+        self.ray_kills = self.ray_kills or is_memory_kill(error)
+        if (trial := self._by_tune_id.get(trial_id)) and (words := error_words(error)):
+            self._errors[trial.number] = words
+
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A worker has returned, or died. Where it had no room, its trial is left for another time."""
+        """A worker has returned, or died. Where it could not go on, its trial is left for another time."""
         trial = self._by_tune_id.pop(trial_id, None)
-        if trial and result and FULL in result:
+        if trial and result and ENDS in result:
             self._queue.requeue(trial)
-            self.full_disk = result[FULL]  # raised here, Tune would take it for the trial's failure
+            self.ended_by = result[ENDS]  # raised here, Tune would take it for the trial's failure
         elif trial:
             self.settle(trial)
         interruption.check()
@@ -260,7 +325,17 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         elif dead_process():
             self._queue.requeue(trial)
         else:
-            self._queue.retry(trial, DIED, time.time())
+            self._queue.retry(trial, self._why(trial), time.time())
+
+    def _why(self, trial: Trial) -> str:
+        """Why there is no result of `trial`, as far as somebody knows."""
+        words, error = how_it_ended(words_file(self._results, trial.number)), self._errors.pop(trial.number, "")
+        if error and not words:
+            return f"the worker failed twice over this trial: {error}; {ALONE}"
+        began = "the worker died twice over this trial"
+        if (not words or words.startswith(SILENT)) and (self.ray_kills or self._kernel.any):
+            return f"{began}: {'Ray' if self.ray_kills else 'the kernel'} kills processes for want of memory; {LESS}"
+        return f"{began}: {words or SILENT}; {ALONE}"
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray Tune pickles its searcher so that an experiment can be restored; this one is never restored."""
@@ -288,13 +363,17 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         self._searcher = searcher
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """What becomes of a trial that has reached a rung below the top."""
+        """Decide what becomes of a trial that has reached a rung below the top."""
         try:
             ends = self._searcher.ends(trial.trial_id, result[RUNG])
         except Exception as error:  # in doubt a trial goes on: raised here, it would end the whole sweep
             LOG.warning("trial %s goes on: cannot tell whether to stop it: %s", result["number"], _first_line(error))
             ends = False
         return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """A worker has not returned; the searcher is asked next."""
+        self._searcher.note_error(trial.trial_id, trial.get_pickled_error())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> StudyScheduler:
         return self
@@ -303,11 +382,23 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 def leave() -> None:
     """Leave the cluster.
 
-    Ray ends this process at once if a reference is freed while it shuts down, as it is if it is part of a cycle that
-    another thread (of MLflow's, or the store's) collects just then. Later it does no harm.
+    Ray ends this process at once, with exit code 1, if a reference is freed while it shuts down, or if it is shut down
+    again after a signal has broken off its shutdown. So garbage that may hold references is freed before, no thread
+    collects any meanwhile, and signals wait. Later it does no harm.
     """
-    with no_collection():
+    with interruption.put_off(), no_collection():
+        collect()
         ray.shutdown()
+
+
+def _way_out(error: Exception) -> str:
+    """What to do when Ray does not start here."""
+    variable = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
+    if "AF_UNIX path length" in str(error):
+        return f"set {variable} to a folder with a shorter path"
+    if isinstance(error, OSError) and error.filename:
+        return f"set {variable} to a folder that can be written"
+    return "if one of its processes was killed, or the machine was too busy, run the same command again"
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""What a worker does for one trial."""
+"""The work of a worker for one trial."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 import traceback
 from typing import Protocol
 
-from pipelines import Evaluation, TrialFailed
-from search.errors import FullDiskError, is_full
+from pipelines import Evaluation, TaskChanged, TrialFailed
+from search.errors import FullDiskError, SweepError, is_full
 from search.execution.usage import Usage
 from search.study.outcome import Complete, Failed
 from search.study.trial import Result
@@ -15,10 +15,10 @@ from spaces import Recipe
 
 
 class Evaluate(Protocol):
-    """What a worker does with a recipe; `pipelines.Evaluator`, or a function with a known answer in tests."""
+    """The function that evaluates a recipe: `pipelines.Evaluator`, or one with a known answer in tests."""
 
     def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
-        """What comes of `recipe` when its trainings, the teacher's apart, run `fidelity` of their epochs.
+        """Evaluate `recipe` when its trainings, the teacher's apart, run `fidelity` of their epochs.
 
         Raises:
             TrialFailed: the recipe cannot become a measured file.
@@ -30,6 +30,7 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, fidelity: float =
 
     Raises:
         FullDiskError: it could not be done for want of room.
+        SweepError: it would be done for another task than the sweep's.
     """
     started, usage = time.time(), Usage()
     with usage:
@@ -49,12 +50,22 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, fidelity: float =
 
 
 def _attempt(recipe: Recipe, evaluate: Evaluate, fidelity: float) -> Evaluation | Failed:
-    """What evaluating `recipe` gives, or why it cannot be done."""
+    """Evaluate `recipe`: the outcome, or why it cannot be done."""
     try:
         # A function of the recipe alone will do where no trial is stopped on its way.
         return evaluate(recipe) if fidelity == 1 else evaluate(recipe, fidelity)
     except TrialFailed as error:
         return Failed(error.reason)
+    except TaskChanged as error:
+        raise SweepError(
+            f"{error} since the sweep was started; put it back and run the same command to resume, or start anew with "
+            "--fresh (the old one is kept aside)"
+        ) from error
+    except SystemExit as ending:
+        if hasattr(ending, "ray_terminate_msg"):  # Ray ends this worker
+            raise
+        advice = "raise an exception that says what is wrong"
+        return Failed(f"the task, or what it uses, called sys.exit({ending.code!r}); {advice}", traceback.format_exc())
     except MemoryError:
         reason = "out of memory; use a smaller batch, or raise cluster.cpus_per_trial so that fewer trials run at once"
         return Failed(reason, traceback.format_exc())

@@ -1,11 +1,9 @@
-"""What is legal in a sweep, and yet most likely not meant."""
+"""Advice on what is legal in a sweep, and yet most likely not meant."""
 
 from __future__ import annotations
 
-import difflib
-
 from pipelines import METRICS, Task
-from pipelines.tasks.task import HOOKS
+from pipelines.tasks.hooks import HOOKS, misspelt
 from search.config.sweep_config import SweepConfig
 from spaces import listed
 
@@ -21,14 +19,8 @@ def warnings(config: SweepConfig, task: Task) -> list[str]:
 
 def _misnamed(task: Task) -> list[str]:
     """Methods of `task` that nobody calls, with a name that is nearly that of a hook which it does not have."""
-    kind, found = type(task), []
-    for name in dir(kind):
-        if name in HOOKS or name.startswith("_") or not callable(getattr(kind, name)):
-            continue
-        near = difflib.get_close_matches(name, HOOKS, n=1, cutoff=0.8)
-        if near and not hasattr(task, near[0]):
-            found.append(f"{kind.__name__}.{name}: did you mean the hook {near[0]}?")
-    return found
+    slips = misspelt(task, HOOKS).items()
+    return [f"{type(task).__name__}.{slip}: did you mean the hook {name}?" for name, slip in slips]
 
 
 def _unseen(config: SweepConfig) -> list[str]:
@@ -67,7 +59,7 @@ def _unreachable(config: SweepConfig, task: Task) -> list[str]:
 
 
 def _absent(config: SweepConfig) -> list[str]:
-    """What this machine cannot measure of what the sweep needs; others may run the trials."""
+    """Metrics of the sweep that this machine cannot measure; others may run the trials."""
     found = []
     for name in config.optional_metrics:
         absence = METRICS[name].absence

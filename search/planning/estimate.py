@@ -1,8 +1,7 @@
-"""How long a sweep will take, how many trials a budget is good for, and what sharing saves."""
+"""Estimates of the time that a sweep takes, the trials that a budget is good for, and what sharing saves."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from pipelines.pipeline import FIRST_STAGE
+from pipelines.processors import processors
 from search.config.sections import ClusterSection
 from search.config.sweep_config import SweepConfig
 from search.planning.timings import Timings
@@ -34,10 +34,12 @@ class Range:
 
 @dataclass(frozen=True)
 class StageEstimate:
-    """What one kind of stage is expected to cost.
+    """The expected cost of one kind of stage.
 
     Attributes:
         stage: The stage.
+        recipes: How many of all recipes have such a stage.
+        distinct: How many different results it has in the recipes that were looked at: each is computed once.
         results: How many different results the trials need.
         missing: How many of them the store does not have yet.
         seconds_each: What one took before; None if none was computed before.
@@ -46,6 +48,8 @@ class StageEstimate:
     """
 
     stage: str
+    recipes: int
+    distinct: int
     results: float
     missing: float
     seconds_each: Spread | None
@@ -55,12 +59,14 @@ class StageEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a sweep is expected to take. What is not known counts as nothing: then the times are partial.
+    """The expected time of a sweep. What is not known counts as nothing: then the times are partial.
 
     Attributes:
         trials: For how many trials.
         in_budget: How many trials the budget is good for, the fewest first; None without one, or if it cannot be told.
         is_capped: Whether the budget may be good for more, as more recipes than were looked at could be tried.
+        recipes: How many recipes there are, the uncompressed teacher included.
+        looked_at: In how many of them what trials need was counted; see `is_sampled`.
         stages: By kind, in the order of the work.
         alone: What a trial measures while nothing else may run; see `Timings`.
         beside: What a trial does besides.
@@ -74,6 +80,8 @@ class Estimate:
     trials: int
     in_budget: Range | None
     is_capped: bool
+    recipes: int
+    looked_at: int
     stages: tuple[StageEstimate, ...]
     alone: Spread | None
     beside: Spread | None
@@ -104,6 +112,8 @@ class Estimate:
             trials,
             in_budget,
             bool(in_budget) and trials == reckoned < most,
+            workload.among + 1,
+            workload.recipes + 1,
             tuple(reckoning.stage(kind.name, trials) for kind in workload.kinds),
             timings.alone,
             timings.beside,
@@ -114,16 +124,24 @@ class Estimate:
             _range(lambda pick: reckoning.unshared_s(trials, pick)),
         )
 
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the recipes that were looked at were drawn at random from more.
+
+        Then the counts of stages are estimates, and `StageEstimate.distinct` is the least that it can be.
+        """
+        return self.looked_at < self.recipes
+
     def to_json(self) -> dict[str, Any]:
         """The estimate as plain data."""
         return {**asdict(self), "unknown": list(self.unknown), "stages": [asdict(stage) for stage in self.stages]}
 
 
 def at_once(cluster: ClusterSection) -> int | None:
-    """How many trials of a sweep run at once; None if that is the cluster's to say."""
+    """The number of trials of a sweep that run at once; None if that is the cluster's to say."""
     if cluster.address != "local":
         return cluster.max_concurrent_trials
-    fit = (os.cpu_count() or 1) // cluster.cpus_per_trial
+    fit = processors() // cluster.cpus_per_trial
     if cluster.gpus_per_trial:
         fit = min(fit, int(torch.cuda.device_count() / cluster.gpus_per_trial + 1e-9))
     return max(1, min(fit, cluster.max_concurrent_trials or fit))
@@ -150,11 +168,13 @@ class _Reckoning:
     at_once: int | None
 
     def stage(self, name: str, trials: int) -> StageEstimate:
-        """What the stages called `name` cost in `trials` trials."""
+        """The cost of the stages called `name` in `trials` trials."""
         kind = next(kind for kind in self.workload.kinds if kind.name == name)
         missing, each = self.workload.expected(kind, trials, missing=True), self.timings.stages.get(name)
         return StageEstimate(
             name,
+            self.workload.having(kind),
+            kind.distinct,
             self.workload.expected(kind, trials),
             missing,
             each,
@@ -189,7 +209,7 @@ class _Reckoning:
         return trials * (each + pick(self.timings.alone) + pick(self.timings.beside))
 
     def in_budget(self, config: SweepConfig, most: int) -> Range | None:
-        """How many of at most `most` trials the budget is good for; the last one that is started counts."""
+        """The number of trials, `most` at most, that the budget is good for; the last one that is started counts."""
         budget, cluster = config.search.budget, config.cluster
         if budget is None:
             return None

@@ -1,4 +1,4 @@
-"""What a sweep is about to do, as far as its file tells."""
+"""The plan of a sweep, as far as its file tells."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any
 from pipelines import Task
 from search.config.sweep_config import SweepConfig
 from search.planning.advice import warnings
-from search.planning.sharing import Share, shares
 from spaces import Rule, SearchSpace
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep has before it.
+    """The plan of a sweep.
 
     Attributes:
         recipes: How many recipes may be tried.
@@ -24,7 +23,6 @@ class Plan:
         orders: For each order that may be chosen, how many recipes take it where another would mean something else.
         trials: How many trials there will be at most: as many as were asked for, and no more than recipes, and the
             uncompressed teacher.
-        shares: How much the recipes share; None if that takes too long to tell.
         warnings: What is tried in vain.
     """
 
@@ -33,21 +31,18 @@ class Plan:
     rules: Mapping[Rule, int]
     orders: Mapping[str, int]
     trials: int
-    shares: tuple[Share, ...] | None
     warnings: tuple[str, ...]
 
     @classmethod
     def of(cls, config: SweepConfig, task: Task) -> Plan:
         """The plan of the sweep `config` of `task`."""
-        space, shared = config.space, shares(config.space)
-        most = space.size() + (not _has_teacher(space))
+        space, most = config.space, 1 + config.space.size(compressed=True)
         return cls(
             recipes=space.size(),
             excluded=space.excluded(),
             rules=space.ruled_out(),
             orders=_orders(space),
             trials=min(config.search.trials or most, most),
-            shares=None if shared is None else tuple(shared),
             warnings=tuple(warnings(config, task)),
         )
 
@@ -59,20 +54,14 @@ class Plan:
             "rules": rules_json(self.rules),
             "orders": dict(self.orders),
             "trials": self.trials,
-            "stages": None if self.shares is None else [share.__dict__ for share in self.shares],
             "warnings": list(self.warnings),
         }
 
 
 def rules_json(rules: Mapping[Rule, int]) -> list[dict[str, Any]]:
-    """What is ruled out, as plain data."""
+    """The rules and the recipes that they rule out, as plain data."""
     return [{"combination": rule.combination, "reason": rule.reason, "recipes": count} for rule, count in rules.items()]
 
 
 def _orders(space: SearchSpace) -> dict[str, int]:
     return {order: sum(region.count for region in space.regions if region.order == order) for order in space.orders}
-
-
-def _has_teacher(space: SearchSpace) -> bool:
-    """Whether the uncompressed teacher, which is always the first trial, is one of the recipes."""
-    return any(not region.sequence for region in space.regions)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines import Task, load_task
+from pipelines import Task, Training, format_of, load_task
 from pipelines.preflight import preflight
+from pipelines.processors import beyond, processors
 from pipelines.store import Remote
-from search.config.sections import StoreSection, TaskSection
+from search.config.sections import ClusterSection, StoreSection, TargetSection, TaskSection
 from search.config.sweep_config import Reading, SweepConfig, read_config
-from spaces import InputError, Problem
+from spaces import InputError, Problem, Rule
 
 
 def read_sweep(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepConfig, Task]:
@@ -29,13 +31,22 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepConfig, 
     """
     reading = read_config(path, overrides)
     problems = list(reading.problems)
-    task = _load_task(reading, problems)
+    task, rules = _load_task(reading, problems), list[Rule]()
     if task and reading.space:
-        problems += preflight(task, reading.space)
+        target = reading.section(TargetSection, "target") or TargetSection()
+        training = reading.section(Training, "training")
+        findings = preflight(task, reading.space, training, format_of(target.runtime).name)
+        problems += findings.problems
+        rules = findings.rules
+    problems += _processor_problems(reading)
     problems += _store_problems(reading)
     if problems or task is None:
         raise InputError(_in_order(dict.fromkeys(problems), reading.raw))
-    return reading.checked(), task
+    config = reading.checked()
+    space = config.space.ruling_out(rules)
+    if not space.size():
+        raise InputError(Problem("space", f"every recipe is ruled out: {rule}") for rule in space.ruled_out())
+    return replace(config, space=space), task
 
 
 def _load_task(reading: Reading, problems: list[Problem]) -> Task | None:
@@ -51,6 +62,18 @@ def _load_task(reading: Reading, problems: list[Problem]) -> Task | None:
         problems += [problem for problem in error.problems if known or problem.where != "task.args"]
         return None
     return task if known else None
+
+
+def _processor_problems(reading: Reading) -> Iterator[Problem]:
+    """What is asked of this machine's processors beyond their number; what those of a cluster are, is not known."""
+    cluster, target = reading.section(ClusterSection, "cluster"), reading.section(TargetSection, "target")
+    if cluster is None or cluster.address != "local":
+        return
+    have = processors()
+    asked = {"cluster.cpus_per_trial": cluster.cpus_per_trial, "target.threads": target.threads if target else 0}
+    for where, count in asked.items():
+        if count > have and where not in reading.wrong:
+            yield Problem(where, beyond(count, have))
 
 
 def _store_problems(reading: Reading) -> Sequence[Problem]:

@@ -1,4 +1,4 @@
-"""What the trials of a sweep have to compute, told before it is known which trials there will be."""
+"""The workload of a sweep's trials, told before it is known which trials there will be."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Kind:
     Attributes:
         name: The stage.
         epochs: Of its training; None if it does not train.
+        recipes: How many of the recipes that were looked at, the uncompressed teacher included, have such a stage.
         needed: How many results there are that so many of the recipes need: ``{recipes: results}``.
         stored: The same of those results that the store has.
         each: How many a recipe needs on the average if it shares nothing, and is compared with nothing.
@@ -34,9 +35,15 @@ class Kind:
 
     name: str
     epochs: int | None
+    recipes: int
     needed: Mapping[int, int]
     stored: Mapping[int, int]
     each: float
+
+    @property
+    def distinct(self) -> int:
+        """How many different results there are."""
+        return sum(self.needed.values())
 
 
 @dataclass(frozen=True)
@@ -45,12 +52,14 @@ class Workload:
 
     Attributes:
         recipes: How many recipes were looked at; the uncompressed teacher, which is trial 0, is none of them.
+        among: Of how many recipes those were drawn at random; so many as `recipes` if all were looked at.
         kinds: By kind of stage, in the order of the work.
         keys: The keys of all results in the store.
         examples: For each combination of kinds of stages that a recipe may have, one of the shortest such recipes.
     """
 
     recipes: int
+    among: int
     kinds: tuple[Kind, ...]
     keys: frozenset[str]
     examples: Mapping[frozenset[str], Recipe]
@@ -69,7 +78,7 @@ class Workload:
         names: dict[str, str] = {}
         epochs: dict[str, int | None] = {}
         places: dict[str, int] = {}
-        needs, own = Counter[str](), Counter[str]()
+        needs, own, having = Counter[str](), Counter[str](), Counter[str]()
         examples: dict[frozenset[str], Recipe] = {}
         teacher = list(nodes(Recipe(), context))
         for recipe in (Recipe(), *recipes):
@@ -83,21 +92,28 @@ class Workload:
                 places[stage.name] = max(place, places.get(stage.name, 0))
             needs.update({key for _, _, key in work} if recipe.steps else ())
             own.update(stage.name for stage, _, _ in chain)
-            examples.setdefault(frozenset(stage.name for stage, _, _ in chain), recipe)
+            combination = frozenset(stage.name for stage, _, _ in chain)
+            having.update(combination)
+            examples.setdefault(combination, recipe)
         kinds = tuple(
             Kind(
                 name,
                 epochs[name],
+                having[name],
                 Counter(needs[key] for key in names if names[key] == name),
                 Counter(needs[key] for key in names if names[key] == name and key in stored),
                 own[name] / (len(recipes) + 1),
             )
             for name in sorted(places, key=lambda name: places[name])
         )
-        return cls(len(recipes), kinds, frozenset(names), examples)
+        return cls(len(recipes), space.size(compressed=True), kinds, frozenset(names), examples)
+
+    def having(self, kind: Kind) -> int:
+        """How many of all recipes have a stage of `kind`: an estimate if only some of them were looked at."""
+        return round(kind.recipes * (self.among + 1) / (self.recipes + 1))
 
     def expected(self, kind: Kind, trials: int, *, missing: bool = False) -> float:
-        """How many different results of `kind` the first `trials` trials need, in expectation.
+        """The expected number of different results of `kind` that the first `trials` trials need.
 
         Trial 0 is the uncompressed teacher, the others are different recipes drawn at random. A result that c of N
         recipes need is needed by none of m of them with the probability C(N - c, m) / C(N, m), so that the expectation

@@ -7,6 +7,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from search.analysis.front_comparison import FrontComparison
+from search.reports.picture import save
 from search.reports.plot import frame, panels, points, whiskers
 
 COLORS = ("#0969da", "#bc4c00", "#1a7f37", "#8250df", "#bf3989", "#6e7781")
@@ -19,9 +20,8 @@ def plot_front_comparison(comparison: FrontComparison, path: Path) -> None:
 
     Raises:
         ValueError: the format is not known.
+        InputError: what lies there is another's.
     """
-    if not path.suffix:
-        raise ValueError(f"{path} has no ending that says the format, such as .png")
     pairs = panels(comparison.objectives)
     figure = Figure(figsize=(4.6 * len(pairs), 4.1), layout="constrained")
     figure.suptitle(" and ".join(each.name for each in comparison.named_fronts))
@@ -37,4 +37,4 @@ def plot_front_comparison(comparison: FrontComparison, path: Path) -> None:
             shown += [*members, *baseline]
         frame(axes, x, y, shown)
     figure.axes[0].legend(loc="lower right", fontsize=8)
-    figure.savefig(path, dpi=130)
+    save(figure, path)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from search.config.objective import Objective
+from search.reports.picture import save
 from search.study.state import SweepState
 from search.study.trial import Trial
 
@@ -21,20 +22,19 @@ def plot_front(title: str, state: SweepState, trials: Sequence[Trial], path: Pat
 
     Raises:
         ValueError: the format is not known.
+        InputError: what lies there is another's.
     """
-    if not path.suffix:
-        raise ValueError(f"{path} has no ending that says the format, such as .png")
     pairs = panels(state.front.objectives)
     figure = Figure(figsize=(4.6 * len(pairs), 4.1), layout="constrained")
     figure.suptitle(title)
     for index, (x, y) in enumerate(pairs):
         _panel(figure.add_subplot(1, len(pairs), index + 1), x, y, state, trials)
     figure.axes[0].legend(loc="lower right", fontsize=8)
-    figure.savefig(path, dpi=130)
+    save(figure, path)
 
 
 def panels(objectives: Sequence[Objective]) -> list[tuple[Objective, Objective]]:
-    """What is drawn to the right and upwards in each panel: every pair of objectives."""
+    """The objectives drawn to the right and upwards in each panel: every pair of objectives."""
     return [(x, y) for y, x in combinations(objectives, 2)] or [(objectives[0], objectives[0])]
 
 
@@ -70,7 +70,7 @@ def whiskers(axes: Axes, x: Objective, y: Objective, trials: Sequence[Trial], co
 
 
 def _lengths(trial: Trial, objective: Objective) -> list[list[float]] | None:
-    """How far a trial's interval reaches down and up from its value, or None if it is not known."""
+    """The lengths by which a trial's interval reaches down and up from its value, or None if it is not known."""
     ends = trial.intervals.get(objective.name)
     value = trial.metrics[objective.name]
     return [[max(value - ends[0], 0.0)], [max(ends[1] - value, 0.0)]] if ends else None

@@ -13,6 +13,7 @@ import pandas as pd
 from search.analysis.held_out import fronts_on_test, on_test
 from search.analysis.post_hoc import PostHoc
 from search.config.sweep_config import SweepConfig
+from search.reports import own_file
 from search.study.front import ParetoFront
 from search.study.outcome import Failed, Stopped
 from search.study.state import SweepState
@@ -45,7 +46,16 @@ def _ends(trial: Trial) -> dict[str, float]:
 
 def front_csv(front: ParetoFront, path: Path) -> None:
     """Write the front's members to the CSV file `path`."""
-    table(front.members).to_csv(path, index=False)
+    write_csv(table(front.members), path)
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write `frame` to the CSV file `path`.
+
+    Raises:
+        InputError: what lies there is another's.
+    """
+    own_file.write(path, frame.to_csv(index=False).encode())
 
 
 def front_json(config: SweepConfig, state: SweepState, post_hoc: PostHoc | None = None) -> dict[str, Any]:
@@ -79,7 +89,7 @@ def trial_json(trial: Trial, post_hoc: PostHoc | None = None) -> dict[str, Any]:
 
 
 def _known(trial: Trial, post_hoc: PostHoc) -> dict[str, Any]:
-    """What `post_hoc` says of a trial, as plain data."""
+    """The findings of `post_hoc` on a trial, as plain data."""
     known: dict[str, Any] = {"p_front": post_hoc.p_front[trial.number]}
     if again := post_hoc.remeasured(trial.number):
         known["remeasured"] = {"metrics": dict(again.metrics), "intervals": dict(again.intervals)}

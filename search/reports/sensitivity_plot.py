@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pipelines.sensitivity_table import Sensitivity
+from search.reports.picture import save
 
 UNKNOWN = "#eaeef2"
 
@@ -21,9 +22,8 @@ def plot_sensitivity(title: str, found: Sensitivity, path: Path) -> None:
 
     Raises:
         ValueError: the format is not known.
+        InputError: what lies there is another's.
     """
-    if problem := format_problem(path):
-        raise ValueError(problem)
     drops = np.full((len(found.layers), len(found.ratios)), np.nan)
     for row in found.rows:
         if row.drop is not None:
@@ -42,14 +42,4 @@ def plot_sensitivity(title: str, found: Sensitivity, path: Path) -> None:
     axes.set_yticks(range(len(found.layers)), found.layers, fontsize=8)
     axes.set_xlabel("share of the layer that is cut")
     figure.colorbar(image, label=f"accuracy lost, of {found.accuracy:.3f}")
-    figure.savefig(path, dpi=130)
-
-
-def format_problem(path: Path) -> str | None:
-    """Why no picture can be written to `path`, or None."""
-    if not path.suffix:
-        return f"{path} has no ending that says the format, such as .png"
-    known = sorted(Figure().canvas.get_supported_filetypes())
-    if path.suffix[1:].lower() not in known:
-        return f"{path.suffix} is no format of pictures; known: {', '.join(known)}"
-    return None
+    save(figure, path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.sensitivity_table import Sensitivity
+from search.reports.report import write_csv
 from search.reports.sensitivity_plot import plot_sensitivity
 
 
@@ -17,6 +18,6 @@ def frame(found: Sensitivity) -> pd.DataFrame:
 
 def write_files(title: str, found: Sensitivity, folder: Path) -> None:
     """Write ``sensitivity.csv``, ``sensitivity.png`` and ``sensitivity.json`` into `folder`."""
-    frame(found).to_csv(folder / "sensitivity.csv", index=False)
+    write_csv(frame(found), folder / "sensitivity.csv")
     plot_sensitivity(title, found, folder / "sensitivity.png")
     found.write(folder)

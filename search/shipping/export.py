@@ -6,43 +6,80 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pipelines import RUNTIMES
 from pipelines.file_hash import sha256
-from pipelines.onnxfile.example_feed import example_feed
-from pipelines.stages import MODEL
+from pipelines.own_folder import replacement
+from pipelines.runtimes import example_feed, to_feed
+from pipelines.tasks.task import to_batch
 from pipelines.whole_file import sync, write_text
 from search.config.yaml_file import write_yaml
 from search.errors import SweepError
 from search.shipping.export_bundle import ExportBundle
 from search.shipping.manifest import manifest
 from search.shipping.model_card import model_card
+from search.study.trial import Trial
 from spaces import InputError
 
 MANIFEST, CARD, RECIPE, SWEEP, SCRIPT = "manifest.json", "README.md", "recipe.yaml", "sweep.yaml", "run.py"
 
+TEXTS_MB = 0.1
+"""What the files beside the model need at most, about."""
 
-def check_folder(folder: Path) -> None:
-    """See whether an export may be written to `folder`.
+ANOTHER = "name an empty or new folder"
+
+
+def export_folder(named: Path) -> Path:
+    """The folder that `named` means, its links resolved, after seeing that an export can be written to it.
 
     Raises:
         InputError: it holds something else, or cannot be made.
     """
-    if folder.resolve() == Path.cwd():
-        raise InputError.at("--export", f"{folder} is the current folder, which cannot give way; name another")
-    if folder.is_dir():
-        found = {path.name for path in folder.iterdir()}
-        strange = sorted(found - {MODEL, MANIFEST, CARD, RECIPE, SWEEP, SCRIPT, "__pycache__"})
-        if found and MANIFEST not in found:
-            raise InputError.at(
-                "--export", f"{folder} exists and is not an earlier export; name an empty or new folder"
-            )
-        if strange:
-            message = f"{folder} holds more than an earlier export ({', '.join(strange[:3])}), which would be lost"
-            raise InputError.at("--export", f"{message}; name an empty or new folder")
-    elif folder.exists():
-        raise InputError.at("--export", f"{folder} exists and is not a folder; name an empty or new folder")
+    try:
+        folder = Path(os.path.realpath(named))
+        if Path.cwd().is_relative_to(folder):
+            told = f"{named} is the current folder, or holds it, and cannot give way; name another"
+            raise InputError.at("--export", told)
+        if os.path.lexists(folder):
+            check_earlier(folder)
+        _try_out(folder)
+    except OSError as error:
+        why = f"{error.strerror}: {os.fsdecode(error.filename)}" if error.filename else str(error)
+        raise InputError.at("--export", f"nothing can be written to {named}: {why}; name another folder") from None
+    return folder
+
+
+def check_room(folder: Path, trial: Trial) -> None:
+    """See whether the export of `trial` finds room where `folder` will be.
+
+    Raises:
+        SweepError: it does not.
+    """
+    real = Path(os.path.realpath(folder))
+    there = next(each for each in (real, *real.parents) if each.exists())
+    free_mb, needed_mb = shutil.disk_usage(there).free / 1e6, trial.metrics.get("size_mb", 0.0) + TEXTS_MB
+    if free_mb < needed_mb:
+        raise SweepError(f"{folder} has room for {free_mb:.3g} MB, and the export needs {needed_mb:.3g} MB; make room")
+
+
+def check_earlier(folder: Path) -> None:
+    """See whether `folder` is empty, or an earlier export as it was written and nothing else.
+
+    Raises:
+        InputError: something would be lost with it.
+    """
+    if not folder.is_dir():
+        raise InputError.at("--export", f"{folder} exists and is not a folder; {ANOTHER}")
+    found = {path.name for path in folder.iterdir()}
+    if found and not (hashes := _hashes(folder)):
+        raise InputError.at("--export", f"{folder} exists and is not an earlier export; {ANOTHER}")
+    if strange := sorted(name for name in found if not _is_disposable(folder / name, hashes)):
+        listed = ", ".join(strange[:3])
+        told = f"{folder} holds more than an earlier export, or what was changed since ({listed}), which would be lost"
+        raise InputError.at("--export", f"{told}; {ANOTHER}")
 
 
 def export(bundle: ExportBundle, folder: Path) -> None:
@@ -54,29 +91,44 @@ def export(bundle: ExportBundle, folder: Path) -> None:
         InputError: `folder` holds something else.
         SweepError: the folder cannot be written, or what was written is not what was measured.
     """
-    check_folder(folder)
-    folder = folder.resolve()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as aside:
-            draft = Path(aside) / "new"
-            draft.mkdir()
+        with replacement(Path(os.path.realpath(folder)), check_earlier) as draft:
             _write(bundle, draft)
-            _swap(draft, folder, Path(aside) / "old")
     except OSError as error:
         raise SweepError(f"cannot write {folder}: {error.strerror or error}") from error
 
 
-def _swap(draft: Path, folder: Path, old: Path) -> None:
-    """Put `draft` in the place of `folder`, which becomes `old`; it comes back if that fails."""
-    if folder.exists():
-        os.replace(folder, old)
+def _hashes(folder: Path) -> dict[str, str]:
+    """The hashes of the files that the export in `folder` had, by name; empty if there is none."""
     try:
-        os.replace(draft, folder)
-    except OSError:
-        if old.exists():
-            os.replace(old, folder)
-        raise
+        data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        whole = {data["file"], CARD, RECIPE, SWEEP, SCRIPT} == data["files"].keys()
+        return {**data["files"], MANIFEST: sha256(folder / MANIFEST)} if whole else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whatever another's file may look like
+        return {}
+
+
+def _is_disposable(path: Path, hashes: Mapping[str, str]) -> bool:
+    """Whether `path` is a file of an export with the bytes that it was written with, or made by running its program."""
+    if path.name == "__pycache__" and path.is_dir() and not path.is_symlink():
+        return all(each.suffix == ".pyc" for each in path.iterdir())
+    return path.is_file() and not path.is_symlink() and sha256(path) == hashes.get(path.name)
+
+
+def _try_out(folder: Path) -> None:
+    """Make a folder where the export would be written, and remove it again with those that were made for it."""
+    missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
+    made: list[Path] = []
+    try:
+        for each in reversed(missing):
+            each.mkdir()
+            made.append(each)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name[:50]}."):
+            pass
+    finally:
+        for each in reversed(made):
+            with suppress(OSError):
+                each.rmdir()
 
 
 def _write(bundle: ExportBundle, folder: Path) -> None:
@@ -86,11 +138,12 @@ def _write(bundle: ExportBundle, folder: Path) -> None:
         raise SweepError(f"{file} could not be copied whole; is the disk full?")
     sync(folder / file.name)
     runtime, target = RUNTIMES[config.target.runtime], config.target
+    feed = to_feed(to_batch(bundle.evaluator.task.example_input(), target.batch))
     recipe = write_yaml(trial.recipe.to_list())
     texts = {
         RECIPE: recipe,
         SWEEP: config.dump(),
-        SCRIPT: runtime.script(file.name, example_feed(file, target.batch), target),
+        SCRIPT: runtime.script(file.name, example_feed(feed), target),
         CARD: model_card(bundle, recipe, sha256(file)),
     }
     for name, text in texts.items():

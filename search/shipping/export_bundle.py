@@ -1,11 +1,11 @@
-"""What is known of the one trial that is shipped."""
+"""Everything about the one trial that is shipped."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import Evaluator
+from pipelines import Evaluator, format_of
 from pipelines.meters import Measurement
 from pipelines.pipeline import nodes
 from search.analysis.held_out import HeldOut
@@ -38,12 +38,12 @@ class ExportBundle:
 
     @property
     def trial(self) -> Trial:
-        """What is shipped."""
+        """The trial that is shipped."""
         return self.choice.trial
 
     @property
     def config(self) -> SweepConfig:
-        """What the sweep was asked for."""
+        """The sweep's configuration."""
         return self.sweep.config
 
     def latest(self, trial: Trial) -> Measurement:
@@ -54,10 +54,11 @@ class ExportBundle:
     def libraries(self) -> tuple[str, ...]:
         """The distributions that shape the file, sorted."""
         work = nodes(self.trial.recipe, self.evaluator.context)
-        return tuple(sorted({library for stage, _, _ in work for library in stage.libraries}))
+        written_by = format_of(self.config.target.runtime).libraries
+        return tuple(sorted({*written_by, *(library for stage, _, _ in work for library in stage.libraries)}))
 
     @property
     def is_current(self) -> bool:
-        """Whether this code, these libraries and this task are those that made the file: else none is rebuilt alike."""
+        """True if this code, these libraries and this task are those that made the file: else none is rebuilt alike."""
         *_, (_, _, key) = nodes(self.trial.recipe, self.evaluator.context)
         return self.trial.model == key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from datetime import UTC, datetime
 
-from pipelines import METRICS, RUNTIMES
+from pipelines import METRICS, RUNTIMES, format_of
 from pipelines.meters import Score
 from search.reports.table import number
 from search.shipping.export_bundle import ExportBundle
@@ -43,8 +43,9 @@ def model_card(bundle: ExportBundle, recipe: str, sha256: str) -> str:
 
 def _details(bundle: ExportBundle, recipe: str, sha256: str) -> str:
     config, trial, file = bundle.config, bundle.trial, bundle.file
+    about = f"{format_of(config.target.runtime).title}, {file.stat().st_size:,} bytes"
     return f"""\
-`{file.name}` (ONNX, {file.stat().st_size:,} bytes) is trial {trial.number} of the Paredown sweep `{config.sweep}`.
+`{file.name}` ({about}) is trial {trial.number} of the Paredown sweep `{config.sweep}`.
 It was chosen as {bundle.choice.reason}.
 
 SHA-256: `{sha256}`

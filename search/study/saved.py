@@ -11,6 +11,7 @@ from search.config.objective import lower_bound
 from search.config.sweep_config import SweepConfig, load_config
 from search.study.state import SweepState
 from search.study.study import read_trials
+from search.study.task_record import same_task
 from search.study.trial import Trial
 from search.study.workspace import Workspace
 
@@ -45,13 +46,13 @@ def load_sweep(name: str, workspace: Workspace | None = None) -> Sweep:
 
 
 def open_store(config: SweepConfig, workspace: Workspace) -> Store:
-    """Where the results of `config`'s stages are: in the workspace's folder, and behind the sweep's URL."""
+    """Open the store of `config`'s stages: in the workspace's folder, and behind the sweep's URL."""
     url = config.store.url
     return Store(workspace.store, url, f"{config.sweep}@{workspace.identity()}") if url else Store(workspace.store)
 
 
 def sweep_evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
-    """What a worker does for `config`: small enough to be sent to it."""
+    """The function by which a worker evaluates recipes of `config`: small enough to be sent to it."""
     return Evaluator(
         use=config.task.use,
         args=config.task.args,
@@ -66,8 +67,13 @@ def sweep_evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
 
 
 def stored_evaluator(sweep: Sweep, workspace: Workspace) -> Evaluator:
-    """The same for after the search: the files of `sweep` are taken from the store as they are, not built again."""
-    return replace(sweep_evaluator(sweep.config, workspace), stored=_stored(sweep.trials))
+    """The same for after the search: the files of `sweep` are taken from the store as they are, not built again.
+
+    Raises:
+        InputError: the task has changed since the sweep was begun.
+    """
+    evaluator = same_task(sweep_evaluator(sweep.config, workspace), workspace.sweep(sweep.config.sweep))
+    return replace(evaluator, stored=_stored(sweep.trials))
 
 
 def _stored(trials: Iterable[Trial]) -> Mapping[str, tuple[StageRun, ...]]:

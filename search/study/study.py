@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pipelines import STEPS
 from search.config.sweep_config import SweepConfig
+from search.errors import SweepError
 from search.study.distributions import chosen_params
 from search.study.earlier_format import todays_proposer
 from search.study.ending import ending
@@ -25,6 +29,8 @@ from spaces import Recipe
 RECIPE, PARAMS, PROPOSED, RUNGS, RESULT = "recipe", "params", "proposed", "rungs", "result"
 STUDY_ID = "paredown.study"
 
+RESTORE = "restore it from a backup, or start the sweep anew with --fresh, which keeps the old folder aside"
+
 
 class Study:
     """Records which trials begin and how they end; everything is on the disk before a call returns.
@@ -34,14 +40,18 @@ class Study:
     Args:
         config: What is searched.
         folder: Where the study is kept.
+
+    Raises:
+        SweepError: the journal is damaged.
     """
 
     def __init__(self, config: SweepConfig, folder: SweepFolder) -> None:
         self.config, self._folder = config, folder
         folder.results.mkdir(parents=True, exist_ok=True)
-        self._study = _open(config, folder.journal)
+        with _whole(folder.journal):
+            self._study = _open(config, folder.journal)
+            self._trials = {trial.number: trial for trial in _trials(self._study)}
         self.id: str = self._study.user_attrs[STUDY_ID]
-        self._trials = {trial.number: trial for trial in _trials(self._study)}
         self._storage_ids = {frozen.number: frozen._trial_id for frozen in self._study.get_trials(deepcopy=False)}
         self.state = SweepState.of(self._trials.values(), config)
 
@@ -118,14 +128,34 @@ class Study:
         return trial
 
 
+def check_journal(folder: SweepFolder) -> None:
+    """See whether the journal of a sweep that was begun is there.
+
+    Raises:
+        SweepError: it is not.
+    """
+    # The configuration is written after the journal's first lines.
+    if folder.config.exists() and not (folder.journal.exists() and folder.journal.stat().st_size):
+        raise SweepError(
+            f"{folder.journal} is missing or empty, though the sweep was begun: what its trials found is lost with it; "
+            + RESTORE
+        )
+
+
 def read_trials(folder: SweepFolder) -> list[Trial]:
-    """All trials of a sweep by number, read without disturbing a driver that may be at work."""
-    study = _read(folder)
-    return _trials(study) if study else []
+    """All trials of a sweep by number, read without disturbing a driver that may be at work.
+
+    Raises:
+        SweepError: the journal is lost or damaged.
+    """
+    check_journal(folder)
+    with _whole(folder.journal):
+        study = _read(folder)
+        return _trials(study) if study else []
 
 
 def read_study_id(folder: SweepFolder) -> str | None:
-    """What marks the sweep's runs in MLflow, or None if the sweep has no study yet."""
+    """The identifier that marks the sweep's runs in MLflow, or None if the sweep has no study yet."""
     study = _read(folder)
     return study.user_attrs.get(STUDY_ID) if study else None
 
@@ -133,14 +163,14 @@ def read_study_id(folder: SweepFolder) -> str | None:
 def _read(folder: SweepFolder) -> optuna.Study | None:
     if not folder.journal.exists():
         return None
-    storage = JournalStorage(JournalFileBackend(str(folder.journal), lock_obj=_DriverLock(str(folder.journal))))
+    storage = _storage(folder.journal)
     studies = optuna.get_all_study_summaries(storage)
     return optuna.load_study(study_name=studies[0].study_name, storage=storage) if studies else None
 
 
 def _open(config: SweepConfig, journal: Path) -> optuna.Study:
     _mend(journal)
-    storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=_DriverLock(str(journal))))
+    storage = _storage(journal)
     study = optuna.create_study(
         storage=storage,
         study_name=config.sweep,
@@ -153,6 +183,37 @@ def _open(config: SweepConfig, journal: Path) -> optuna.Study:
             study.set_metric_names([objective.name for objective in config.objectives])
         study.set_user_attr(STUDY_ID, uuid4().hex)
     return study
+
+
+def _storage(journal: Path) -> JournalStorage:
+    """The journal, replayed."""
+    storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=_DriverLock(str(journal))))
+    *_, last, _ = b"", b"", *journal.read_bytes().split(b"\n")
+    if last:
+        json.loads(last)  # Optuna skips a last line that it cannot read
+    return storage
+
+
+@contextmanager
+def _whole(journal: Path) -> Iterator[None]:
+    """Tell of a damaged journal, with the line where that begins, whatever replaying other bytes raises."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        line = _first_damaged_line(journal)
+        where = f"line {line} is not what was written" if line else f"its lines do not fit together ({error!r})"
+        raise SweepError(f"{journal} is damaged: {where}; {RESTORE}") from error
+
+
+def _first_damaged_line(journal: Path) -> int | None:
+    """The number, from 1, of the first line that is no JSON object; None if all are."""
+    for number, line in enumerate(journal.read_bytes().split(b"\n")[:-1], start=1):
+        try:
+            if not isinstance(json.loads(line), dict):
+                return number
+        except ValueError:
+            return number
+    return None
 
 
 def _mend(journal: Path) -> None:

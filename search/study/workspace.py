@@ -29,8 +29,20 @@ class Workspace:
 
     @classmethod
     def default(cls) -> Workspace:
-        """``PAREDOWN_HOME``, or ``.paredown`` in the current folder."""
-        return cls(Path(os.environ.get("PAREDOWN_HOME") or ".paredown").resolve())
+        """``PAREDOWN_HOME``, or ``.paredown`` in the current folder.
+
+        Raises:
+            InputError: it is a file, or its path is not UTF-8.
+        """
+        root = Path(os.path.realpath(os.environ.get("PAREDOWN_HOME") or ".paredown"))
+        try:
+            str(root).encode()
+        except UnicodeEncodeError:
+            advice = "neither MLflow nor Ray can use it; set PAREDOWN_HOME to another folder"
+            raise InputError.at("PAREDOWN_HOME", f"the path {root} is not UTF-8: {advice}") from None
+        if root.is_file():
+            raise InputError.at("PAREDOWN_HOME", f"{root} is a file; set it to a folder, which need not exist yet")
+        return cls(root)
 
     @property
     def store(self) -> Path:
@@ -49,11 +61,19 @@ class Workspace:
 
     @property
     def tracking_uri(self) -> str:
-        """MLflow's embedded store."""
-        return f"sqlite:///{self.root / 'mlflow.db'}"
+        """The URL of MLflow's embedded store."""
+        from sqlalchemy import URL  # slow to load, and needed by few commands
+
+        # With the driver's name, as MLflow makes the folder of a bare sqlite:/// without reading its escapes.
+        return URL.create("sqlite+pysqlite", database=str(self.tracking_file)).render_as_string()
+
+    @property
+    def tracking_file(self) -> Path:
+        """The database file of MLflow's embedded store."""
+        return self.root / "mlflow.db"
 
     def identity(self) -> str:
-        """What tells this workspace from all others, wherever they are: made when it is first asked for."""
+        """The name that tells this workspace from all others, wherever they are: made when it is first asked for."""
         path = self.root / "identity"
         if not path.exists():
             create_text(path, uuid4().hex)
@@ -81,7 +101,7 @@ class Workspace:
 
 @dataclass(frozen=True)
 class SweepFolder:
-    """Where one sweep keeps its state.
+    """The folder in which one sweep keeps its state.
 
     Attributes:
         path: The folder.
@@ -100,33 +120,38 @@ class SweepFolder:
         return self.path / "config.yaml"
 
     @property
+    def task(self) -> Path:
+        """What the task was when the sweep was begun; see `search.study.task_record`."""
+        return self.path / "task.json"
+
+    @property
     def journal(self) -> Path:
         """The Optuna study."""
         return self.path / "journal.log"
 
     @property
     def results(self) -> Path:
-        """What workers have finished and the driver has not told the study yet."""
+        """The results that workers have finished and the driver has not told the study yet."""
         return self.path / "results"
 
     @property
     def ray(self) -> Path:
-        """What Ray Tune writes; nothing in it is ever read back."""
+        """The folder that Ray Tune writes to; nothing in it is ever read back."""
         return self.path / "ray"
 
     @property
     def measurements(self) -> Path:
-        """What was measured after the search, one file for each remeasurement."""
+        """The folder of what was measured after the search, one file for each remeasurement."""
         return self.path / "measurements"
 
     @property
     def held_out(self) -> Path:
-        """What the test split said, one file for each trial for which it was opened."""
+        """The folder of results on the test split, one file for each trial for which it was opened."""
         return self.path / "test"
 
     @property
     def confirm(self) -> Path:
-        """What came of trials that were run again with other seeds: a folder for each seed."""
+        """The folder of trials that were run again with other seeds: one in it for each seed."""
         return self.path / "confirm"
 
     @contextmanager
@@ -150,7 +175,7 @@ class SweepFolder:
             lock.release()
 
     def is_running(self) -> bool:
-        """Whether a process holds the sweep now."""
+        """Return True if a process holds the sweep now."""
         if not self.path.exists():
             return False
         lock = FileLock(self.path / "driver.lock")
@@ -167,9 +192,12 @@ class SweepFolder:
         Returns:
             The new path, or None if there was no such sweep.
         """
-        if not self.config.exists():
+        if not (self.config.exists() or self.journal.exists()):
             return None
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        stamp, number = datetime.now(UTC).strftime("%Y%m%dT%H%M%S"), 1
         aside = self.path.with_name(f"{self.name}@{stamp}")
+        while aside.exists():
+            number += 1
+            aside = self.path.with_name(f"{self.name}@{stamp}-{number}")
         self.path.rename(aside)
         return aside

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
 from pipelines import Task
-from search.execution.executor import MAX_ATTEMPTS
+from search.execution.attempts import Attempts
 from search.stopping.stopping import WHOLE, Stopping
-from search.study.outcome import Complete, Failed
+from search.study.outcome import Complete
 from search.study.proposal import BASELINE, Proposal
 from search.study.rung import Rung
 from search.study.state import SweepState, ended, states
@@ -18,8 +17,8 @@ from search.study.trial import Result, Trial
 from search.suggest.budget_tracker import BudgetTracker
 from search.suggest.costs import Costs
 from search.suggest.in_flight import InFlight
-from search.suggest.sampler import Sampler
 from search.suggest.suffix_variants import SuffixVariants
+from search.suggest.suggester import Suggester
 from search.suggest.suggestion_buffer import SuggestionBuffer
 from spaces import Recipe
 
@@ -62,22 +61,20 @@ class StudyQueue:
         self._budget_tracker = BudgetTracker(study.config, study.trials)
         self._study, self._observers = study, (self._budget_tracker, *observers)
         self._stopping = Stopping(study.config, task)
-        self._waiting = deque(trial for trial in study.trials if trial.state == "running")
-        self._out: dict[int, Trial] = {}
-        self._attempts: dict[int, int] = {}
+        self._attempts = Attempts(trial for trial in study.trials if trial.state == "running")
         self._slots = 1
         self.blocked = False
         search = study.config.search
         self._length = search.lookahead if in_flight else 1
         self._in_flight = in_flight or InFlight(lambda recipe: (), lambda key: True, Costs())
-        self._sampler = Sampler(
+        self._suggester = Suggester(
             search.sampler, study.config.space, study.config.objectives, study.config.constraints, search.seed
         )
-        self._sampler.resume(study.trials)
+        self._suggester.resume(study.trials)
         self._suggested = SuggestionBuffer(self._suggest, self._in_flight)
         self._suffix_variants: SuffixVariants | None = None
         if in_flight and search.suffix_variants:
-            self._suffix_variants = SuffixVariants(study.config, in_flight, self._sampler.tried)
+            self._suffix_variants = SuffixVariants(study.config, in_flight, self._suggester.tried)
         if in_flight:
             self._recall()
 
@@ -85,30 +82,30 @@ class StudyQueue:
         """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
         # Every trial is compared with the uncompressed teacher: while that is in flight, nothing else can begin.
         ready, more = self._in_flight.free(Recipe()), self._wants_more()
-        trial = next((trial for trial in self._waiting if ready and self._in_flight.free(trial.recipe)), None)
+        waiting = self._attempts.waiting
+        trial = next((trial for trial in waiting if ready and self._in_flight.free(trial.recipe)), None)
         if trial:
-            self._waiting.remove(trial)
+            waiting.remove(trial)
             self.blocked = False
         else:
             proposal = self._propose() if ready and more else None
-            pending = bool(self._waiting or (more and (not ready or len(self._suggested))))
+            pending = bool(waiting or (more and (not ready or len(self._suggested))))
             self.blocked = proposal is None and pending
             if proposal is None:
                 return None
-            self._sampler.count(proposal.recipe)
+            self._suggester.count(proposal.recipe)
             trial = self._study.begin(proposal)
             if self._suffix_variants:
                 self._suffix_variants.begun(proposal.by)
-        self._out[trial.number] = trial
-        self._slots = max(self._slots, len(self._out))
+        self._attempts.begin(trial)
+        self._slots = max(self._slots, len(self.out))
         self._in_flight.claim(trial)
-        self._attempts[trial.number] = self._attempts.get(trial.number, 0) + 1
         for observer in self._observers:
             observer.started(trial, self._study.state)
         return trial
 
     def _propose(self) -> Proposal | None:
-        """What to begin next; None if all is blocked or the space is used up."""
+        """The proposal to begin next; None if all is blocked or the space is used up."""
         if not self._study.trials:
             return BASELINE
         variant = self._suffix_variants.propose(self._study.state) if self._suffix_variants else None
@@ -119,7 +116,7 @@ class StudyQueue:
 
     def _suggest(self) -> Proposal | None:
         """The sampler's next suggestion; None if the space is used up. It counts as tried, and is recorded nowhere."""
-        params = self._sampler.suggest()
+        params = self._suggester.suggest()
         return None if params is None else Proposal(self._study.config.space.recipe(params), params, "sampler")
 
     def _recall(self) -> None:
@@ -152,41 +149,37 @@ class StudyQueue:
 
     def finish(self, result: Result) -> None:
         """Take a result from a worker."""
-        self._in_flight.release(self._out.pop(result.number))
+        self._in_flight.release(self._attempts.end(result.number))
         before = self._study.state.hypervolume
         trial = self._study.tell(result)
-        self._sampler.learn(trial)
+        self._suggester.learn(trial)
         self._learn(trial, self._study.state.hypervolume - before)
         for observer in self._observers:
             observer.finished(trial, self._study.state)
 
     def retry(self, trial: Trial, reason: str, now: float) -> None:
         """A worker died over `trial`: it will be given out once more, then it has failed with `reason`."""
-        if self._attempts[trial.number] < MAX_ATTEMPTS:
-            del self._out[trial.number]
-            self._in_flight.release(trial)
-            self._waiting.append(trial)
+        if failed := self._attempts.retry(trial, reason, now):
+            self.finish(failed)
         else:
-            self.finish(Result(trial.number, trial.started, now, Failed(reason)))
+            self._in_flight.release(trial)
 
     def requeue(self, trial: Trial) -> None:
         """`trial` was not worked on, through no fault of its own: it will be given out as if it never had been."""
-        self._attempts[trial.number] -= 1
-        del self._out[trial.number]
+        self._attempts.requeue(trial)
         self._in_flight.release(trial)
-        self._waiting.append(trial)
 
     @property
     def out(self) -> tuple[Trial, ...]:
         """The trials that were given out and have not come back."""
-        return tuple(self._out.values())
+        return self._attempts.out
 
     @property
     def exhausted(self) -> bool:
         """Whether everything that was asked for has finished, or nothing is left to try."""
-        return not self._out and not self._waiting and not self._wants_more()
+        return not self.out and not self._attempts.waiting and not self._wants_more()
 
     def _wants_more(self) -> bool:
-        """Whether one more trial is asked for: there are fewer than planned, and time is left."""
+        """Return True if one more trial is asked for: there are fewer than planned, and time is left."""
         planned = self._study.config.search.trials
         return (planned is None or len(self._study.trials) < planned) and not self._budget_tracker.is_used_up

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -27,7 +28,7 @@ MAX_TAG = 8000
 
 
 def tracking_uri(config: SweepConfig, workspace: Workspace) -> str:
-    """Where MLflow keeps the sweep: its tracking server, or the workspace's own store."""
+    """The URI where MLflow keeps the sweep: its tracking server, or the workspace's own store."""
     return config.tracking.uri or workspace.tracking_uri
 
 
@@ -47,7 +48,9 @@ def experiment_id(client: MlflowClient, config: SweepConfig, workspace: Workspac
         if found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
-    location = None if config.tracking.uri else (workspace.artifacts / config.experiment).as_uri()
+    # Within the artifacts' folder, whatever the name; two may share one, as each run has its own in it.
+    folder = re.sub(r"[^A-Za-z0-9_-]+", "_", config.experiment)[:100]
+    location = None if config.tracking.uri else (workspace.artifacts / folder).as_uri()
     tags = {"mlflow.experimentKind": "custom_model_development"}  # or the UI would take it for a language model's
     return str(client.create_experiment(config.experiment, artifact_location=location, tags=tags))
 

@@ -8,7 +8,8 @@ from typing import cast
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from pipelines import Split, Task
-from pipelines.tasks.task import as_tuple, fingerprint
+from pipelines.identity import TaskIdentity
+from pipelines.tasks.task import as_tuple
 from search.config.sweep_config import SweepConfig
 
 CONTEXT = "mlflow.data.context"
@@ -17,7 +18,9 @@ SPLITS: tuple[Split, ...] = ("train", "calibration", "validation")
 
 
 def dataset_input(config: SweepConfig, task: Task) -> DatasetInput:
-    """The task's data: named by the task, with its fingerprint as digest, so that equal data is found as one.
+    """The task's data: named by the task, with the fingerprint of its sources as digest, so that equal data is found.
+
+    No network is made for it: that would move the generators on which a training beside it may depend.
 
     The sizes of splits are told where they cost nothing: where a split comes as a data loader that knows its length.
     """
@@ -26,7 +29,7 @@ def dataset_input(config: SweepConfig, task: Task) -> DatasetInput:
     source = {"task": config.task.use, "args": config.task.args}
     data = Dataset(
         name=config.task.use.rpartition(":")[2],
-        digest=fingerprint(task, config.task.use, config.task.args),
+        digest=TaskIdentity.of_source(task, config.task.use, config.task.args).fingerprint,
         source_type="code",
         source=json.dumps(source, default=str),
         schema=json.dumps({"example_input": shapes}),
@@ -36,7 +39,7 @@ def dataset_input(config: SweepConfig, task: Task) -> DatasetInput:
 
 
 def _size(task: Task, split: Split) -> int | None:
-    """How many examples a split has, or None if only a pass over it would tell."""
+    """The number of examples of a split, or None if only a pass over it would tell."""
     try:
         return len(cast(object, task.batches(split)).dataset)  # type: ignore[attr-defined]
     except (AttributeError, TypeError):

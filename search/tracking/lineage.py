@@ -1,12 +1,11 @@
-"""Where a model comes from: which files of a front are logged as models, and what is said of each."""
+"""The lineage of models: the files of a front that are logged as models, and what is said of each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines import Store
-from pipelines.stages import MODEL
+from pipelines import Store, Target, format_of
 from search.config.sweep_config import SweepConfig
 from search.selection.recommended import recommended_picks
 from search.study.state import SweepState
@@ -25,20 +24,20 @@ def front_models(config: SweepConfig, state: SweepState, store: Store) -> Iterat
     wanted = {trial.number: trial for trial in (*picks, *state.front.thinned(MODELS).members)}
     left_mb = MODELS_MB
     for trial in list(wanted.values())[:MODELS]:
-        file = stored_file(trial, store)
+        file = stored_file(trial, store, config.target)
         if file and (size_mb := file.stat().st_size / 1e6) <= left_mb:
             left_mb -= size_mb
             yield trial, file
 
 
-def stored_file(trial: Trial, store: Store) -> Path | None:
-    """The exported file of `trial`, undamaged, or None if the store has lost it."""
+def stored_file(trial: Trial, store: Store, target: Target) -> Path | None:
+    """The file of `trial`, exported for `target`, undamaged, or None if the store has lost it."""
     folder = store.get(trial.model) if trial.model else None
-    return folder / MODEL if folder else None
+    return folder / format_of(target.runtime).file if folder else None
 
 
 def lineage(config: SweepConfig, trial: Trial) -> dict[str, str]:
-    """What a model's tags say of where it comes from."""
+    """The tags of a model that say where it comes from."""
     return {
         "paredown.sweep": config.sweep,
         "paredown.trial": str(trial.number),

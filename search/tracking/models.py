@@ -1,11 +1,11 @@
-"""Exported files as MLflow models: ONNX flavour, signature, input example. Logged once for each trial's run."""
+"""Exported files as MLflow models: flavour, signature, input example. Logged once for each trial's run."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -13,14 +13,14 @@ from pathlib import Path
 import mlflow.onnx
 import onnx
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
-from mlflow.models import Model, ModelSignature, infer_signature
+from mlflow.models import Model, infer_signature
 from mlflow.tracking import MlflowClient
 
-from pipelines import RUNTIMES, Target, Task
+from pipelines import RUNTIMES, Target, Task, format_of
 from pipelines.runtimes import Artifact, Feed, to_feed
 
 NEEDS = ("onnx", "onnxruntime", "numpy")
-"""What whoever loads the model needs; asked of MLflow, it would load each model in another process to find out."""
+"""What whoever loads an ONNX model needs; asked of MLflow, it would load each in another process to find out."""
 
 ILLEGAL = r"[/:.%\"']"
 """What MLflow does not allow in a model's name."""
@@ -41,7 +41,7 @@ def log_model(
     Args:
         client: Where.
         run: The trial's run.
-        file: An ONNX file.
+        file: A file of the format that the target executes.
         task: Gives the input example.
         target: The runtime that computes the example's output, from which the signature is taken.
         about: Tags of the model.
@@ -50,15 +50,23 @@ def log_model(
         TrialFailed: the runtime refuses the file.
     """
     feed = to_feed(task.example_input())
-    runtime = RUNTIMES[target.runtime]
-    output = runtime.load(Artifact(file, runtime.format), target).run(feed)
+    written_as = format_of(target.runtime)
+    output = RUNTIMES[target.runtime].load(Artifact(file, written_as.name), target).run(feed)
     name = re.sub(ILLEGAL, "_", run.info.run_name)
     params, run_id = dict(run.data.params), run.info.run_id
-    logged = client.create_logged_model(run.info.experiment_id, name, run_id, dict(about), params, "ONNX")
+    logged = client.create_logged_model(run.info.experiment_id, name, run_id, dict(about), params, written_as.title)
     try:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "model"
-            _save(file, folder, logged, infer_signature(feed, output), feed)
+            model = Model(
+                artifact_path=logged.artifact_location,
+                model_uuid=logged.model_id,
+                model_id=logged.model_id,
+                run_id=logged.source_run_id,
+                signature=infer_signature(feed, output),
+            )
+            FLAVORS.get(written_as.flavor or "", _save_plain)(file, folder, model, feed)
+            shutil.copyfile(file, folder / written_as.file)  # what was measured, and not another way to write it down
             client.log_model_artifacts(logged.model_id, str(folder))
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
         client.log_batch(run_id, metrics=_metrics(run, logged))
@@ -69,24 +77,27 @@ def log_model(
         raise
 
 
-def _save(file: Path, folder: Path, logged: LoggedModel, signature: ModelSignature, feed: Feed) -> None:
-    """Write an MLflow model of `file` into the new `folder`."""
+def _save_onnx(file: Path, folder: Path, model: Model, feed: Feed) -> None:
     mlflow.onnx.save_model(
         onnx.load(file),
         folder,
-        mlflow_model=Model(
-            artifact_path=logged.artifact_location,
-            model_uuid=logged.model_id,
-            model_id=logged.model_id,
-            run_id=logged.source_run_id,
-        ),
-        signature=signature,
+        mlflow_model=model,
+        signature=model.signature,
         input_example=feed,
         pip_requirements=[f"{name}=={version(name)}" for name in NEEDS],
         onnx_execution_providers=["CPUExecutionProvider"],
         save_as_external_data=False,
     )
-    shutil.copyfile(file, folder / "model.onnx")  # what was measured, and not another way to write it down
+
+
+def _save_plain(file: Path, folder: Path, model: Model, feed: Feed) -> None:
+    """A model without a flavour: MLflow shows, keeps and registers it; to load it is left to whoever knows the file."""
+    folder.mkdir()
+    model.save(str(folder / "MLmodel"))
+
+
+FLAVORS: Mapping[str, Callable[[Path, Path, Model, Feed], None]] = {"onnx": _save_onnx}
+"""By the name of the flavour, what writes an MLflow model of a file into a new folder; the file itself comes last."""
 
 
 def _metrics(run: Run, logged: LoggedModel) -> list[Metric]:

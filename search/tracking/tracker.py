@@ -7,13 +7,16 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import Any, cast
 
 from mlflow.entities import DatasetInput
+from mlflow.tracking import MlflowClient
 
 from pipelines import Task, load_task
 from search.config.sweep_config import SweepConfig
+from search.config.tracking_address import is_server, shown
 from search.study.history import History
 from search.study.state import SweepState
 from search.study.trial import Trial
@@ -25,14 +28,20 @@ from search.tracking.projection import Projection, Status
 FRONT_EVERY_S, OVERVIEW_EVERY_S = 5.0, 60.0
 """The front's files, and the pictures of all trials, are written no more often than this while a sweep runs."""
 
+FIRST_S, SILENCE_S = 10.0, 45.0
+"""For so long a sweep waits for the first answer of a server before its trials, and in the end for the next answer."""
+
+LONGEST = 200
+"""Of an error that MLflow passes on, so many characters at most are told: it may be a whole page."""
+
 LOG = logging.getLogger(__name__)
 
 
 class Tracker:
     """Keeps MLflow in step with the study.
 
-    Everything it does happens on its own thread. What fails there is tried again with the next change, at the end, and
-    whenever the sweep is run again: a tracking server that is away costs the sweep nothing.
+    Everything it does happens on its own thread. What fails there is told once, and tried again with the next change,
+    at the end, and whenever the sweep is run again: a tracking server that is away costs the sweep less than a minute.
 
     Args:
         config: The sweep.
@@ -55,10 +64,14 @@ class Tracker:
         self._thread = threading.Thread(target=self._work, name="mlflow-tracker", daemon=True)
         self._front_at = 0.0
         self._overview_at = time.monotonic()
+        self._answered_at = time.monotonic()
+        self._looked, self._told, self._given_up = threading.Event(), False, False
         self.problem: str | None = None
 
     def __enter__(self) -> Tracker:
         self._thread.start()
+        if is_server(self._config.tracking.uri or "") and not self._looked.wait(FIRST_S):
+            self._tell(f"no answer for {FIRST_S:.0f} s")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -73,10 +86,20 @@ class Tracker:
         self._inbox.put((trial, state))
 
     def close(self, status: Status) -> None:
-        """Bring MLflow up to date and end the parent run with `status`; a second call does nothing."""
-        if self._thread.is_alive():
-            self._inbox.put(status)
-            self._thread.join()
+        """Bring MLflow up to date and end the parent run with `status`; a second call does nothing.
+
+        A server that does not answer is given up.
+        """
+        if not self._thread.is_alive() or self._given_up:
+            return
+        self._inbox.put(status)
+        since = time.monotonic()
+        while self._thread.is_alive():
+            self._thread.join(timeout=1)
+            if time.monotonic() - max(since, self._answered_at) > SILENCE_S:
+                self._given_up = True
+                self.problem = self.problem or f"no answer for {SILENCE_S:.0f} s"
+                return
 
     def _work(self) -> None:
         ending: Status | None = None
@@ -104,14 +127,19 @@ class Tracker:
                 self.problem = None
                 return
             except Exception as error:  # whatever is wrong with the server is no reason to stop the sweep
-                self.problem = f"{type(error).__name__}: {error}"
+                self.problem = brief(error)
+                self._tell(self.problem)
                 self._projection = None  # what was asked for may have been done: look before it is asked for again
                 LOG.debug("MLflow is behind", exc_info=True)
+            finally:
+                self._looked.set()
 
     def _try_project(self, ending: Status | None) -> None:
         if self._projection is None:
-            client = connect(self._config, self._workspace)
-            self._projection = Projection.open(client, self._config, self._workspace, self._study_id, self._data)
+            client = _Listening(connect(self._config, self._workspace), self._answered)
+            self._projection = Projection.open(
+                cast(MlflowClient, client), self._config, self._workspace, self._study_id, self._data
+            )
             self._behind = set(self._trials)
         for number in sorted(self._behind):
             self._projection.put_trial(self._trials[number])
@@ -133,6 +161,16 @@ class Tracker:
             finally:
                 self._projection.close(ending)
 
+    def _tell(self, problem: str) -> None:
+        """Say once what is wrong while the sweep goes on."""
+        if not self._told and not self._given_up:
+            self._told = True
+            where = shown(self._config.tracking.uri or self._workspace.tracking_uri)
+            LOG.warning("MLflow at %s: %s; the sweep goes on and tries again after each trial", where, problem)
+
+    def _answered(self) -> None:
+        self._answered_at = time.monotonic()
+
     @cached_property
     def _task(self) -> Task | None:
         """The person's task, or None if it cannot be made here: whatever is wrong with it, trials tell."""
@@ -144,9 +182,34 @@ class Tracker:
 
     @cached_property
     def _data(self) -> DatasetInput | None:
-        """What the sweep's runs have as their input."""
+        """The data set that the sweep's runs have as their input."""
         try:
             return dataset_input(self._config, self._task) if self._task else None
         except Exception:
             LOG.debug("no data set input", exc_info=True)
             return None
+
+
+class _Listening:
+    """A client that tells of each answer that it gets: while there are any, nobody has to give up."""
+
+    def __init__(self, client: MlflowClient, answered: Callable[[], None]) -> None:
+        self._client, self._answered = client, answered
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._client, name)
+        if not callable(value):
+            return value
+
+        def ask(*args: Any, **options: Any) -> Any:
+            answer = value(*args, **options)
+            self._answered()
+            return answer
+
+        return ask
+
+
+def brief(error: Exception) -> str:
+    """Return the beginning of what `error` says, in one line."""
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    return words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from pipelines import Target, Training
 from pipelines.evaluator import Evaluator
+from pipelines.formats.onnx_format import MODEL
+from pipelines.onnxfile.preparation import prepare
 from pipelines.pruners.checkpoint import Checkpoint
-from pipelines.quantizers.preparation import prepare
 from pipelines.runtimes import Artifact
-from pipelines.stages import MODEL, Export, TrainTeacher
+from pipelines.stages import Export, TrainTeacher
 from pipelines.stages.technique import Technique
 from pipelines.store import Store
 from pipelines.tasks.task import Batch, Split

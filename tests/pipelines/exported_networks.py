@@ -10,10 +10,11 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from pipelines.formats.onnx_format import MODEL
+from pipelines.onnxfile.preparation import prepare
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.quantizers import Calibration
-from pipelines.quantizers.preparation import prepare
-from pipelines.stages import MODEL, Export
+from pipelines.stages import Export
 from pipelines.tasks.task import Batch, Inputs, as_tuple
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
@@ -51,6 +52,28 @@ class Transformer(nn.Module):
         return self.head(self.encoder(self.embedding(tokens)).mean(1))
 
 
+class Masked(nn.Module):
+    """Attention that does not look at padding: its mask is −∞ there, as in the classifiers of Hugging Face."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.norm, self.head = nn.Embedding(50, 32), nn.LayerNorm(32), nn.Linear(32, 4)
+        self.query, self.key, self.value = (nn.Linear(32, 32) for _ in range(3))
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        x = self.embedding(tokens)
+        query, key, value = (layer(x)[:, None] for layer in (self.query, self.key, self.value))
+        looked_at = mask[:, None, None, :].bool()
+        seen = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=looked_at)
+        return self.head(self.norm(x + seen[:, 0]).mean(1))
+
+
+def padded(count: int) -> tuple[Tensor, Tensor]:
+    """Sentences of 6 tokens at most, and which of them are there."""
+    mask = torch.arange(6) < torch.randint(3, 7, (count, 1))
+    return torch.randint(1, 50, (count, 6)) * mask, mask.long()
+
+
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[int], Inputs]]] = {
     "linear": (
         lambda: nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 4)),
@@ -63,6 +86,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[int], Inputs]]] = {
     "residual": (Residual, lambda n: torch.rand(n, 3, 8, 8)),
     "two inputs": (TwoInputs, lambda n: (torch.randn(n, 32), torch.randn(n, 4, 9))),
     "transformer": (Transformer, lambda n: torch.randint(0, 50, (n, 6))),
+    "masked": (Masked, padded),
 }
 
 

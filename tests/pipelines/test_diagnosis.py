@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,7 @@ def network(width: int) -> nn.Sequential:
 
 IMAGES = torch.linspace(0, 1, 4 * 64).view(4, 1, 8, 8)
 CALIBRATION = Calibration(lambda: [IMAGES])
+TASK = SimpleNamespace(batches=lambda split: [(IMAGES, None)])
 
 
 def wide(folder: Path) -> Path:
@@ -131,7 +133,7 @@ def smaller(folder: Path) -> tuple[Path, Path]:
 
 def candidate(files: tuple[Path, Path], runtime: str = "onnxruntime") -> Candidate:
     own, parent = (Artifact(file, "onnx") for file in files)
-    return Candidate(own, parent, parent, SimpleNamespace(), Target(runtime))  # type: ignore[arg-type]
+    return Candidate(own, parent, parent, TASK, Target(runtime))  # type: ignore[arg-type]
 
 
 def slower(ratio: float = 1.31, **metrics: float) -> Measurement:
@@ -250,7 +252,35 @@ def test_a_file_that_cannot_be_examined_costs_no_trial(folder: Path, tmp_path: P
 def test_files_of_other_formats_are_not_examined(folder: Path) -> None:
     found = candidate(sparse(folder))
     assert reasons(found, slower())
-    assert reasons(replace(found, artifact=replace(found.artifact, format="npz")), slower()) == []
+    other = replace(found, artifact=replace(found.artifact, format="npz"))
+    assert reasons(other, slower()) == []
+    notes = diagnose(other, slower(), "prune")
+    assert notes["speedup"] == "slower than without prune: 1.31×"
+    assert notes["speedup.why"] == "npz files are not examined"
+
+
+def spoilt(folder: Path) -> tuple[Path, Path]:
+    """Weights in 8 bits, and those of the last layer negated."""
+    own, parent = int8_weights(folder)
+    model = onnx.load(own)
+    scale = [i for i in model.graph.initializer if i.name.endswith("_scale")][-1]
+    scale.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(scale), scale.name))
+    onnx.save(model, folder / "spoilt.onnx")
+    return folder / "spoilt.onnx", parent
+
+
+def test_a_step_that_spoils_the_outputs_is_told(folder: Path) -> None:
+    note = diagnose(candidate(spoilt(folder)), slower(0.5), "quantize")["outputs"]
+    assert re.fullmatch(
+        r"spoilt by quantize: noise of \d+% of their power on 4 examples, the largest one is another for \d+% of them",
+        note,
+    )
+    assert remark_kind({"outputs": note}) == "outputs spoilt by quantize"
+
+
+@pytest.mark.parametrize("make", [static, int8_weights, fp16, sparse, odd], ids=lambda make: make.__name__)
+def test_outputs_that_are_nearly_the_same_or_of_other_networks_are_not_spoilt(folder: Path, make: Callable) -> None:
+    assert "outputs" not in diagnose(candidate(make(folder)), slower(0.5), "quantize")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import copy
 import io
+import os
 import random
 import shutil
 import signal
@@ -16,17 +17,22 @@ from rich.console import Console
 from pipelines import STEPS, Evaluation, StageRun, TrialFailed
 from pipelines.meters import Measurement
 from pipelines.sensitivity_table import Row, Sensitivity
+from search.analysis.front_comparison import FrontComparison, compare_fronts
+from search.analysis.named_front import NamedFront
 from search.cli import app as cli
 from search.config.sweep_config import SweepConfig, parse_config
+from search.execution import interruption
 from search.execution.executor import InlineExecutor
 from search.study.outcome import Complete, Failed
 from search.study.proposal import BASELINE, Proposal
 from search.study.saved import Sweep
+from search.study.state import SweepState
 from search.study.study import Study
 from search.study.trial import Result, Trial
 from search.study.workspace import SweepFolder, Workspace
 from search.sweep import run_sweep
 from spaces import Recipe
+from tests.pipelines.formats.own import own_format as own_format
 
 Merge = Mapping[str, Any]
 
@@ -266,10 +272,12 @@ def cli_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., tuple[int, str, str]]]:
     """The command line in this process: exit code, standard output, standard error."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in interruption.SIGNALS}
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["paredown", *map(str, arguments)])
+        monkeypatch.setattr("sys.stdout", sys.stdout)  # as the command leaves others in their place
+        monkeypatch.setattr("sys.stderr", sys.stderr)
         capsys.readouterr()
         with pytest.raises(SystemExit) as stopped:
             cli.main()
@@ -291,6 +299,7 @@ def console() -> Console:
 def guarded(tmp_path, monkeypatch, make_config):
     """A sweep of a task that may or may not be asked for its test split; both of its trials are on the front."""
     (tmp_path / "guarded_task.py").write_text(GUARDED, encoding="utf-8")
+    os.utime(tmp_path / "guarded_task.py", (1, 1))  # older than this process, so that it is not loaded anew
     monkeypatch.syspath_prepend(str(tmp_path))
     sys.modules.pop("guarded_task", None)
     return lambda may_open=False: make_config(
@@ -305,3 +314,24 @@ def guarded(tmp_path, monkeypatch, make_config):
         objectives={"accuracy": "maximize", "size_mb": "minimize", "size_zstd_mb": "maximize"},
         search={"trials": 2},
     )
+
+
+@pytest.fixture
+def named_front(make_raw: Callable[..., dict[str, Any]], make_trial: Callable[..., Trial]) -> Callable[..., NamedFront]:
+    """A front of trials with these accuracies and latencies; the first is the baseline."""
+    pair = {"accuracy": "maximize", "latency_ms": "minimize"}
+
+    def make(name, rows, objectives=pair, target=None, **changes) -> NamedFront:
+        config = parse_config({**make_raw(**changes), "sweep": name, "objectives": objectives})
+        trials = tuple(make_trial(n, (accuracy, latency, 1)) for n, (accuracy, latency) in enumerate(rows))
+        return NamedFront(name, config, target or config.target, trials, SweepState.of(trials, config))
+
+    return make
+
+
+@pytest.fixture
+def two_fronts(named_front: Callable[..., NamedFront]) -> FrontComparison:
+    """Front of a: 0 and 2; of b: 0 and 1. b's 1 dominates a's 2; the baselines have latencies 4 and 2."""
+    a = named_front("a", [(0.9, 4.0), (0.5, 4.5), (0.6, 1.0)])
+    b = named_front("b", [(0.8, 2.0), (0.7, 0.5)])
+    return compare_fronts([a, b])

@@ -22,7 +22,7 @@ def chain(recipe: Recipe) -> tuple[StageKey, ...]:
     for each in (recipe, recipe.parent(), Recipe()):
         links.append(StageKey("teacher", "teacher"))
         networks = [step for step in each.steps if step.name != "quantize"]
-        prefixes = dict(zip(each.steps, each.prefix_digests()[1:], strict=True))
+        prefixes = {step: Recipe(each.steps[: place + 1]).digest for place, step in enumerate(each.steps)}
         links += [StageKey(step.name, f"{step.name}:{prefixes[step]}") for step in networks]
         links.append(StageKey("export", f"export:{Recipe(tuple(networks)).digest}"))
         links += [StageKey("quantize", f"quantize:{each.digest}") for step in each.steps if step.name == "quantize"]

@@ -245,10 +245,10 @@ def test_a_worker_that_dies_twice_over_a_trial_fails_it(sweeps) -> None:
     assert "the worker died twice over this trial" in err
 
 
-def test_a_cluster_that_is_not_there_is_told(sweeps) -> None:
+def test_processors_that_are_not_there_are_told(sweeps) -> None:
     code, out, err = sweeps("run", sweeps.write(), "-o", "cluster.cpus_per_trial=4096")
-    assert (code, out) == (1, "")
-    assert "no trial fits: one needs 4096 CPU" in err
+    assert (code, out) == (2, "")
+    assert "cluster.cpus_per_trial: 4096 is more than the" in err
 
 
 def test_the_front_is_measured_again_after_the_search_and_for_another_runtime_without_training(finished) -> None:

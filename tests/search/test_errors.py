@@ -1,11 +1,12 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 from ray.tune.search import Searcher
 
-from search.errors import FullDiskError, is_full
-from search.execution.ray_executor import FULL, StudySearcher
+from search.errors import FullDiskError, is_full, unusable
+from search.execution.ray_executor import ENDS, StudySearcher
 from search.study.study import Study, read_trials
 from search.suggest.queue import StudyQueue
 
@@ -45,8 +46,59 @@ def test_a_worker_without_room_gives_its_trial_back(make_config, folder) -> None
     source = StudyQueue(study)
     searcher = StudySearcher(source, folder.results)
     given = searcher.suggest("tune-1")["trial"]
-    searcher.on_trial_complete("tune-1", {"number": 0, FULL: "no room", "done": True})
-    assert searcher.full_disk == "no room"
+    searcher.on_trial_complete("tune-1", {"number": 0, ENDS: "no room", "done": True})
+    assert searcher.ended_by == "no room"
     assert searcher.suggest("tune-2") == Searcher.FINISHED
     assert study.trials[0].state == "running"
     assert source.next() == given
+
+
+def refusal(number: int, path: str) -> OSError:
+    return OSError(number, os.strerror(number), path)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (refusal(errno.EROFS, "/w/home/studies"), "no state can be kept in /w/home: /w/home/studies: Read-only file "),
+        (
+            refusal(errno.EACCES, "/w"),
+            "no state can be kept in /w/home: /w: Permission denied; set PAREDOWN_",
+        ),
+        (refusal(errno.ENOTDIR, "/w/home"), "no state can be kept in /w/home: /w/home: Not a directory; set PAREDOWN_"),
+        (refusal(errno.ENAMETOOLONG, "/data/aaa"), "/data/aaa: File name too long; use a shorter name"),
+        (refusal(errno.ENOENT, "/data/aaa"), ""),
+        (OSError("a bug"), ""),
+    ],
+    ids=["read-only", "above the workspace", "a file", "too long", "elsewhere", "not of a path"],
+)
+def test_a_path_that_is_of_no_use_is_told_with_what_to_do(error, told) -> None:
+    said = unusable(error, Path("/w/home"))
+    assert said.startswith(told)
+    assert bool(said) == bool(told)
+
+
+def test_a_current_folder_that_is_gone_is_told(cli_run, tmp_path, monkeypatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    monkeypatch.delenv("PAREDOWN_HOME", raising=False)
+    (tmp_path / "gone").rmdir()
+    told = "paredown: the current folder no longer exists; change to one that does\n"
+    assert cli_run("status") == (1, "", told)
+
+
+def test_a_workspace_that_is_a_file_is_told(cli_run, tmp_path, monkeypatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PAREDOWN_HOME", str(tmp_path / "file"))
+    told = f"paredown: PAREDOWN_HOME: {tmp_path / 'file'} is a file; set it to a folder, which need not exist yet\n"
+    assert cli_run("status") == (2, "", told)
+
+
+def test_a_workspace_that_cannot_be_made_is_told(cli_run, write_yaml, make_raw, tmp_path, monkeypatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PAREDOWN_HOME", str(tmp_path / "file/home"))
+    code, out, err = cli_run("run", write_yaml(make_raw()))
+    assert (code, out) == (1, "")
+    assert f"no state can be kept in {tmp_path / 'file/home'}: " in err
+    assert "set PAREDOWN_HOME to a folder that can be written" in err
+    assert "Traceback" not in err

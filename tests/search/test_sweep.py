@@ -1,10 +1,12 @@
+import threading
+
 import pytest
 
 from search.config.sweep_config import parse_config
 from search.errors import SweepError
 from search.execution.executor import InlineExecutor
 from search.study.saved import load_sweep
-from search.study.study import read_trials
+from search.study.study import Study, read_trials
 from search.sweep import run_sweep
 from spaces import InputError
 
@@ -146,3 +148,39 @@ def test_a_sweep_that_runs_is_left_alone(make_config, run_inline, analytic, work
 
     assert run_inline(config, evaluate).state.complete == 1
     assert len(refused) == 1
+
+
+def test_a_sweep_that_was_killed_while_it_began_may_become_another(make_config, run_inline, workspace) -> None:
+    folder = workspace.sweep("small")
+    Study(make_config(objectives={"accuracy_drop": "minimize"}), folder)
+    assert len(run_inline(make_config(search={"trials": 2})).trials) == 2
+
+
+def test_a_configuration_that_was_lost_is_told(make_config, run_inline, workspace) -> None:
+    run_inline(make_config(search={"trials": 1}))
+    journal = workspace.sweep("small").journal.read_bytes()
+    workspace.sweep("small").config.unlink()
+    with pytest.raises(SweepError, match=r"config.yaml is missing: nobody knows what its trials looked for; restore"):
+        run_inline(make_config(search={"trials": 2}))
+    assert workspace.sweep("small").journal.read_bytes() == journal
+    assert len(run_inline(make_config(search={"trials": 2}), fresh=True).trials) == 2
+
+
+def test_a_journal_that_was_lost_is_no_new_sweep(make_config, run_inline, workspace) -> None:
+    run_inline(make_config(search={"trials": 1}))
+    workspace.sweep("small").journal.write_bytes(b"")
+    with pytest.raises(SweepError, match=r"journal.log is missing or empty, though the sweep was begun"):
+        run_inline(make_config(search={"trials": 2}))
+    assert len(run_inline(make_config(search={"trials": 2}), fresh=True).trials) == 2
+
+
+def test_the_executor_is_closed_when_nothing_else_is_at_work(config, with_mlflow, analytic) -> None:
+    left = []
+
+    class Watched(InlineExecutor):
+        def close(self) -> None:
+            left.extend(thread.name for thread in threading.enumerate())
+
+    run_sweep(config, with_mlflow, executor=Watched(), evaluate=analytic)
+    assert left
+    assert not {"mlflow-tracker", "store-store_gc"} & set(left)

@@ -49,14 +49,6 @@ def test_a_parameter_that_applies_must_have_a_value(specs: Sequence[StepSpec]) -
         Recipe.from_params({"student.depth": "none", "cutting.method": "channel", "rounding.scheme": "none"}, specs)
 
 
-def test_equal_beginnings_have_equal_prefix_digests(specs: Sequence[StepSpec], recipe: Recipe) -> None:
-    other = Recipe((*recipe.steps[:2], Step("round", (("scheme", "dynamic"),))))
-    assert recipe.prefix_digests()[:3] == other.prefix_digests()[:3]
-    assert recipe.prefix_digests()[3] != other.prefix_digests()[3]
-    assert recipe.prefix_digests()[0] == Recipe().digest
-    assert recipe.prefix_digests()[3] == recipe.digest
-
-
 def test_the_order_of_steps_is_part_of_a_recipe(specs: Sequence[StepSpec]) -> None:
     on = {"student.depth": 2, "teaching.alpha": 0, "cutting.method": "block", "rounding.scheme": "none"}
     plain = Recipe.from_params(on, specs)

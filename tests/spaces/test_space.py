@@ -24,6 +24,12 @@ def test_size_counts_recipes_and_not_combinations(specs: Sequence[StepSpec]) -> 
     assert SearchSpace.parse(FULL, specs).size() == (1 + 2 * 3) * (1 + 3 + 1) * (1 + 1 + 2)
 
 
+@pytest.mark.parametrize("depth", [["none", 1, 2], [1, 2]], ids=["with the teacher", "without it"])
+def test_the_uncompressed_teacher_may_be_left_out_of_the_size(specs: Sequence[StepSpec], depth) -> None:
+    space = SearchSpace.parse({**FULL, "student": {"depth": depth}}, specs)
+    assert space.size(compressed=True) == sum(bool(space.recipe(params).steps) for params in space.points())
+
+
 def test_points_are_the_distinct_recipes_in_a_fixed_order(specs: Sequence[StepSpec]) -> None:
     space = SearchSpace.parse(FULL, specs)
     recipes = [space.recipe(params) for params in space.points()]

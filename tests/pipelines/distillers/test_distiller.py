@@ -6,11 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.distillers import DISTILLERS, FEATURES, ActivationRecorder, Distiller, FeatureDistiller, Signals
+from pipelines.distillers import FEATURES, RESPONSE, ActivationRecorder, Distiller, FeatureDistiller, Signals
 from pipelines.distillers.teaching import distillation_problem, feature_pairs
 from pipelines.tasks.task import Inputs
 from spaces import Value
 from tests.pipelines.technique_names import unknown_names
+
+DISTILLERS = {RESPONSE.name: RESPONSE, **FEATURES}
 
 pytestmark = pytest.mark.parametrize("distiller", DISTILLERS.values(), ids=list(DISTILLERS))
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from pipelines.distillers import DISTILLERS, FEATURES, RESPONSE, Point, Signals
+from pipelines.distillers import FEATURES, RESPONSE, Point, Signals
 from pipelines.distillers.hint import Hint
 from pipelines.distillers.teaching import distillation_problem, feature_pairs, task_points, taught, teach
 from pipelines.errors import TrialFailed
@@ -146,7 +146,7 @@ def test_the_task_says_where_to_listen(tiny, networks) -> None:
 
 def test_without_the_hook_a_point_is_found(tiny, networks) -> None:
     """The student has its layers at 0 to 5, the teacher at 0 to 8."""
-    found = {name: feature_pairs(distiller, *networks, tiny, 1) for name, distiller in DISTILLERS.items()}
+    found = {each.name: feature_pairs(each, *networks, tiny, 1) for each in (RESPONSE, *FEATURES.values())}
     embedding = ((Point("8", "input"), Point("5", "input")),)
     maps = ((Point("6"), Point("3")),)  # 2 × 2, after the pooling
     assert found == {"response": (), "hint": embedding, "attention": maps, "relational": embedding}

@@ -1,7 +1,12 @@
+from collections.abc import Mapping
+from pathlib import Path
+
 import pytest
 
 from pipelines import METRICS, Target
-from pipelines.meters import Candidate, Complexity
+from pipelines.formats import FORMATS, OnnxFormat
+from pipelines.meters import Candidate, Complexity, Measurement
+from pipelines.runtimes import Feed
 
 
 @pytest.fixture
@@ -17,14 +22,17 @@ def test_it_is_that_of_one_input_whatever_the_batch(candidate: Candidate, export
     assert measured["macs"] == 64 * width * 9 + 64 * width * width * 9 + 4 * width * 2
 
 
-def test_what_cannot_be_counted_has_a_reason(candidate: Candidate, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(self: object) -> int:
-        raise LookupError("the shape of x cannot be found out")
+def test_what_a_format_does_not_tell_has_its_reason(candidate: Candidate, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Vague(OnnxFormat):
+        lacks: Mapping[str, str] = {"macs": "its files have no shapes"}
 
-    monkeypatch.setattr("pipelines.meters.complexity.Graph.macs", unknown)
+        def complexity(self, file: Path, feed: Feed) -> Measurement:
+            return Measurement({"parameters": 5.0})
+
+    monkeypatch.setitem(FORMATS, "onnx", Vague())
     measured = Complexity().measure(candidate)
-    assert set(measured.metrics) == {"parameters"}
-    assert measured.notes == {"macs": "not available: the shape of x cannot be found out"}
+    assert measured.metrics == {"parameters": 5.0}
+    assert measured.notes == {"macs": "not available: its files have no shapes"}
 
 
 def test_operations_are_shown_and_never_an_objective() -> None:

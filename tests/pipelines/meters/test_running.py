@@ -70,10 +70,13 @@ def test_a_file_that_does_not_run_fails_the_trial_with_the_runtimes_reason(job: 
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("echo ready; read line; echo one >&2; echo 'terminate called' >&2; exit 3", "with 3: terminate called"),
-        ("kill -SEGV $$", "with -11: it said nothing"),
-        ("kill -KILL $$", "with -9: it was killed, most likely for want of memory; use a smaller batch"),
-        ("echo hello; exit 0", "with 0: it said nothing"),
+        (
+            "echo ready; read line; echo one >&2; echo 'terminate called' >&2; exit 3",
+            "exit code 3: one [|] terminate called",
+        ),
+        ("kill -SEGV $$", "signal SIGSEGV: it said nothing"),
+        ("kill -KILL $$", "signal SIGKILL: it was killed by another process"),
+        ("echo hello; exit 0", "exit code 0: it said nothing"),
     ],
 )
 def test_a_crash_fails_the_trial_with_its_last_words(
@@ -83,7 +86,7 @@ def test_a_crash_fails_the_trial_with_its_last_words(
     program.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
     program.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(program))
-    with pytest.raises(TrialFailed, match=f"the process that measures ended {reason}"):
+    with pytest.raises(TrialFailed, match=f"the process that measures ended with {reason}"):
         run_bench(job, FEED, lease)
     with lease.alone():
         pass
@@ -105,7 +108,8 @@ def test_a_process_that_was_killed_is_started_once_more(
 
 
 def test_taking_too_long_fails_the_trial(job: Job, lease: Lease) -> None:
-    with pytest.raises(TrialFailed, match="loading the files in a process of its own took more than 0 s"):
+    message = "loading the files in a process of its own took more than 0 s, many times what such files take"
+    with pytest.raises(TrialFailed, match=message):
         run_bench(job, FEED, lease, timeout_s=0.001)
     with lease.alone():
         pass

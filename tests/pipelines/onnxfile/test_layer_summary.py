@@ -6,8 +6,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pipelines.onnxfile.layer_summary import Graph, Layer
+from pipelines.onnxfile.shortening import shortened
 from pipelines.quantizers import QUANTIZERS, Calibration
-from pipelines.stages.pack import packed
 
 
 def write(path: Path, nodes: list, weights: dict[str, np.ndarray], inputs: tuple[str, ...] = ("x",)) -> Path:
@@ -29,34 +29,34 @@ def ones(*shape: int, kind: type = np.float32) -> np.ndarray:
 @pytest.mark.parametrize(
     ("nodes", "weight", "layer"),
     [
-        ([helper.make_node("Conv", ["x", "w"], ["y"])], ones(6, 4, 3, 3), Layer("Conv", "float32", 6, 216, 0)),
+        ([helper.make_node("Conv", ["x", "w"], ["y"])], ones(6, 4, 3, 3), Layer("float32", 6, 216, 0)),
         (
             [helper.make_node("ConvTranspose", ["x", "w"], ["y"], group=2)],
             ones(4, 3, 2, 2),
-            Layer("ConvTranspose", "float32", 6, 48, 0),
+            Layer("float32", 6, 48, 0),
         ),
-        ([helper.make_node("Gemm", ["x", "w"], ["y"], transB=1)], ones(6, 4), Layer("Gemm", "float32", 6, 24, 0)),
-        ([helper.make_node("Gemm", ["x", "w"], ["y"])], ones(4, 6), Layer("Gemm", "float32", 6, 24, 0)),
-        ([helper.make_node("MatMul", ["x", "w"], ["y"])], ones(4, 6), Layer("MatMul", "float32", 6, 24, 0)),
+        ([helper.make_node("Gemm", ["x", "w"], ["y"], transB=1)], ones(6, 4), Layer("float32", 6, 24, 0)),
+        ([helper.make_node("Gemm", ["x", "w"], ["y"])], ones(4, 6), Layer("float32", 6, 24, 0)),
+        ([helper.make_node("MatMul", ["x", "w"], ["y"])], ones(4, 6), Layer("float32", 6, 24, 0)),
         (
             [helper.make_node("Transpose", ["w"], ["t"]), helper.make_node("MatMul", ["x", "t"], ["y"])],
             np.eye(6, 4, dtype=np.float32),
-            Layer("MatMul", "float32", 6, 24, 20),
+            Layer("float32", 6, 24, 20),
         ),
         (
             [helper.make_node("Cast", ["w"], ["t"], to=1), helper.make_node("MatMul", ["x", "t"], ["y"])],
             np.eye(4, 6, dtype=np.float16),
-            Layer("MatMul", "float16", 6, 24, 20),
+            Layer("float16", 6, 24, 20),
         ),
         (
             [helper.make_node("DequantizeLinear", ["w", "s"], ["t"]), helper.make_node("MatMul", ["x", "t"], ["y"])],
             np.eye(4, 6, dtype=np.int8),
-            Layer("MatMul", "int8", 6, 24, 0),
+            Layer("int8", 6, 24, 0),
         ),
         (
             [helper.make_node("MatMulNBits", ["x", "w", "s"], ["y"], domain="com.microsoft", bits=4, N=6, K=32)],
             ones(6, 1, 16, kind=np.uint8),
-            Layer("MatMulNBits", "4-bit", 6, 192, 0),
+            Layer("4-bit", 6, 192, 0),
         ),
     ],
     ids=[
@@ -79,9 +79,9 @@ def test_weights_that_are_unpacked_when_the_file_is_loaded_are_seen(tmp_path, sc
     weight[np.abs(weight) < 2] *= not sparse
     file = write(tmp_path / "a.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"], name="layer")], {"w": weight})
     QUANTIZERS[scheme].quantize(file, tmp_path / "b.onnx", Calibration(list), params)
-    onnx.save(packed(onnx.load(tmp_path / "b.onnx")), tmp_path / "c.onnx")
+    onnx.save(shortened(onnx.load(tmp_path / "b.onnx")), tmp_path / "c.onnx")
     found = Graph.read(tmp_path / "c.onnx")
-    assert found.layers == (Layer("MatMul", stored, 40, 64 * 40, 0),)
+    assert found.layers == (Layer(stored, 40, 64 * 40, 0),)
     assert not found.integers
 
 

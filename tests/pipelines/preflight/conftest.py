@@ -13,10 +13,10 @@ class Words:
     """Networks over (N, 6) with whatever a test replaces; `student` takes no width."""
 
     def teacher(self) -> nn.Module:
-        return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+        return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 2))
 
     def student(self, depth: int) -> nn.Module:
-        return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))
+        return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 2))
 
     def batches(self, split: str):
         yield torch.zeros(4, 6), torch.zeros(4, dtype=torch.long)
@@ -37,6 +37,6 @@ def check() -> Callable[..., list[str]]:
 
     def run(task: object, **space) -> list[str]:
         asked = {"student": {"depth": [1]}, "distillation": {"alpha": 0.5}, "pruning": {"method": "none"}, **space}
-        return [str(problem) for problem in preflight(task, SearchSpace.parse(asked, STEPS))]
+        return [str(problem) for problem in preflight(task, SearchSpace.parse(asked, STEPS)).problems]
 
     return run

@@ -1,6 +1,6 @@
 """Of all parts together."""
 
-from pipelines.pruners import PRUNERS
+from pipelines.quantizers import QUANTIZERS
 
 
 def test_a_task_that_works_has_no_problems(check, words) -> None:
@@ -15,15 +15,16 @@ def test_everything_is_told_at_once(check, words, monkeypatch) -> None:
     def problem(*about: object) -> str:
         raise ZeroDivisionError("wheels")
 
-    monkeypatch.setattr(PRUNERS["channel"], "problem", problem)
+    monkeypatch.setattr(QUANTIZERS["static-int8"], "problem", problem)
     space = {"student": {"depth": 1, "width": 0.5}, "distillation": {"feature": "attention"}}
-    told = check(Bad(), pruning={"ratio": 0.5}, **space)
+    told = check(Bad(), quantization={"scheme": "static-int8"}, **space)
     assert [problem.split(": ")[0] for problem in told] == [
+        "task.use",
+        "task.use",
+        "task.use",
         "space.student.width",
-        "space.pruning.method",
+        "space.quantization.scheme",
         "space.distillation.feature",
-        "task.use",
-        "task.use",
-        "task.use",
     ]
-    assert told[1] == "space.pruning.method: channel: ZeroDivisionError: wheels; take it out of the axis"
+    assert told[4].startswith("space.quantization.scheme: static-int8: ZeroDivisionError: wheels (")
+    assert told[4].endswith("; take it out of the axis")

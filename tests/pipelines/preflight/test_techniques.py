@@ -31,7 +31,8 @@ def test_points_that_are_not_there_are_told(check, words) -> None:
             raise KeyError(depth)
 
     (told,) = check(Broken(), distillation={"feature": "hint"})
-    assert told == "space.distillation.feature: hint for student(1): KeyError: 1; take it out of the axis"
+    assert told.startswith("space.distillation.feature: hint for student(1): KeyError: 1 (")
+    assert told.endswith("test_techniques.py:31); take it out of the axis")
 
 
 def test_a_student_that_could_begin_with_nothing_is_told(check, words) -> None:

@@ -9,8 +9,10 @@ import torch
 from onnx import TensorProto
 from torch import nn
 
+from pipelines.onnxfile.graph import Graph
 from pipelines.quantizers import Fp16
 from pipelines.quantizers import fp16 as module
+from pipelines.runtimes import to_feed
 
 
 @pytest.mark.parametrize("network", ["residual", "transformer"])
@@ -26,6 +28,15 @@ def test_weights_are_halves_and_inputs_and_outputs_are_as_before(
     for name in ("input", "output"):
         types = [[value.type.tensor_type.elem_type for value in getattr(graph, name)] for graph in (before, after)]
         assert types[0] == types[1]
+
+
+@pytest.mark.parametrize("network", ["residual", "transformer"])
+def test_the_file_is_valid_and_has_as_many_parameters(prepared: Callable, tmp_path: Path, network: str) -> None:
+    given, file = prepared(network), tmp_path / "model.onnx"
+    Fp16().quantize(given.file, file, given.calibration, {})
+    onnx.checker.check_model(file, full_check=True)
+    feed = to_feed(given.task.example_input())
+    assert Graph(file, feed).parameters() == Graph(given.file, feed).parameters() > 1000
 
 
 def test_weights_too_large_for_it_are_a_problem() -> None:

@@ -10,8 +10,9 @@ from onnx import numpy_helper
 
 from pipelines import extra
 from pipelines.errors import TrialFailed
+from pipelines.formats.onnx_format import MODEL
 from pipelines.quantizers import Calibration, NncfInt8
-from pipelines.stages import MODEL, Quantize
+from pipelines.stages import Quantize
 from pipelines.training.context import Context
 
 

@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from pipelines.errors import TrialFailed
+from pipelines.formats.onnx_format import MODEL
+from pipelines.onnxfile.shortening import shortened
 from pipelines.quantizers import QUANTIZERS, Calibration, Quantizer
+from pipelines.quantizers.parameters import KEEP_FLOAT
 from pipelines.runtimes import RUNTIMES, Artifact, OnnxRuntime, Target, to_feed
-from pipelines.stages import MODEL, Quantize
-from pipelines.stages.pack import packed
+from pipelines.stages import Quantize
 from pipelines.tasks.task import as_tuple
 from pipelines.training.context import Context
 from tests.pipelines.technique_names import unknown_names
@@ -51,6 +53,10 @@ def test_it_has_no_attribute_that_its_protocol_does_not_know(quantizer: Quantize
 
 def test_it_is_registered_under_its_own_name(quantizer: Quantizer) -> None:
     assert QUANTIZERS[quantizer.name] is quantizer
+
+
+def test_only_schemes_for_onnx_keep_operators_in_floating_point(quantizer: Quantizer) -> None:
+    assert KEEP_FLOAT not in quantizer.parameters or quantizer.declares.formats == ("onnx",)
 
 
 def test_labels_are_the_distinct_names_unless_something_differs(some_params: Callable) -> None:
@@ -100,7 +106,7 @@ def test_the_file_shrinks_as_promised(
 ) -> None:
     given = prepared("linear")
     quantizer.quantize(given.file, tmp_path / MODEL, given.calibration, some_params(quantizer))
-    after, before = (len(packed(onnx.load(file)).SerializeToString()) for file in (tmp_path / MODEL, given.file))
+    after, before = (len(shortened(onnx.load(file)).SerializeToString()) for file in (tmp_path / MODEL, given.file))
     share = after / before
     assert share < SHARES.get(quantizer.name, 0.9)
 

@@ -2,6 +2,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -9,17 +10,21 @@ from onnx import numpy_helper
 from torch import nn
 
 from pipelines.onnxfile.coverage import Coverage, int8_coverage
+from pipelines.onnxfile.optimized_graph import operators
 from pipelines.quantizers import Calibration, StaticInt8
-from pipelines.quantizers.parameters import CALIBRATOR
-from pipelines.quantizers.static_int8 import METHODS
+from pipelines.quantizers.parameters import CALIBRATOR, OPERATORS
+from pipelines.quantizers.ranges import METHODS
 from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 
 IMAGES = torch.linspace(0, 1, 20 * 64).view(20, 1, 8, 8)
 CALIBRATION = Calibration(lambda: IMAGES.split(8))
 
 
+DEFAULTS = {"calibrator": "minmax", "granularity": "channel", "operators": "auto"}
+
+
 def quantize(source: Path, target: Path, calibration: Calibration = CALIBRATION, **params: str) -> Path:
-    StaticInt8().quantize(source, target, calibration, {"calibrator": "minmax", "granularity": "channel", **params})
+    StaticInt8().quantize(source, target, calibration, {**DEFAULTS, **params})
     return target
 
 
@@ -81,8 +86,7 @@ def test_every_layer_is_executed_in_int8(prepared: Callable, tmp_path: Path) -> 
 
 def test_kept_layers_stay_in_floating_point(prepared: Callable, tmp_path: Path) -> None:
     given, file = prepared("residual"), tmp_path / "model.onnx"
-    params = {"calibrator": "minmax", "granularity": "channel"}
-    StaticInt8().quantize(given.file, file, given.calibration, params, keep=["/stem/stem.0/Conv"])
+    StaticInt8().quantize(given.file, file, given.calibration, DEFAULTS, keep=["/stem/stem.0/Conv"])
     assert (int8_coverage(file).int8, int8_coverage(file).floating) == (2, 1)
 
 
@@ -110,6 +114,83 @@ def test_outputs_of_matrix_products_are_not_rounded(prepared: Callable, tmp_path
 
 def test_embeddings_and_attention_are_no_holes(prepared, tmp_path: Path) -> None:
     given, file = prepared("transformer"), tmp_path / "model.onnx"
-    StaticInt8().quantize(given.file, file, given.calibration, {"calibrator": "minmax", "granularity": "channel"})
+    StaticInt8().quantize(given.file, file, given.calibration, DEFAULTS)
     coverage = int8_coverage(file)
     assert (coverage.int8, coverage.floating) == (7, 0)
+
+
+def error(file: Path, given, **params: str) -> float:
+    """The largest error of the int8 form of `given`, as a share of its largest output."""
+    quantize(given.file, file, given.calibration, **params)
+    pairs = []
+    for feed in given.calibration.feeds():
+        runs = (OnnxRuntime().load(Artifact(each, "onnx"), Target()).run(feed) for each in (given.file, file))
+        pairs.append(tuple(runs))
+    expected, found = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    return float(abs(found - expected).max() / abs(expected).max())
+
+
+@pytest.mark.parametrize("calibrator", METHODS)
+@pytest.mark.parametrize("operators", OPERATORS.domain.values)
+def test_a_mask_swallows_nothing(prepared: Callable, tmp_path: Path, calibrator: str, operators: str) -> None:
+    given, file = prepared("masked"), tmp_path / "model.onnx"
+    assert error(file, given, calibrator=calibrator, operators=operators) < 0.15
+    numbers = [numpy_helper.to_array(i) for i in onnx.load(file).graph.initializer if i.name.endswith("_scale")]
+    assert all(np.isfinite(scale).all() and scale.max() < 1 for scale in numbers)
+    assert int8_coverage(file).floating == 0
+
+
+@pytest.mark.parametrize(
+    ("network", "operators", "others"),
+    [
+        ("transformer", "auto", False),
+        ("transformer", "all", True),
+        ("transformer", "matmul-conv", False),
+        ("residual", "auto", True),
+        ("residual", "matmul-conv", False),
+    ],
+)
+def test_operators_that_become_integers_are_a_choice(
+    prepared: Callable, tmp_path: Path, network: str, operators: str, others: bool
+) -> None:
+    given, file = prepared(network), tmp_path / "model.onnx"
+    quantize(given.file, file, given.calibration, operators=operators)
+    graph = onnx.load(file).graph
+    rounded = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    # A sum has no weights: both of its inputs are rounded if it is an integer one.
+    sums = [node for node in graph.node if node.op_type == "Add"]
+    assert any(rounded.issuperset(node.input) for node in sums) == others
+
+
+class _Between(nn.Module):
+    """A convolution, an operator that ONNX Runtime has no right integer kernel for, and another one."""
+
+    def __init__(self, between: nn.Module) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), between, nn.Conv2d(16, 4, 3, padding=1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x)
+
+
+@pytest.mark.parametrize(
+    ("between", "operator"),
+    [
+        (nn.AvgPool2d(3, 2, padding=1, ceil_mode=True), "AveragePool"),
+        (nn.Upsample(size=(5, 7), mode="bicubic", align_corners=True), "Resize"),
+        (nn.ConvTranspose2d(16, 16, 2, 2, groups=4), "ConvTranspose"),
+    ],
+    ids=["ceil mode", "cubic", "grouped and transposed"],
+)
+def test_what_has_no_right_kernel_stays_in_floating_point(
+    export: Callable, tmp_path: Path, between: nn.Module, operator: str
+) -> None:
+    torch.manual_seed(0)
+    images = torch.randn(32, 1, 8, 8)
+    source, file = export(_Between(between).eval(), images[:1]), tmp_path / "model.onnx"
+    quantize(source, file, Calibration(lambda: [images]))
+    expected, found = (
+        OnnxRuntime().load(Artifact(each, "onnx"), Target()).run(to_feed(images)) for each in (source, file)
+    )
+    assert abs(found - expected).max() < 0.05 * abs(expected).max()
+    assert operator in operators(file)

@@ -1,6 +1,5 @@
 """The contract of every registered runtime."""
 
-import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -11,8 +10,8 @@ import pytest
 import torch
 
 from pipelines.errors import TrialFailed
-from pipelines.onnxfile.example_feed import example_feed
-from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Target, input_names, to_feed
+from pipelines.formats import FORMATS, artifact_in
+from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Target, example_feed, input_names, to_feed
 
 
 @pytest.fixture(params=RUNTIMES.values(), ids=RUNTIMES.keys())
@@ -20,16 +19,27 @@ def runtime(request: pytest.FixtureRequest) -> Runtime:
     return request.param
 
 
+@pytest.fixture
+def artifact(runtime: Runtime, exported, tmp_path: Path) -> Artifact:
+    """The network of `exported` in the format that the runtime executes."""
+    written = artifact_in(tmp_path, runtime.format)
+    FORMATS[runtime.format].export(exported.model, (torch.zeros(1, 1, 8, 8),), written.path)
+    return written
+
+
 def test_it_is_registered_under_its_own_name(runtime: Runtime) -> None:
     assert RUNTIMES[runtime.name] is runtime
     assert runtime.devices
+    assert runtime.format in FORMATS
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("size", [1, 5])
-def test_it_gives_the_networks_own_outputs(runtime: Runtime, exported, size: int, threads: int) -> None:
+def test_it_gives_the_networks_own_outputs(
+    runtime: Runtime, exported, artifact: Artifact, size: int, threads: int
+) -> None:
     images = torch.rand(size, 1, 8, 8)
-    outputs = runtime.load(Artifact(exported.file, "onnx"), Target(threads=threads)).run(to_feed(images))
+    outputs = runtime.load(artifact, Target(threads=threads)).run(to_feed(images))
     np.testing.assert_allclose(outputs, exported.model(images).detach().numpy(), rtol=1e-4, atol=1e-5)
 
 
@@ -46,11 +56,11 @@ def test_runtimes_load_where_there_is_no_torch() -> None:
 
 @pytest.mark.parametrize("content", [None, b"", b"not a network"], ids=["no file", "empty", "garbage"])
 def test_a_file_that_does_not_load_fails_the_trial(runtime: Runtime, tmp_path: Path, content: bytes | None) -> None:
-    file = tmp_path / "model.onnx"
+    artifact = artifact_in(tmp_path, runtime.format)
     if content is not None:
-        file.write_bytes(content)
+        artifact.path.write_bytes(content)
     with pytest.raises(TrialFailed, match="cannot load the file: "):
-        runtime.load(Artifact(file, "onnx"), Target())
+        runtime.load(artifact, Target())
 
 
 def test_inputs_are_named_by_their_position() -> None:
@@ -60,9 +70,8 @@ def test_inputs_are_named_by_their_position() -> None:
     assert {name: array.shape for name, array in feed.items()} == {"input_0": (2, 3), "input_1": (2,)}
 
 
-def test_its_script_runs_a_file_without_torch(runtime: Runtime, exported, tmp_path: Path) -> None:
-    shutil.copyfile(exported.file, tmp_path / "model.onnx")
-    script = runtime.script("model.onnx", example_feed(exported.file, 2), Target())
+def test_its_script_runs_a_file_without_torch(runtime: Runtime, exported, artifact: Artifact, tmp_path: Path) -> None:
+    script = runtime.script(artifact.path.name, example_feed(to_feed(torch.zeros(2, 1, 8, 8))), Target())
     assert len(script.splitlines()) == 12
     (tmp_path / "run.py").write_text(script, encoding="utf-8")
     code = "import runpy, sys; sys.modules['torch'] = None; print(runpy.run_path(sys.argv[1])['feed']['input'].shape)"

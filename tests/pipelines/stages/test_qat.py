@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from pipelines.errors import TrialFailed
+from pipelines.formats.onnx_format import MODEL
 from pipelines.onnxfile.coverage import int8_coverage
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
-from pipelines.stages import MODEL, Export, QuantizationAwareTraining, Quantize, TrainTeacher
+from pipelines.stages import Export, QuantizationAwareTraining, Quantize, TrainTeacher
 from pipelines.stages.qat import REPORT
 from pipelines.tasks.task import Batch, Split
 from pipelines.training.context import Context
@@ -101,6 +102,8 @@ def test_it_wins_back_what_rounding_loses_and_zeros_stay(context: Context, folde
     )
     teacher, out = folder("teacher"), folder("qat")
     TrainTeacher().run(Path(), teacher, {}, hard)
+    pruned = {"pruner": "unstructured", "history": {"weights": ["layer.weight"]}}
+    Checkpoint(Checkpoint.load(teacher, hard.task).model, [{"network": "teacher"}, pruned]).save(teacher)
     torch.manual_seed(0)
     QuantizationAwareTraining().run(teacher, out, PARAMS, hard)
     report = json.loads((out / REPORT).read_text())

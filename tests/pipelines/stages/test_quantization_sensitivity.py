@@ -3,8 +3,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.formats.onnx_format import MODEL
 from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
-from pipelines.stages import MODEL, QuantizationSensitivity
+from pipelines.stages import QuantizationSensitivity
 from pipelines.stages.quantization_sensitivity import SENSITIVITY
 from pipelines.training.context import Context
 

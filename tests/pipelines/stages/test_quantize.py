@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import TrialFailed
+from pipelines.formats.onnx_format import MODEL
 from pipelines.onnxfile.coverage import int8_coverage
 from pipelines.pipeline import nodes
-from pipelines.stages import MODEL, QUANTIZE, STEPS, QuantizationSensitivity, Quantize
+from pipelines.stages import QUANTIZE, STEPS, QuantizationSensitivity, Quantize
 from pipelines.training.context import Context
 from spaces import Recipe
 
@@ -42,8 +43,8 @@ def test_its_label_names_the_scheme_and_what_differs_from_its_defaults(params: d
         ("none", set()),
         ("fp16", set()),
         ("dynamic-int8", {"keep_float"}),
-        ("static-int8", {"calibrator", "granularity", "calibration_size", "keep_float"}),
-        ("qat-int8", {"granularity", "calibration_size"}),
+        ("static-int8", {"calibrator", "granularity", "operators", "calibration_size", "keep_float"}),
+        ("qat-int8", {"granularity", "operators", "calibration_size"}),
         ("weight-int8", {"keep_float"}),
         ("weight-int4", {"keep_float"}),
         ("palettize", {"bits", "keep_float"}),

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from filelock import Timeout
 
-from pipelines.store import MANIFEST, Folder, Store
+from pipelines.own_folder import MARKER, claim
+from pipelines.store import MANIFEST, Folder, Store, evict
+from spaces import InputError
 from tests.pipelines.store.processes import in_processes
 
 
@@ -38,7 +40,7 @@ def test_what_a_killed_process_leaves_is_found_and_removed(folder: Folder, key: 
     assert [name.split("/")[0] for name in named] == ["drafts", "locks", "pins"]
     assert folder.leftovers(remove=False) == named, "only looked at"
     assert folder.leftovers(remove=True) == named
-    assert [path for path in folder.root.rglob("*") if path.is_file()] == []
+    assert [path.name for path in folder.root.rglob("*") if path.is_file()] == [MARKER]
     assert folder.leftovers(remove=True) == []
 
 
@@ -84,10 +86,39 @@ def test_nobody_pins_while_another_evicts(folder: Folder, key: str) -> None:
 
 
 def test_an_entry_that_is_gone_is_not_to_be_sent(folder: Folder, tmp_path: Path, key: str) -> None:
-    (folder.root / "unsent").mkdir(parents=True)
+    claim(folder.root)
+    (folder.root / "unsent").mkdir()
     (folder.root / "unsent" / key).touch()
     assert folder.leftovers(remove=True) == [f"unsent/{key}"]
     assert folder.leftovers(remove=True) == []
+
+
+def test_a_folder_that_is_no_store_is_left_alone(folder: Folder, key: str) -> None:
+    """A person's own folder called store, with drafts of what they write."""
+    letter = folder.root / "drafts" / "letter.txt"
+    letter.parent.mkdir(parents=True)
+    letter.write_text("Dear aunt", encoding="utf-8")
+
+    def draft() -> None:
+        with folder.draft(key):
+            pass
+
+    def pin() -> None:
+        with folder.pin([key]):
+            pass
+
+    for change in (lambda: folder.leftovers(remove=True), lambda: evict(folder, 0, ()), draft, pin):
+        with pytest.raises(InputError, match=r"store: holds files that are not Paredown's \(drafts\); move them away"):
+            change()
+    assert [path for path in folder.root.rglob("*") if path.is_file()] == [letter]
+    assert letter.read_text(encoding="utf-8") == "Dear aunt"
+
+
+def test_a_store_of_before_there_was_a_mark_is_taken(folder: Folder, key: str, write: Callable) -> None:
+    Store(folder.root).compute(key, write, {})
+    (folder.root / MARKER).unlink()
+    assert folder.leftovers(remove=True) == []
+    assert (folder.root / MARKER).exists()
 
 
 def test_a_whole_entry_is_not_replaced_and_a_damaged_one_is(folder: Folder, key: str, write: Callable) -> None:

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 import time
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import waiting
 from pipelines.store import Remote, Store, claim, evict
 from pipelines.store import remote as module
 from pipelines.store import store as store_module
@@ -174,6 +176,18 @@ def test_machines_that_share_a_url_make_an_entry_once(
     assert (tmp_path / "log").read_text() == "made\n"
 
 
+def test_who_waits_for_another_machine_says_for_whom(here: Store, there: Store, key: str, monkeypatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(waiting, "AFTER_S", 0.05)
+    monkeypatch.setattr(waiting, "_say", said.append)
+    holder, waiter = here.remote.claim(key, "digits@here"), there.remote.claim(key, "other@there")
+    assert holder.take(lambda: None) is None
+    assert waiter.take(lambda: said or None) == said
+    holder.release()
+    words = rf"waiting for process {os.getpid()} on \S+ \(sweep digits, since \d\d:\d\d:\d\d UTC\), which makes what is"
+    assert re.match(words, said[0])
+
+
 def die_in(store: Store, key: str) -> None:
     assert in_processes(lambda: store.compute(key, lambda folder: os._exit(9), {})) == [9]
 
@@ -238,8 +252,21 @@ def test_who_only_reads_needs_something_to_read(far: str, tmp_path: Path) -> Non
     with pytest.raises(InputError, match=r"--url: .* cannot be used: there is nothing"):
         Remote(far).check("--url", write=False)
     assert not (tmp_path / "far").exists()
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "thesis.txt").touch()
+    with pytest.raises(InputError, match=r"it is no store of Paredown's: there is no .paredown"):
+        Remote(far).check("--url", write=False)
+    (tmp_path / "far" / "thesis.txt").unlink()
     Remote(far).check()
     Remote(far).check("--url", write=False)
+
+
+def test_a_place_that_holds_something_else_becomes_no_store(far: str, tmp_path: Path) -> None:
+    (tmp_path / "far" / "entries").mkdir(parents=True)
+    (tmp_path / "far" / "thesis.txt").touch()
+    with pytest.raises(InputError, match=r"it holds other things \(thesis.txt\), so name an empty or new folder"):
+        Remote(far).check()
+    assert sorted(path.name for path in (tmp_path / "far").iterdir()) == ["entries", "thesis.txt"]
 
 
 WORKER = """

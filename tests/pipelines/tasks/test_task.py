@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from pipelines.tasks.digits import Digits
-from pipelines.tasks.task import fingerprint, load_task, loss_of, make_student, score_of, takes_width, to_batch, top1
+from pipelines.tasks.task import load_task, loss_of, make_student, score_of, takes_width, to_batch, top1
 from spaces import InputError
 
 SOURCE = """
@@ -28,6 +28,15 @@ class Shapes:
 class Half:
     def teacher(self): ...
     def batches(self, split): ...
+
+class Slip:
+    def teacher(self): ...
+    def student(self, depth): ...
+    def batches(self, split): ...
+    def exemple_input(self): ...
+
+class Versioned(Shapes):
+    fingerprint = "v1"
 
 number = 7
 """
@@ -95,58 +104,46 @@ def test_a_module_that_is_broken(write: Callable[[str], str], source: str, messa
 def test_a_class_that_is_not_there(write: Callable[[str], str]) -> None:
     name = write(SOURCE)
     assert problem(f"{name}:Shaped") == (
-        f"task.use: in module {name}, 'Shaped' is not known (did you mean 'Shapes'?); legal: Base, Shapes, Half"
+        f"task.use: in module {name}, 'Shaped' is not known (did you mean 'Shapes'?); "
+        "legal: Base, Shapes, Half, Slip, Versioned"
     )
 
 
 def test_what_is_no_class(write: Callable[[str], str]) -> None:
     name = write(SOURCE)
     assert problem(f"{name}:number") == (
-        f"task.use: in module {name}, 'number' is not known; legal: Base, Shapes, Half"
+        f"task.use: in module {name}, 'number' is not known; legal: Base, Shapes, Half, Slip, Versioned"
     )
 
 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ({"colour": 3}, "Shapes.__init__() got an unexpected keyword argument 'colour'"),
-        ({"colours": 0}, "colours is 0, below 1"),
+        ({"colour": 3}, "TypeError: Shapes.__init__() got an unexpected keyword argument 'colour'"),
+        ({"colours": 0}, "ValueError: colours is 0, below 1 ({name}.py:7)"),
     ],
     ids=["unknown argument", "illegal value"],
 )
 def test_arguments_that_are_refused(write: Callable[[str], str], args: dict, message: str) -> None:
     name = write(SOURCE)
-    assert problem(f"{name}:Shapes", args) == (f"task.args: Shapes(colours: int = 3) -> None refused them: {message}")
+    assert problem(f"{name}:Shapes", args) == (
+        f"task.args: Shapes(colours: int = 3) -> None refused them: {message.format(name=name)}"
+    )
 
 
 def test_methods_that_are_missing(write: Callable[[str], str]) -> None:
     name = write(SOURCE)
     assert problem(f"{name}:Half") == "task.use: Half has no method student, example_input; see docs/tasks.md"
-
-
-def test_a_fingerprint_is_of_class_arguments_and_source(write: Callable[[str], str], tmp_path: Path) -> None:
-    use = f"{write(SOURCE)}:Shapes"
-    task = load_task(use)
-    first = fingerprint(task, use, {})
-    assert fingerprint(task, use, {}) == first
-    assert fingerprint(task, use, {"colours": 5}) != first
-    assert fingerprint(task, use.replace("Shapes", "Base"), {}) != first
-    write(SOURCE + "# changed")
-    assert fingerprint(task, use, {}) != first
-
-
-def test_a_tasks_own_fingerprint_stands_for_its_source(write: Callable[[str], str]) -> None:
-    own = (
-        SOURCE.replace("number = 7", "")
-        + "\nclass Own(Shapes):\n    def fingerprint(self): return version\nversion = 1"
+    assert problem(f"{name}:Slip") == (
+        "task.use: Slip has no method example_input (is exemple_input meant?); see docs/tasks.md"
     )
-    use = f"{write(own)}:Own"
-    task = load_task(use)
-    first = fingerprint(task, use, {})
-    write(own + "\n# changed")
-    assert fingerprint(task, use, {}) == first
-    sys.modules[type(task).__module__].version = 2
-    assert fingerprint(task, use, {}) != first
+
+
+def test_a_value_where_a_method_is_meant(write: Callable[[str], str]) -> None:
+    name = write(SOURCE)
+    assert problem(f"{name}:Versioned") == (
+        "task.use: Versioned has a value, not a method: fingerprint; see docs/tasks.md"
+    )
 
 
 def test_loss_and_score_have_defaults(tiny) -> None:

@@ -69,15 +69,44 @@ def test_the_learning_rate_falls_along_a_cosine() -> None:
     [
         (
             [(torch.tensor([[float("inf"), 0.0]]), torch.tensor([0]))],
-            "the loss became nan in epoch 1 of 3; lower training.learning_rate (now 0.05)",
+            "the loss became nan in epoch 1 of 3; batch 0 of the train split has infinite inputs: clean the data or, "
+            "if they are meant, lower training.learning_rate (now 0.05)",
+        ),
+        (
+            [SEPARABLE, (torch.tensor([[float("nan"), 0.0]]), torch.tensor([0]))],
+            "batch 1 of the train split has inputs that are NaN; clean the data",
+        ),
+        (
+            [(torch.zeros(0, 2), torch.zeros(0, dtype=torch.long))],
+            "batch 0 of the train split is empty, so that its loss is no number; leave such batches out",
         ),
         ([], "the train split has no batches"),
     ],
-    ids=["loss is no number", "no batches"],
+    ids=["infinite inputs", "inputs that are NaN", "empty batch", "no batches"],
 )
 def test_what_cannot_be_trained_fails_the_trial(batches: list[Batch], reason: str) -> None:
     with pytest.raises(TrialFailed, match=re.escape(reason)):
         train(nn.Linear(2, 2), context(*batches), epochs=3)
+
+
+def test_a_loss_that_becomes_no_number_by_training_fails_the_trial() -> None:
+    message = "the loss became nan in epoch 1 of 1; lower training.learning_rate (now 0.05)"
+    with pytest.raises(TrialFailed, match=re.escape(message)):
+        train(nn.Linear(2, 2), context(SEPARABLE), epochs=1, loss=lambda i, outputs, t: outputs.sum() * float("nan"))
+
+
+def test_weights_that_are_no_numbers_are_told_before_training() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    nn.init.constant_(model[1].bias, float("nan"))
+    message = "before training, 1.bias of the network is not finite (NaN or infinite); look at what fills them"
+    with pytest.raises(TrialFailed, match=re.escape(message)):
+        train(model, context(SEPARABLE), epochs=1)
+
+
+def test_a_buffer_may_be_infinite() -> None:
+    model = nn.Linear(2, 2)
+    model.register_buffer("mask", torch.tensor([float("-inf")]))
+    train(model, context(SEPARABLE), epochs=1)
 
 
 def test_the_loss_sees_the_inputs() -> None:

@@ -20,7 +20,7 @@ from pipelines.pipeline import Built
 from pipelines.store import Store
 from pipelines.tasks.task import Batch, Split
 from pipelines.training.context import Context
-from pipelines.training.trajectory import TrainingPhase, Trajectory
+from pipelines.training.trajectory import TrainingPhase, Trajectory, _size_bytes
 from spaces import Recipe
 
 EPOCHS = 3
@@ -224,3 +224,8 @@ def test_states_are_kept_once_a_minute(tmp_path: Path, monkeypatch: pytest.Monke
         trajectory.passed(course, epoch, lambda: {}, last=False)
         kept.append(states(store))
     assert kept == [[], [], [3], [3], [3], [6]]
+
+
+def test_a_states_size_is_that_of_its_tensors() -> None:
+    state = {"tensors": {"a": torch.zeros(3), "b": torch.zeros(2, dtype=torch.int8)}, "optimizer": [{"step": 1}, "x"]}
+    assert _size_bytes(state) == 14

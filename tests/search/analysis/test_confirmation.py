@@ -7,7 +7,8 @@ from pipelines import Evaluation, TrialFailed
 from pipelines.meters import Measurement
 from search.analysis.confirmation import Confirmation, RepeatQueue, confirm
 from search.errors import SweepError
-from search.execution.executor import MAX_ATTEMPTS, InlineExecutor
+from search.execution.attempts import MAX_ATTEMPTS
+from search.execution.executor import InlineExecutor
 from search.study.trial import Result
 
 

@@ -2,49 +2,22 @@ import pytest
 
 from pipelines import Target
 from search.analysis.front_comparison import compare_fronts, load_front_comparison
-from search.analysis.named_front import NamedFront
 from search.analysis.remeasurement import Remeasurement
-from search.config.sweep_config import parse_config
-from search.reports.front_comparison_data import front_comparison_frame, front_comparison_json
-from search.reports.front_comparison_plot import plot_front_comparison
-from search.study.state import SweepState
 from spaces import InputError
 from tests.search.results import measured
 
-PAIR = {"accuracy": "maximize", "latency_ms": "minimize"}
 
-
-@pytest.fixture
-def named_front(make_raw, make_trial):
-    """A front of trials with these accuracies and latencies; the first is the baseline."""
-
-    def make(name, rows, objectives=PAIR, target=None, **changes):
-        config = parse_config({**make_raw(**changes), "sweep": name, "objectives": objectives})
-        trials = tuple(make_trial(n, (accuracy, latency, 1)) for n, (accuracy, latency) in enumerate(rows))
-        return NamedFront(name, config, target or config.target, trials, SweepState.of(trials, config))
-
-    return make
-
-
-@pytest.fixture
-def two(named_front):
-    """Front of a: 0 and 2; of b: 0 and 1. b's 1 dominates a's 2; the baselines have latencies 4 and 2."""
-    a = named_front("a", [(0.9, 4.0), (0.5, 4.5), (0.6, 1.0)])
-    b = named_front("b", [(0.8, 2.0), (0.7, 0.5)])
-    return compare_fronts([a, b])
-
-
-def test_the_reference_point_comes_from_the_larger_values_of_all_baselines(two) -> None:
+def test_the_reference_point_comes_from_the_larger_values_of_all_baselines(two_fronts) -> None:
     """With accuracies over 0.9 and latencies over 4, the reference is (0, 1.1)."""
-    assert two.scale == {"accuracy": 0.9, "latency_ms": 4.0}
+    assert two_fronts.scale == {"accuracy": 0.9, "latency_ms": 4.0}
     area_a = (6 / 9) * (1.1 - 0.25) + (3 / 9) * (1.1 - 1.0)
     area_b = (7 / 9) * (1.1 - 0.125) + (1 / 9) * (1.1 - 0.5)
-    assert two.hypervolumes == pytest.approx((area_a / 1.1, area_b / 1.1))
+    assert two_fronts.hypervolumes == pytest.approx((area_a / 1.1, area_b / 1.1))
 
 
-def test_each_front_gives_its_share_of_the_joint_front(two) -> None:
-    assert two.joint == (frozenset({0}), frozenset({0, 1}))
-    assert two.shares == pytest.approx((1 / 3, 2 / 3))
+def test_each_front_gives_its_share_of_the_joint_front(two_fronts) -> None:
+    assert two_fronts.joint == (frozenset({0}), frozenset({0, 1}))
+    assert two_fronts.shares == pytest.approx((1 / 3, 2 / 3))
 
 
 def test_the_same_front_twice_shares_equally_and_has_its_own_hypervolume(named_front) -> None:
@@ -68,7 +41,7 @@ def test_sweeps_with_other_objectives_are_refused_with_what_they_have_in_common(
 
 def test_the_order_of_objectives_does_not_matter(named_front) -> None:
     rows = [(0.9, 4.0), (0.6, 1.0)]
-    turned = named_front("b", rows, dict(reversed(PAIR.items())))
+    turned = named_front("b", rows, {"latency_ms": "minimize", "accuracy": "maximize"})
     both = compare_fronts([named_front("a", rows), turned])
     assert both.hypervolumes[0] == pytest.approx(both.hypervolumes[1])
 
@@ -88,23 +61,6 @@ def test_a_sweep_in_which_nothing_is_complete_has_nothing(named_front) -> None:
     assert found.hypervolumes[1] == 0
     assert found.shares == (1, 0)
     assert compare_fronts([named_front("a", []), named_front("b", [])]).shares == (0, 0)
-
-
-def test_it_is_plain_data_and_a_frame(two) -> None:
-    data = front_comparison_json(two)
-    assert [(each["name"], len(each["front"])) for each in data["fronts"]] == [("a", 2), ("b", 2)]
-    assert [trial["joint"] for trial in data["fronts"][0]["front"]] == [True, False]
-    frame = front_comparison_frame(two)
-    assert frame["front"].tolist() == ["a", "a", "b", "b"]
-    assert frame["joint"].tolist() == [True, False, True, True]
-    assert frame["latency_ms"].tolist() == [4.0, 1.0, 2.0, 0.5]
-
-
-def test_it_is_drawn(two, tmp_path) -> None:
-    plot_front_comparison(two, tmp_path / "both.svg")
-    assert "<svg" in (tmp_path / "both.svg").read_text(encoding="utf-8")
-    with pytest.raises(ValueError, match="no ending"):
-        plot_front_comparison(two, tmp_path / "both")
 
 
 @pytest.fixture
@@ -134,8 +90,6 @@ def test_a_measurement_for_another_target_is_compared_with_the_sweep(remeasured,
     [
         (["small", "small"], "'small' is given twice"),
         (["small", "smal"], "'smal' is not known (did you mean 'small'?)"),
-        (["small", "small@b8"], "may be any of onnxruntime-cpu-b8-t1, onnxruntime-cpu-b8-t2; say more of it"),
-        (["small", "small@openvino"], "measured again: onnxruntime-cpu-b8-t1, onnxruntime-cpu-b8-t2; see: paredown"),
     ],
 )
 def test_a_name_that_is_no_front_is_told(remeasured, workspace, names, told) -> None:

@@ -169,17 +169,6 @@ def test_the_ui_needs_a_store(cli_run, workspace) -> None:
     assert "run a sweep first" in err
 
 
-def test_validate_says_what_would_run(cli_run, write_yaml, make_raw, workspace) -> None:
-    code, out, err = cli_run("validate", write_yaml(make_raw(constraints={"accuracy": ">= 0.5"})))
-    assert (code, err) == (0, "")
-    assert "72 distinct recipes; 12 trials with random" in out  # 3 × 3 students, 4 prunings, 2 quantizations
-    assert "keep accuracy >= 0.5" in out
-    code, out, _ = cli_run("validate", write_yaml(make_raw()), "--json")
-    assert json.loads(out)["recipes"] == 72
-    assert json.loads(out)["axes"]["student.depth"] == [1, 2, 3]
-    assert not workspace.root.exists()
-
-
 def test_validate_and_run_warn_of_what_this_machine_cannot_measure(
     cli_run, write_yaml, make_raw, workspace, monkeypatch
 ) -> None:
@@ -190,50 +179,6 @@ def test_validate_and_run_warn_of_what_this_machine_cannot_measure(
     code, _, err = cli_run("validate", path)
     assert (code, err) == (0, f"warning: {warning}\n")
     assert json.loads(cli_run("validate", path, "--json")[1])["warnings"] == [warning]
-
-
-def test_status_says_what_measuring_cost(cli_run, config, run_inline, analytic) -> None:
-    def evaluate(recipe):
-        return replace(analytic(recipe), seconds={"measuring": 0.25, "waiting": 0.5, "yielding": 0.25})
-
-    run_inline(config, evaluate)
-    measuring = json.loads(cli_run("status", "small", "--json")[1])["measuring"]
-    assert (measuring["measuring"], measuring["waiting"], measuring["yielding"]) == (3.0, 6.0, 3.0)
-    assert measuring["share"] > 0
-    assert "measuring" in cli_run("status")[1]
-
-
-def test_status_of_no_sweep(cli_run, workspace) -> None:
-    code, out, _ = cli_run("status")
-    assert code == 0
-    assert "start one with: paredown run CONFIG" in out.replace("\n", " ")
-    assert cli_run("status", "--json")[1].strip() == "[]"
-
-
-def test_status_tells_failures_and_shared_work(cli_run, make_config, run_inline, picky) -> None:
-    done = []
-
-    def evaluate(recipe):
-        if len(done) == 7:
-            raise KeyboardInterrupt
-        done.append(recipe)
-        return picky(recipe)
-
-    with pytest.raises(KeyboardInterrupt):
-        run_inline(make_config(space={"student": {"depth": ["none", 2]}}), evaluate)
-    code, out, _ = cli_run("status", "small", "--json")
-    data = json.loads(out)
-    assert code == 0
-    assert data["complete"] + data["failed"] == 7
-    assert data["failed"] == len(data["failures"]) >= 1
-    assert (data["state"], data["running"], data["trials"]) == ("stopped (run it again to resume)", 0, 12)
-    assert data["stages"]["reused"] == data["complete"] - 1  # all but the teacher itself reuse the teacher
-    assert {failure["reason"] for failure in data["failures"]} == {"ValueError: unlucky"}
-    _, out, _ = cli_run("status")
-    assert "unlucky" in out
-    assert "small" in out
-    assert "Pareto front" not in out
-    assert "Pareto front: " in cli_run("status", "small")[1]
 
 
 def test_front_prints_writes_and_draws(cli_run, make_config, run_inline, tmp_path) -> None:

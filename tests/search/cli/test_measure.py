@@ -111,6 +111,14 @@ def test_wrong_options_are_told(sweep, cli_run, workspace, arguments, told) -> N
     assert kept(workspace) == []
 
 
+def test_a_runtime_that_executes_other_files_is_told(sweep, cli_run, workspace, own_format) -> None:
+    code, _, err = cli_run("measure", "small", "--runtime", "numpy")
+    assert code == 2
+    told = "--runtime: 'numpy' executes NumPy files, and the sweep's are ONNX; legal: onnxruntime, openvino"
+    assert told in " ".join(err.split())
+    assert kept(workspace) == []
+
+
 def test_a_runtime_that_is_not_installed_is_told(sweep, cli_run, monkeypatch) -> None:
     real = extra.version
 

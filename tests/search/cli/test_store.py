@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pipelines import Store
-from pipelines.store import MANIFEST, Folder, claim
+from pipelines.store import MANIFEST, Folder, Remote, claim
 
 KEYS = [character * 32 for character in "abc"]
 
@@ -100,6 +100,7 @@ def test_clean_evicts_but_never_what_a_front_needs(cli_run, store: Store, front_
 def test_the_same_behind_a_url(cli_run, workspace, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(claim, "SETTLE_S", 0.01)
     url = f"file://{tmp_path}/far"
+    Remote(url).check()
     store = Store(workspace.store, url)
     for key in KEYS:
         store.compute(key, lambda folder: (folder / "file").write_bytes(b"x"), {"stage": "prune", "params": {}})

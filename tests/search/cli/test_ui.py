@@ -74,3 +74,11 @@ def test_a_sweep_that_mlflow_does_not_have_yet_is_told(cli_run, folder, with_mlf
     code, _, err = cli_run("ui", "--port", free_port)
     assert code == 0
     assert "sweep small is not in it yet" in err
+
+
+def test_a_store_that_is_no_database_is_told(cli_run, folder, with_mlflow, served) -> None:
+    with_mlflow.tracking_file.write_text("not a database", encoding="utf-8")
+    code, out, err = cli_run("ui")
+    assert (code, out) == (1, "")
+    assert f"{with_mlflow.tracking_file} is not an SQLite database; move it away and run the sweeps again" in err
+    assert served == []

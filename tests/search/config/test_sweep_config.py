@@ -1,10 +1,11 @@
 import datetime
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pipelines import Store, extra
+from pipelines import FORMATS, RUNTIMES, Store, extra
 from search.config.objective import Constraint, Objective
 from search.config.sections import StoreSection, TaskSection, TrackingSection
 from search.config.sweep_config import load_config, parse_config, read_config
@@ -34,6 +35,12 @@ def test_what_is_left_out_has_its_default(make_raw) -> None:
     assert config.cluster.address == "local"
     assert config.experiment == "small"
     assert parse_config(make_raw(tracking={"experiment": "other"})).experiment == "other"
+
+
+def test_a_name_leaves_room_for_the_folders_that_are_named_by_it(make_raw) -> None:
+    assert parse_config(make_raw(sweep="a" * 200)).sweep == "a" * 200
+    with pytest.raises(InputError, match=r"sweep: aaaaaaaaaaaaaaaaaaaa… has 201 letters; at most 200, as folders are"):
+        parse_config(make_raw(sweep="a" * 201))
 
 
 def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_raw) -> None:
@@ -68,7 +75,7 @@ def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_r
         "target.runtime": ["'onnxrt'", "did you mean 'onnxruntime'"],
         "target.device": ["'tpu'", "legal: cpu"],
         "target.threads": ["'two' is not a whole number"],
-        "search.sampler": ["'tpee'", "did you mean 'tpe'", "legal: tpe, nsga2, random"],
+        "search.sampler": ["'tpee'", "did you mean 'tpe'", "legal: tpe, nsga2, nsga3, qmc, random"],
         "search.trails": ["did you mean 'trials'", "legal: sampler, trials, budget, seed"],
         "search.trials": ["0 is out of range", ">= 1"],
         "search.remeasure": ["'often' is neither true nor false"],
@@ -80,6 +87,13 @@ def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_r
     assert set(found) == set(expected)
     for where, parts in expected.items():
         assert [part for part in parts if part not in found[where]] == [], found[where]
+
+
+def test_a_seed_has_an_upper_bound(make_config) -> None:
+    assert make_config(search={"seed": 2**63 - 1}).search.seed == 2**63 - 1
+    problems = problems_of(lambda: make_config(search={"seed": 2**63}))
+    assert list(problems) == ["search.seed"]
+    assert f"<= {2**63 - 1}" in problems["search.seed"]
 
 
 @pytest.mark.parametrize("missing", ["sweep", "task", "space"])
@@ -142,13 +156,19 @@ def test_overrides_replace_and_add(write_yaml, make_raw) -> None:
     path = write_yaml(make_raw())
     config = load_config(
         path,
-        ["search.trials=3", "training.student_epochs=1", "space.student.depth=[1, 3]", "sweep=b", "tracking.uri=a=b"],
+        [
+            "search.trials=3",
+            "training.student_epochs=1",
+            "space.student.depth=[1, 3]",
+            "sweep=b",
+            "tracking.experiment=a=b",
+        ],
     )
     assert config.search.trials == 3
     assert config.training.student_epochs == 1
     assert config.space.axis("student.depth").values == (1, 3)
     assert config.sweep == "b"
-    assert config.tracking.uri == "a=b"
+    assert config.tracking.experiment == "a=b"
     assert parse_config(yaml.safe_load(config.dump())) == config
 
 
@@ -204,6 +224,37 @@ def test_numbers_that_not_every_machine_has_may_be_optimised_and_are_known(make_
     assert config.optional_metrics == ("energy_mj",)
     assert sweep_evaluator(config, Workspace(Path("home"))).required == ("energy_mj",)
     assert parse_config(make_raw()).optional_metrics == ()
+
+
+def test_what_the_targets_format_does_not_tell_is_neither_objective_nor_bound(make_raw, own_format) -> None:
+    target = {"target": {"runtime": "numpy"}, "space": {"quantization": {"scheme": ["none"]}}}
+    assert parse_config(make_raw(**target, constraints={"parameters": "<= 1e6"})).target.runtime == "numpy"
+    problems = problems_of(lambda: parse_config(make_raw(**target, constraints={"macs": "<= 1e6"})))
+    assert problems["constraints.macs"] == (
+        "is not available with numpy, which executes NumPy files: the file does not say how often a weight is used"
+    )
+
+
+REGISTERING = """
+from pipelines import FORMATS, RUNTIMES
+from tests.pipelines.formats.npz_format import NpzFormat
+from tests.pipelines.formats.numpy_runtime import NumpyRuntime
+from tests.pipelines.formats.own import Halves as Halves
+
+FORMATS["npz"] = NpzFormat()
+RUNTIMES["numpy"] = NumpyRuntime()
+"""
+
+
+def test_the_module_of_the_task_may_register_the_runtime(make_raw, own_format, tmp_path, monkeypatch) -> None:
+    del FORMATS["npz"], RUNTIMES["numpy"]  # `own_format` removes what the module registers
+    own = {"target": {"runtime": "numpy"}, "space": {"quantization": {"scheme": ["none"]}}}
+    problems = problems_of(lambda: parse_config(make_raw(**own, task={"use": "absent_task:Halves"})))
+    assert problems == {"target.runtime": "'numpy' is not known; legal: onnxruntime, openvino"}
+    (tmp_path / "registering_task.py").write_text(REGISTERING, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "registering_task", raising=False)
+    assert parse_config(make_raw(**own, task={"use": "registering_task:Halves"})).target.runtime == "numpy"
 
 
 def test_a_scheme_for_another_runtime_is_ruled_out_before_the_search(make_raw, make_config) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,8 @@ def test_ray_asks_again_for_a_trial_that_had_to_wait(make_config, folder, tmp_pa
     slow = Slow(tmp_path)
     study = Study(make_config(search={"trials": 3}), folder)
     queue = StudyQueue(study, [], InFlight(slow.chain, slow.stored, Costs()))
-    RayExecutor(ClusterSection(max_concurrent_trials=2), folder.ray).run(queue, slow, folder.results)
+    with closing(RayExecutor(ClusterSection(max_concurrent_trials=2), folder.ray)) as executor:
+        executor.run(queue, slow, folder.results)
     assert [trial.state for trial in study.trials] == ["complete"] * 3
     assert len(list(tmp_path.glob("built-*"))) == 1
 
@@ -128,7 +130,8 @@ def test_warm_workers_are_kept_when_trials_are_stopped(make_config, folder) -> N
         return judge(trial, result)
 
     queue.judge = unsure
-    RayExecutor(config.cluster, folder.ray).run(queue, evaluate, folder.results)
+    with closing(RayExecutor(config.cluster, folder.ray)) as executor:
+        executor.run(queue, evaluate, folder.results)
     assert queue.exhausted
     states = Counter(trial.state for trial in study.trials)
     assert set(states) == {"complete", "stopped"}

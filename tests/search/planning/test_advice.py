@@ -77,8 +77,8 @@ def test_a_method_named_almost_like_a_hook_is_told(config) -> None:
         def features(self): ...
 
     assert warnings(config, Misnamed()) == [
-        "Misnamed.finger_print: did you mean the hook fingerprint?",
         "Misnamed.scores: did you mean the hook score?",
+        "Misnamed.finger_print: did you mean the hook fingerprint?",
     ]
 
 

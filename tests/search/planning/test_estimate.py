@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from search.planning.estimate import Estimate, Range, at_once
@@ -13,11 +15,12 @@ def one(seconds: float) -> Spread:
 # The teacher and five recipes; see test_workload, which counts the same by hand.
 WORKLOAD = Workload(
     5,
+    5,
     (
-        Kind("teacher", 20, {5: 1}, {}, 1.0),
-        Kind("prune", 5, {2: 2}, {}, 4 / 6),
-        Kind("export", None, {5: 1, 2: 2}, {5: 1}, 1.0),
-        Kind("quantize", None, {1: 3}, {}, 0.5),
+        Kind("teacher", 20, 6, {5: 1}, {}, 1.0),
+        Kind("prune", 5, 4, {2: 2}, {}, 4 / 6),
+        Kind("export", None, 6, {5: 1, 2: 2}, {5: 1}, 1.0),
+        Kind("quantize", None, 3, {1: 3}, {}, 0.5),
     ),
     frozenset(),
     {},
@@ -28,7 +31,7 @@ TIMINGS = Timings(SECONDS, frozenset(), alone=one(3), beside=one(4))
 
 @pytest.fixture
 def two_at_once(monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("search.planning.estimate.processors", lambda: 2)
 
 
 def test_three_trials_by_hand(make_config, two_at_once) -> None:
@@ -43,8 +46,18 @@ def test_three_trials_by_hand(make_config, two_at_once) -> None:
     assert found.wall_s.likely == pytest.approx(100 + 9 + (work - 109) / 2)
     assert found.unshared_s.likely == pytest.approx(3 * (100 + 10 * 4 / 6 + 1 + 2 / 2 + 7))
     export = found.stages[2]
+    assert (export.recipes, export.distinct) == (6, 3)
     assert (export.results, export.missing) == pytest.approx((2.4, 1.4))
     assert export.seconds.likely == pytest.approx(1.4)
+
+
+def test_counts_of_recipes_that_were_drawn_are_for_all_there_are(make_config, two_at_once) -> None:
+    found = Estimate.of(make_config(), WORKLOAD, TIMINGS, most=3, usual=40)
+    assert (found.recipes, found.looked_at, found.is_sampled) == (6, 6, False)
+    drawn = Estimate.of(make_config(), replace(WORKLOAD, among=599), TIMINGS, most=3, usual=40)
+    assert (drawn.recipes, drawn.looked_at, drawn.is_sampled) == (600, 6, True)
+    assert [stage.recipes for stage in drawn.stages] == [600, 400, 600, 300]
+    assert [stage.distinct for stage in drawn.stages] == [stage.distinct for stage in found.stages]
 
 
 def test_quartiles_make_a_range(make_config, two_at_once) -> None:
@@ -103,7 +116,7 @@ def test_faster_work_is_more_trials(make_config, two_at_once) -> None:
 
 
 def test_how_many_run_at_once(make_config, monkeypatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("search.planning.estimate.processors", lambda: 8)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
 
     def many(**cluster) -> int | None:

@@ -15,7 +15,7 @@ def recipe(name: str) -> Recipe:
 def workload():
     combinations = [{"t"}, {"t", "a"}, {"t", "b"}, {"t", "a", "b"}, {"t", "b", "c"}, {"t", "a", "b", "d"}]
     examples = {frozenset(kinds): recipe("".join(sorted(kinds))) for kinds in combinations}
-    return Workload(6, tuple(Kind(name, None, {}, {}, 0.0) for name in "tabcd"), frozenset(), examples)
+    return Workload(6, 6, tuple(Kind(name, None, 0, {}, {}, 0.0) for name in "tabcd"), frozenset(), examples)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ CONTEXT = SimpleNamespace(fingerprint="digits", device=torch.device("cpu"))
 @pytest.fixture
 def workload():
     kinds = {"teacher": 20, "distil": 10, "prune": 5, "export": None}
-    return Workload(5, tuple(Kind(name, n, {1: 1}, {}, 1.0) for name, n in kinds.items()), frozenset({"ours"}), {})
+    found = tuple(Kind(name, n, 6, {1: 1}, {}, 1.0) for name, n in kinds.items())
+    return Workload(5, 5, found, frozenset({"ours"}), {})
 
 
 def entry(stage: str, seconds: float, epochs: int | None = None, **changes):

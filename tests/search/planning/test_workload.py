@@ -68,6 +68,17 @@ def test_what_the_store_has_is_not_missing(looked_at, make_config) -> None:
     assert expected(found, 2, missing=True)["teacher"] == 0
 
 
+def test_how_many_recipes_need_a_stage_and_what_they_share_by_hand(looked_at) -> None:
+    found, _ = looked_at(HAND)
+    assert {kind.name: (found.having(kind), kind.distinct) for kind in found.kinds} == {
+        "teacher": (6, 1),
+        "prune": (4, 2),
+        "export": (6, 3),
+        "quantize": (3, 3),
+        "pack": (6, 6),
+    }
+
+
 TWO_ORDERS = {"order": ["distil-prune-quantize", "prune-distil-quantize"]}
 
 
@@ -90,7 +101,18 @@ def test_what_is_expected_is_what_random_draws_give(looked_at, make_config, monk
     space = make_config(space=TWO_ORDERS).space
     recipes = [space.recipe(params) for params in space.points()]
     chains = [frozenset(evaluate.chain(recipe)) for recipe in recipes if recipe.steps]
-    assert found.recipes == len(chains) == 108
+    assert found.recipes == found.among == len(chains) == 108
+    # 9 students of the teacher, and 3 pruned teachers with 6 students each; all of them in 2 files
+    networks = 9 + 9 * 3 + 3 * 6
+    assert {kind.name: (found.having(kind), kind.distinct) for kind in found.kinds} == {
+        "teacher": (109, 1),
+        "distil": (108, 27),
+        "prune": (90, 9 * 3 + 3),
+        "export": (109, networks + 1 + 3),  # what a student of a pruned teacher is compared with is that teacher
+        "quantize": (54, networks),
+        "pack": (109, 2 * networks + 1 + 3),
+    }
+    assert expected(found, 109) == pytest.approx({kind.name: kind.distinct for kind in found.kinds})
     drawn = {trials: simulated(chains, trials - 1) for trials in (5, 30)}
     for trials, means in drawn.items():
         for name, value in expected(found, trials).items():
@@ -98,7 +120,12 @@ def test_what_is_expected_is_what_random_draws_give(looked_at, make_config, monk
             assert abs(value - mean) <= 5 * error + 1e-9, (trials, name)
     monkeypatch.setattr(workload, "LIMIT", 60)
     part, _ = looked_at(TWO_ORDERS)  # drawn from the space instead of all of it
-    assert part.recipes in (59, 60, 61)
+    assert part.recipes in (60, 61)
+    assert part.among == 108
+    for kind in found.kinds:
+        (drawn,) = (each for each in part.kinds if each.name == kind.name)
+        assert part.having(drawn) == pytest.approx(found.having(kind), rel=0.15), kind.name
+        assert drawn.distinct <= kind.distinct
     for name, value in expected(part, 30).items():
         assert value == pytest.approx(expected(found, 30)[name], rel=0.15), name
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from search.reports.sensitivity_plot import format_problem, plot_sensitivity
+from search.reports.sensitivity_plot import plot_sensitivity
 
 
 def test_a_picture_is_drawn_in_the_format_of_its_ending(analysed, tmp_path) -> None:
@@ -21,9 +21,8 @@ def test_layers_that_all_failed_are_no_reason_to_draw_nothing(analysed, tmp_path
     assert (tmp_path / "a.png").exists()
 
 
-@pytest.mark.parametrize(("name", "problem"), [("a", "no ending"), ("a.xyz", ".xyz is no format of pictures; known:")])
+@pytest.mark.parametrize(("name", "problem"), [("a", "no ending"), ("a.xyz", ".xyz is no format of pictures")])
 def test_a_format_that_is_not_known_is_told(analysed, tmp_path, name, problem) -> None:
-    assert problem in format_problem(tmp_path / name)
     with pytest.raises(ValueError, match=problem):
         plot_sensitivity("title", analysed, tmp_path / name)
     assert list(tmp_path.iterdir()) == []

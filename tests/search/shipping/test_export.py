@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from search.config.sweep_config import parse_config
 from search.errors import SweepError
 from search.execution.executor import InlineExecutor
 from search.selection.choice import pick
-from search.shipping.export import check_folder, export
+from search.shipping.export import check_room, export, export_folder
 from search.shipping.export_bundle import ExportBundle
 from search.study.saved import load_sweep, stored_evaluator
 from search.study.workspace import Workspace
@@ -145,41 +146,131 @@ def test_the_folder_alone_rebuilds_the_file_bit_for_bit(shipped, tmp_path, monke
 def test_an_earlier_export_gives_way(shipped, tmp_path) -> None:
     (tmp_path / "out").mkdir()
     export(shipped, tmp_path / "out")
-    (tmp_path / "out/model.onnx").write_bytes(b"old")
     (tmp_path / "out/README.md").unlink()
+    (tmp_path / "out/__pycache__").mkdir()
+    (tmp_path / "out/__pycache__/run.cpython-311.pyc").touch()
+    before = (tmp_path / "out").stat().st_ino
     export(shipped, tmp_path / "out")
+    assert (tmp_path / "out").stat().st_ino != before
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
-    assert (tmp_path / "out/model.onnx").read_bytes() == shipped.file.read_bytes()
-    assert "out" in {path.name for path in tmp_path.iterdir()}
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("name", ["README.md", "model.onnx"])
+def test_an_export_that_was_changed_since_does_not_give_way(shipped, tmp_path, name) -> None:
+    export(shipped, tmp_path / "out")
+    (tmp_path / "out" / name).write_text("intended for my aunt", encoding="utf-8")
+    with pytest.raises(InputError, match=rf"what was changed since \({name}\), which would be lost"):
+        export(shipped, tmp_path / "out")
+    assert (tmp_path / "out" / name).read_text(encoding="utf-8") == "intended for my aunt"
+
+
+def busy(folder: Path) -> Path:
+    """A person's folder."""
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("three years", encoding="utf-8")
+    return folder
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("files", "told"),
     [
-        (["notes.txt"], "exists and is not an earlier export"),
-        (["manifest.json", "notes.txt"], r"holds more than an earlier export \(notes.txt\), which would be lost"),
+        ({"notes.txt": "mine"}, "exists and is not an earlier export"),
+        ({"manifest.json": '{"name": "an extension", "files": {}}', "README.md": "mine"}, "is not an earlier export"),
+        ({"manifest.json": "mine"}, "is not an earlier export"),
     ],
+    ids=["a file", "another's manifest", "no JSON"],
 )
-def test_a_folder_with_something_else_is_left_alone(shipped, tmp_path, names, told) -> None:
+def test_a_folder_with_something_else_is_left_alone(shipped, tmp_path, files, told) -> None:
     (tmp_path / "out").mkdir()
-    for name in names:
-        (tmp_path / "out" / name).write_text("mine", encoding="utf-8")
+    for name, text in files.items():
+        (tmp_path / "out" / name).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=told):
         export(shipped, tmp_path / "out")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == set(names)
+    assert {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir()} == files
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_the_current_folder_cannot_give_way(tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize("name", ["notes.txt", "recipe.yaml.bak", "__pycache__/notes.txt", "deep/notes.txt"])
+def test_what_was_put_into_an_earlier_export_stays(shipped, tmp_path, name) -> None:
+    export(shipped, tmp_path / "out")
+    (tmp_path / "out" / name).parent.mkdir(exist_ok=True)
+    (tmp_path / "out" / name).write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="holds more than an earlier export"):
+        export(shipped, tmp_path / "out")
+    assert (tmp_path / "out" / name).read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("way", ["busy", "new/../busy", "link", "link/../busy", "new/../link"])
+def test_no_way_leads_around_the_check(shipped, tmp_path, monkeypatch, way) -> None:
+    thesis = busy(tmp_path / "busy") / "thesis.txt"
+    (tmp_path / "link").symlink_to("busy")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="is the current folder"):
-        check_folder(Path())
+    for attempt in (export_folder, lambda folder: export(shipped, folder)):
+        with pytest.raises(InputError, match="busy exists and is not an earlier export"):
+            attempt(Path(way))
+    assert thesis.read_text(encoding="utf-8") == "three years"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["busy", "link"]
 
 
-def test_a_file_is_no_folder(tmp_path) -> None:
-    (tmp_path / "out").touch()
-    with pytest.raises(InputError, match="exists and is not a folder"):
-        check_folder(tmp_path / "out")
+def test_a_link_stays_and_what_it_leads_to_is_written(shipped, tmp_path) -> None:
+    (tmp_path / "link").symlink_to("real")
+    export(shipped, tmp_path / "link")
+    export(shipped, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert {path.name for path in (tmp_path / "real").iterdir()} == FILES
+
+
+def test_what_comes_into_the_folder_while_the_export_is_written_stays(shipped, tmp_path, monkeypatch) -> None:
+    copying = shutil.copyfile
+
+    def slow(source, target):
+        if not (tmp_path / "out").exists():
+            busy(tmp_path / "out")
+        return copying(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", slow)
+    with pytest.raises(InputError, match="is not an earlier export"):
+        export(shipped, tmp_path / "out")
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "thesis.txt"]
+
+
+@pytest.mark.parametrize("named", [".", "..", "", "/"])
+def test_the_current_folder_cannot_give_way(tmp_path, monkeypatch, named) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is the current folder, or holds it"):
+        export_folder(Path(named))
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("file", "exists and is not a folder"),
+        ("file/out", "nothing can be written to .*file/out: (Not a directory|File exists)"),
+        ("o" * 300, "nothing can be written to .*: File name too long"),
+        ("/proc/out", "nothing can be written to /proc/out: No such file or directory"),
+        ("loop/out", "nothing can be written to .*loop/out: "),
+    ],
+    ids=["a file", "within a file", "300 letters", "a file system of the kernel's", "links in a circle"],
+)
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_done(tmp_path, named, told) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match=told):
+        export_folder(tmp_path / named)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "loop"]
+
+
+def test_trying_a_folder_leaves_nothing(tmp_path) -> None:
+    assert export_folder(tmp_path / "deep/er/out") == tmp_path / "deep/er/out"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_want_of_room_is_told_before_the_test_split_is_opened(shipped, tmp_path, monkeypatch) -> None:
+    check_room(tmp_path / "deep/out", shipped.trial)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(SweepError, match=r"out has room for 0.001 MB, and the export needs 0.1\d* MB; make room"):
+        check_room(tmp_path / "deep/out", shipped.trial)
 
 
 def test_an_export_that_fails_half_way_leaves_nothing_and_the_earlier_one_as_it_was(
@@ -208,17 +299,18 @@ def test_an_export_that_fails_half_way_leaves_nothing_and_the_earlier_one_as_it_
 def test_an_earlier_export_comes_back_when_the_new_one_cannot_take_its_place(shipped, tmp_path, monkeypatch) -> None:
     export(shipped, tmp_path / "out")
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    replacing = os.replace
+    renaming = os.rename
 
     def fail(source, target):
         if str(source).endswith("new"):
             raise OSError(5, "Input/output error")
-        replacing(source, target)
+        renaming(source, target)
 
-    monkeypatch.setattr(os, "replace", fail)
+    monkeypatch.setattr(os, "rename", fail)
     with pytest.raises(SweepError, match="Input/output error"):
         export(shipped, tmp_path / "out")
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.slow

@@ -6,7 +6,9 @@ import optuna
 import pytest
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
+from search.errors import SweepError
 from search.execution.work import run_trial
+from search.samplers import SAMPLERS
 from search.study.outcome import Failed
 from search.study.state import SweepState
 from search.study.study import Study, read_trials
@@ -36,7 +38,7 @@ def test_the_teacher_comes_first_and_nothing_twice(config, folder, play) -> None
     assert len({trial.recipe.digest for trial in study.trials}) == 8
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_what_was_asked_and_told_is_there_when_it_is_opened_again(make_config, folder, play, sampler, ask) -> None:
     config = make_config(search={"sampler": sampler}, constraints={"accuracy": ">= 0.9"})
     study = Study(config, folder)
@@ -133,6 +135,7 @@ def test_a_journal_torn_anywhere_can_be_gone_on_with(config, folder, play, ask) 
     study = Study(config, folder)
     play(study, 2)
     whole = folder.journal.read_bytes()
+    folder.config.unlink()  # the journal may be empty until the configuration is there
     for length in range(0, len(whole), 97):
         folder.journal.write_bytes(whole[:length])
         read_trials(folder)
@@ -140,6 +143,46 @@ def test_a_journal_torn_anywhere_can_be_gone_on_with(config, folder, play, ask) 
         states = [trial.state for trial in again.trials]
         assert states in ([], ["running"], ["complete"], ["complete", "running"], ["complete", "complete"])
         assert ask(again).number == len(states)
+
+
+@pytest.mark.parametrize(
+    ("where", "how", "line"),
+    [
+        (3, lambda line: b"\0" * len(line), 4),
+        (3, lambda line: line[: len(line) // 2], 4),
+        (3, lambda line: b"\xff\xfe" + line, 4),
+        (3, lambda line: b"[]", 4),
+        (-1, lambda line: line[:-2], 12),
+    ],
+    ids=["zeros", "cut off", "other bytes", "no object", "the last line"],
+)
+def test_a_damaged_line_is_named(config, folder, play, where, how, line) -> None:
+    play(Study(config, folder), 3)
+    lines = folder.journal.read_bytes().splitlines()
+    assert len(lines) == 12
+    lines[where] = how(lines[where])
+    damaged = b"\n".join([*lines, b""])
+    folder.journal.write_bytes(damaged)
+    for use in (lambda: read_trials(folder), lambda: Study(config, folder)):
+        with pytest.raises(SweepError, match=rf"journal.log is damaged: line {line} is not .* start the sweep anew"):
+            use()
+    assert folder.journal.read_bytes() == damaged
+
+
+def test_lines_that_are_missing_are_told(config, folder, play) -> None:
+    play(Study(config, folder), 3)
+    lines = folder.journal.read_bytes().splitlines(keepends=True)
+    folder.journal.write_bytes(b"".join([*lines[:4], *lines[5:]]))
+    with pytest.raises(SweepError, match=r"journal.log is damaged: its lines do not fit together"):
+        read_trials(folder)
+
+
+@pytest.mark.parametrize("lose", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+def test_a_journal_that_was_lost_is_no_new_sweep(config, folder, play, lose) -> None:
+    play(Study(config, folder), 1)
+    lose(folder.journal)
+    with pytest.raises(SweepError, match=r"journal.log is missing or empty, though the sweep was begun: .* --fresh"):
+        read_trials(folder)
 
 
 def test_optuna_can_load_it_plainly(make_config, folder, play) -> None:
@@ -199,6 +242,7 @@ def test_a_process_that_knows_optuna_alone_reads_the_journal_while_the_sweep_is_
 
 
 def test_reading_before_anything_was_asked(config, folder) -> None:
+    folder.config.unlink()
     assert read_trials(folder) == []
     folder.journal.touch()
     assert read_trials(folder) == []

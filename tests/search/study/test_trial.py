@@ -2,10 +2,9 @@ import json
 
 import pytest
 
-from pipelines import Evaluation, StageRun, TrialFailed
+from pipelines import StageRun
 from pipelines.meters import Measurement
-from search.execution.work import run_trial
-from search.study.outcome import Complete, Failed
+from search.study.outcome import Failed
 from search.study.trial import Result, Trial
 from spaces import Recipe
 from tests.search.results import complete
@@ -69,39 +68,3 @@ def test_only_a_complete_trial_is_measured_again() -> None:
     assert trial.finish(RESULT).measured(again).measurement == again
     with pytest.raises(ValueError, match="trial 3 is not complete"):
         trial.measured(again)
-
-
-def test_an_evaluation_becomes_the_result() -> None:
-    stages = (StageRun("teacher", "k", 1.0, True),)
-    result = run_trial(3, Recipe(), lambda recipe: Evaluation(FOUND, stages, "m"))
-    assert (result.number, result.stages) == (3, stages)
-    assert result.outcome == Complete(FOUND, "m")
-    assert result.started <= result.finished
-
-
-@pytest.mark.parametrize(
-    ("error", "reason", "told_in_full"),
-    [
-        (TrialFailed("accuracy was measured as nan"), "accuracy was measured as nan", False),
-        (ValueError("unlucky"), "ValueError: unlucky", True),
-        (KeyError(), "KeyError", True),
-        (MemoryError(), "out of memory; use a smaller batch", True),
-        (RuntimeError("CUDA out of memory"), "RuntimeError: CUDA out of memory", True),
-    ],
-)
-def test_whatever_goes_wrong_becomes_the_reason(error, reason, told_in_full) -> None:
-    def evaluate(recipe):
-        raise error
-
-    failed = run_trial(0, Recipe(), evaluate).outcome
-    assert isinstance(failed, Failed)
-    assert failed.reason.startswith(reason)
-    assert ("Traceback" in failed.details) is told_in_full
-
-
-def test_an_interruption_is_no_failure() -> None:
-    def evaluate(recipe):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run_trial(0, Recipe(), evaluate)

@@ -1,8 +1,10 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
 
 from search.errors import SweepError
 from search.study.workspace import Workspace
@@ -95,3 +97,43 @@ def test_the_default_workspace(tmp_path, monkeypatch) -> None:
     assert Workspace.default().root == tmp_path / ".paredown"
     monkeypatch.setenv("PAREDOWN_HOME", "elsewhere")
     assert Workspace.default().root == tmp_path / "elsewhere"
+
+
+def test_an_earlier_sweep_without_its_configuration_is_put_aside_too(workspace, folder) -> None:
+    folder.config.unlink()
+    folder.journal.write_text("{}\n", encoding="utf-8")
+    aside = folder.set_aside()
+    assert aside is not None
+    assert [path.name for path in aside.iterdir()] == ["journal.log"]
+
+
+def test_nothing_is_put_aside_over_something_else(workspace, config, monkeypatch) -> None:
+    """Twice within a second, and once more where a person has a folder of that name."""
+    names = []
+    for _ in range(3):
+        folder = workspace.sweep("small")
+        folder.path.mkdir(parents=True)
+        folder.config.write_text(config.dump(), encoding="utf-8")
+        names.append(folder.set_aside().name)
+    assert len(set(names)) == 3
+    assert sorted(path.name for path in workspace.studies.iterdir()) == sorted(names)
+
+
+ODD = ["a b", "a%20b", "a?b", "a#b", "a%b", "a;b", "a&b=c", "a'b", "ä€", "a:b", "a[b]", "100%", "a+b", "~"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_mlflows_store_lies_in_the_workspace_whatever_its_path_is(tmp_path, name) -> None:
+    workspace = Workspace(tmp_path / name / "home")
+    workspace.root.mkdir(parents=True)
+    with create_engine(workspace.tracking_uri).connect() as connection:
+        connection.execute(text("create table found (here integer)"))
+    assert workspace.tracking_file.read_bytes().startswith(b"SQLite format 3")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert make_url(workspace.tracking_uri).database == str(workspace.tracking_file)
+
+
+def test_a_path_that_is_not_utf_8_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PAREDOWN_HOME", os.fsdecode(os.fsencode(tmp_path) + b"/f\xff"))
+    with pytest.raises(InputError, match="is not UTF-8: neither MLflow nor Ray can use it; set PAREDOWN_HOME"):
+        Workspace.default()

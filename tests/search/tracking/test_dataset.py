@@ -4,7 +4,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from pipelines import load_task
-from pipelines.tasks.task import fingerprint
+from pipelines.identity import TaskIdentity
 from search.tracking.dataset import dataset_input
 
 
@@ -21,11 +21,11 @@ class Loaded:
         return torch.zeros(1, 3), torch.zeros(1, 2, dtype=torch.int64)
 
 
-def test_the_data_is_known_by_the_tasks_fingerprint(config) -> None:
+def test_the_data_is_known_by_the_fingerprint_of_the_tasks_sources(config) -> None:
     task = load_task("digits")
     data = dataset_input(config, task).dataset
     assert data.name == "digits"
-    assert data.digest == fingerprint(task, "digits", {})
+    assert data.digest == TaskIdentity.of_source(task, "digits", {}).fingerprint
     assert len(data.digest) <= 36  # what MLflow takes
     assert json.loads(data.source) == {"task": "digits", "args": {}}
     assert json.loads(data.schema) == {"example_input": [{"shape": [1, 1, 8, 8], "dtype": "torch.float32"}]}

@@ -1,7 +1,7 @@
 import pytest
 
-from pipelines import Store
-from pipelines.stages import MODEL
+from pipelines import Store, Target
+from pipelines.formats.onnx_format import MODEL
 from search.study.state import SweepState
 from search.tracking import lineage
 from search.tracking.lineage import front_models, stored_file
@@ -40,9 +40,9 @@ def test_files_are_bounded_by_their_bytes(config, members, tmp_path, monkeypatch
 
 
 def test_what_the_store_has_lost_is_passed_over(config, members, tmp_path) -> None:
-    stored_file(members[0], Store(tmp_path)).write_bytes(b"damaged")
+    stored_file(members[0], Store(tmp_path), Target()).write_bytes(b"damaged")
     lost = stored_as(members[1], "f" * 32)
-    assert stored_file(members[0], Store(tmp_path)) is None
-    assert stored_file(lost, Store(tmp_path)) is None
+    assert stored_file(members[0], Store(tmp_path), Target()) is None
+    assert stored_file(lost, Store(tmp_path), Target()) is None
     state = SweepState.of([members[0], lost, members[2]], config)
     assert [trial.number for trial, _ in front_models(config, state, Store(tmp_path))] == [3]

@@ -20,7 +20,7 @@ from mlflow.tracking import MlflowClient
 from onnx import TensorProto, helper
 
 from pipelines import Evaluation, StageRun, Store
-from pipelines.stages import MODEL
+from pipelines.formats.onnx_format import MODEL
 from search.errors import SweepError
 from search.study.saved import sweep_evaluator
 from search.tracking import trial_run as child

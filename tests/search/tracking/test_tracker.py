@@ -2,6 +2,7 @@ import csv
 import json
 import re
 import shutil
+import socket
 import time
 from collections import Counter
 from dataclasses import replace
@@ -315,3 +316,40 @@ def test_nothing_of_mlflows_global_state_is_touched(run_inline, make_config) -> 
     run_inline(parse_config(make_config(search={"trials": 1}).raw))
     assert mlflow.get_tracking_uri() == before
     assert mlflow.active_run() is None
+
+
+@pytest.fixture
+def silent_server(monkeypatch):
+    """The address of a server that accepts and never answers."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_server_that_never_answers_is_told_of_before_the_trials_and_given_up_in_the_end(
+    make_config, run_inline, analytic, silent_server, monkeypatch, caplog
+) -> None:
+    monkeypatch.setattr("search.tracking.tracker.FIRST_S", 0.1)
+    monkeypatch.setattr("search.tracking.tracker.SILENCE_S", 0.1)
+    told_before_trials = []
+
+    def evaluate(recipe):
+        told_before_trials.append(caplog.messages)
+        return analytic(recipe)
+
+    sweep = run_inline(make_config(search={"trials": 2}, tracking={"uri": silent_server}), evaluate)
+    assert sweep.state.complete == 2
+    message = f"MLflow at {silent_server}: no answer for 0 s; the sweep goes on and tries again after each trial"
+    assert told_before_trials == [[message]] * 2
+    assert sweep.tracking_problem == "no answer for 0 s"
+
+
+def test_a_store_that_cannot_be_used_is_told_of_at_once_and_once(make_config, run_inline, caplog, tmp_path) -> None:
+    uri = f"sqlite:///{tmp_path}/missing/mlflow.db"
+    (tmp_path / "missing").write_text("no folder")
+    sweep = run_inline(make_config(search={"trials": 3}, tracking={"uri": uri}))
+    assert sweep.state.complete == 3
+    (message,) = [message for message in caplog.messages if message.startswith("MLflow at")]
+    assert message.startswith(f"MLflow at {uri}: ")
+    assert message.endswith("; the sweep goes on and tries again after each trial")
+    assert len(sweep.tracking_problem) <= 200

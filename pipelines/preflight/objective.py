@@ -1,0 +1,107 @@
+"""The loss and the score of a task, tried on the outputs of its untrained teacher."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.errors import TrialFailed
+from pipelines.preflight.batches import Sample
+from pipelines.preflight.findings import Findings
+from pipelines.tasks.fault import FAULTS, defined, told
+from pipelines.tasks.score import example_scores
+from pipelines.tasks.task import Batch, Task, as_tuple, loss_of
+
+BROADCAST = "Using a target size"
+"""So begins PyTorch's warning that a loss compares each output with each target."""
+
+
+def objective_problems(
+    task: Task, teacher: nn.Module, train: Sample | None, validation: Sample | None, findings: Findings
+) -> bool:
+    """Note what is wrong with the task's loss, its score, or its networks' answers to batches.
+
+    Args:
+        task: The task.
+        teacher: Its teacher; one without gradients is tried as if it had them.
+        train: What was seen of the split whose loss is minimised, if that is usable.
+        validation: The same of the split whose score counts.
+        findings: Where to note it.
+
+    Returns:
+        Whether networks can be trained with the loss.
+    """
+    is_trainable = False
+    if train and (outputs := _outputs(teacher, train.batch, "train", findings)) is not None:
+        if message := _loss_problem(task, outputs.requires_grad_(), train):
+            findings.add("task.use", message)
+        is_trainable = not message
+    outputs = _outputs(teacher, validation.batch, "validation", findings) if validation else None
+    if validation and outputs is not None and (message := _score_problem(task, outputs, validation.batch[1])):
+        findings.add("task.use", message)
+    return is_trainable
+
+
+def _outputs(teacher: nn.Module, batch: Batch, split: str, findings: Findings) -> Tensor | None:
+    """What the teacher in evaluation mode gives for `batch`; None, and a problem, if that is nothing."""
+    inputs = as_tuple(batch[0])
+    call = f"teacher() with a batch of {split!r}"
+    try:
+        with torch.no_grad():
+            outputs: Tensor = teacher.eval()(*inputs)
+    except FAULTS as error:
+        findings.add("task.use", f"{call}, {_shapes(inputs)}: {told(error)}")
+        return None
+    if len(outputs) != len(inputs[0]):
+        shape = tuple(outputs.shape)
+        findings.add("task.use", f"{call}, {_shapes(inputs)}, gives {shape}: the batch dimension has to come first")
+        return None
+    return outputs
+
+
+def _loss_problem(task: Task, outputs: Tensor, train: Sample) -> str | None:
+    loss, targets = loss_of(task), train.batch[1]
+    is_own = hasattr(task, "loss")
+    name = defined(loss) if is_own else "the default loss, cross-entropy,"
+    about = f"{name} of outputs {_shape(outputs)} and targets {_shape(targets)}"
+    advice = "" if is_own else "; give the task a loss(outputs, targets)"
+    with warnings.catch_warnings(record=True) as caught, torch.enable_grad():
+        warnings.simplefilter("always")
+        try:
+            value = loss(outputs, targets)
+        except FAULTS as error:
+            return f"{about}: {told(error)}{advice}"
+    if any(str(warning.message).startswith(BROADCAST) for warning in caught):
+        return f"{about} compares each output with each target, as their shapes differ: bring them to one shape"
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        given = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        return f"{about} gives {given}, not a tensor of one number; take the mean"
+    if not value.requires_grad:
+        return f"{about} does not depend on the outputs, so that nothing can be learned: do not detach or convert them"
+    if not torch.isfinite(value):
+        return f"{about} is {value.item():g} for the untrained teacher"
+    classes = outputs.shape[1] if outputs.dim() > 1 else 0
+    if not is_own and train.labels and not (train.labels[0] >= 0 and train.labels[1] < classes):
+        low, high = train.labels
+        return f"'train' has labels from {low} to {high}, but outputs {_shape(outputs)} have classes 0 to {classes - 1}"
+    return None
+
+
+def _score_problem(task: Task, outputs: Tensor, targets: Tensor) -> str | None:
+    try:
+        example_scores(task, outputs, targets)
+    except TrialFailed as error:
+        return error.reason
+    except FAULTS as error:
+        return f"score of outputs {_shape(outputs)} and targets {_shape(targets)}: {told(error)}"
+    return None
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+
+
+def _shapes(inputs: tuple[Tensor, ...]) -> str:
+    return "inputs " + ", ".join(map(_shape, inputs))

@@ -1,0 +1,108 @@
+"""One round of a sweep in small: each network trained, exported and cut as trials will do it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import groupby
+
+from torch import Tensor, nn
+
+from pipelines.preflight.batches import Sample
+from pipelines.preflight.chains import Cut, cuts, students
+from pipelines.preflight.findings import Findings
+from pipelines.preflight.networks import Networks, call_of
+from pipelines.preflight.rehearsal import Fault, Rehearsal
+from pipelines.preflight.techniques import answer_of, joined
+from pipelines.pruners import PRUNERS
+from pipelines.runtimes import to_feed
+from pipelines.stages import Export, TrainTeacher, Work
+from pipelines.tasks.fault import FAULTS, told
+from pipelines.tasks.task import Split, Task, as_tuple
+from spaces import SearchSpace
+
+WORDS = {"teacher": "training it", "distil": "training it", "export": "exporting it", "prune": "pruning it"}
+"""What is said of a stage that fails."""
+
+
+def try_networks(
+    task: Task,
+    space: SearchSpace,
+    networks: Networks,
+    samples: Mapping[Split, Sample],
+    stages: Rehearsal,
+    findings: Findings,
+) -> None:
+    """Train the teacher and every student for a step, and export them; run the teacher's file on other shapes."""
+    teacher: Sequence[Work] = ((TrainTeacher(), {}),)
+    chains = [("task.use", "teacher()", teacher)]
+    for depth, width in networks.students:
+        where = "space.student.depth" if width == 1 else "space.student"
+        chains += [(where, call_of(depth, width), work) for work in students(space, (depth, width))]
+    exported = set()
+    for where, call, work in chains:
+        if call not in exported:
+            work = (*work, (Export(), {}))
+            exported.add(call)
+        found = stages.run(work)
+        if isinstance(found, Fault) and not (found.stage == TrainTeacher.name and call != "teacher()"):
+            findings.add(where, f": {WORDS.get(found.stage, found.stage)}: {found.reason}", call)
+    if isinstance(file := stages.run((*teacher, (Export(), {}))), Fault):
+        return
+    session = stages.session(file)
+    for split in ("calibration", "validation"):
+        for inputs, _ in samples[split].others:
+            try:
+                session.run(to_feed(inputs))
+            except Exception as error:  # runtimes' errors have no common base
+                findings.add("task.use", _other_shapes(split, as_tuple(inputs), as_tuple(task.example_input()), error))
+    _try_single(networks, samples["train"], findings)
+
+
+def try_cuts(task: Task, space: SearchSpace, networks: Networks, stages: Rehearsal, findings: Findings) -> None:
+    """Make each kind of cut that `space` asks for, of each network; rule out those that cannot be made."""
+    models, sizes = networks.by_name, list(networks.students)
+    for method, asked in groupby(cuts(space, sizes), key=lambda cut: cut.method):
+        all_cuts = [cut for cut in asked if cut.who in models]
+        failed = [(cut, reason) for cut in all_cuts if (reason := _cut_problem(cut, models[cut.who], task, stages))]
+        if failed and len(failed) == len(all_cuts):
+            reasons = joined([(cut.who, reason) for cut, reason in failed])
+            findings.add("space.pruning.method", f"{method}: {reasons}; take it out of the axis")
+        else:
+            findings.rules += [replace(rule, reason=reason) for cut, reason in failed for rule in cut.rules]
+
+
+def _cut_problem(cut: Cut, model: nn.Module, task: Task, stages: Rehearsal) -> str | None:
+    """Why `cut` cannot be made, or None; None also where the network itself cannot be had: that is told elsewhere."""
+    if message := answer_of(partial(PRUNERS[cut.method].problem, model, task.example_input())):
+        return message
+    found = stages.run(cut.work)
+    return found.reason if isinstance(found, Fault) and found.stage == cut.work[-1][0].name else None
+
+
+def _try_single(networks: Networks, train: Sample, findings: Findings) -> None:
+    """Call the networks in training mode with a batch of one, if the train split has one."""
+    if train.smallest is None or len(as_tuple(train.smallest[0])[0]) > 1:
+        return
+    for call, model in networks.by_name.items():
+        try:
+            model.train()(*as_tuple(train.smallest[0]))
+        except FAULTS as error:
+            findings.add(
+                "task.use",
+                f": 'train' has a batch of one example, on which it cannot be trained: {told(error)}; leave that batch "
+                "out (drop_last=True)",
+                call,
+            )
+        finally:
+            model.eval()
+
+
+def _other_shapes(split: str, inputs: Sequence[Tensor], example: Sequence[Tensor], error: Exception) -> str:
+    own, others = (", ".join(str(tuple(x.shape[1:])) for x in tensors) for tensors in (inputs, example))
+    return (
+        f"batches({split!r}) has inputs of shape {own} beside the batch dimension, which the exported file does not "
+        f"take: it was exported with example_input(), of {others}; bring all to one size "
+        f"({' '.join(str(error).split())[:200]})"
+    )

@@ -1,0 +1,85 @@
+"""The optional methods of a task, each a protocol: a task has it, or the default applies."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from spaces import near_miss
+
+
+@runtime_checkable
+class OwnLoss(Protocol):
+    """A task with a loss of its own, instead of cross-entropy."""
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """A scalar to minimise."""
+
+
+@runtime_checkable
+class OwnScore(Protocol):
+    """A task that says itself how good outputs are, instead of top-1 correctness."""
+
+    def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """One number per example, whose mean is the accuracy."""
+
+
+@runtime_checkable
+class OwnFeaturePoints(Protocol):
+    """A task that names what its students are compared by, instead of one pair of points found by the example.
+
+    The points found are the inputs of the last linear layers, or the last maps where maps are needed.
+    """
+
+    def feature_points(self, depth: int) -> Sequence[tuple[str, str]]:
+        """Pairs of the teacher's and the student's modules of that depth, named as in ``named_modules()``."""
+
+
+@runtime_checkable
+class OwnFingerprint(Protocol):
+    """A task that says itself when it changes.
+
+    By default its class's name, its arguments and the source of the file that defines it do, so that it has this method
+    if its data lies elsewhere.
+    """
+
+    def fingerprint(self) -> str:
+        """Changes when the data or the networks change."""
+
+
+HOOKS: Mapping[str, type] = {
+    "loss": OwnLoss,
+    "score": OwnScore,
+    "feature_points": OwnFeaturePoints,
+    "fingerprint": OwnFingerprint,
+}
+"""The optional methods by name."""
+
+
+def misspelt(task: object, names: Iterable[str], near: float = 0.8) -> dict[str, str]:
+    """Those of the methods `names` that `task` lacks but for a slip: each with the name that it has instead.
+
+    Args:
+        task: A person's task.
+        names: Of methods that something calls.
+        near: How alike two names are, from 0 to 1, of which one may be a slip of the other.
+    """
+    called = tuple(names)
+    own = [name for name in _public_methods(task) if name not in HOOKS and name not in called]
+    found = ((name, near_miss(name, own, near)) for name in called if not hasattr(task, name))
+    return {name: slip for name, slip in found if slip}
+
+
+def is_value(task: object, name: str) -> bool:
+    """Return True if what `task` calls `name` cannot be called; None counts as its absence."""
+    value = getattr(task, name, None)
+    return value is not None and not callable(value)
+
+
+def _public_methods(task: object) -> list[str]:
+    """The names of the public methods of `task`, without running its properties."""
+    static = {name: inspect.getattr_static(task, name, None) for name in dir(task) if not name.startswith("_")}
+    return [name for name, value in static.items() if callable(value) or isinstance(value, (staticmethod, classmethod))]

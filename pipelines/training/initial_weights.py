@@ -1,0 +1,59 @@
+"""The weights with which a network begins, as far as they do not come of chance."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from pipelines.training.seed import seed_everything
+from spaces import digest
+
+SEEDS = ("00000000", "00000001")
+
+
+def initial_weights(make: Callable[[], nn.Module]) -> str:
+    """Return a digest of the tensors that networks of `make` begin with under whatever seed.
+
+    What is drawn at random is left out: a seed gives other numbers on other processors. So weights from a file, and
+    constants, remain. The generators of this process are left as they were.
+    """
+    with _generators_kept():
+        first, second = (_tensors(make, seed) for seed in SEEDS)
+    return digest({name: of for name, of in first.items() if second.get(name) == of})
+
+
+def _tensors(make: Callable[[], nn.Module], seed: str) -> dict[str, str]:
+    """The digest of each tensor of a new network's state, by name."""
+    seed_everything(seed)
+    model = make()
+    state = model.state_dict() if isinstance(model, nn.Module) else {}
+    return {name: _digest(tensor) for name, tensor in state.items() if _has_numbers(tensor)}
+
+
+def _has_numbers(tensor: object) -> bool:
+    """Whether a part of a state is a plain tensor: modules may keep what they like there, and lazy ones nothing yet."""
+    return isinstance(tensor, Tensor) and tensor.layout == torch.strided and not is_lazy(tensor)
+
+
+def _digest(tensor: Tensor) -> str:
+    plain = tensor.detach().cpu().contiguous()
+    kind = f"{plain.dtype} {tuple(plain.shape)} ".encode()
+    return sha256(kind + plain.reshape(-1).view(torch.uint8).numpy().tobytes()).hexdigest()
+
+
+@contextmanager
+def _generators_kept() -> Iterator[None]:
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)

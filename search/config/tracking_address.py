@@ -1,0 +1,44 @@
+"""The address of an MLflow tracking store."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from urllib.parse import urlsplit, urlunsplit
+
+SERVERS, DATABASES = ("http", "https"), ("sqlite", "postgresql", "mysql", "mssql")
+
+LEGAL = (
+    "http://HOST:PORT or https://HOST of a server, a database such as sqlite:///FILE or "
+    "postgresql://USER@HOST/NAME, or databricks"
+)
+
+
+def address_problem(uri: str) -> str | None:
+    """Return why `uri` cannot be an address of a tracking store, or None; nothing is tried."""
+    scheme = uri.partition(":")[0]
+    if is_server(uri):
+        return None if _host(uri) else f"{uri!r} names no host; legal: {LEGAL}"
+    if scheme.partition("+")[0] in DATABASES and "://" in uri:
+        return None
+    installed = {point.name for point in entry_points(group="mlflow.tracking_store")}
+    if scheme in {"databricks", *installed}:
+        return None
+    return f"{uri!r} is no address of a tracking store; legal: {LEGAL}"
+
+
+def is_server(uri: str) -> bool:
+    """Return whether `uri` is asked over HTTP, so that it may take long to answer."""
+    return uri.partition(":")[0] in SERVERS
+
+
+def shown(uri: str) -> str:
+    """Return `uri` without the name and password that it may have."""
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
+
+
+def _host(uri: str) -> str | None:
+    try:
+        return urlsplit(uri).hostname
+    except ValueError:
+        return None

@@ -1,0 +1,126 @@
+"""A worker's last words: how it ended, where it ended in the middle of a trial."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from pipelines.process_end import last_lines
+from pipelines.time_limit import may_end_process
+
+EXIT = "exit code "
+DEAF = "Timeout ("
+"""With this `faulthandler` begins when it ends a process."""
+
+SIGNALS = {
+    "Segmentation fault": "SIGSEGV",
+    "Aborted": "SIGABRT",
+    "Bus error": "SIGBUS",
+    "Floating-point exception": "SIGFPE",
+    "Floating point exception": "SIGFPE",
+    "Illegal instruction": "SIGILL",
+}
+"""What `faulthandler` calls them."""
+
+SILENT = "it was killed by another process, or a library ended it without a word"
+
+
+def words_file(results: Path, number: int) -> Path:
+    """Return where the worker of trial `number` leaves its last words."""
+    return results / f"{number}.end"
+
+
+@contextmanager
+def last_words(file: Path) -> Iterator[None]:
+    """Leave `file` behind if this process ends before the context does.
+
+    Fatal signals are written down by Python, calls of ``os._exit`` here; of a process that is killed, nothing is.
+    """
+    with file.open("w", encoding="utf-8") as stream:
+        json.dump({"stderr": _stderr(), "from": _size(_stderr())}, stream)
+        stream.write("\n")
+        stream.flush()
+        was_enabled, end = faulthandler.is_enabled(), os._exit
+        faulthandler.enable(stream, all_threads=False)
+        may_end_process(stream)
+        os._exit = _noting(stream)  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            os._exit = end
+            may_end_process(None)
+            if was_enabled:
+                faulthandler.enable(all_threads=False)
+            else:
+                faulthandler.disable()
+            file.unlink(missing_ok=True)
+
+
+def how_it_ended(file: Path) -> str:
+    """Return, in words, how the worker that left `file` ended, and remove the file; empty if it left none."""
+    try:
+        header, _, words = file.read_text(encoding="utf-8", errors="replace").partition("\n")
+    except OSError:
+        return ""
+    file.unlink(missing_ok=True)
+    said = _said(header)
+    return f"{_end(words)}{f'; the last that it said: {said}' if said else ''}"
+
+
+def _end(words: str) -> str:
+    if words.startswith(EXIT):
+        return f"the task, or a library, ended it with {words.strip()} (os._exit)"
+    if words.startswith(DEAF):
+        return f"it did not stop when its time was up: {last_lines(_stack(words))}"
+    if words.startswith("Fatal Python error: "):
+        fault = words.splitlines()[0].removeprefix("Fatal Python error: ").strip()
+        return f"it ended with signal {SIGNALS.get(fault, fault)}: {last_lines(words)}"
+    return SILENT
+
+
+def _stack(words: str) -> str:
+    """The innermost call of the first thread, which does the work, in the stacks of all: it comes last."""
+    calls = words.rpartition("hread 0x")[2].splitlines()
+    return "\n".join([line for line in calls if line.strip().startswith("File ")][:1])
+
+
+def _said(header: str) -> str:
+    """What the worker has written to its standard error, if that lies on this machine."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        about = json.loads(header)
+        with Path(about["stderr"]).open("rb") as stream:
+            stream.seek(about["from"])
+            if text := stream.read().decode(errors="replace").strip():
+                return last_lines(text)
+    return ""
+
+
+def _noting(stream: TextIO) -> Callable[[int], NoReturn]:
+    """Stand for ``os._exit``: processes that this one has forked end by it, too, and they are not meant."""
+    pid, end = os.getpid(), os._exit
+
+    def note_and_end(status: int) -> NoReturn:
+        if os.getpid() == pid:
+            stream.write(f"{EXIT}{status}\n")
+            stream.flush()
+        end(status)
+
+    return note_and_end
+
+
+def _stderr() -> str:
+    """The file that standard error goes to."""
+    with suppress(OSError):
+        return os.readlink("/proc/self/fd/2")
+    return ""
+
+
+def _size(path: str) -> int:
+    with suppress(OSError):
+        return Path(path).stat().st_size
+    return 0

@@ -1,0 +1,88 @@
+"""Tables and pictures that people name a file for: they appear whole, in place of an earlier one of Paredown's only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipelines.whole_file import write_bytes
+from spaces import InputError, Problem
+
+MAKER = "Paredown"
+
+FORMATS: Mapping[str, tuple[str, bytes]] = {
+    ".png": ("Software", b"tEXtSoftware\0Paredown"),
+    ".svg": ("Creator", b"<dc:title>Paredown</dc:title>"),
+    ".pdf": ("Creator", b"/Creator (Paredown)"),
+}
+"""Endings of pictures, where in such a file it stands who made it, and how."""
+
+HEADS = (b"trial,label,", b"front,joint,trial,label,", b"layer,ratio,")
+"""How the tables begin: in CSV there is no other place for a mark."""
+
+
+def file_problems(csv: Path | None = None, plot: Path | None = None) -> list[Problem]:
+    """What keeps the files that options name from being written: told before the work, which may take long."""
+    found = [Problem("--csv", told) for path in (csv,) if path and (told := problem(path))]
+    if plot and (told := format_problem(plot) or problem(plot)):
+        found.append(Problem("--plot", told))
+    return found
+
+
+def format_problem(path: Path) -> str:
+    """Why no picture can be written to `path`; empty if one can, as far as its ending goes."""
+    if not path.suffix:
+        return f"{path} has no ending that says the format, such as .png"
+    if path.suffix.lower() not in FORMATS:
+        return f"{path.suffix} is no format of pictures here; legal: {', '.join(FORMATS)}"
+    return ""
+
+
+def problem(path: Path) -> str:
+    """Why nothing can be written to `path`; empty if something can."""
+    if path.is_dir():
+        return f"{path} is a folder; name a file"
+    if not path.parent.is_dir():
+        return f"folder {path.parent} does not exist"
+    if not path.exists() or _is_device(path):
+        return "" if _is_device(path) or os.access(_real(path).parent, os.W_OK) else _forbidden(path)
+    if not os.access(path, os.R_OK | os.W_OK) or not os.access(_real(path).parent, os.W_OK):
+        return _forbidden(path)
+    if not _is_own(path.suffix.lower(), path.read_bytes()):
+        return f"{path} exists and is not of Paredown's making; remove it, or name another file"
+    return ""
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, in place of an earlier table or picture; links are followed.
+
+    Raises:
+        InputError: what lies there is another's.
+        OSError: it cannot be written.
+    """
+    if told := problem(path):
+        raise InputError.at(str(path), told)
+    if _is_device(path):
+        path.write_bytes(content)
+    else:
+        write_bytes(_real(path), content)
+
+
+def _is_own(ending: str, content: bytes) -> bool:
+    """Whether `content` is what `write` has written to a file with this ending, or nothing at all."""
+    mark = FORMATS[ending][1] in content if ending in FORMATS else content.startswith(HEADS)
+    return mark or not content.strip()
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _is_device(path: Path) -> bool:
+    """Whether `path` is something to write into as it is, such as /dev/stdout."""
+    return (path.exists() and not path.is_file()) or path.is_relative_to("/dev") or path.is_relative_to("/proc")
+
+
+def _forbidden(path: Path) -> str:
+    return f"{path} cannot be written: no permission, or a file system that is only read; name another place"

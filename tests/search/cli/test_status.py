@@ -1,0 +1,48 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+
+def test_status_says_what_measuring_cost(cli_run, config, run_inline, analytic) -> None:
+    def evaluate(recipe):
+        return replace(analytic(recipe), seconds={"measuring": 0.25, "waiting": 0.5, "yielding": 0.25})
+
+    run_inline(config, evaluate)
+    measuring = json.loads(cli_run("status", "small", "--json")[1])["measuring"]
+    assert (measuring["measuring"], measuring["waiting"], measuring["yielding"]) == (3.0, 6.0, 3.0)
+    assert measuring["share"] > 0
+    assert "measuring" in cli_run("status")[1]
+
+
+def test_status_of_no_sweep(cli_run, workspace) -> None:
+    code, out, _ = cli_run("status")
+    assert code == 0
+    assert "start one with: paredown run CONFIG" in out.replace("\n", " ")
+    assert cli_run("status", "--json")[1].strip() == "[]"
+
+
+def test_status_tells_failures_and_shared_work(cli_run, make_config, run_inline, picky) -> None:
+    done = []
+
+    def evaluate(recipe):
+        if len(done) == 7:
+            raise KeyboardInterrupt
+        done.append(recipe)
+        return picky(recipe)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_inline(make_config(space={"student": {"depth": ["none", 2]}}), evaluate)
+    code, out, _ = cli_run("status", "small", "--json")
+    data = json.loads(out)
+    assert code == 0
+    assert data["complete"] + data["failed"] == 7
+    assert data["failed"] == len(data["failures"]) >= 1
+    assert (data["state"], data["running"], data["trials"]) == ("stopped (run it again to resume)", 0, 12)
+    assert data["stages"]["reused"] == data["complete"] - 1  # all but the teacher itself reuse the teacher
+    assert {failure["reason"] for failure in data["failures"]} == {"ValueError: unlucky"}
+    _, out, _ = cli_run("status")
+    assert "unlucky" in out
+    assert "small" in out
+    assert "Pareto front" not in out
+    assert "Pareto front: " in cli_run("status", "small")[1]

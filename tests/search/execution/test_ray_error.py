@@ -1,0 +1,27 @@
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
+
+from search.execution.ray_error import error_words, is_memory_kill
+
+TRACEBACK = (
+    "Traceback (most recent call last):\n  File \"mine.py\", line 3\nModuleNotFoundError: No module named 'lost'\n"
+)
+
+
+def raised() -> RayTaskError:
+    return RayTaskError("setup", TRACEBACK, ModuleNotFoundError("No module named 'lost'"))
+
+
+def test_the_exception_of_a_worker_that_could_not_start_is_told() -> None:
+    assert error_words(raised()) == "ModuleNotFoundError: No module named 'lost'"
+    assert error_words(ActorDiedError(raised())) == "ModuleNotFoundError: No module named 'lost'"
+
+
+def test_a_worker_that_died_has_said_nothing() -> None:
+    assert error_words(ActorDiedError()) == error_words(None) == ""
+
+
+def test_want_of_memory_is_told_only_where_ray_says_so() -> None:
+    assert is_memory_kill(OutOfMemoryError("Task was killed due to the node running low on memory."))
+    assert is_memory_kill(RuntimeError("1 Task was killed due to the node running low on memory."))
+    assert not is_memory_kill(ActorDiedError())
+    assert not is_memory_kill(None)

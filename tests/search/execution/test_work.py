@@ -1,0 +1,68 @@
+import errno
+
+import pytest
+
+from pipelines import Evaluation, StageRun, TrialFailed
+from pipelines.meters import Measurement
+from search.errors import FullDiskError
+from search.execution.work import run_trial
+from search.study.outcome import Complete, Failed
+from spaces import Recipe
+
+FOUND = Measurement({"accuracy": 0.5}, {"accuracy": (0.4, 0.6)}, {"load": "quiet"})
+
+
+def test_an_evaluation_becomes_the_result() -> None:
+    stages = (StageRun("teacher", "k", 1.0, True),)
+    result = run_trial(3, Recipe(), lambda recipe: Evaluation(FOUND, stages, "m"))
+    assert (result.number, result.stages) == (3, stages)
+    assert result.outcome == Complete(FOUND, "m")
+    assert result.started <= result.finished
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "told_in_full"),
+    [
+        (TrialFailed("accuracy was measured as nan"), "accuracy was measured as nan", False),
+        (ValueError("unlucky"), "ValueError: unlucky", True),
+        (KeyError(), "KeyError", True),
+        (MemoryError(), "out of memory; use a smaller batch", True),
+        (RuntimeError("CUDA out of memory"), "RuntimeError: CUDA out of memory", True),
+    ],
+)
+def test_whatever_goes_wrong_becomes_the_reason(error, reason, told_in_full) -> None:
+    def evaluate(recipe):
+        raise error
+
+    failed = run_trial(0, Recipe(), evaluate).outcome
+    assert isinstance(failed, Failed)
+    assert failed.reason.startswith(reason)
+    assert ("Traceback" in failed.details) is told_in_full
+
+
+def test_an_interruption_is_no_failure() -> None:
+    def evaluate(recipe):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(0, Recipe(), evaluate)
+
+
+def test_a_full_disk_is_no_failure_of_the_trial() -> None:
+    def evaluate(recipe):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(FullDiskError):
+        run_trial(0, Recipe(), evaluate)
+
+
+def test_a_part_of_the_trainings_is_asked_for_by_its_share() -> None:
+    asked = []
+
+    def evaluate(recipe, fidelity=1.0):
+        asked.append(fidelity)
+        return Evaluation(FOUND, (), "m")
+
+    assert run_trial(0, Recipe(), evaluate, 1 / 3).fidelity == 1 / 3
+    assert run_trial(0, Recipe(), lambda recipe: Evaluation(FOUND, (), "m")).fidelity == 1
+    assert asked == [1 / 3]
