@@ -116,7 +116,9 @@ def run_sweep(
             else.
         SweepError: the sweep is running already, or trials cannot be run at all.
     """
-    asked, _ = read_sweep(Path(config), [f"{key}={json.dumps(value)}" for key, value in (overrides or {}).items()])
+    asked, _ = read_sweep(
+        Path(config), [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in (overrides or {}).items()]
+    )
     home = _workspace(workspace)
     sweep = _run_here(asked, home, fresh) if in_process else run(asked, home, fresh=fresh)
     if not sweep.state.complete:
