@@ -26,7 +26,7 @@ from spaces import NONE, Recipe, SearchSpace
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What evaluating one recipe gave.
+    """The outcome of evaluating one recipe.
 
     Attributes:
         measurement: What every meter found out about the file.
@@ -143,7 +143,7 @@ class Evaluator:
         return replace(self.context, fidelity=fidelity)
 
     def _is_whole(self, recipe: Recipe, fidelity: float) -> bool:
-        """Whether that share of the epochs is all of them, or nothing is trained but the teacher."""
+        """Return True if that share of the epochs is all of them, or nothing is trained but the teacher."""
         *_, (_, _, key) = nodes(recipe, self._context_for(fidelity))
         *_, (_, _, whole) = nodes(recipe, self.context)
         return key == whole
@@ -183,7 +183,7 @@ class Evaluator:
 
     @cached_property
     def context(self) -> Context:
-        """What the stages share.
+        """The context that the stages share.
 
         Raises:
             TrialFailed: the target's runtime is not registered in this process.

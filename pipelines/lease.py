@@ -91,7 +91,7 @@ class Lease:
             fcntl.flock(gate, fcntl.LOCK_UN)
 
     def wanted(self) -> bool:
-        """Whether this object has a share and someone waits to have the device alone; takes microseconds."""
+        """Return True if this object has a share and someone waits to have the device alone; takes microseconds."""
         if not self._shares:
             return False
         gate, _ = self._open()

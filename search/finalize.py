@@ -44,7 +44,7 @@ def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Eva
 
 
 def _evaluator(sweep: Sweep, workspace: Workspace, console: Console) -> Evaluate | None:
-    """What measures the front again, or None, with a remark, if the task has changed since the sweep was begun."""
+    """Return what measures the front again, or None, with a remark, if the task has changed since."""
     try:
         return stored_evaluator(sweep, workspace)
     except InputError as error:

@@ -30,7 +30,7 @@ SHAPES = 3
 
 @dataclass(frozen=True)
 class Sample:
-    """What was seen of a split.
+    """A sample of a split.
 
     Attributes:
         batch: The first examples of its first batch.
@@ -47,7 +47,7 @@ class Sample:
 
 @dataclass
 class _Seen:
-    """What is gathered while batches pass."""
+    """Findings gathered while batches pass."""
 
     example: tuple[Tensor, ...] | None
     first: Batch | None = None
@@ -71,7 +71,7 @@ class _Seen:
 
 
 def sample_splits(task: Task, findings: Findings, *, compare: bool = True) -> dict[Split, Sample]:
-    """What was seen of each split of `task` that a sweep reads; adds to `findings` where a split is of no use.
+    """Return a sample of each split of `task` that a sweep reads; adds to `findings` where one is of no use.
 
     Args:
         task: The task.
@@ -130,7 +130,7 @@ def _part(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def _form_problem(batch: object, example: tuple[Tensor, ...] | None) -> str | None:
-    """Why `batch` is none for a network that is called with what is like `example`, or None."""
+    """Return why `batch` is none for a network that is called with what is like `example`, or None."""
     if not isinstance(batch, (tuple, list)) or len(batch) != 2:
         what = f"a {type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, (tuple, list)) else "")
         return f"must give pairs (inputs, targets), not {what}"

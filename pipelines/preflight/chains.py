@@ -108,7 +108,7 @@ def _of_method(space: SearchSpace, sizes: list[StudentSize], wanted: Mapping[str
 
 
 def _conditions(space: SearchSpace, wanted: Mapping[str, Value]) -> tuple[When, ...]:
-    """What holds for recipes with the values `wanted`, as far as others have other values."""
+    """Return what holds for recipes with the values `wanted`, as far as others have other values."""
     return tuple(When(name, (value,)) for name, value in wanted.items() if len(space.axis(name).values) > 1)
 
 

@@ -20,7 +20,7 @@ BROADCAST = "Using a target size"
 
 
 def batch_outputs(teacher: nn.Module, samples: Mapping[Split, Sample], findings: Findings) -> dict[Split, Tensor]:
-    """What `teacher`, in evaluation mode, gives for a batch of each split; adds to `findings` where that is nothing."""
+    """Return the outputs of `teacher` for a batch of each split; adds to `findings` where there are none."""
     found: dict[Split, Tensor] = {}
     for split, sample in samples.items():
         inputs = as_tuple(sample.batch[0])

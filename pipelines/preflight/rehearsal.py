@@ -44,7 +44,7 @@ class OneBatch:
 
 @dataclass(frozen=True)
 class Fault:
-    """What went wrong.
+    """A failure of the rehearsal.
 
     Attributes:
         stage: The name of the stage.
@@ -82,7 +82,7 @@ class Rehearsal:
 
     @property
     def training(self) -> Training:
-        """How networks are trained."""
+        """The settings of training."""
         return self._context.training
 
     def run(self, work: Sequence[Work]) -> Path | Fault:

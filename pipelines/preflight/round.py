@@ -77,7 +77,7 @@ def try_cuts(task: Task, space: SearchSpace, networks: Networks, stages: Rehears
 
 
 def _cut_problem(cut: Cut, model: nn.Module, task: Task, stages: Rehearsal) -> str | None:
-    """Why `cut` cannot be made, or None; None also where the network itself cannot be had: that is told elsewhere."""
+    """Return why `cut` cannot be made, or None; None also where the network itself cannot be had: told elsewhere."""
     if message := answer_of(partial(PRUNERS[cut.method].problem, model, task.example_input())):
         return message
     found = stages.run(cut.work)
@@ -85,7 +85,7 @@ def _cut_problem(cut: Cut, model: nn.Module, task: Task, stages: Rehearsal) -> s
 
 
 def _frozen(networks: Networks, stages: Rehearsal) -> str | None:
-    """Which network that is trained has nothing to train, and what to do; None if there is none."""
+    """Return which network has nothing to train, and what to do; None if there is none."""
     for call, model in networks.by_name.items():
         key = "teacher_epochs" if model is networks.teacher else "student_epochs"
         if getattr(stages.training, key) and not any(parameter.requires_grad for parameter in model.parameters()):

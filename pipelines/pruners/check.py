@@ -48,11 +48,11 @@ class Check:
         return copy.deepcopy(self._model)
 
     def whole(self) -> Tensor:
-        """What the network with random weights gives, uncut."""
+        """The outputs of the uncut network with random weights."""
         return self.of(self._model)
 
     def of(self, model: nn.Module) -> Tensor:
-        """What `model`, made from a `copy`, gives for the inputs of this check."""
+        """Return the outputs of `model`, made from a `copy`, for the inputs of this check."""
         return outputs(model, self._inputs)
 
     def fault(self, slices: Sequence[Slice]) -> str | None:
@@ -104,7 +104,7 @@ def sound(
 
 
 def told(faults: Mapping[str, str], most: int = 3) -> str:
-    """What `sound` found wrong, in a line: `most` parts with their reasons, and how many more there are."""
+    """Return what `sound` found wrong, in a line: `most` parts with their reasons, and how many more there are."""
     lines = [f"{name}: {reason}" for name, reason in islice(faults.items(), most)]
     more = len(faults) - len(lines)
     return "; ".join(lines) + (f"; and {more} more" if more else "")
@@ -124,14 +124,14 @@ def copied(model: nn.Module, example: Inputs) -> nn.Module:
 
 
 def outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-    """What `model` gives for copies of `inputs`, without gradients."""
+    """Return the outputs of `model` for copies of `inputs`, without gradients."""
     with torch.no_grad():
         result: Tensor = model(*(x.clone() for x in inputs))
     return result
 
 
 def is_same(one: Tensor, other: Tensor) -> bool:
-    """Whether two networks computed the same, up to rounding: half of the digits that their type has."""
+    """Return True if two networks computed the same, up to rounding: half of the digits that their type has."""
     if one.shape != other.shape or not one.is_floating_point():
         return torch.equal(one, other)
     near = math.sqrt(torch.finfo(one.dtype).eps)
@@ -244,6 +244,6 @@ def _of_the_rest(norm: nn.LayerNorm | nn.GroupNorm, one: Slice) -> Iterator[None
 
 
 def brief(error: Exception) -> str:
-    """What `error` says, in a line."""
+    """Return the words of `error` in a line."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -31,7 +31,7 @@ class Depth(Interval):
     """A student's depth, or ``none`` for the teacher itself."""
 
     def problem(self, value: object) -> str | None:
-        """Why `value` is not in the domain, or None if it is."""
+        """Return why `value` is not in the domain, or None if it is."""
         return None if value == NONE else super().problem(value)
 
     def __str__(self) -> str:
@@ -158,7 +158,7 @@ def tell_apart(model: nn.Module) -> None:
 
 
 def nothing_inherited(student: nn.Module, teacher: nn.Module) -> str:
-    """What to say when no layer of `teacher` has a counterpart in `student`."""
+    """Return the note for a `student` in which no layer of `teacher` has a counterpart."""
     names = [", ".join(name for name, _ in model.named_children()) for model in (student, teacher)]
     return (
         "no layer of the teacher has the name and shape of one of the student's, so that the student cannot begin "

@@ -1,4 +1,4 @@
-"""Who makes an entry, among machines that share nothing but a URL."""
+"""Claims on entries, among machines that share nothing but a URL."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Claim:
             self._fs.rm_file(self._path)
 
     def _write(self, exclusive: bool) -> bool:
-        """Whether the claim is this one after it was written and others had time to write theirs."""
+        """Return True if the claim is this one after it was written and others had time to write theirs."""
         try:
             self._fs.pipe_file(self._path, self._content(), mode="create" if exclusive else "overwrite")
         except FileExistsError:
@@ -102,7 +102,7 @@ class Claim:
         return json.dumps({**about, "since": self._since, "beats": self._beats}).encode()
 
     def _holder(self) -> str:
-        """Who holds the claim now, in words."""
+        """Return who holds the claim now, in words."""
         there = self._read()
         owner, host, pid, since = (_field(there, name) for name in ("owner", "host", "pid", "since"))
         if there is None or _field(there, "id") == self._id:
@@ -114,7 +114,7 @@ class Claim:
         )
 
     def _read(self) -> bytes | None:
-        """What the claim says now, or None if there is none; a holder that was killed may have left it empty."""
+        """Return the claim as it is now, or None if there is none; a holder that was killed may have left it empty."""
         try:
             return bytes(self._fs.cat_file(self._path))
         except FileNotFoundError:

@@ -55,7 +55,7 @@ def nobody_holds(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the lock at `path`."""
+    """Return True if a living process holds the lock at `path`."""
     try:
         with nobody_holds(path):
             return False

@@ -110,5 +110,5 @@ def clash(error: BaseException) -> str:
 
 
 def is_module(path: Path) -> bool:
-    """Whether a module or package lies at `path`, which has no ending."""
+    """Return True if a module or package lies at `path`, which has no ending."""
     return path.with_suffix(".py").is_file() or (path.is_dir() and any(path.glob("*.py")))

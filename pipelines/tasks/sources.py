@@ -66,7 +66,7 @@ def _note(files: dict[str, Path]) -> None:
 
 
 def _is_stale(module: ModuleType, file: Path) -> bool:
-    """Whether `file` may no longer be what `module` was loaded from."""
+    """Return True if `file` may no longer be what `module` was loaded from."""
     if known := _AS_LOADED.get(module):
         return known != sha256(file)
     # Somebody else imported it, at a time that nobody knows.
@@ -94,7 +94,7 @@ def _files(names: Iterable[str]) -> dict[str, Path]:
 
 
 def _is_persons(top: str, tops: Collection[str]) -> bool:
-    """Whether the top-level module `top` is neither Python's, nor Paredown's, nor installed beside the task's own."""
+    """Return True if the top-level module `top` is neither Python's, nor Paredown's, nor installed."""
     if top in OURS or top in sys.stdlib_module_names:
         return False
     if top in tops:

@@ -38,7 +38,7 @@ def _tensors(make: Callable[[], nn.Module], seed: str) -> dict[str, str]:
 
 
 def _has_numbers(tensor: object) -> bool:
-    """Whether a part of a state is a plain tensor: modules may keep what they like there, and lazy ones nothing yet."""
+    """Return True if a part of a state is a plain tensor: modules may keep others there, and lazy ones nothing yet."""
     return isinstance(tensor, Tensor) and tensor.layout == torch.strided and not is_lazy(tensor)
 
 

@@ -105,7 +105,7 @@ def _target(own: Target, runtime: str | None, batch: int | None, threads: int | 
 
 
 def _foreign(own: Target, runtime: str) -> str | None:
-    """Why files for `own` cannot be measured in the runtime called `runtime`, or None if they can."""
+    """Return why files for `own` cannot be measured in the runtime called `runtime`, or None if they can."""
     from pipelines import RUNTIMES, format_of
 
     made, executed = format_of(own.runtime), format_of(runtime)

@@ -117,7 +117,7 @@ def choice_json(chosen: Choice) -> dict[str, Any]:
 
 
 def _outside(name: str, export: Path | None, register: str | None) -> list[Callable[[], object]]:
-    """What raises `InputError` where a name or a folder is of no use."""
+    """Yield what raises `InputError` where a name or a folder is of no use."""
     from search.shipping.export import export_folder
 
     checks: list[Callable[[], object]] = [lambda: Workspace.default().existing(name)]

@@ -71,7 +71,7 @@ def trial(
 
 
 def _traced(evaluate: Callable[[], Evaluation]) -> Evaluation:
-    """What `evaluate` gives; of what is unexpected, the traceback is shown from the person's own code on.
+    """Return what `evaluate` gives; of what is unexpected, show the traceback from the person's own code on.
 
     Raises:
         SweepError: something unexpected was raised.

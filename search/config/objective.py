@@ -89,7 +89,7 @@ class Constraint:
         return miss if self.compare.startswith("<") else -miss
 
     def out_of_reach(self, best: float | None) -> str:
-        """Why no value keeps the bound, if `best` is the best value of the metric that there can be.
+        """Return why no value keeps the bound, if `best` is the best value of the metric that there can be.
 
         Returns:
             Words such as ``accuracy is at most 1``; empty if some value may keep it, or if `best` is not known.

@@ -49,7 +49,7 @@ class TaskSection(Section):
 
 
 def _no_data(value: Any, where: str = "") -> str:
-    """Why `value`, found at `where` in the arguments, is no plain data; empty if it is."""
+    """Return why `value`, found at `where` in the arguments, is no plain data; empty if it is."""
     if isinstance(value, Mapping):
         if wrong := next((key for key in value if isinstance(key, bool) or not isinstance(key, (str, int))), None):
             return f"{where or 'they'} has the key {shown(wrong)}, which is not text"
@@ -189,7 +189,7 @@ class TrackingSection(Section):
     @field_validator("uri")
     @classmethod
     def _address(cls, uri: str | None) -> str | None:
-        """What MLflow can use; whether it answers, a run finds out."""
+        """Take what MLflow can use; whether it answers, a run finds out."""
         if uri is not None and (problem := address_problem(uri)):
             raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
         return uri

@@ -94,7 +94,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _is_stopping() -> bool:
-    """Whether the interrupted code is on its way out already, which another exception would break off."""
+    """Return True if the interrupted code is on its way out already, which another exception would break off."""
     error = sys.exception()
     while error is not None:
         if isinstance(error, KeyboardInterrupt):

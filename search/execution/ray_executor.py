@@ -330,7 +330,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self._queue.retry(trial, self._why(trial), time.time())
 
     def _why(self, trial: Trial) -> str:
-        """Why there is no result of `trial`, as far as somebody knows."""
+        """Return why there is no result of `trial`, as far as somebody knows."""
         words, error = how_it_ended(words_file(self._results, trial.number)), self._errors.pop(trial.number, "")
         if error and not words:
             return f"the worker failed twice over this trial: {error}; {ALONE}"
@@ -394,7 +394,7 @@ def leave() -> None:
 
 
 def _way_out(error: Exception) -> str:
-    """What to do when Ray does not start here."""
+    """Return what to do when Ray does not start here."""
     variable = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
     if "AF_UNIX path length" in str(error):
         return f"set {variable} to a folder with a shorter path"

@@ -126,7 +126,7 @@ class Estimate:
 
     @property
     def is_sampled(self) -> bool:
-        """Whether the recipes that were looked at were drawn at random from more.
+        """True if the recipes that were looked at were drawn at random from more.
 
         Then the counts of stages are estimates, and `StageEstimate.distinct` is the least that it can be.
         """

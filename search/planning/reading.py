@@ -65,7 +65,7 @@ def _load_task(reading: Reading, problems: list[Problem]) -> Task | None:
 
 
 def _processor_problems(reading: Reading) -> Iterator[Problem]:
-    """What is asked of this machine's processors beyond their number; what those of a cluster are, is not known."""
+    """Yield what is asked of this machine's processors beyond their number; those of a cluster are not known."""
     cluster, target = reading.section(ClusterSection, "cluster"), reading.section(TargetSection, "target")
     if cluster is None or cluster.address != "local":
         return

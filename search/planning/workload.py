@@ -42,7 +42,7 @@ class Kind:
 
     @property
     def distinct(self) -> int:
-        """How many different results there are."""
+        """The number of different results."""
         return sum(self.needed.values())
 
 
@@ -109,7 +109,7 @@ class Workload:
         return cls(len(recipes), space.size(compressed=True), kinds, frozenset(names), examples)
 
     def having(self, kind: Kind) -> int:
-        """How many of all recipes have a stage of `kind`: an estimate if only some of them were looked at."""
+        """Return how many of all recipes have a stage of `kind`: an estimate if only some of them were looked at."""
         return round(kind.recipes * (self.among + 1) / (self.recipes + 1))
 
     def expected(self, kind: Kind, trials: int, *, missing: bool = False) -> float:

@@ -121,7 +121,7 @@ class SweepFolder:
 
     @property
     def task(self) -> Path:
-        """What the task was when the sweep was begun; see `search.study.task_record`."""
+        """The record of the task as it was when the sweep was begun; see `search.study.task_record`."""
         return self.path / "task.json"
 
     @property

@@ -176,7 +176,7 @@ class StudyQueue:
 
     @property
     def exhausted(self) -> bool:
-        """Whether everything that was asked for has finished, or nothing is left to try."""
+        """True if everything that was asked for has finished, or nothing is left to try."""
         return not self.out and not self._attempts.waiting and not self._wants_more()
 
     def _wants_more(self) -> bool:
