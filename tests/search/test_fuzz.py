@@ -11,6 +11,7 @@ import pytest
 import typer
 import yaml
 
+from pipelines.preflight.findings import Findings
 from search.cli.app import app
 from search.config.sweep_config import load_config
 from spaces import InputError
@@ -111,16 +112,29 @@ def bases() -> list[dict[str, Any]]:
     return [{**one, "task": SWEEP["task"]} for one in shipped] + [dict(SWEEP)] * 3
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_a_sweeps_file_is_valid_or_refused_within_a_screen(shapes, cli_run, seed) -> None:
+@pytest.fixture
+def only_read(monkeypatch) -> None:
+    """Nothing of a sweep is rehearsed, which takes a second: what is tried here is how input is read."""
+    monkeypatch.setattr("search.planning.reading.preflight", lambda *_: Findings())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_sweeps_file_is_valid_or_refused_within_a_screen(shapes, cli_run, only_read, seed) -> None:
     rng, path = random.Random(seed), shapes / "sweep.yaml"
-    for _ in range(30):
+    for _ in range(35):
         path.write_text(mutated(rng, rng.choice(bases())), encoding="utf-8", errors="surrogatepass")
         assert check(cli_run, "validate", path) in (0, 2), path.read_bytes()[:3000]
 
 
+def test_a_sweeps_file_is_rehearsed_or_refused_within_a_screen(shapes, cli_run) -> None:
+    rng, path = random.Random(50), shapes / "sweep.yaml"
+    for _ in range(20):
+        path.write_text(mutated(rng, dict(SWEEP)), encoding="utf-8", errors="surrogatepass")
+        assert check(cli_run, "validate", path) in (0, 2), path.read_bytes()[:3000]
+
+
 @pytest.mark.parametrize("seed", range(5))
-def test_overrides_are_valid_or_refused_within_a_screen(shapes, cli_run, seed) -> None:
+def test_overrides_are_valid_or_refused_within_a_screen(shapes, cli_run, only_read, seed) -> None:
     rng = random.Random(100 + seed)
     for _ in range(30):
         given = [override(rng, dict(SWEEP)) for _ in range(rng.choice([1, 1, 2]))]
@@ -129,7 +143,7 @@ def test_overrides_are_valid_or_refused_within_a_screen(shapes, cli_run, seed) -
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_recipe_is_begun_or_refused_within_a_screen(shapes, cli_run, monkeypatch, seed) -> None:
+def test_a_recipe_is_begun_or_refused_within_a_screen(shapes, cli_run, only_read, monkeypatch, seed) -> None:
     def begun(*_: object) -> None:
         raise typer.Exit(0)
 
@@ -159,7 +173,7 @@ def commands() -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
 def test_options_are_taken_or_refused_within_a_screen(
-    shapes, cli_run, make_config, run_inline, monkeypatch, command
+    shapes, cli_run, only_read, make_config, run_inline, monkeypatch, command
 ) -> None:
     run_inline(make_config(search={"trials": 6}))
 
