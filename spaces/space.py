@@ -171,6 +171,11 @@ class SearchSpace:
             params[ORDER] = ways[restrict(str(suggest(axes[ORDER])), self._on(params))]
         return params
 
+    def legal(self, params: Params) -> bool:
+        """Whether every value of `params` is legal: not where an axis without a legal value stands in for one."""
+        parameters = (parameter for step in self.steps for parameter in step.parameters)
+        return not any(each.domain.problem(params[each.name]) for each in parameters if each.name in params)
+
     def broken(self, params: Params) -> tuple[Rule, ...]:
         """The rules that the point `params` breaks: none if it may be tried."""
         sequence = restrict(str(params.get(ORDER, self.orders[0])), self._on(params))

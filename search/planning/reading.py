@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines import Task, Training, format_of, load_task
+from pipelines import RUNTIMES, Task, Training, format_of, load_task
 from pipelines.preflight import preflight
 from pipelines.processors import beyond, processors
 from pipelines.store import Remote
@@ -35,7 +35,8 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepConfig, 
     if task and reading.space:
         target = reading.section(TargetSection, "target") or TargetSection()
         training = reading.section(Training, "training")
-        findings = preflight(task, reading.space, training, format_of(target.runtime).name)
+        runtime = target.runtime if target.runtime in RUNTIMES else TargetSection().runtime
+        findings = preflight(task, reading.space, training, format_of(runtime).name)
         problems += findings.problems
         rules = findings.rules
     problems += _processor_problems(reading)

@@ -11,9 +11,9 @@ import pytest
 import typer
 import yaml
 
+from pipelines.preflight.findings import Findings
 from search.cli.app import app
-from search.config.sweep_config import load_config
-from spaces import InputError
+from search.planning.reading import read_sweep
 from tests.search.mutations import OPTION, mutated, override
 
 pytestmark = pytest.mark.slow
@@ -111,16 +111,29 @@ def bases() -> list[dict[str, Any]]:
     return [{**one, "task": SWEEP["task"]} for one in shipped] + [dict(SWEEP)] * 3
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_a_sweeps_file_is_valid_or_refused_within_a_screen(shapes, cli_run, seed) -> None:
+@pytest.fixture
+def only_read(monkeypatch) -> None:
+    """Nothing of a sweep is rehearsed, which takes a second: what is tried here is how input is read."""
+    monkeypatch.setattr("search.planning.reading.preflight", lambda *_: Findings())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_sweeps_file_is_valid_or_refused_within_a_screen(shapes, cli_run, only_read, seed) -> None:
     rng, path = random.Random(seed), shapes / "sweep.yaml"
-    for _ in range(30):
+    for _ in range(35):
         path.write_text(mutated(rng, rng.choice(bases())), encoding="utf-8", errors="surrogatepass")
         assert check(cli_run, "validate", path) in (0, 2), path.read_bytes()[:3000]
 
 
+def test_a_sweeps_file_is_rehearsed_or_refused_within_a_screen(shapes, cli_run) -> None:
+    rng, path = random.Random(50), shapes / "sweep.yaml"
+    for _ in range(20):
+        path.write_text(mutated(rng, dict(SWEEP)), encoding="utf-8", errors="surrogatepass")
+        assert check(cli_run, "validate", path) in (0, 2), path.read_bytes()[:3000]
+
+
 @pytest.mark.parametrize("seed", range(5))
-def test_overrides_are_valid_or_refused_within_a_screen(shapes, cli_run, seed) -> None:
+def test_overrides_are_valid_or_refused_within_a_screen(shapes, cli_run, only_read, seed) -> None:
     rng = random.Random(100 + seed)
     for _ in range(30):
         given = [override(rng, dict(SWEEP)) for _ in range(rng.choice([1, 1, 2]))]
@@ -129,7 +142,7 @@ def test_overrides_are_valid_or_refused_within_a_screen(shapes, cli_run, seed) -
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_recipe_is_begun_or_refused_within_a_screen(shapes, cli_run, monkeypatch, seed) -> None:
+def test_a_recipe_is_begun_or_refused_within_a_screen(shapes, cli_run, only_read, monkeypatch, seed) -> None:
     def begun(*_: object) -> None:
         raise typer.Exit(0)
 
@@ -159,7 +172,7 @@ def commands() -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
 def test_options_are_taken_or_refused_within_a_screen(
-    shapes, cli_run, make_config, run_inline, monkeypatch, command
+    shapes, cli_run, only_read, make_config, run_inline, monkeypatch, command
 ) -> None:
     run_inline(make_config(search={"trials": 6}))
 
@@ -187,13 +200,10 @@ def test_what_is_valid_completes_its_trial(shapes, cli_run) -> None:
     rng, path, failed, tried = random.Random(7), shapes / "sweep.yaml", [], 0
     while tried < 12:
         path.write_text(mutated(rng, dict(SWEEP)), encoding="utf-8", errors="surrogatepass")
-        try:
-            config = load_config(path)
-        except InputError:
-            continue
         if check(cli_run, "validate", path):
             continue
         tried += 1
+        config, _ = read_sweep(path)  # without what the rehearsal rules out, which no sweep tries
         recipe = config.space.recipe(config.space.draw(rng)).to_list()
         (shapes / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
         code, _, err = cli_run("trial", path, shapes / "recipe.yaml", *(f"-o{each}" for each in ONE_EPOCH))

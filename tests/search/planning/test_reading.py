@@ -153,3 +153,16 @@ def test_more_processors_than_this_machine_has_are_refused_unless_another_one_wo
         "cluster.cpus_per_trial: 3 is more than the 2 processors that can be used here",
         "target.threads: 512 is more than the 2 processors that can be used here",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "beginning"),
+    [
+        ({"target": {"runtime": "onnxrt"}}, "target.runtime: 'onnxrt' is not known (did you mean 'onnxruntime'?)"),
+        ({"space": {"pruning": {"ratio": 7}}}, "space.pruning.ratio: 7 is out of range"),
+        ({"space": {"distillation": {"alpha": 7}}}, "space.distillation.alpha: 7 is out of range"),
+    ],
+    ids=["runtime", "ratio", "alpha"],
+)
+def test_nothing_is_rehearsed_with_a_value_that_is_not_legal(told, changes, beginning) -> None:
+    assert starts(told(changes), beginning)
