@@ -1,4 +1,4 @@
-"""What ends ``paredown run``: the front is measured again, and MLflow is told how sure it is."""
+"""The end of ``paredown run``: the front is measured again, and MLflow is told how sure it is."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def counting(console: Console, target: Target) -> OnProgress:
 
 
 def _is_finalized(sweep: Sweep, remeasurement: Remeasurement | None) -> bool:
-    """Whether the front was measured again after its last member had ended."""
+    """Return True if the front was measured again after its last member had ended."""
     if remeasurement is None:
         return False
     measured = {result.number for result in remeasurement.results}

@@ -52,7 +52,7 @@ class Front:
 
     @property
     def hypervolume(self) -> float:
-        """What the front is worth; see `search.study.front.ParetoFront.hypervolume`."""
+        """The hypervolume of the front; see `search.study.front.ParetoFront.hypervolume`."""
         return self.sweep.state.hypervolume
 
     @property
@@ -66,7 +66,7 @@ class Front:
         return self._table(trial for trial in self.sweep.trials if trial.state == "complete")
 
     def to_json(self) -> dict[str, Any]:
-        """What ``front --json`` prints."""
+        """The front as plain data, as ``front --json`` prints it."""
         return front_json(self.sweep.config, self.sweep.state, self.post_hoc)
 
     def plot(self, path: Path | str) -> Path:
@@ -74,6 +74,7 @@ class Front:
 
         Raises:
             ValueError: the format is not known.
+            InputError: there is a file of somebody else's.
         """
         state = self.sweep.state
         title = f"{self.sweep.config.sweep}: {len(self.members)} of {state.complete} trials on the front"

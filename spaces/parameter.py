@@ -59,7 +59,8 @@ class Interval:
     def __str__(self) -> str:
         kind = "whole number" if self.integer else "number"
         low, high = f"{'>' if self.open_low else '>='}", f"{'<' if self.open_high else '<='}"
-        return f"a {kind} {low} {self.low:.15g} and {high} {self.high:.15g}"
+        ends = [f"{end:.15g}" if isinstance(end, float) else str(end) for end in (self.low, self.high)]
+        return f"a {kind} {low} {ends[0]} and {high} {ends[1]}"
 
 
 @dataclass(frozen=True)

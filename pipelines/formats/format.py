@@ -66,7 +66,7 @@ class Format(Protocol):
         """
 
 
-def identity(format: Format) -> Mapping[str, Any]:
+def key_part(format: Format) -> Mapping[str, Any]:
     """What a stage's key says of `format`: it changes when the files would."""
     about = {"format": format.name, "format_version": format.version}
     return {**about, **format.settings, **_versions(format.libraries)}

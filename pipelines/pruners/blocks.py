@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,23 +15,31 @@ from torch.nn import functional
 from pipelines.declaration import Declaration
 from pipelines.errors import TrialFailed
 from pipelines.importances import L2
+from pipelines.pruners.check import Check, brief, copied, is_same, sound, told
 from pipelines.pruners.options import RATIO
-from pipelines.pruners.probe import is_same, outputs, probe
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.traceable import traceable
 from pipelines.tasks.task import Inputs, as_tuple
 from spaces import Parameter, Params
 
-Blocks = dict[str, list[str]]
-"""The names of the blocks that can be removed, by the name of the sequence that holds them."""
+Block = tuple[str, ...]
+"""The names of the modules of one block, which follow each other: the first has the weights."""
+
+Blocks = dict[str, list[Block]]
+"""The blocks that can be removed, by the name of the sequence that holds them."""
+
+Calls = dict[str, list[tuple[Tensor, Tensor]]]
+"""What modules were given and what they gave, by name: one pair for each call."""
 
 
 class BlockPruner:
     """Remove the blocks that change what passes through them least, and at most all but one of each sequence.
 
     A block is a child with weights of an ``nn.Sequential`` or ``nn.ModuleList`` that gives what has its input's shape.
-    Its influence is 1 − cos(input, output), averaged over some training inputs and their positions. The ratio counts
-    the blocks of all sequences together; given by layer, those of each sequence.
+    In an ``nn.Sequential``, normalization and activations that follow it are part of it, and go with it. Its influence
+    is 1 − cos(input, output), averaged over some training inputs and their positions. The ratio counts the blocks of
+    all sequences together; given by layer, those of each sequence. A block without which the network would compute
+    something else than with its input passed on stays.
 
     Source: X. Men et al., "ShortGPT: Layers in Large Language Models are More Redundant Than You Expect", 2024.
     """
@@ -46,7 +54,9 @@ class BlockPruner:
             sizes = self.sizes(model, example)
             if not any(count > 1 for count in sizes.values()):
                 return "no nn.Sequential or nn.ModuleList holds two blocks with weights that keep their input's shape"
-            self.prune(copy.deepcopy(model).eval().cpu(), PruningRequest(example, 0.5, sizes, L2()))
+            with traceable(model):
+                network = copied(model, example)
+            self.prune(network, PruningRequest(example, 0.5, sizes, L2()))
         except TrialFailed as error:
             return error.reason
         return None
@@ -60,21 +70,19 @@ class BlockPruner:
         """See `Pruner.prune`; the history is the list of the blocks' names, in the order of their removal."""
         with traceable(model):
             left = _blocks(model, cut.example)
-            influence = _influence(model, [name for names in left.values() for name in names], cut)
+            influence = _influence(model, [block for blocks in left.values() for block in blocks], cut)
             chosen = _chosen(left, influence, cut)
             if not chosen and {name: len(blocks) for name, blocks in left.items()} == dict(cut.sizes):
                 raise TrialFailed(f"no block to remove at ratio {cut.ratio}: each sequence keeps one")
-            # The last goes first: a list counts its blocks anew after each.
-            history = sorted(chosen, key=[name for name, _ in model.named_modules()].index, reverse=True)
-            inputs = probe(cut.example)
-            expected = _without(copy.deepcopy(model), history, inputs)
+            check = Check(model, cut.example)
+            fine, faults = sound({block[0]: block for block in chosen}, partial(_fault, check))
+            if faults and not fine:
+                raise TrialFailed(f"no block can be removed: {told(faults)}")
+            history = _in_order(model, list(fine.values()))
             for name in history:
                 _remove(model, name)
-            if not is_same(outputs(model, inputs), expected):
-                raise TrialFailed(
-                    f"without its blocks {', '.join(history)} the network computes something else than if they passed "
-                    "their input on: it depends on their number or names"
-                )
+            for name, reason in faults.items():
+                cut.note(f"{name} stays: {reason}")
             return history
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
@@ -104,7 +112,7 @@ class _Seen:
             self.calls.append((given.detach(), result.detach()))
 
 
-def _watch(model: nn.Module, names: list[str], batches: Iterator[Inputs]) -> dict[str, list[tuple[Tensor, Tensor]]]:
+def _watch(model: nn.Module, names: Iterable[str], batches: Iterable[Inputs]) -> Calls:
     with ExitStack() as stack, torch.no_grad():
         seen = {name: _Seen(model.get_submodule(name)) for name in names}
         for watcher in seen.values():
@@ -116,11 +124,20 @@ def _watch(model: nn.Module, names: list[str], batches: Iterator[Inputs]) -> dic
 
 def _blocks(model: nn.Module, example: Inputs) -> Blocks:
     names = [name for name, module in model.named_modules() if name and not isinstance(module, nn.ModuleList)]
-    calls = _watch(model, names, iter([example]))
+    calls = _watch(model, names, [example])
 
-    def is_block(name: str, module: nn.Module) -> bool:
-        has_weights = any(parameter.dim() > 1 for parameter in module.parameters())
-        return has_weights and len(calls.get(name, ())) == 1 and calls[name][0][0].shape == calls[name][0][1].shape
+    def keeps_shape(name: str) -> bool:
+        return len(calls.get(name, ())) == 1 and calls[name][0][0].shape == calls[name][0][1].shape
+
+    def block(path: str, key: str, module: nn.Module) -> Block:
+        """The child `key` of `module`, with what follows it up to the next with weights."""
+        block, after = [path], list(module.named_children())
+        for other, child in after[1 + [name for name, _ in after].index(key) :]:
+            name = f"{path.rpartition('.')[0]}.{other}".lstrip(".")
+            if isinstance(module, nn.ModuleList) or _has_weights(child) or not keeps_shape(name):
+                break
+            block.append(name)
+        return tuple(block)
 
     def find(name: str, module: nn.Module) -> Blocks:
         found: Blocks = {}
@@ -130,8 +147,9 @@ def _blocks(model: nn.Module, example: Inputs) -> Blocks:
             # A sequence of blocks is no block itself, but one of a convolution and what follows it is. Blocks that are
             # gone count, or what is a block would depend on them.
             several = isinstance(child, nn.Sequential) and sum(map(len, inner.values())) + _gone(child) > 1
-            if isinstance(module, (nn.Sequential, nn.ModuleList)) and is_block(path, child) and not several:
-                found.setdefault(name, []).append(path)
+            is_block = _has_weights(child) and keeps_shape(path) and not several
+            if isinstance(module, (nn.Sequential, nn.ModuleList)) and is_block:
+                found.setdefault(name, []).append(block(path, key, module))
             else:
                 found |= inner
         return found
@@ -139,26 +157,31 @@ def _blocks(model: nn.Module, example: Inputs) -> Blocks:
     return find("", model)
 
 
-def _influence(model: nn.Module, names: list[str], cut: PruningRequest) -> dict[str, float]:
+def _has_weights(module: nn.Module) -> bool:
+    """Whether `module` has more than vectors."""
+    return any(parameter.dim() > 1 for parameter in module.parameters())
+
+
+def _influence(model: nn.Module, blocks: list[Block], cut: PruningRequest) -> dict[Block, float]:
     """1 − cos(input, output) of each block: of each position's features, or of a whole image."""
-    batches = list(cut.inputs()) or [cut.example]
+    calls = _watch(model, {name for block in blocks for name in block}, list(cut.inputs()) or [cut.example])
     result = {}
-    for name, calls in _watch(model, names, iter(batches)).items():
+    for block in blocks:
         cosines = []
-        for given, output in calls:
+        for (given, _), (_, output) in zip(calls[block[0]], calls[block[-1]], strict=True):
             one, other = (x.flatten(1) if x.dim() > 3 else x.flatten(0, -2) for x in (given, output))
             cosines.append(functional.cosine_similarity(one.double(), other.double(), dim=-1))
-        result[name] = 1 - float(torch.cat(cosines).mean())
+        result[block] = 1 - float(torch.cat(cosines).mean())
     return result
 
 
-def _chosen(left: Blocks, influence: dict[str, float], cut: PruningRequest) -> list[str]:
+def _chosen(left: Blocks, influence: dict[Block, float], cut: PruningRequest) -> list[Block]:
     """The blocks that go: the least influential, but never the last of a sequence."""
     if isinstance(cut.ratio, (int, float)):
         pools = [(list(left), float(cut.ratio))]
     else:
         pools = [([name], cut.ratio_of(name)) for name in left]
-    chosen: list[str] = []
+    chosen: list[Block] = []
     for sequences, ratio in pools:
         size, now = sum(cut.sizes[name] for name in sequences), sum(len(left[name]) for name in sequences)
         wanted = math.ceil(size * ratio - 1e-9) - (size - now)
@@ -168,16 +191,37 @@ def _chosen(left: Blocks, influence: dict[str, float], cut: PruningRequest) -> l
     return chosen
 
 
-def _without(model: nn.Module, names: list[str], inputs: tuple[Tensor, ...]) -> Tensor:
-    """What `model` gives if the blocks pass their input on."""
-
-    def passed(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
-        given = _tensor((*args, *kwargs.values()))
-        return given if isinstance(output, Tensor) else (given, *output[1:])
-
+def _fault(check: Check, blocks: Sequence[Block]) -> str | None:
+    """The reason why the network without `blocks` computes something else than if they pass their input on, or None."""
+    smaller, passing = check.copy(), check.copy()
+    names = _in_order(smaller, blocks)
     for name in names:
-        model.get_submodule(name).register_forward_hook(passed, with_kwargs=True)
-    return outputs(model, inputs)
+        passing.get_submodule(name).register_forward_hook(_passes, with_kwargs=True)
+    expected = check.of(passing)
+    try:
+        for name in names:
+            _remove(smaller, name)
+        got = check.of(smaller)
+    except Exception as error:  # whatever a person's network does when it is smaller
+        return f"without it the network fails: {brief(error)}"
+    if is_same(got, expected):
+        return None
+    return (
+        "without it the network computes something else than if it passed its input on: it depends on the number or "
+        "names of the blocks"
+    )
+
+
+def _passes(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+    """A hook that gives what the module was given in place of its output."""
+    given = _tensor((*args, *kwargs.values()))
+    return given if isinstance(output, Tensor) else (given, *output[1:])
+
+
+def _in_order(model: nn.Module, blocks: Sequence[Block]) -> list[str]:
+    """The modules of `blocks` in the order of their removal: the last first, as a list counts anew after each."""
+    order = [name for name, _ in model.named_modules()]
+    return sorted((name for block in blocks for name in block), key=order.index, reverse=True)
 
 
 def _remove(model: nn.Module, name: str) -> None:

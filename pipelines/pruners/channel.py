@@ -7,12 +7,11 @@ from typing import Any
 from torch import nn
 
 from pipelines.declaration import Declaration
-from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.networks.attention import attention_layers
 from pipelines.pruners.options import RATIO, ROUND_TO, SCOPE, is_local, width_label
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
-from pipelines.pruners.widths import Width, cut_widths, replay_widths, sizes_of
+from pipelines.pruners.widths import Width, cut_widths, replay_widths, sizes_of, width_problem
 from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params
 
@@ -33,22 +32,20 @@ class ChannelPruner:
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""
-        try:
-            return None if self.sizes(model, example) else "every width is the output's, or one that attention needs"
-        except TrialFailed as error:
-            return error.reason
+        nothing = "every width is the output's, or one that attention needs"
+        return width_problem(model, example, _outside_attention, nothing)
 
     def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
         """See `Pruner.sizes`: output channels by layer; the last layer's are the network's own output."""
         return sizes_of(model, example, _outside_attention)
 
     def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
-        """See `Pruner.prune`; the history is Torch-Pruning's list of (layer, is output channel, indices)."""
+        """See `Pruner.prune`; the history is the list of what layers lose."""
         return cut_widths(model, cut, _outside_attention)
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
         """See `Pruner.replay`."""
-        replay_widths(model, example, history)
+        replay_widths(model, history)
 
     def label(self, params: Params) -> str:
         """Such as ``ch0.5``, ``ch0.5g`` ranked globally, ``ch0.5r16`` in multiples of 16."""

@@ -19,6 +19,12 @@ Edit = Mapping[str, Any]
 or ``{"pruner": name, "history": …}``."""
 
 
+def pruned_weights(structure: Sequence[Edit]) -> set[str]:
+    """The names of the weights in which pruners have left zeros that must stay, see `Pruner.prune`."""
+    histories = [edit["history"] for edit in structure if "pruner" in edit]
+    return {name for history in histories if isinstance(history, Mapping) for name in history.get("weights", ())}
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A network and the edits that lead to its structure from the task's own networks."""

@@ -7,14 +7,15 @@ from typing import Any
 from torch import nn
 
 from pipelines.declaration import Declaration
-from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.networks.attention import attention_layers
 from pipelines.pruners.options import RATIO, ROUND_TO, SCOPE, is_local, width_label
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
-from pipelines.pruners.widths import Width, cut_widths, replay_widths, sizes_of
+from pipelines.pruners.widths import Width, cut_widths, replay_widths, sizes_of, width_problem
 from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params
+
+NOTHING = "no linear layers lead from a residual width to one of their own and back; for other layers use channel"
 
 
 class FeedForwardPruner:
@@ -31,24 +32,19 @@ class FeedForwardPruner:
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""
-        if not attention_layers(model):
-            return "the network has no attention, so no transformer's feed-forward part; use channel"
-        try:
-            return None if self.sizes(model, example) else "no pair of linear layers leads to a width and back"
-        except TrialFailed as error:
-            return error.reason
+        return width_problem(model, example, _feed_forward, NOTHING)
 
     def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
         """See `Pruner.sizes`: inner units by the first linear layer that gives them."""
         return sizes_of(model, example, _feed_forward)
 
     def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
-        """See `Pruner.prune`; the history is Torch-Pruning's list of (layer, is output channel, indices)."""
+        """See `Pruner.prune`; the history is the list of what layers lose."""
         return cut_widths(model, cut, _feed_forward)
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
         """See `Pruner.replay`."""
-        replay_widths(model, example, history)
+        replay_widths(model, history)
 
     def label(self, params: Params) -> str:
         """Such as ``ffn0.5``, ``ffn0.5g`` ranked globally, ``ffn0.5r16`` in multiples of 16."""
@@ -60,7 +56,9 @@ def _feed_forward(model: nn.Module, widths: list[Width]) -> list[Width]:
     return [
         width
         for width in widths
-        if attention and not attention & {*width.producers, *width.consumers} and _leads_there_and_back(width)
+        if not attention & {*width.producers, *width.consumers}
+        and _leads_there_and_back(width)
+        and (attention or any(_is_residual(other, width) for other in widths))
     ]
 
 
@@ -71,3 +69,9 @@ def _leads_there_and_back(width: Width) -> bool:
     if not producers or len(consumers) != 1:
         return False
     return all(giver.in_features == consumers[0].out_features for giver in producers)
+
+
+def _is_residual(other: Width, width: Width) -> bool:
+    """Whether the layers of `width` lead from width `other` and back to it, as where what they give is added to it."""
+    givers = {module for module in width.producers if isinstance(module, nn.Linear)}
+    return bool(givers) and givers <= {*other.consumers} and bool({*width.consumers} & {*other.producers})

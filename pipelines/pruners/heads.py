@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,8 +14,8 @@ from pipelines.declaration import Declaration
 from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, L2, Importance, importance_of
 from pipelines.networks.attention import Attention, attentions, with_separate_heads
+from pipelines.pruners.check import Check, brief, copied, is_same, sound, told
 from pipelines.pruners.options import RATIO, SCOPE, is_global, is_local, ratio_label
-from pipelines.pruners.probe import is_same, outputs, probe
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.ranking import Ranked, removed
 from pipelines.pruners.traceable import traceable
@@ -25,6 +26,11 @@ WIDTHS = ("all_head_size", "inner_dim", "attn_dim", "embed_dim", "hidden_size", 
 """Attributes in which repositories keep the width of all heads together: it shrinks with them."""
 
 
+Cuts = dict[str, dict[str, Any]]
+"""By the attention's name, the heads that go and the attributes that keep the width of all heads."""
+
+ADVICE = "write its forward() in terms of its number of heads and their width"
+
 NO_ATTENTION = "the network has no attention with a head count and linear layers for queries, keys, values and output"
 
 
@@ -32,8 +38,8 @@ class HeadPruner:
     """Remove the least important attention heads: their queries, keys and values, and what the output takes of them.
 
     ``nn.MultiheadAttention`` cannot have fewer heads than its width asks for, so it first becomes a module of the same
-    function that can. At least one head of each attention stays. That the smaller network computes what the large one
-    does without those heads is checked.
+    function that can. At least one head of each attention stays. Attention with which the smaller network would not
+    compute what the large one does without those heads keeps them.
 
     Source: P. Michel et al., "Are Sixteen Heads Really Better than One?", NeurIPS 2019.
     """
@@ -50,7 +56,9 @@ class HeadPruner:
         if max(sizes.values()) < 2:
             return "every attention of the network has one head"
         try:
-            self.prune(copy.deepcopy(model).eval().cpu(), PruningRequest(example, 0.5, sizes, L2()))
+            with traceable(model):
+                network = copied(model, example)
+            self.prune(network, PruningRequest(example, 0.5, sizes, L2()))
         except TrialFailed as error:
             return error.reason
         return None
@@ -76,20 +84,23 @@ class HeadPruner:
                 raise TrialFailed(NO_ATTENTION)
             if not gone and {name: attention.heads for name, attention in found.items()} == dict(cut.sizes):
                 raise TrialFailed(f"no head to remove at ratio {cut.ratio}: each attention keeps one")
-            cuts: dict[str, dict[str, Any]] = {
-                name: {"heads": heads, "widths": _widths(found[name])} for name, heads in gone.items()
-            }
+            cuts: Cuts = {name: {"heads": heads, "widths": _widths(found[name])} for name, heads in gone.items()}
             model.zero_grad(set_to_none=True)
-            _remove(model, cuts, probe(cut.example))
-            return {"converted": converted, "heads": cuts}
+            check = Check(model, cut.example)
+            fine, faults = sound({name: {name: each} for name, each in cuts.items()}, partial(_fault, check))
+            if faults and not fine:
+                raise TrialFailed(f"no attention of the network can have fewer heads: {told(faults)}; {ADVICE}")
+            kept = {name: cuts[name] for name in fine}
+            _slice_all(model, kept)
+            for name, reason in faults.items():
+                cut.note(f"{name} keeps its heads: {reason}")
+            return {"converted": converted, "heads": kept}
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
         """See `Pruner.replay`."""
         with traceable(model):
             _convert(model, history["converted"])
-            found = {attention.name: attention for attention in attentions(model)}
-            for name, cut in history["heads"].items():
-                _slice(found[name], cut["heads"], cut["widths"])
+            _slice_all(model, history["heads"])
 
     def label(self, params: Params) -> str:
         """Such as ``head0.5``, ``head0.5g`` ranked globally."""
@@ -125,24 +136,26 @@ def _widths(attention: Attention) -> list[str]:
     return [word for word in WIDTHS if getattr(attention.module, word, None) == attention.width]
 
 
-def _remove(model: nn.Module, cuts: dict[str, dict[str, Any]], inputs: tuple[Tensor, ...]) -> None:
-    """Remove heads, and check that what is left computes what the network did with their results ignored."""
-    found = {attention.name: attention for attention in attentions(model)}
-    ignored = copy.deepcopy(model)
+def _fault(check: Check, parts: Sequence[Cuts]) -> str | None:
+    """The reason why the network with fewer heads does not compute what it does with their results ignored, or None."""
+    cuts = {name: each for part in parts for name, each in part.items()}
+    ignored, smaller = check.copy(), check.copy()
     for attention in attentions(ignored):
         if cut := cuts.get(attention.name):
             with torch.no_grad():
                 attention.output.weight[:, _dimensions(attention, cut["heads"])] = 0
-    expected = outputs(ignored, inputs)
+    try:
+        _slice_all(smaller, cuts)
+        got = check.of(smaller)
+    except Exception as error:  # whatever a person's attention makes of it
+        return f"with fewer heads it fails: {brief(error)}"
+    return None if is_same(got, check.of(ignored)) else "with fewer heads it computes something else"
+
+
+def _slice_all(model: nn.Module, cuts: Cuts) -> None:
+    found = {attention.name: attention for attention in attentions(model)}
     for name, cut in cuts.items():
         _slice(found[name], cut["heads"], cut["widths"])
-    advice = "write its forward() in terms of its number of heads and their width"
-    try:
-        got = outputs(model, inputs)
-    except Exception as error:  # whatever a person's attention makes of it
-        raise TrialFailed(f"the network's attention cannot have fewer heads: {error}; {advice}") from error
-    if not is_same(got, expected):
-        raise TrialFailed(f"with fewer heads, the network's attention computes something else; {advice}")
 
 
 def _slice(attention: Attention, heads: list[int], widths: list[str]) -> None:

@@ -13,7 +13,7 @@ from pipelines.importances import importance_of
 from pipelines.pruners.options import value_of
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.traceable import traceable
-from pipelines.pruners.weights import Weight, rank_gradients, scores, weights
+from pipelines.pruners.weights import Weight, learned, no_weights, rank_gradients, scores, weights
 from pipelines.tasks.task import Inputs
 from spaces import Options, Parameter, Params
 
@@ -44,6 +44,8 @@ class NMPruner:
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`: of the pattern with the fewest neighbours, as the parameters are not known."""
+        if not weights(model):
+            return no_weights(model)
         return None if _divisible(model, SMALLEST) else _too_odd(SMALLEST)
 
     def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
@@ -59,6 +61,7 @@ class NMPruner:
         n, m = _numbers(pattern)
         with traceable(model):
             chosen = [weight for weight in _divisible(model, m) if cut.ratio_of(weight.layer) > 0]
+            chosen = learned(chosen, model, cut.note)
             if not chosen:
                 raise TrialFailed(_too_odd(m))
             rank_gradients(model, cut)

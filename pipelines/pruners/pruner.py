@@ -42,7 +42,8 @@ class Pruner(Protocol):
         """Prune `model`, which is in evaluation mode and on the CPU, in place.
 
         Returns:
-            JSON-able history with which `replay` repeats the same cut on a network of the structure before it.
+            JSON-able history with which `replay` repeats the same cut on a network of the structure before it. A pruner
+            of single weights gives a mapping whose ``weights`` are the names of those in which its zeros must stay.
 
         Raises:
             TrialFailed: the network cannot be pruned so, or after this cut still has all its `PruningRequest.sizes`.

@@ -29,6 +29,7 @@ class PruningRequest:
         gradients: Leaves the gradients of the task's loss, summed over some training batches, in the parameters of the
             network that it is given.
         inputs: Some training inputs, for measures of what a network computes; the example alone, if there are none.
+        note: Notified of each layer that stays whole though it was asked for, and why.
     """
 
     example: Inputs
@@ -38,6 +39,7 @@ class PruningRequest:
     params: Params = field(default_factory=dict)
     gradients: Callable[[nn.Module], None] = lambda model: None
     inputs: Callable[[], Iterable[Inputs]] = lambda: ()
+    note: Callable[[str], None] = lambda text: None
 
     def ratio_of(self, layer: str) -> float:
         """The share of `layer` that is gone after this cut."""

@@ -15,7 +15,7 @@ from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.pruners.options import RATIO, SCOPE, is_global, ratio_label
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.traceable import traceable
-from pipelines.pruners.weights import rank_gradients, scores, weights
+from pipelines.pruners.weights import learned, no_weights, rank_gradients, scores, weights
 from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params, When
 
@@ -38,7 +38,7 @@ class UnstructuredPruner:
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""
-        return None if weights(model) else "the network has no layer with a matrix of weights"
+        return None if weights(model) else no_weights(model)
 
     def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
         """See `Pruner.sizes`: weights by layer, zero or not."""
@@ -48,25 +48,26 @@ class UnstructuredPruner:
         return dict(counts)
 
     def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
-        """See `Pruner.prune`; the structure stays, so the history only counts the zeros by layer."""
+        """See `Pruner.prune`; the history counts the zeros by layer, and names the weights that may have them."""
         with traceable(model):
             rank_gradients(model, cut)
             ranked: dict[str, list[Tensor]] = defaultdict(list)
-            for weight in weights(model):
+            chosen = learned(weights(model), model, cut.note)
+            for weight in chosen:
                 ranked[weight.layer].append(scores(weight, cut).flatten())
             zeros = _zeros({layer: torch.cat(parts) for layer, parts in ranked.items()}, cut)
             with torch.no_grad():
-                for weight in weights(model):
+                for weight in chosen:
                     count = weight.parameter.numel()
                     here, zeros[weight.layer] = zeros[weight.layer][:count], zeros[weight.layer][count:]
                     weight.parameter.masked_fill_(here.view_as(weight.parameter), 0)
             model.zero_grad(set_to_none=True)
         counts: dict[str, int] = defaultdict(int)
-        for weight in weights(model):
+        for weight in chosen:
             counts[weight.layer] += int((weight.parameter == 0).sum())
         if not any(counts.values()):
             raise TrialFailed(f"no weight to set to zero at ratio {cut.ratio}: each layer keeps one")
-        return {"zeros": dict(counts)}
+        return {"zeros": dict(counts), "weights": [weight.name for weight in chosen]}
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:
         """See `Pruner.replay`: the zeros come with the weights."""

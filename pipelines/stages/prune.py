@@ -12,7 +12,7 @@ from torch import nn
 
 from pipelines.pruners import PRUNERS, Pruner, PruningRequest
 from pipelines.pruners.allocation import ratios_for
-from pipelines.pruners.checkpoint import Checkpoint
+from pipelines.pruners.checkpoint import Checkpoint, pruned_weights
 from pipelines.pruners.options import RATIO
 from pipelines.pruners.schedule import SCHEDULES, epochs_of, shares
 from pipelines.stages.pruning_request import pruning_request
@@ -109,7 +109,7 @@ class Prune:
 
     name = "prune"
     form: Form = "network"
-    version = 4
+    version = 5
     libraries: tuple[str, ...] = ("torch", "torch-pruning", "scipy")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
@@ -149,8 +149,8 @@ class Prune:
             until = 0 if is_enough else min(spare, left)
             reports.append(_report(model, pruner, cut, accuracy, until))
             if not is_enough:
-                several = phase if steps > 1 else None
-                train(model, context, epochs=spare, until=until, phase=several, after_step=keep_zeros(model))
+                several, keep = phase if steps > 1 else None, keep_zeros(model, pruned_weights(structure))
+                train(model, context, epochs=spare, until=until, phase=several, after_step=keep)
                 spare, left = 0, left - until
         Checkpoint(model, structure).save(out)
         _write(reports, out)

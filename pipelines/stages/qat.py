@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.networks.fake_quantization import FakeQuantization
-from pipelines.pruners.checkpoint import Checkpoint
+from pipelines.pruners.checkpoint import Checkpoint, pruned_weights
 from pipelines.quantizers import Calibration
 from pipelines.stages.stage import Form
 from pipelines.tasks.task import as_tuple
@@ -40,7 +40,7 @@ class QuantizationAwareTraining:
 
     name = "qat"
     form: Form = "network"
-    version = 2
+    version = 3
     libraries: tuple[str, ...] = ("torch",)
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
@@ -61,24 +61,25 @@ class QuantizationAwareTraining:
         model, calibration = before.model, Calibration.of(context.task, params, context.lease.give_way)
         example, per_channel = as_tuple(context.task.example_input()), params["granularity"] == "channel"
         report = {"floating": network_accuracy(model, context)}
+        keep = keep_zeros(model, pruned_weights(before.structure))  # rounding gives parameters other names
         with FakeQuantization(model, example, per_channel=per_channel) as rounding:
             rounding.calibrate(calibration.inputs())
             report["rounded_before"] = network_accuracy(model, context)
-            _train(model, context)
+            _train(model, context, keep)
             rounding.calibrate(calibration.inputs())  # as the file's ranges will be found
             report["rounded_after"] = network_accuracy(model, context)
         Checkpoint(model, before.structure).save(out)
         (out / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
 
 
-def _train(model: nn.Module, context: Context) -> None:
+def _train(model: nn.Module, context: Context, keep: Callable[[], None]) -> None:
     slower = context.training.model_copy(update={"learning_rate": RATE * context.training.learning_rate})
     try:
         train(
             model,
             replace(context, training=slower),
             epochs=QuantizationAwareTraining().epochs(context.training),
-            after_step=keep_zeros(model),
+            after_step=keep,
         )
     except TrialFailed as error:
         raise TrialFailed(

@@ -36,7 +36,7 @@ class AnalyseSensitivity:
 
     name = "sensitivity"
     form: Form = "network"
-    version = 1
+    version = 2
     libraries: tuple[str, ...] = ("torch", "torch-pruning")
 
     def __init__(

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor, nn
 
 
-def masks_of(model: nn.Module) -> dict[str, Tensor]:
-    """Where the weights of `model` are not exactly zero: a boolean tensor of the weight's shape, by parameter name.
+def masks_of(model: nn.Module, names: Collection[str]) -> dict[str, Tensor]:
+    """Masks of the weights of `model` that are not exactly zero: a boolean tensor of the weight's shape, by its name.
 
-    Only parameters of two and more dimensions that have zeros are named: those are what pruning of weights leaves.
+    Args:
+        model: The network.
+        names: The parameters to look at; those without zeros are left out.
     """
-    weights = {name: p.detach() for name, p in model.named_parameters() if p.dim() > 1}
+    weights = {name: p.detach() for name, p in model.named_parameters() if name in names}
     return {name: weight != 0 for name, weight in weights.items() if bool((weight == 0).any())}
 
 
-def keep_zeros(model: nn.Module) -> Callable[[], None]:
-    """A callback that sets to zero again what is zero now, see `masks_of`; for ``train(..., after_step=)``.
+def keep_zeros(model: nn.Module, names: Collection[str]) -> Callable[[], None]:
+    """A callback that sets to zero again what is zero now of the parameters `names`; for ``train(..., after_step=)``.
 
-    It follows the parameters to another device, but not through a change of the network's structure.
+    It follows the parameters to another device, but not through a change of the network's structure. Parameters that
+    pruning has not touched may be zero too, as layers are that start so, and have to learn: they are not named.
     """
     parameters = dict(model.named_parameters())
-    zeros = {name: ~mask for name, mask in masks_of(model).items()}
+    zeros = {name: ~mask for name, mask in masks_of(model, names).items()}
 
     def restore() -> None:
         with torch.no_grad():

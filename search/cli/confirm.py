@@ -103,7 +103,7 @@ def confirmation_json(found: Confirmation) -> dict[str, Any]:
 
 
 def _annotation(found: Confirmation) -> Annotation:
-    """What MLflow is to show of it."""
+    """The annotation by which MLflow shows it."""
     from search.tracking.annotation import Annotation
 
     metrics, tags = {}, {}

@@ -106,7 +106,7 @@ def pick(
 
 
 def choice_json(chosen: Choice) -> dict[str, Any]:
-    """Why, and what the runner-up is, as plain data."""
+    """The choice with its reason and its runner-up, as plain data."""
     second = chosen.runner_up
     return {
         "reason": chosen.reason,

@@ -72,7 +72,7 @@ def run(
 
 
 def _ended_early(sweep: Sweep) -> str:
-    """Why there are not as many trials as planned, and how to have more; empty if there are."""
+    """The reason why there are fewer trials than planned, and how to have more; empty if there are as many."""
     from search.suggest.budget_tracker import BudgetTracker
 
     planned, budget_tracker = sweep.config.search.trials, BudgetTracker(sweep.config, sweep.trials)

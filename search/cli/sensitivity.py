@@ -141,7 +141,7 @@ def _network(config: SweepConfig, task: Task, depth: int | None) -> Recipe:
 
 @contextmanager
 def _progress() -> Iterator[tuple[Any, Any]]:
-    """What is told of stages and of layers: a bar on a terminal, else a line for each layer."""
+    """Progress of stages and of layers: a bar on a terminal, else a line for each layer."""
     console = err()
     columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

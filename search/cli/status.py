@@ -125,7 +125,7 @@ def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
 
 
 def _budget_tracker(sweep: Sweep, at_work: SweepFolder | None) -> BudgetTracker:
-    """What was used up to now; trials that run count since the driver `at_work` took them up."""
+    """The budget used up to now; trials that run count since the driver `at_work` took them up."""
     from search.suggest.budget_tracker import BudgetTracker
 
     budget_tracker = BudgetTracker(sweep.config, sweep.trials)

@@ -25,7 +25,7 @@ Text = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class TaskSection(Section):
-    """Which task, and its arguments.
+    """The task and its arguments.
 
     Attributes:
         use: A built-in name, or ``package.module:ClassName``.
@@ -62,7 +62,7 @@ def _no_data(value: Any, where: str = "") -> str:
 
 
 class TargetSection(Section):
-    """What the exported file has to run on; see `pipelines.Target`."""
+    """The target that the exported file has to run on; see `pipelines.Target`."""
 
     runtime: str = Target.runtime
     device: str = Target.device
@@ -95,7 +95,7 @@ def _budget(value: object) -> Budget | None:
 
 
 class SearchSection(Section):
-    """How the space is searched.
+    """The search of the space.
 
     Attributes:
         sampler: The name of the one that suggests; see `search.samplers`.
@@ -147,7 +147,7 @@ class SearchSection(Section):
 
 
 class ClusterSection(Section):
-    """Where trials run; the words are Ray's.
+    """The resources on which trials run; the words are Ray's.
 
     Attributes:
         address: ``local`` starts Ray on this machine; anything else is the address of a running cluster.
@@ -172,7 +172,7 @@ class ClusterSection(Section):
 
 
 class TrackingSection(Section):
-    """Where MLflow keeps the sweep.
+    """The place where MLflow keeps the sweep.
 
     Attributes:
         experiment: The experiment's name; the sweep's, when absent.
@@ -192,7 +192,7 @@ class TrackingSection(Section):
 
 
 class StoreSection(Section):
-    """Where results of stages are kept, and how much of them.
+    """The place where results of stages are kept, and its limit.
 
     Attributes:
         url: An fsspec URL, such as ``s3://bucket/folder``, that machines share; the workspace's folder is then a copy

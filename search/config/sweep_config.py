@@ -69,7 +69,7 @@ class SweepConfig:
         return self.tracking.experiment or self.sweep
 
     def differences(self, other: SweepConfig) -> list[str]:
-        """What keeps this configuration from going on with the trials of `other`: key paths, in order."""
+        """The key paths that keep this configuration from going on with the trials of `other`, in order."""
         changed = [part for part in IDENTITY if getattr(self, part) != getattr(other, part)]
         return changed + (["search.seed"] if self.search.seed != other.search.seed else [])
 
@@ -213,7 +213,7 @@ def _unmeasured(runtime: str, objectives: Iterable[Objective], constraints: Iter
 
 
 def _requirement_problems(space: SearchSpace, constraints: Sequence[Constraint]) -> Iterator[Problem]:
-    """What choices of `space` need of the `constraints` and do not have."""
+    """Problems of choices of `space` that need one of the `constraints` and do not have it."""
     for required in (required for step in space.steps for required in step.requires):
         name, metric = required.when.name, required.lower_bound_on
         values = [str(value) for value in space.axis(name).values if required.when.holds({name: value})]

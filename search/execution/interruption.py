@@ -47,6 +47,12 @@ def stop_listening() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
+def note(number: int) -> None:
+    """Remember signal `number`, which another handler has taken."""
+    global _asked
+    _asked = _asked or number
+
+
 def check() -> None:
     """Called where a command can stop.
 

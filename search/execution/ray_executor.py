@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -31,11 +32,13 @@ from pipelines import own_folder
 from pipelines.garbage import collect, no_collection
 from pipelines.memory_kills import MemoryKills
 from pipelines.processors import processors
+from pipelines.waiting import say_with
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
 from search.execution.executor import TrialQueue
 from search.execution.last_words import SILENT, how_it_ended, last_words, words_file
+from search.execution.notices import Notices, leave_notice
 from search.execution.ray_error import error_words, is_memory_kill
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
 from search.execution.rung_runner import RungRunner
@@ -127,6 +130,11 @@ class RayExecutor:
                     configure_logging=True,
                 )
             interruption.listen_again()  # Ray has put handlers of its own in place
+        except SystemExit as ending:  # by which it ends the process meanwhile
+            if ending.code != signal.SIGTERM:
+                raise
+            interruption.note(signal.SIGTERM)
+            raise KeyboardInterrupt from None
         except Exception as error:  # Ray's connection errors have no common base
             if address == "local":
                 raise SweepError(
@@ -154,7 +162,7 @@ class RayExecutor:
         self._connect()
 
     def _slots(self) -> int:
-        """How many trials fit on the cluster at once."""
+        """The number of trials that fit on the cluster at once."""
         have = ray.cluster_resources()
         cpus, gpus = self._cluster.cpus_per_trial, self._cluster.gpus_per_trial
         fit = int(have.get("CPU", 0) // cpus)
@@ -193,7 +201,7 @@ class RayExecutor:
                 name="tune",
                 storage_path=str(self._scratch),
                 verbose=0,
-                callbacks=[RayWatch()],
+                callbacks=[RayWatch(Notices(results))],
                 # A dead worker's trial is given out again by the queue, which knows whether a result was written.
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -224,6 +232,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         sys.path.extend(entry for entry in path if entry not in sys.path)
         torch.set_num_threads(threads)
         self._evaluate, self._results = evaluate, results
+        say_with(lambda words: leave_notice(results, words))
         self.reset_config(config)
 
     def step(self) -> dict[str, Any]:
@@ -285,7 +294,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return {"trial": trial, "fidelities": self._queue.fidelities(trial)}
 
     def ends(self, trial_id: str, result: Result) -> bool:
-        """Whether a trial ends with what its worker has found below the top; then its result is written down."""
+        """Return True if a trial ends with what its worker has found below the top; then its result is written down."""
         trial = self._by_tune_id[trial_id]
         why = self._queue.judge(trial, result)
         if why:
@@ -354,7 +363,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         self._searcher = searcher
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """What becomes of a trial that has reached a rung below the top."""
+        """Decide what becomes of a trial that has reached a rung below the top."""
         try:
             ends = self._searcher.ends(trial.trial_id, result[RUNG])
         except Exception as error:  # in doubt a trial goes on: raised here, it would end the whole sweep

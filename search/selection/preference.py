@@ -1,4 +1,4 @@
-"""By what a front is decided: one metric, the knee, or weights. Each gives every trial a score; the least wins."""
+"""Preferences that decide a front: one metric, the knee, or weights. Each gives every trial a score; the least wins."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Preference(Protocol):
         """The metrics by which it decides."""
 
     def __str__(self) -> str:
-        """What the winner is, as in "… of 3 of 7 front members"."""
+        """The words for the winner, as in "… of 3 of 7 front members"."""
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def test_transformers_are_rounded_in_every_weight() -> None:
 
 def test_exact_zeros_are_restored() -> None:
     layer = linear([0.0, 1.0], [2.0, 0.0])
-    restore = keep_zeros(layer)
+    restore = keep_zeros(layer, ["weight"])
     with torch.no_grad():
         layer.weight.add_(1)
     restore()

@@ -52,14 +52,8 @@ def test_what_a_gate_is_multiplied_with_goes_with_it(split: bool, width: int, ke
     assert (model.up.out_features, model.down.in_features) == (kept, 16)
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("cnn", "the network has no attention, so no transformer's feed-forward part; use channel"),
-        ("gate", "no pair of linear layers leads to a width and back"),
-    ],
-)
-def test_a_network_without_feed_forward_parts_is_told_beforehand(networks: dict, name: str, reason: str) -> None:
+@pytest.mark.parametrize("name", ["cnn", "gate"])
+def test_a_network_without_feed_forward_parts_is_told_beforehand(networks: dict, name: str) -> None:
     class Only(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -69,7 +63,40 @@ def test_a_network_without_feed_forward_parts_is_told_beforehand(networks: dict,
             return self.head(self.attention(x, x, x)[0].mean(1))
 
     model, example = (networks[name][0](), networks[name][1]) if name in networks else (Only(), torch.zeros(1, 5, 16))
-    assert PRUNER.problem(model.eval(), example) == reason
+    assert PRUNER.problem(model.eval(), example) == (
+        "no linear layers lead from a residual width to one of their own and back; for other layers use channel"
+    )
+
+
+class FusedAttention(nn.Module):
+    """Attention that takes queries, keys and values from one layer, so that it is not known for attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv, self.proj = nn.Linear(16, 48), nn.Linear(16, 16)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.qkv(x).reshape(1, -1, 3, 2, 8).permute(2, 0, 3, 1, 4).unbind(0)
+        weights = (q @ k.transpose(-2, -1)).softmax(-1)
+        return self.proj((weights @ v).transpose(1, 2).reshape(1, -1, 16))
+
+
+class FusedTransformer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.attention, self.head = nn.Linear(6, 16), FusedAttention(), nn.Linear(16, 2)
+        self.fc1, self.fc2, self.norm = nn.Linear(16, 32), nn.Linear(32, 16), nn.LayerNorm(16)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.embed(x)
+        x = x + self.attention(self.norm(x))
+        return self.head((x + self.fc2(torch.relu(self.fc1(self.norm(x))))).mean(1))
+
+
+def test_feed_forward_parts_are_found_beside_attention_of_one_layer() -> None:
+    model, example = FusedTransformer().eval(), torch.randn(1, 5, 6)
+    assert PRUNER.problem(model, example) is None
+    assert dict(PRUNER.sizes(model, example)) == {"fc1": 32}
 
 
 def test_its_label_says_what_differs_from_the_defaults() -> None:

@@ -11,7 +11,7 @@ def test_noise_takes_the_place_of_numbers_and_indices_stay() -> None:
     numbers, indices = probe((torch.zeros(2, 3), tokens))
     assert numbers.shape == (2, 3)
     assert numbers.unique().numel() == 6
-    assert indices is tokens
+    assert indices.equal(tokens)
     assert torch.equal(numbers, probe((torch.zeros(2, 3), tokens))[0])
 
 

@@ -35,13 +35,13 @@ def cut(
 def test_each_layer_loses_its_smallest_weights() -> None:
     model = two_layers()
     assert PRUNER.sizes(model, EXAMPLE) == {"0": 8, "1": 4}
-    assert PRUNER.prune(model, cut(model, 0.5)) == {"zeros": {"0": 4, "1": 2}}
+    assert PRUNER.prune(model, cut(model, 0.5))["zeros"] == {"0": 4, "1": 2}
     assert zeros(model) == [[[1, 1, 1, 1], [0, 0, 0, 0]], [[1, 1], [0, 0]]]
 
 
 def test_together_the_smallest_of_all_go() -> None:
     model = two_layers()
-    assert PRUNER.prune(model, cut(model, 0.5, "global")) == {"zeros": {"0": 6, "1": 0}}
+    assert PRUNER.prune(model, cut(model, 0.5, "global"))["zeros"] == {"0": 6, "1": 0}
     assert zeros(model) == [[[1, 1, 1, 1], [1, 1, 0, 0]], [[0, 0], [0, 0]]]
 
 

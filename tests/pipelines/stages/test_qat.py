@@ -102,6 +102,8 @@ def test_it_wins_back_what_rounding_loses_and_zeros_stay(context: Context, folde
     )
     teacher, out = folder("teacher"), folder("qat")
     TrainTeacher().run(Path(), teacher, {}, hard)
+    pruned = {"pruner": "unstructured", "history": {"weights": ["layer.weight"]}}
+    Checkpoint(Checkpoint.load(teacher, hard.task).model, [{"network": "teacher"}, pruned]).save(teacher)
     torch.manual_seed(0)
     QuantizationAwareTraining().run(teacher, out, PARAMS, hard)
     report = json.loads((out / REPORT).read_text())

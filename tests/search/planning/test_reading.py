@@ -117,6 +117,7 @@ def test_the_students_are_tried_whatever_is_wrong_elsewhere_in_the_task(told, pl
         told(changes),
         "task.colour: 'colour' is not known",
         "space.student.depth: student(3) with example_input(): ValueError: no depth 3",
+        "space.pruning.method: channel: every width is the output's",
     )
 
 
@@ -142,7 +143,7 @@ def test_more_processors_than_this_machine_has_are_refused_unless_another_one_wo
     write_yaml, make_raw, monkeypatch, address: str
 ) -> None:
     monkeypatch.setattr("search.planning.reading.processors", lambda: 2)
-    file = write_yaml(make_raw(cluster={"address": address, "cpus_per_trial": 3}, target={"threads": 100_000}))
+    file = write_yaml(make_raw(cluster={"address": address, "cpus_per_trial": 3}, target={"threads": 512}))
     if address != "local":
         read_sweep(file)
         return
@@ -150,5 +151,5 @@ def test_more_processors_than_this_machine_has_are_refused_unless_another_one_wo
         read_sweep(file)
     assert [str(problem) for problem in error.value.problems] == [
         "cluster.cpus_per_trial: 3 is more than the 2 processors that can be used here",
-        "target.threads: 100000 is more than the 2 processors that can be used here",
+        "target.threads: 512 is more than the 2 processors that can be used here",
     ]
