@@ -79,7 +79,7 @@ class Lease:
         asked = time.perf_counter()
         self._wait_for(gate, fcntl.LOCK_EX, MEASURES)
         try:
-            self._wait_for(room, fcntl.LOCK_EX, "works on this machine and does not pause for a measurement")
+            self._wait_for(room, fcntl.LOCK_EX, "works on this machine and has not paused for this measurement yet")
             got = time.perf_counter()
             self.alone_wait_s += got - asked
             try:

@@ -15,7 +15,7 @@ from rich.console import Console
 from search.analysis.post_hoc import PostHoc
 from search.config.sweep_config import SweepConfig
 from search.execution.executor import InlineExecutor
-from search.finalize import finalize
+from search.finalize import check_complete, finalize
 from search.planning.reading import read_sweep
 from search.reports.plot import plot_front
 from search.reports.report import front_json, table
@@ -114,13 +114,14 @@ def run_sweep(
     Raises:
         InputError: everything that is wrong with the file or the task, or a sweep of this name asked for something
             else.
-        SweepError: the sweep is running already, or trials cannot be run at all.
+        SweepError: the sweep is running already, trials cannot be run at all, or all of them failed.
     """
-    asked, _ = read_sweep(Path(config), [f"{key}={json.dumps(value)}" for key, value in (overrides or {}).items()])
+    asked, _ = read_sweep(
+        Path(config), [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in (overrides or {}).items()]
+    )
     home = _workspace(workspace)
     sweep = _run_here(asked, home, fresh) if in_process else run(asked, home, fresh=fresh)
-    if not sweep.state.complete:
-        return Front(sweep, PostHoc.of(sweep, home.sweep(asked.sweep)))
+    check_complete(sweep)
     return Front(sweep, finalize(sweep, home, Console(stderr=True, highlight=False, emoji=False)))
 
 

@@ -135,7 +135,9 @@ class Widths:
         except (Unfollowed, ArithmeticError, LookupError) as error:
             reason = str(error) if isinstance(error, Unfollowed) else f"Torch-Pruning fails at it: {brief(error)}"
             return Width(self._names[layer], count, [layer], [], 1, fault=reason)
-        producers, consumers, partly = [], [], []
+        producers: list[nn.Module] = []
+        consumers: list[nn.Module] = []
+        partly: list[nn.Module] = []
         for dependency, channels in group:
             module, prune = dependency.target.module, dependency.handler
             if module in self._names and isinstance(module, nn.Module):

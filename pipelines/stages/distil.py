@@ -23,6 +23,9 @@ from pipelines.training.epoch_budget import EpochBudget
 from pipelines.training.settings import Training
 from spaces import NONE, Interval, Options, Parameter, Params, Rule, StepSpec, When
 
+DEPTHS = Interval(1, 1_000, integer=True)
+"""The depths that a student may have; a task may have fewer."""
+
 
 class Depth(Interval):
     """A student's depth, or ``none`` for the teacher itself."""
@@ -78,7 +81,11 @@ def _label(params: Params) -> str:
 DISTIL = StepSpec(
     "distil",
     (
-        Parameter("student.depth", Depth(1, 1_000, integer=True), help="depth of the student; none keeps the teacher"),
+        Parameter(
+            "student.depth",
+            Depth(DEPTHS.low, DEPTHS.high, integer=True),
+            help="depth of the student; none keeps the teacher",
+        ),
         Parameter(
             "student.width", Interval(0, 1, open_low=True), default=1.0, help="share of the full width that it has"
         ),

@@ -38,6 +38,8 @@ def import_module(name: str, use: str) -> ModuleType:
     try:
         with undisturbed(name):
             return import_current(name)
+    except InputError:
+        raise
     except ImportError as error:
         raise InputError.at("task.use", f"cannot import {name!r} of {use!r}: {error}{clash(error)}") from error
     except SystemExit as error:

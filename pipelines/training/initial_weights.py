@@ -51,8 +51,10 @@ def _digest(tensor: Tensor) -> str:
 @contextmanager
 def _generators_kept() -> Iterator[None]:
     python, numpy = random.getstate(), np.random.get_state()
+    # A process that has not used its GPUs shall not begin to for this.
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices):
             yield
     finally:
         random.setstate(python)

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from search.cli.options import Config, Csv, Json, Overrides, Plot
 from search.cli.output import err, out, print_json
 from search.study.workspace import Workspace
-from spaces import NONE, InputError, Params, Problem, Recipe
+from spaces import NONE, InputError, Params, Problem, Recipe, shown
 
 if TYPE_CHECKING:
     from pipelines import Task
@@ -104,7 +104,7 @@ def _grid(text: str, problems: list[Problem]) -> list[float]:
         try:
             ratio = float(part)
         except ValueError:
-            problems.append(Problem("--ratios", f"{part!r} is not a number; write numbers with commas: 0.25,0.5"))
+            problems.append(Problem("--ratios", f"{shown(part)} is not a number; write numbers with commas: 0.25,0.5"))
             continue
         if not 0 < ratio < 1:
             problems.append(Problem("--ratios", f"{ratio:g} is out of range; legal: a number > 0 and < 1"))
@@ -129,9 +129,12 @@ def _read(path: Path, overrides: Sequence[str], problems: list[Problem]) -> tupl
 def _network(config: SweepConfig, task: Task, depth: int | None) -> Recipe:
     """The teacher, or the student of `depth` as the sweep would distil it: with the first value of each axis."""
     from pipelines.sensitivity_analysis import student_of
+    from pipelines.stages.distil import DEPTHS
 
     if depth is None:
         return Recipe()
+    if problem := DEPTHS.problem(depth):
+        raise InputError.at("--student", problem)
     try:
         task.student(depth)
     except Exception as error:  # whatever a person's code does is told as theirs

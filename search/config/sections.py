@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator, model_validator
@@ -14,6 +15,9 @@ from search.config.budget import Budget
 from search.config.tracking_address import address_problem
 from search.samplers import SAMPLERS
 from spaces import Interval, illegal, shown
+
+BATCH, THREADS = Interval(1, 65_536, integer=True), Interval(1, 1_024, integer=True)
+LIMIT_GB = Interval(0, 1_000_000)
 
 
 def whole(low: int, high: int) -> PlainValidator:
@@ -66,8 +70,8 @@ class TargetSection(Section):
 
     runtime: str = Target.runtime
     device: str = Target.device
-    batch: Annotated[int, whole(1, 65_536)] = Target.batch
-    threads: Annotated[int, whole(1, 1_024)] = Target.threads
+    batch: Annotated[int, within(BATCH)] = Target.batch
+    threads: Annotated[int, within(THREADS)] = Target.threads
 
     @field_validator("device")
     @classmethod
@@ -202,4 +206,4 @@ class StoreSection(Section):
     """
 
     url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.:-]*://")] | None = None
-    limit_gb: Annotated[float, within(Interval(0, 1_000_000, open_low=True))] | None = None
+    limit_gb: Annotated[float, within(replace(LIMIT_GB, open_low=True))] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -45,11 +46,15 @@ def problem(path: Path) -> str:
         return f"{path} is a folder; name a file"
     if not path.parent.is_dir():
         return f"folder {path.parent} does not exist"
-    if not path.exists() or _is_device(path):
-        return "" if _is_device(path) or os.access(_real(path).parent, os.W_OK) else _forbidden(path)
-    if not os.access(path, os.R_OK | os.W_OK) or not os.access(_real(path).parent, os.W_OK):
-        return _forbidden(path)
-    if not _is_own(path.suffix.lower(), path.read_bytes()):
+    if _is_device(path):
+        return ""
+    try:
+        with tempfile.NamedTemporaryFile(dir=_real(path).parent):
+            pass
+        content = path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        return f"{path} cannot be written: {error.strerror}; name another place"
+    if not _is_own(path.suffix.lower(), content):
         return f"{path} exists and is not of Paredown's making; remove it, or name another file"
     return ""
 
@@ -80,9 +85,5 @@ def _real(path: Path) -> Path:
 
 
 def _is_device(path: Path) -> bool:
-    """Whether `path` is something to write into as it is, such as /dev/stdout."""
-    return (path.exists() and not path.is_file()) or path.is_relative_to("/dev") or path.is_relative_to("/proc")
-
-
-def _forbidden(path: Path) -> str:
-    return f"{path} cannot be written: no permission, or a file system that is only read; name another place"
+    """Whether `path` is there to be written into as it is, such as /dev/stdout, whatever that leads to."""
+    return path.exists() and (not path.is_file() or path.is_relative_to("/dev") or path.is_relative_to("/proc"))

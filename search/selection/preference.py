@@ -14,7 +14,7 @@ from pipelines import METRICS
 from search.config.objective import Objective
 from search.study.front import losses
 from search.study.trial import Trial
-from spaces import InputError, Problem, illegal
+from spaces import InputError, Problem, illegal, shown
 
 TIE = 1e-3
 """How much the sum of all losses counts beside the largest: it decides between trials that are equal in that."""
@@ -108,7 +108,9 @@ class Weights:
             match = re.fullmatch(r"\s*(\w+)\s*=\s*(\S+)\s*", part)
             value = _number(match[2]) if match else None
             if not match or value is None:
-                problems.append(Problem(where, f"{part.strip()!r} is not METRIC=NUMBER with a number larger than 0"))
+                problems.append(
+                    Problem(where, f"{shown(part.strip())} is not METRIC=NUMBER with a number larger than 0")
+                )
             elif match[1] not in METRICS:
                 problems.append(Problem(where, illegal(match[1], list(METRICS))))
             elif match[1] in weights:

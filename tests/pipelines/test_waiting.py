@@ -128,7 +128,7 @@ def test_who_waits_for_a_lease_says_for_whom(hold, said, tmp_path: Path, one: st
     in_background(lambda: released_when_said(process, said))
     with getattr(Lease(folder=tmp_path), other)():
         pass
-    does = "measures on this machine" if one == "alone" else "works on this machine and does not pause"
+    does = "measures on this machine" if one == "alone" else "works on this machine and has not paused"
     assert said[0].startswith(f"waiting for process {process.pid} (")
     assert does in said[0]
 

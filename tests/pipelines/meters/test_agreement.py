@@ -1,47 +1,45 @@
-from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from pipelines.meters import Candidate
+from pipelines import Target
+from pipelines.lease import Lease
 from pipelines.meters.agreement import EXAMPLES, agreement
-from pipelines.runtimes import Artifact, Target
-
-INPUTS = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
 
 
-def file(folder: Path, weight: list[list[float]]) -> Artifact:
-    layer = nn.Linear(2, len(weight), bias=False)
-    layer.weight.data = torch.tensor(weight)
-    path = folder / f"{len(list(folder.iterdir()))}.onnx"
-    axes = {"input": {0: "batch"}, "output": {0: "batch"}}
-    names = {"input_names": ["input"], "output_names": ["output"]}
-    torch.onnx.export(layer, (INPUTS[:1],), str(path), dynamo=False, dynamic_axes=axes, **names)
-    return Artifact(path, "onnx")
+@pytest.fixture
+def candidate(tmp_path):
+    """A file that adds something to what its parent gives, which is the input."""
+
+    def make(add, batches) -> SimpleNamespace:
+        def load(artifact):
+            moved = add if artifact == "own" else 0.0
+            return SimpleNamespace(run=lambda feed: feed["input"] + np.float32(moved))
+
+        task = SimpleNamespace(batches=lambda split: batches)
+        lease = Lease(folder=tmp_path)
+        return SimpleNamespace(artifact="own", parent="parent", load=load, task=task, target=Target(), lease=lease)
+
+    return make
 
 
-def candidate(own: Artifact, parent: Artifact) -> Candidate:
-    task = SimpleNamespace(batches=lambda split: [(x, None) for x in INPUTS.split(40)])
-    return Candidate(own, parent, parent, task, Target())  # type: ignore[arg-type]
+def test_the_noise_is_the_power_of_the_difference(candidate) -> None:
+    inputs = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
+    found = agreement(candidate([0.0, 1.0], [(inputs, torch.zeros(2))]))
+    assert (found.noise, found.examples) == (0.5, 2)
+    # (1, -1) becomes (1, 0), and (-1, 1) becomes (-1, 2): the largest stays the largest.
+    assert found.same == 1.0
+    assert agreement(candidate([0.0, 3.0], [(inputs, torch.zeros(2))])).same == 0.5
 
 
-@pytest.mark.parametrize(
-    ("weight", "noise", "same"),
-    [
-        ([[1.0, 0.0], [0.0, 1.0]], 0.0, 1.0),
-        ([[1.5, 0.0], [0.0, 1.5]], 0.25, 1.0),
-        ([[-1.0, 0.0], [0.0, -1.0]], 4.0, 0.0),
-    ],
-    ids=["the same", "half as large again", "negated"],
-)
-def test_noise_is_a_share_of_the_outputs_power(tmp_path: Path, weight, noise: float, same: float) -> None:
-    found = agreement(candidate(file(tmp_path, weight), file(tmp_path, [[1.0, 0.0], [0.0, 1.0]])))
-    assert found.noise == pytest.approx(noise, abs=1e-6)
-    assert (found.same, found.examples) == (same, EXAMPLES)
+def test_outputs_that_are_no_rows_of_scores_have_no_largest(candidate) -> None:
+    assert agreement(candidate(0.0, [(torch.ones(4, 1), None)])).same is None
+    assert agreement(candidate(0.0, [(torch.ones(4, 2, 2), None)])).same is None
 
 
-def test_of_one_number_none_is_the_largest(tmp_path: Path) -> None:
-    one = file(tmp_path, [[1.0, 1.0]])
-    assert agreement(candidate(one, one)).same is None
+def test_no_more_examples_are_compared_than_it_takes(candidate) -> None:
+    batches = ((torch.ones(40, 2), None) for _ in range(9))
+    assert agreement(candidate(0.0, batches)).examples == EXAMPLES
+    assert len(list(batches)) == 7

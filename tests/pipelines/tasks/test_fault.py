@@ -1,75 +1,56 @@
+import inspect
 import sys
-from pathlib import Path
 
-import pytest
+from pipelines.tasks.digits import Digits
+from pipelines.tasks.fault import defined, is_own, own_part, place, told
 
-from pipelines.tasks import fault
-
-OWN = """
-import json
+THIS = "tests/pipelines/tasks/test_fault.py"
 
 
-def fails():
-    json.loads("no")
-
-
-def leaves():
-    raise SystemExit(3)
-
-
-def says_nothing():
-    raise KeyError
-
-
-def rambles():
-    raise ValueError("x " * 400)
-"""
-
-
-@pytest.fixture
-def own(tmp_path, monkeypatch):
-    """A module of a person's, in the folder where the command is started."""
-    (tmp_path / "mine_at_fault.py").write_text(OWN, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    sys.modules.pop("mine_at_fault", None)
-    import mine_at_fault
-
-    yield mine_at_fault
-    sys.modules.pop("mine_at_fault")
-
-
-def raised(call) -> BaseException:
+def caught(function) -> BaseException:
     try:
-        call()
-    except fault.FAULTS as error:
+        function()
+    except (Exception, SystemExit) as error:
         return error
-    raise AssertionError
+    raise AssertionError("nothing was raised")
 
 
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("fails", "JSONDecodeError: Expecting value: line 1 column 1 (char 0) (mine_at_fault.py:6)"),
-        ("leaves", "it ends the program with sys.exit(3) (mine_at_fault.py:10)"),
-        ("says_nothing", "KeyError (mine_at_fault.py:14)"),
-    ],
-)
-def test_a_fault_is_told_with_the_persons_line(own, name, told) -> None:
-    assert fault.told(raised(getattr(own, name))) == told
+def parsed() -> None:
+    inspect.signature(7)  # fails within Python's own module
 
 
-def test_a_long_message_is_cut(own) -> None:
-    assert len(fault.told(raised(own.rambles))) < fault.LONGEST + 60
+def test_a_fault_is_told_with_the_persons_innermost_line(monkeypatch) -> None:
+    monkeypatch.chdir(__file__.removesuffix(THIS))
+    error = caught(parsed)
+    assert told(error) == f"TypeError: 7 is not a callable object ({THIS}:19)"
+    assert place(caught(lambda: Digits().student(9))).startswith(THIS)
 
 
-def test_a_method_is_named_with_its_line(own) -> None:
-    assert fault.defined(own.leaves) == "leaves (mine_at_fault.py:9)"
-    assert fault.defined(Path.exists) == "exists"
+def test_what_ends_the_program_is_told_as_that() -> None:
+    assert told(caught(lambda: sys.exit("no licence"))).startswith("it ends the program with sys.exit('no licence') (")
 
 
-def test_a_persons_part_of_a_traceback_begins_with_their_line(own) -> None:
-    error = raised(own.fails)
-    assert fault.own_part(error).tb_frame.f_code.co_filename == __file__  # this test is no part of Paredown
-    assert not fault.is_own(fault.__file__)
-    assert not fault.is_own(Path.exists.__code__.co_filename)
+def test_a_long_message_is_one_line_that_is_cut() -> None:
+    error = ValueError("first\n second " + "x" * 1000)
+    assert told(error).startswith("ValueError: first second xxx")
+    assert len(told(error)) < 330
+
+
+def test_a_method_is_named_with_the_line_where_it_is_defined(monkeypatch) -> None:
+    monkeypatch.chdir(__file__.removesuffix(THIS))
+    assert defined(parsed) == f"parsed ({THIS}:18)"
+    assert defined(Digits().batches) == "batches"
+
+
+def test_a_traceback_begins_where_the_persons_code_does() -> None:
+    def called() -> None:
+        Digits().student(9)
+
+    def outer() -> None:
+        called()
+
+    trace = own_part(caught(outer))
+    assert trace is not None
+    assert trace.tb_frame.f_code.co_filename == __file__
+    assert not is_own(sys.modules["pipelines.tasks.digits"].__file__)
+    assert not is_own("<frozen importlib._bootstrap>")

@@ -1,52 +1,49 @@
-from types import SimpleNamespace
-
 import pytest
 import torch
 
 from pipelines.errors import TrialFailed
 from pipelines.tasks.score import example_scores
+from pipelines.tasks.task import IGNORED, top1
 
-OUTPUTS = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
-
-
-def task_with(score=None) -> SimpleNamespace:
-    return SimpleNamespace(**({"score": score} if score else {}))
+OUTPUTS = torch.tensor([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]])
 
 
-def test_the_default_is_one_for_the_right_class() -> None:
-    scores = example_scores(task_with(), OUTPUTS, torch.tensor([0, 1, 1]))
-    assert (scores.tolist(), scores.dtype) == ([1.0, 1.0, 0.0], torch.float64)
+def test_ignored_labels_are_left_out() -> None:
+    assert top1(OUTPUTS, torch.tensor([1, IGNORED, 0])).tolist() == [1.0, 0.0]
 
 
-@pytest.mark.parametrize(
-    ("outputs", "targets", "shapes"),
-    [
-        (OUTPUTS, torch.eye(3)[:, :2], r"shape \(3, 2\) and type float32 are no classes for outputs of shape \(3, 2\)"),
-        (OUTPUTS, torch.zeros(2, dtype=torch.long), r"shape \(2,\) and type int64 are no classes for .* \(3, 2\)"),
-        (OUTPUTS[:, 0], torch.zeros(3, dtype=torch.long), r"no classes for outputs of shape \(3,\)"),
-    ],
-    ids=["one-hot", "too few", "no scores"],
-)
-def test_targets_that_are_no_classes_need_a_score(outputs, targets, shapes) -> None:
-    with pytest.raises(TrialFailed, match=f"{shapes}, and the default accuracy compares classes; give the task a"):
-        example_scores(task_with(), outputs, targets)
+def test_an_example_of_several_labels_has_the_share_that_is_right(tiny) -> None:
+    outputs = torch.stack([OUTPUTS, OUTPUTS], dim=2)  # (3, 2, 2): two positions each
+    targets = torch.tensor([[1, 0], [0, IGNORED], [IGNORED, IGNORED]])
+    assert example_scores(tiny, outputs, targets).tolist() == [0.5, 1.0]
 
 
-def test_a_tasks_own_score_is_taken() -> None:
-    scores = example_scores(task_with(lambda outputs, targets: outputs[:, 0] - targets), OUTPUTS, torch.ones(3))
-    assert scores.tolist() == pytest.approx([-0.1, -0.8, -0.4], abs=1e-6)
+def test_a_score_of_the_tasks_own_is_taken_as_it_is(tiny) -> None:
+    tiny.score = lambda outputs, targets: outputs.argmax(1) == targets
+    found = example_scores(tiny, OUTPUTS, torch.tensor([1, 1, 1]))
+    assert (found.dtype, found.tolist()) == (torch.float64, [1.0, 0.0, 1.0])
 
 
 @pytest.mark.parametrize(
-    ("score", "told"),
+    ("score", "message"),
     [
-        (lambda outputs, targets: 0.5, r"gives a float, not one number per example: a tensor of shape \(3,\)"),
-        (lambda outputs, targets: outputs.mean(), r"gives a tensor of shape \(\), .*; leave the mean out"),
-        (lambda outputs, targets: outputs, r"gives a tensor of shape \(3, 2\), not one number per example"),
-        (lambda outputs, targets: outputs[:, 0] / 0, "gives numbers that are not finite"),
+        (
+            torch.tensor(0.5),
+            "gives a tensor of shape (), not one number per example: a tensor of shape (3,); leave the",
+        ),
+        (torch.ones(3, 3), "gives a tensor of shape (3, 3), not one number per example"),
+        (0.5, "gives a float, not one number per example"),
+        (torch.tensor([1.0, torch.nan, 0.0]), "gives numbers that are not finite"),
     ],
-    ids=["a number", "the mean", "two for each", "infinite"],
+    ids=["mean", "table", "number", "not finite"],
 )
-def test_a_score_that_is_not_one_number_per_example_fails_the_trial(score, told) -> None:
-    with pytest.raises(TrialFailed, match=told):
-        example_scores(task_with(score), OUTPUTS, torch.ones(3))
+def test_anything_but_one_number_per_example_is_refused(tiny, score, message) -> None:
+    tiny.score = lambda outputs, targets: score
+    with pytest.raises(TrialFailed) as error:
+        example_scores(tiny, OUTPUTS, torch.tensor([1, 1, 1]))
+    assert message in error.value.reason
+
+
+def test_targets_that_are_no_classes_are_refused_by_the_default(tiny) -> None:
+    with pytest.raises(TrialFailed, match=r"targets of shape \(3, 1\) and type float32 are no classes for outputs"):
+        example_scores(tiny, OUTPUTS, torch.ones(3, 1))
