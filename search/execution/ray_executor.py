@@ -38,6 +38,9 @@ from search.study.trial import Result, Trial
 
 LOG = logging.getLogger(__name__)
 
+EXPERIMENT = "tune"
+"""The folder that Ray Tune makes in the executor's own."""
+
 RUNG, FULL = "rung", "full disk"
 """Under these names a worker tells what it has found, or that it cannot write that down."""
 
@@ -156,7 +159,7 @@ class RayExecutor:
 
     def _tuner(self, searcher: StudySearcher, evaluate: Evaluate, results: Path, slots: int) -> tune.Tuner:
         own_folder.remove(self._scratch)
-        own_folder.claim(self._scratch)
+        own_folder.claim(self._scratch, lambda: [path.name for path in self._scratch.iterdir()] == [EXPERIMENT])
         worker = tune.with_parameters(
             Worker, evaluate=evaluate, results=results, threads=self._cluster.cpus_per_trial, path=[str(Path.cwd())]
         )
@@ -172,7 +175,7 @@ class RayExecutor:
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
             run_config=tune.RunConfig(
-                name="tune",
+                name=EXPERIMENT,
                 storage_path=str(self._scratch),
                 verbose=0,
                 callbacks=[RayWatch()],
