@@ -52,6 +52,9 @@ LOG = logging.getLogger(__name__)
 PACKAGES = Path(__file__).resolve().parents[2]
 """Where Paredown's packages lie."""
 
+EXPERIMENT = "tune"
+"""The folder that Ray Tune makes in the executor's own."""
+
 RUNG, ENDS = "rung", "ends the sweep"
 """Under these names a worker tells what it has found, or why nothing more is to be found."""
 
@@ -179,7 +182,7 @@ class RayExecutor:
 
     def _tuner(self, searcher: StudySearcher, evaluate: Evaluate, results: Path, slots: int) -> tune.Tuner:
         own_folder.remove(self._scratch)
-        own_folder.claim(self._scratch)
+        own_folder.claim(self._scratch, lambda: [path.name for path in self._scratch.iterdir()] == [EXPERIMENT])
         worker = tune.with_parameters(
             Worker,
             evaluate=evaluate,
@@ -200,7 +203,7 @@ class RayExecutor:
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
             run_config=tune.RunConfig(
-                name="tune",
+                name=EXPERIMENT,
                 storage_path=str(self._scratch),
                 verbose=0,
                 callbacks=[RayWatch(Notices(results))],
