@@ -26,6 +26,7 @@ from search.study.saved import Sweep, load_sweep
 from search.study.trial import Trial
 from search.study.workspace import Workspace
 from search.sweep import run_sweep as run
+from spaces import InputError
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,12 @@ def run_sweep(
     asked, _ = read_sweep(
         Path(config), [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in (overrides or {}).items()]
     )
+    if asked.task.use.startswith("__main__:") and not in_process:
+        raise InputError.at(
+            "task.use",
+            f"{asked.task.use!r} is of the program or notebook that runs here, which workers do not have: put the "
+            "class into a file of its own, such as mine.py with mine:MyTask, or call run_sweep(..., in_process=True)",
+        )
     home = _workspace(workspace)
     sweep = _run_here(asked, home, fresh) if in_process else run(asked, home, fresh=fresh)
     check_complete(sweep)

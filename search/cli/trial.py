@@ -91,4 +91,4 @@ def _traced(evaluate: Callable[[], Evaluation]) -> Evaluation:
             raise
         lines = traceback.format_exception(type(error), error, own_part(error), chain=False)
         err().print("".join(lines).rstrip(), markup=False, soft_wrap=True)
-        raise SweepError(f"the recipe failed: {type(error).__name__}; what was called is above") from error
+        raise SweepError(f"the recipe failed: {type(error).__name__}; where it was raised is above") from error

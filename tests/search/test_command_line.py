@@ -46,19 +46,21 @@ import torch
 from pipelines.tasks.digits import Digits
 from torch.nn.functional import cross_entropy
 
-IN_WORKER = "default_worker" in sys.argv[0] or "ray" in sys.modules
+
+def in_worker():  # not where it is tried beforehand
+    return "default_worker" in sys.argv[0]
 
 
 class Broken(Digits):
     def loss(self, outputs, targets):
-        if IN_WORKER:  # not where it is tried beforehand
+        if in_worker():
             raise RuntimeError("nothing can be learned here")
         return cross_entropy(outputs, targets)
 
 
 class Deadly(Digits):
     def loss(self, outputs, targets):
-        if IN_WORKER:
+        if in_worker():
             os._exit(1)
         return cross_entropy(outputs, targets)
 """
