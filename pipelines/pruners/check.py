@@ -236,7 +236,7 @@ def _of_the_rest(norm: nn.LayerNorm | nn.GroupNorm, one: Slice) -> Iterator[None
         stay = torch.tensor(sorted({*range(x.shape[dim])} - {*one.gone}))
         return torch.zeros_like(x).index_copy_(dim, stay, smaller(x.index_select(dim, stay)))
 
-    norm.forward = forward  # type: ignore[method-assign]
+    norm.forward = forward  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
