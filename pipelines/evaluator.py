@@ -108,6 +108,7 @@ class Evaluator:
                 raise TrialFailed(f"{name} is {reason}; {advice}")
         seconds = {name: after - before[name] for name, after in spent(lease).items()}
         notes = diagnose(candidate, found, recipe.steps[-1].name) if recipe.steps else {}
+        notes |= {stage.name: stage.note for stage in built.stages if stage.note}
         return Evaluation(found | Measurement({}, notes=notes), built.stages, built.stages[-1].key, seconds)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from pipelines.formats import artifact_in
 from pipelines.runtimes import Artifact
 from pipelines.stages import STAGES, Export, Pack, Stage, Trains, TrainTeacher, Work
+from pipelines.stages.stage import note_in
 from pipelines.store import Entry, Store
 from pipelines.time_limit import handling_s, limit_s, time_limit
 from pipelines.training.context import Context
@@ -44,12 +45,14 @@ class StageRun:
         key: Its result's key in the store.
         seconds: How long it took, now or when it was first computed.
         reused: Whether the result was there already.
+        note: What is to be said of the result, empty if nothing.
     """
 
     name: str
     key: str
     seconds: float
     reused: bool
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,8 @@ def run_stages(
     while todo:
         stage, _, key, _ = todo[-1]
         if found := store.find(key):
-            runs, folder = [*_before(found), StageRun(stage.name, key, found.seconds, reused=True)], found.folder
+            run = StageRun(stage.name, key, found.seconds, reused=True, note=note_in(found.folder))
+            runs, folder = [*_before(found), run], found.folder
             break
         missing.append(todo.pop())
     for stage, params, key, origin in reversed(missing):
@@ -168,7 +172,7 @@ def run_stages(
                 seed_everything(origin)
                 stage.run(parent, out, params, own)
 
-        history = [{"name": run.name, "key": run.key, "seconds": run.seconds} for run in runs]
+        history = [{"name": r.name, "key": r.key, "seconds": r.seconds, "note": r.note} for r in runs]
         settings = dict(stage.settings(params, context))
         if isinstance(stage, Trains):
             settings["epochs"] = stage.extent(params, context).epochs
@@ -178,13 +182,16 @@ def run_stages(
         if isinstance(stage, Trains) and stage.extent(params, context).is_whole:
             own.trajectory.over()
         folder = entry.folder
-        runs.append(StageRun(stage.name, key, entry.seconds, entry.reused))
+        runs.append(StageRun(stage.name, key, entry.seconds, entry.reused, note_in(folder)))
     return folder, tuple(runs)
 
 
 def _before(entry: Entry) -> list[StageRun]:
     """The stages that led to `entry`, as its manifest has them."""
-    return [StageRun(run["name"], run["key"], run["seconds"], reused=True) for run in entry.about[BEFORE]]
+    return [
+        StageRun(run["name"], run["key"], run["seconds"], reused=True, note=run.get("note", ""))
+        for run in entry.about[BEFORE]
+    ]
 
 
 def nodes(recipe: Recipe, context: Context) -> Iterator[tuple[Stage, Params, str]]:

@@ -16,9 +16,11 @@ class Findings:
 
     Attributes:
         rules: Combinations that cannot work, where the sweep has others in their place.
+        warnings: What works, but most likely not as it is meant.
     """
 
     rules: list[Rule] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     _told: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
 
     def add(self, where: str, message: str, who: str = "") -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipelines.preflight.batches import Sample
 from pipelines.preflight.chains import Cut, cuts, students
@@ -18,6 +18,7 @@ from pipelines.preflight.techniques import answer_of, joined
 from pipelines.pruners import PRUNERS
 from pipelines.runtimes import to_feed
 from pipelines.stages import Export, TrainTeacher, Work
+from pipelines.stages.stage import note_in
 from pipelines.tasks.fault import FAULTS, told
 from pipelines.tasks.task import Split, Task, as_tuple
 from spaces import SearchSpace
@@ -68,20 +69,23 @@ def try_cuts(task: Task, space: SearchSpace, networks: Networks, stages: Rehears
     models, sizes = networks.by_name, list(networks.students)
     for method, asked in groupby(cuts(space, sizes), key=lambda cut: cut.method):
         all_cuts = [cut for cut in asked if cut.who in models]
-        failed = [(cut, reason) for cut in all_cuts if (reason := _cut_problem(cut, models[cut.who], task, stages))]
+        failed, noted = list[tuple[Cut, str]](), list[tuple[str, str]]()
+        for cut in all_cuts:
+            if reason := answer_of(partial(PRUNERS[cut.method].problem, models[cut.who], task.example_input())):
+                failed.append((cut, reason))
+                continue
+            found = stages.run(cut.work)
+            if not isinstance(found, Fault):
+                noted += [(cut.who, note) for note in [note_in(found)] if note]
+            elif found.stage == cut.work[-1][0].name:  # else the network cannot be had, which is told elsewhere
+                failed.append((cut, found.reason))
+        if noted:
+            findings.warnings.append(f"space.pruning.method: {method}: {joined(noted)}")
         if failed and len(failed) == len(all_cuts):
             reasons = joined([(cut.who, reason) for cut, reason in failed])
             findings.add("space.pruning.method", f"{method}: {reasons}; take it out of the axis")
         else:
             findings.rules += [replace(rule, reason=reason) for cut, reason in failed for rule in cut.rules]
-
-
-def _cut_problem(cut: Cut, model: nn.Module, task: Task, stages: Rehearsal) -> str | None:
-    """Return why `cut` cannot be made, or None; None also where the network itself cannot be had: told elsewhere."""
-    if message := answer_of(partial(PRUNERS[cut.method].problem, model, task.example_input())):
-        return message
-    found = stages.run(cut.work)
-    return found.reason if isinstance(found, Fault) and found.stage == cut.work[-1][0].name else None
 
 
 def _frozen(networks: Networks, stages: Rehearsal) -> str | None:

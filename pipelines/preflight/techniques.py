@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+import torch
 from torch import nn
 
 from pipelines.distillers import FEATURES
@@ -13,7 +14,7 @@ from pipelines.importances import IMPORTANCES
 from pipelines.networks.inheritance import inherit
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.networks import Networks, call_of
-from pipelines.quantizers import QUANTIZERS
+from pipelines.quantizers import QUANTIZERS, Quantizer
 from pipelines.stages.distil import FEATURE, nothing_inherited
 from pipelines.tasks.fault import FAULTS, told
 from pipelines.tasks.task import Task
@@ -29,7 +30,7 @@ def technique_problems(space: SearchSpace, networks: Networks, findings: Finding
     """Ask the importances and quantizers of `space` about the networks that it gives them."""
     questions: dict[str, dict[str, Callable[[nn.Module], str | None]]] = {
         "pruning.importance": {name: one.problem for name, one in IMPORTANCES.items()},
-        "quantization.scheme": {name: quantizer.problem for name, quantizer in QUANTIZERS.items()},
+        "quantization.scheme": {name: partial(_quantizer_problem, one) for name, one in QUANTIZERS.items()},
     }
     for axis, asked in questions.items():
         for name in (str(value) for value in space.used(axis) if value in asked):
@@ -84,6 +85,12 @@ def teaching_problems(task: Task, space: SearchSpace, networks: Networks, findin
     for axis, values in wrong.items():
         space = space.without(axis, values)
     return space
+
+
+def _quantizer_problem(quantizer: Quantizer, model: nn.Module) -> str | None:
+    if any(parameter.dtype == torch.float64 for parameter in model.parameters()):
+        return "the network computes in double precision, of which nothing is quantized; make it single: model.float()"
+    return quantizer.problem(model)
 
 
 def answer_of(ask: Callable[[], str | None]) -> str | None:

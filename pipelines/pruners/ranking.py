@@ -46,8 +46,13 @@ def removed(layers: Mapping[str, Ranked], cut: PruningRequest, *, together: bool
 
 
 def _kept(ranked: Ranked, size: int, ratio: float) -> int:
-    """Return how many of a layer's units stay, of `size` when pruning began: rounded down, but never to nothing."""
+    """Return how many of a layer's units stay, of `size` when pruning began: rounded down, but never to nothing.
+
+    A ratio of less than half a unit removes none where multiples have to stay, rather than that many.
+    """
     left, wanted = len(ranked.scores), _share(size, 1 - ratio)
+    if ranked.multiple > 1 and size * ratio < 0.5:
+        return left
     return min(left, max(ranked.multiple, wanted - wanted % ranked.multiple)) if ratio else left
 
 
@@ -57,8 +62,11 @@ def _kept_together(layers: Mapping[str, Ranked], cut: PruningRequest, ratio: flo
     Each layer is cut into pieces of `Ranked.multiple` units, from its best to its worst. The first piece of each stays,
     and of all other pieces the best that there is room for: so no layer vanishes, and every width is a multiple.
     """
+    total = sum(cut.sizes[name] for name in layers)
+    if total * ratio < 0.5 and any(ranked.multiple > 1 for ranked in layers.values()):
+        return {name: len(ranked.scores) for name, ranked in layers.items()}
     kept = {name: min(len(ranked.scores), ranked.multiple) for name, ranked in layers.items()}
-    room = _share(sum(cut.sizes[name] for name in layers), 1 - ratio)
+    room = _share(total, 1 - ratio)
     room -= sum(count * layers[name].repeats for name, count in kept.items())
     pieces = []
     for order, (name, ranked) in enumerate(layers.items()):

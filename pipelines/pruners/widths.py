@@ -24,6 +24,9 @@ from pipelines.tasks.task import Inputs, as_tuple
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 LAYERS = (nn.Linear, *CONVOLUTIONS)
 
+FAR = 0.1
+"""Share of the channels by which a cut may differ from its ratio before that is worth a note."""
+
 
 @dataclass(frozen=True)
 class Width:
@@ -135,9 +138,7 @@ class Widths:
         except (Unfollowed, ArithmeticError, LookupError) as error:
             reason = str(error) if isinstance(error, Unfollowed) else f"Torch-Pruning fails at it: {brief(error)}"
             return Width(self._names[layer], count, [layer], [], 1, fault=reason)
-        producers: list[nn.Module] = []
-        consumers: list[nn.Module] = []
-        partly: list[nn.Module] = []
+        producers, consumers, partly = list[nn.Module](), list[nn.Module](), list[nn.Module]()
         for dependency, channels in group:
             module, prune = dependency.target.module, dependency.handler
             if module in self._names and isinstance(module, nn.Module):
@@ -224,6 +225,7 @@ def cut_widths(model: nn.Module, cut: PruningRequest, choice: Choice) -> Any:
         model.zero_grad(set_to_none=True)
         for name, reason in {**widths.faults, **faults}.items():
             cut.note(f"{name} stays whole: {reason}")
+        _tell_rounding(found, gone, cut, round_to)
         return [one.to_json() for one in slices]
 
 
@@ -238,10 +240,22 @@ def _nothing_goes(widths: Widths, faults: Mapping[str, str], cut: PruningRequest
     if faults or not widths.found:
         reasons = {**widths.faults, **faults}
         return start + (told(reasons) if reasons else "no layer has channels that could go")
+    if isinstance(cut.ratio, (int, float)) and max(widths.sizes.values()) * cut.ratio < 0.5:
+        return f"{start}that is less than half a channel of the widest layer, which has {max(widths.sizes.values())}"
     return (
         f"{start}widths are kept at multiples of {round_to} and the widest layer has "
         f"{max(widths.sizes.values())} channels; use a wider network or a smaller pruning.round_to"
     )
+
+
+def _tell_rounding(
+    found: Mapping[str, Width], gone: Mapping[str, Collection[int]], cut: PruningRequest, to: int
+) -> None:
+    """Note if rounded widths make the cut another than was asked for."""
+    before = sum(cut.sizes[name] for name in found)
+    lost = before - sum(width.count - width.repeats * len(gone.get(name, ())) for name, width in found.items())
+    if isinstance(cut.ratio, (int, float)) and abs(lost / before - cut.ratio) >= FAR:
+        cut.note(f"ratio {cut.ratio:g} removes {lost / before:.0%} of the channels, as widths are multiples of {to}")
 
 
 def _some(width: Width) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from pipelines.pruners.checkpoint import Checkpoint, pruned_weights
 from pipelines.pruners.options import RATIO
 from pipelines.pruners.schedule import SCHEDULES, epochs_of, shares
 from pipelines.stages.pruning_request import pruning_request
-from pipelines.stages.stage import Form
+from pipelines.stages.stage import NOTE, Form
 from pipelines.stages.technique import gains_of, rules_of, switched
 from pipelines.training.accuracy import network_accuracy
 from pipelines.training.batchnorm import reestimate_statistics
@@ -53,6 +53,9 @@ FINETUNE = Parameter(
 
 REPORT = "pruning.json"
 """What was cut, what remained, and whether fine-tuning ran: in the stage's folder."""
+
+MOST_NOTES = 6
+"""So many layers that stay whole are told of; more are counted."""
 
 
 def prune_label(params: Params) -> str:
@@ -134,7 +137,8 @@ class Prune:
         before = Checkpoint.load(parent, context.task)
         model, structure = before.model, list(before.structure)
         pruner = PRUNERS[str(params["method"])]
-        goal = pruning_request(model, params, context, ratios_for(parent, params))
+        notes: list[str] = []
+        goal = pruning_request(model, params, context, ratios_for(parent, params), notes.append)
         steps, spare, reports = int(params.get("steps", 1)), 0, list[CutReport]()
         left = self.extent(params, context).epochs
         budgets = epochs_of(self.epochs(context.training), steps)
@@ -154,6 +158,14 @@ class Prune:
                 spare, left = 0, left - until
         Checkpoint(model, structure).save(out)
         _write(reports, out)
+        if notes:
+            (out / NOTE).write_text(_told(notes), encoding="utf-8")
+
+
+def _told(notes: Iterable[str]) -> str:
+    several = list(dict.fromkeys(notes))
+    more = len(several) - MOST_NOTES
+    return "; ".join(several[:MOST_NOTES]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _accuracy_if_asked(model: nn.Module, params: Params, context: Context) -> float | None:

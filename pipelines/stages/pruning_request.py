@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 
 from torch import nn
@@ -15,7 +15,11 @@ from spaces import Params
 
 
 def pruning_request(
-    model: nn.Module, params: Params, context: Context, ratio: float | Mapping[str, float]
+    model: nn.Module,
+    params: Params,
+    context: Context,
+    ratio: float | Mapping[str, float],
+    note: Callable[[str], None] = lambda text: None,
 ) -> PruningRequest:
     """The whole cut that a prune step with `params` makes of `model`, by `ratio`; see `PruningRequest`."""
     example = context.task.example_input()
@@ -26,5 +30,6 @@ def pruning_request(
         importance=IMPORTANCES[str(params.get("importance", "l2"))],
         params=params,
         gradients=lambda network: sum_gradients(network, context),
+        note=note,
         inputs=lambda: (inputs for inputs, _ in islice(context.task.batches("train"), BATCHES)),
     )

@@ -12,6 +12,9 @@ from pipelines.training.settings import Training
 from spaces import Form as Form
 from spaces import Params
 
+NOTE = "note.txt"
+"""In a stage's folder, if there is anything to say of the result: words that go with every trial that it led to."""
+
 
 class Stage(Protocol):
     """One step of the work, a pure function of its parent's folder, its parameters and the context.
@@ -57,3 +60,8 @@ class Trains(Protocol):
 
     def epochs(self, training: Training) -> int:
         """Return the number of epochs of its schedule with the settings `training`."""
+
+
+def note_in(folder: Path) -> str:
+    """Return words that go with the result of a stage in `folder`, empty if there are none."""
+    return (folder / NOTE).read_text(encoding="utf-8") if (folder / NOTE).exists() else ""

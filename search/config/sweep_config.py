@@ -43,6 +43,7 @@ class SweepConfig:
     Attributes:
         raw: The file's content with the overrides applied: what is kept beside the study and in MLflow.
         sweep: The sweep's name.
+        warnings: What came out when its task was tried, and is most likely not meant.
     """
 
     raw: Mapping[str, Any]
@@ -57,6 +58,7 @@ class SweepConfig:
     cluster: ClusterSection
     tracking: TrackingSection
     store: StoreSection
+    warnings: tuple[str, ...] = ()
 
     @property
     def optional_metrics(self) -> tuple[str, ...]:

@@ -12,9 +12,10 @@ def warnings(config: SweepConfig, task: Task) -> list[str]:
     """Tell in words, for the sweep `config` of `task`, what is in vain or cannot be measured here.
 
     That is methods named almost like a hook, techniques whose benefit no objective sees, values that no recipe has,
-    bounds that no trial can keep, and metrics that this machine lacks.
+    bounds that no trial can keep, metrics that this machine lacks, and what came out when the task was tried.
     """
-    return [*_misnamed(task), *_unseen(config), *_unused(config), *_unreachable(config, task), *_absent(config)]
+    found = [*_misnamed(task), *_unseen(config), *_unused(config), *_unreachable(config, task), *_absent(config)]
+    return [*found, *config.warnings]
 
 
 def _misnamed(task: Task) -> list[str]:

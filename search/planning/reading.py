@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import RUNTIMES, Task, Training, format_of, load_task
-from pipelines.preflight import preflight
+from pipelines.preflight import Findings, preflight
 from pipelines.processors import beyond, processors
 from pipelines.store import Remote
 from search.config.sections import ClusterSection, StoreSection, TargetSection, TaskSection
 from search.config.sweep_config import Reading, SweepConfig, read_config
-from spaces import InputError, Problem, Rule
+from spaces import InputError, Problem
 
 
 def read_sweep(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepConfig, Task]:
@@ -31,23 +31,22 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepConfig, 
     """
     reading = read_config(path, overrides)
     problems = list(reading.problems)
-    task, rules = _load_task(reading, problems), list[Rule]()
+    task, findings = _load_task(reading, problems), Findings()
     if task and reading.space:
         target = reading.section(TargetSection, "target") or TargetSection()
         training = reading.section(Training, "training")
         runtime = target.runtime if target.runtime in RUNTIMES else TargetSection().runtime
         findings = preflight(task, reading.space, training, format_of(runtime).name)
         problems += findings.problems
-        rules = findings.rules
     problems += _processor_problems(reading)
     problems += _store_problems(reading)
     if problems or task is None:
         raise InputError(_in_order(dict.fromkeys(problems), reading.raw))
     config = reading.checked()
-    space = config.space.ruling_out(rules)
+    space = config.space.ruling_out(findings.rules)
     if not space.size():
         raise InputError(Problem("space", f"every recipe is ruled out: {rule}") for rule in space.ruled_out())
-    return replace(config, space=space), task
+    return replace(config, space=space, warnings=tuple(findings.warnings)), task
 
 
 def _load_task(reading: Reading, problems: list[Problem]) -> Task | None:

@@ -48,6 +48,13 @@ def test_what_measuring_cost_is_told_for_each_trial_by_itself(evaluator: Evaluat
     assert evaluator(Recipe()).seconds["measuring"] < 500
 
 
+def test_what_a_stage_has_to_say_goes_with_the_trial(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.evaluator.measure", lambda candidate: Measurement({"accuracy": 1.0}))
+    for _ in range(2):  # computed, and then taken from the store
+        notes = evaluator(recipe({"prune": {"ratio": 0.1}})).measurement.notes
+        assert notes["prune"] == "ratio 0.1 removes 50% of the channels, as widths are multiples of 8"
+
+
 def test_a_trial_without_a_number_that_the_sweep_needs_fails(
     evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

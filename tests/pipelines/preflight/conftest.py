@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pipelines import STEPS
-from pipelines.preflight import preflight
+from pipelines.preflight import Findings, preflight
 from spaces import SearchSpace
 
 
@@ -34,9 +34,15 @@ def words() -> type[Words]:
 @pytest.fixture
 def check() -> Callable[..., list[str]]:
     """The problems of a task, in a space of one student with the given changes."""
+    return lambda task, **space: [str(problem) for problem in _try(task, **space).problems]
 
-    def run(task: object, **space) -> list[str]:
-        asked = {"student": {"depth": [1]}, "distillation": {"alpha": 0.5}, "pruning": {"method": "none"}, **space}
-        return [str(problem) for problem in preflight(task, SearchSpace.parse(asked, STEPS)).problems]
 
-    return run
+@pytest.fixture
+def warnings() -> Callable[..., list[str]]:
+    """What is said of a task that works, in such a space."""
+    return lambda task, **space: _try(task, **space).warnings
+
+
+def _try(task: object, **space) -> Findings:
+    asked = {"student": {"depth": [1]}, "distillation": {"alpha": 0.5}, "pruning": {"method": "none"}, **space}
+    return preflight(task, SearchSpace.parse(asked, STEPS))

@@ -77,3 +77,49 @@ def test_techniques_are_asked_about_the_teacher(check, words, monkeypatch, regis
 def test_techniques_out_of_the_space_are_not_asked(check, words, monkeypatch) -> None:
     monkeypatch.setattr(PRUNERS["channel"], "problem", lambda *about: "bad")
     assert check(words()) == []
+
+
+def test_what_a_cut_leaves_whole_is_told_beforehand(check, warnings, words) -> None:
+    class Flips(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two, self.head = nn.Linear(6, 16), nn.Linear(16, 16), nn.Linear(16, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(torch.relu(self.two(torch.relu(self.one(x)).flip(1))))
+
+    class Flipped(words):
+        def teacher(self) -> nn.Module:
+            return Flips()
+
+        student = None
+
+    space = {"student": {"depth": "none"}, "pruning": {"method": ["none", "channel"], "ratio": 0.5}}
+    assert check(Flipped(), **space) == []
+    assert warnings(Flipped(), **space) == [
+        "space.pruning.method: channel: one stays whole: without them the network computes something else than with "
+        "them at zero"
+    ]
+
+
+def test_networks_in_double_precision_are_not_quantized(check, words) -> None:
+    class Double(words):
+        def teacher(self) -> nn.Module:
+            return super().teacher().double()
+
+        def student(self, depth: int) -> nn.Module:
+            return super().student(depth).double()
+
+        def batches(self, split: str):
+            yield torch.zeros(4, 6).double(), torch.zeros(4, dtype=torch.long)
+
+        def example_input(self) -> torch.Tensor:
+            return torch.zeros(1, 6).double()
+
+    told = check(
+        Double(), quantization={"scheme": ["none", "dynamic-int8"]}, pruning={"method": "channel", "ratio": 0.5}
+    )
+    assert told == [
+        "space.quantization.scheme: dynamic-int8: the network computes in double precision, of which nothing is "
+        "quantized; make it single: model.float(); take it out of the axis"
+    ]

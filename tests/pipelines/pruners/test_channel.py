@@ -125,13 +125,25 @@ def test_a_network_may_take_several_inputs() -> None:
             "nothing to prune at ratio 0.5: widths are kept at multiples of 8 and the widest layer has 8 channels; "
             "use a wider network or a smaller pruning.round_to",
         ),
+        (
+            two_layers(16, 16),
+            0.001,
+            "nothing to prune at ratio 0.001: that is less than half a channel of the widest layer, which has 16",
+        ),
         (nn.Flatten(), 0.5, "the network has no linear or convolutional layer to prune"),
     ],
-    ids=["too narrow", "no layers"],
+    ids=["too narrow", "too little", "no layers"],
 )
 def test_a_network_that_cannot_be_pruned_fails_the_trial(model: nn.Module, ratio: float, reason: str) -> None:
     with pytest.raises(TrialFailed, match=re.escape(reason)):
         cut(model, EXAMPLE, ratio)
+
+
+def test_a_cut_that_rounding_makes_another_is_told() -> None:
+    model, notes = two_layers(), list[str]()
+    request = PruningRequest(EXAMPLE, 0.1, ChannelPruner().sizes(model, EXAMPLE), L2(), note=notes.append)
+    ChannelPruner().prune(model, request)
+    assert notes == ["ratio 0.1 removes 50% of the channels, as widths are multiples of 8"]
 
 
 def test_its_label_names_the_ratio() -> None:

@@ -145,6 +145,9 @@ LEFT: dict[str, tuple[Callable[[], Network], str]] = {
     ),
     "joined with its reverse": (between(lambda s, h: torch.cat([h, h.flip(1)], 1), width=32), OTHER),
     "padded": (between(lambda s, h: functional.pad(h, (0, 0, 0, 0, 4, 4)), width=24), OTHER),
+    "joined, then flattened": (
+        flat(lambda h: torch.cat([h, h[:, :4]], 1).flatten(1), 1280), "without them",
+    ),
     "product with itself": (
         flat(lambda h: (h.flatten(2) @ h.flatten(2).transpose(1, 2)).flatten(1), 256), "its channels lead to channel",
     ),

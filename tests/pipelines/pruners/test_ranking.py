@@ -42,6 +42,13 @@ def test_what_stays_is_a_multiple_and_never_nothing(ratio: float, together: bool
         assert all(kept[name] <= max(8, width * (1 - ratio)) for name, width in widths.items())
 
 
+@pytest.mark.parametrize("together", [False, True], ids=["local", "global"])
+def test_less_than_half_a_unit_does_not_become_a_multiple(together: bool) -> None:
+    layers = {"a": Ranked(torch.rand(16), multiple=8)}
+    assert removed(layers, cut({"a": 16}, 0.001), together=together) == {}
+    assert len(removed(layers, cut({"a": 16}, 0.05), together=together)["a"]) == 8
+
+
 def test_parts_that_repeat_count_for_all_their_units() -> None:
     layers = {"a": ranked(1, 2, 3, 4, repeats=2), "b": ranked(5, 6)}
     assert removed(layers, cut({"a": 8, "b": 2}, 0.2), together=True) == {"a": [0]}

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from pipelines import STEPS
 from pipelines.errors import TrialFailed
 from pipelines.pruners import PRUNERS
 from pipelines.pruners.checkpoint import Checkpoint, pruned_weights
 from pipelines.stages import PRUNE, Prune, TrainTeacher
+from pipelines.stages.stage import note_in
 from pipelines.training.context import Context
 from pipelines.training.masks import masks_of
 from spaces import Recipe, SearchSpace, Value, digest
@@ -44,6 +46,40 @@ def test_the_last_parent_is_pruned_and_its_history_kept(run: Run, context: Conte
     assert [edit.get("network") or edit["pruner"] for edit in pruned.structure] == ["teacher", "channel"]
     assert pruned.model[0].weight.shape[0] == 8
     assert pruned.model(torch.zeros(2, 1, 8, 8)).shape == (2, 2)
+
+
+class Flipped(nn.Module):
+    """A network in which the channels of `one` change their order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Conv2d(1, 16, 3, padding=1), nn.Conv2d(16, 16, 3, padding=1)
+        self.norm = nn.utils.parametrizations.weight_norm(nn.Linear(16, 16))
+        self.head = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.two(torch.relu(self.one(x)).flip(1)).mean((2, 3))
+        return self.head(torch.relu(x) + torch.relu(self.norm(x)))
+
+
+@pytest.mark.parametrize(
+    ("params", "note"),
+    [
+        ({"round_to": 2}, "one stays whole: without them the network computes something else than with them at zero"),
+        (
+            {"method": "unstructured"},
+            "norm stays whole: its weights are computed from others (a parametrization, such as weight or spectral",
+        ),
+    ],
+    ids=["channel", "unstructured"],
+)
+def test_it_notes_what_stays_whole(context: Context, tmp_path: Path, tiny, params: dict[str, Value], note: str) -> None:
+    tiny.teacher = Flipped
+    Checkpoint(Flipped().eval(), [{"network": "teacher"}]).save(tmp_path)
+    torch.manual_seed(0)
+    still = replace(context, training=context.training.model_copy(update={"finetune_epochs": 0}))
+    Prune().run(tmp_path, tmp_path, {**PRUNING, **params}, still)
+    assert note in note_in(tmp_path)
 
 
 def test_its_fine_tuning_keeps_the_classes_apart(run: Run, context: Context) -> None:
