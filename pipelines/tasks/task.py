@@ -64,6 +64,9 @@ def load_task(use: str, args: Mapping[str, Any] | None = None) -> Task:
     if ":" not in path:
         raise InputError.at("task.use", f"{illegal(use, list(BUILT_IN))}, or package.module:ClassName")
     module_name, _, class_name = path.partition(":")
+    if module_name.endswith(".py") or not all(part.isidentifier() for part in (*module_name.split("."), class_name)):
+        form = "is not of the form package.module:ClassName; for the class Mine of a file mine.py write mine:Mine"
+        raise InputError.at("task.use", f"{use!r} {form}")
     module = import_module(module_name, use)
     cls = getattr(module, class_name, None)
     if not inspect.isclass(cls):
