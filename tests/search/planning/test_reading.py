@@ -117,7 +117,6 @@ def test_the_students_are_tried_whatever_is_wrong_elsewhere_in_the_task(told, pl
         told(changes),
         "task.colour: 'colour' is not known",
         "space.student.depth: student(3) with example_input(): ValueError: no depth 3",
-        "space.pruning.method: channel: every width is the output's",
     )
 
 
