@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,9 @@ SIGNALS = {
     "Illegal instruction": "SIGILL",
 }
 """What `faulthandler` calls them."""
+
+RAYS = re.compile(r"logging\.cc:\d+: |^\*\*\* SIG|^PC: @ |^ +@ +0x")
+"""What Ray adds to a fatal signal: addresses that say nothing to anyone."""
 
 SILENT = "it was killed by another process, or a library ended it without a word"
 
@@ -95,8 +99,9 @@ def _said(header: str) -> str:
         about = json.loads(header)
         with Path(about["stderr"]).open("rb") as stream:
             stream.seek(about["from"])
-            if text := stream.read().decode(errors="replace").strip():
-                return last_lines(text)
+            lines = stream.read().decode(errors="replace").splitlines()
+        if text := "\n".join(line for line in lines if not RAYS.search(line)).strip():
+            return last_lines(text)
     return ""
 
 

@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -68,3 +69,11 @@ def test_who_lives_leaves_nothing(tmp_path: Path) -> None:
     assert not file.exists()
     assert how_it_ended(file) == ""
     assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+
+
+def test_what_ray_adds_to_a_signal_is_left_out(tmp_path: Path) -> None:
+    log, file = tmp_path / "stderr", words_file(tmp_path, 3)
+    added = "*** SIGABRT received at time=1 on cpu 0 ***\nPC: @ 0x7f (unknown)\n    @ 0x7f (unknown)\n"
+    log.write_text(f"terminate called\n{added}[2026-11-27 E 1 1] logging.cc:474: PC: @ 0x7f (unknown)\n")
+    file.write_text(json.dumps({"stderr": str(log), "from": 0}) + "\nexit code 7\n")
+    assert how_it_ended(file).endswith("; the last that it said: terminate called")
