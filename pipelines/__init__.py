@@ -1,4 +1,4 @@
-"""How one recipe becomes a measured file.
+"""The pipeline from a recipe to a measured file.
 
 The names below are loaded when they are first asked for: the meter's own process imports parts of this package, and
 torch must not come with them.

@@ -1,4 +1,4 @@
-"""What a technique says of itself beside its parameters."""
+"""The declaration of a technique, beside its parameters."""
 
 from __future__ import annotations
 

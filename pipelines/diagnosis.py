@@ -120,7 +120,7 @@ def _verdict(measurement: Measurement, step: str) -> str:
 
 
 def reasons(candidate: Candidate, measurement: Measurement) -> list[str]:
-    """Why a file may be no faster than its parent, as far as two ONNX files and their execution show it."""
+    """Return why a file may be no faster than its parent, as far as two ONNX files and their execution show it."""
     if candidate.artifact.format != EXAMINED:
         return []
     evidence = _Evidence(candidate, measurement)
@@ -128,14 +128,14 @@ def reasons(candidate: Candidate, measurement: Measurement) -> list[str]:
 
 
 def _unexplained(candidate: Candidate) -> str:
-    """What to say where no reason was found."""
+    """Return what to say where no reason was found."""
     name = candidate.artifact.format
     return "nothing in the file explains it" if name == EXAMINED else f"{name} files are not examined"
 
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What reasons are found in; each part is looked at once."""
+    """The evidence in which reasons are found; each part is looked at once."""
 
     candidate: Candidate
     measurement: Measurement
@@ -155,12 +155,12 @@ class _Evidence:
 
     @cached_property
     def coverage(self) -> Coverage:
-        """What ONNX Runtime computes in 8 bits; nothing, if another runtime is the target."""
+        """The part that ONNX Runtime computes in 8 bits; nothing, if another runtime is the target."""
         return int8_coverage(self.candidate.artifact.path) if self.executed else Coverage(0, 0, 0)
 
     @property
     def quantized(self) -> bool:
-        """Whether the last step changed how weights are stored."""
+        """True if the last step changed how weights are stored."""
         return self.own.stored != self.parent.stored
 
 

@@ -1,4 +1,4 @@
-"""How long the networks of a recipe are trained, the teacher apart: it is trained once, whatever the recipe."""
+"""Epochs of a recipe's networks, the teacher apart: it is trained once, whatever the recipe."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def epochs_of(recipe: Recipe, training: Training) -> tuple[int, ...]:
 
 
 def is_training(stage: str) -> bool:
-    """Whether the stage called `stage` trains a network other than the teacher."""
+    """Return True if the stage called `stage` trains a network other than the teacher."""
     return stage in _TRAININGS

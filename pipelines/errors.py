@@ -1,4 +1,4 @@
-"""How a trial fails. The other family, `spaces.InputError`, stops the command before anything starts."""
+"""Errors that fail a trial. The other family, `spaces.InputError`, stops the command before anything starts."""
 
 from __future__ import annotations
 

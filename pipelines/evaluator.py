@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import torch
@@ -20,12 +21,12 @@ from pipelines.store import Store
 from pipelines.tasks.task import Task, load_task
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
-from spaces import Recipe
+from spaces import NONE, Recipe, SearchSpace
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What evaluating one recipe gave.
+    """The outcome of evaluating one recipe.
 
     Attributes:
         measurement: What every meter found out about the file.
@@ -143,7 +144,7 @@ class Evaluator:
         return replace(self.context, fidelity=fidelity)
 
     def _is_whole(self, recipe: Recipe, fidelity: float) -> bool:
-        """Whether that share of the epochs is all of them, or nothing is trained but the teacher."""
+        """Return True if that share of the epochs is all of them, or nothing is trained but the teacher."""
         *_, (_, _, key) = nodes(recipe, self._context_for(fidelity))
         *_, (_, _, whole) = nodes(recipe, self.context)
         return key == whole
@@ -167,9 +168,23 @@ class Evaluator:
             raise TaskChanged(changes)
         return self.expected
 
+    def identity_in(self, space: SearchSpace) -> TaskIdentity:
+        """The identity of the task together with those of its students that `space` has.
+
+        Raises:
+            TaskChanged: another task is expected.
+        """
+        found = self.identity
+        depths, widths = (
+            [value for value in space.used(name) if value != NONE] for name in ("student.depth", "student.width")
+        )
+        for depth, width in product(map(int, depths), map(float, widths)):
+            found = found.with_student(depth, width, self.context.student_weights(depth, width))
+        return found
+
     @cached_property
     def context(self) -> Context:
-        """What the stages share.
+        """The context that the stages share.
 
         Raises:
             TrialFailed: the target's runtime is not registered in this process.

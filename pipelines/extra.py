@@ -1,4 +1,4 @@
-"""What is installed only where it was asked for: the packages of optional extras."""
+"""Packages of optional extras, which are installed only where they were asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EXTRAS = {"openvino": "openvino", "nncf": "openvino"}
 
 
 def missing(packages: Sequence[str]) -> str | None:
-    """What to do about the first of `packages` that is not installed, or None if all are."""
+    """Return what to do about the first of `packages` that is not installed, or None if all are."""
     for package in packages:
         try:
             version(package)

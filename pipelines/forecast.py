@@ -1,4 +1,4 @@
-"""What is known of a recipe's file before anything is trained."""
+"""Properties of a recipe's file that are known before anything is trained."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Knows = Callable[[Params], bool]
 
 
 def has_known_structure(recipe: Recipe) -> bool:
-    """Whether the structure of `recipe`'s file depends on nothing that is learned in training.
+    """Return True if the structure of `recipe`'s file depends on nothing that is learned in training.
 
     Then the file that is built with ``fidelity=0`` (see `pipelines.evaluator.Evaluator`) has the operators, the shapes
     and the size of the one that is trained, and measures for every metric that is `Metric.of_structure` what that one
@@ -26,7 +26,7 @@ def has_known_structure(recipe: Recipe) -> bool:
 
 
 def _said_by(techniques: Mapping[str, Technique], switch: str) -> Knows:
-    """What the technique that the parameter `switch` selects declares: see `Declaration.knows_structure`."""
+    """Return what the technique that the parameter `switch` selects declares: see `Declaration.knows_structure`."""
     return lambda params: techniques[str(params[switch])].declares.knows_structure(params)
 
 

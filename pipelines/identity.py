@@ -15,7 +15,7 @@ from spaces import InputError, digest
 
 @dataclass(frozen=True)
 class TaskIdentity:
-    """What the results of a task depend on.
+    """The identity of a task: what its results depend on.
 
     Attributes:
         use: Which class.

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.errors import TrialFailed
+from pipelines.waiting import others, telling
+
+MEASURES = "measures on this machine, or waits to, while all else there pauses"
 
 _OPEN: weakref.WeakSet[Lease] = weakref.WeakSet()
 
@@ -74,9 +77,9 @@ class Lease:
             raise RuntimeError("whoever measures has to give up its own share of the device first")
         gate, room = self._open()
         asked = time.perf_counter()
-        fcntl.flock(gate, fcntl.LOCK_EX)
+        self._wait_for(gate, fcntl.LOCK_EX, MEASURES)
         try:
-            fcntl.flock(room, fcntl.LOCK_EX)
+            self._wait_for(room, fcntl.LOCK_EX, "works on this machine and has not paused for this measurement yet")
             got = time.perf_counter()
             self.alone_wait_s += got - asked
             try:
@@ -88,7 +91,7 @@ class Lease:
             fcntl.flock(gate, fcntl.LOCK_UN)
 
     def wanted(self) -> bool:
-        """Whether this object has a share and someone waits to have the device alone; takes microseconds."""
+        """Return True if this object has a share and someone waits to have the device alone; takes microseconds."""
         if not self._shares:
             return False
         gate, _ = self._open()
@@ -113,12 +116,20 @@ class Lease:
     def _enter(self) -> None:
         gate, room = self._open()
         asked = time.perf_counter()
-        fcntl.flock(gate, fcntl.LOCK_SH)
+        self._wait_for(gate, fcntl.LOCK_SH, MEASURES)
         try:
-            fcntl.flock(room, fcntl.LOCK_SH)
+            self._wait_for(room, fcntl.LOCK_SH, MEASURES)
         finally:
             fcntl.flock(gate, fcntl.LOCK_UN)
         self.shared_wait_s += time.perf_counter() - asked
+
+    def _wait_for(self, file: int, kind: int, what: str) -> None:
+        """Lock `file`; who waits for long says for whom, who does `what`."""
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with telling(lambda: others(Path(f"/proc/self/fd/{file}"), what)):
+                fcntl.flock(file, kind)
 
     def _leave(self) -> None:
         fcntl.flock(self._open()[1], fcntl.LOCK_UN)

@@ -1,4 +1,4 @@
-"""What was measured: numbers, how sure they are, and what is to be said of them."""
+"""Measurements: numbers, their intervals, and notes on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one meter, or all of them, found out about a file.
+    """The numbers that one meter, or all of them, took from a file.
 
     Attributes:
         metrics: Numbers by the metric's name.

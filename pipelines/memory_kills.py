@@ -1,4 +1,4 @@
-"""Whether the kernel kills processes for want of memory."""
+"""Kills by the kernel for want of memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MemoryKills:
 
     @property
     def any(self) -> bool:
-        """Whether there was one."""
+        """Return True if there was one."""
         return any(now > self._before.get(file, now) for file, now in self._counts().items())
 
     def _counts(self) -> dict[Path, int]:

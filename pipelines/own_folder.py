@@ -40,7 +40,7 @@ def claim(folder: Path, is_earlier: Callable[[], bool] = lambda: False) -> None:
 
 
 def is_own(folder: Path) -> bool:
-    """Whether `folder` is marked."""
+    """Return True if `folder` is marked."""
     return (folder / MARKER).is_file()
 
 

@@ -38,7 +38,7 @@ version = cache(metadata.version)
 
 @dataclass(frozen=True)
 class StageRun:
-    """What one stage of a recipe cost.
+    """The cost of one stage of a recipe.
 
     Attributes:
         name: The stage.
@@ -70,7 +70,7 @@ class StageKey:
 
 @dataclass(frozen=True)
 class Built:
-    """What a recipe became.
+    """The files that a recipe became.
 
     Attributes:
         artifact: The exported file.
@@ -82,7 +82,7 @@ class Built:
 
     @property
     def file(self) -> Path:
-        """Where the exported file lies."""
+        """The path of the exported file."""
         return self.artifact.path
 
 

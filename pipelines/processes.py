@@ -37,6 +37,11 @@ def command(pid: int) -> str:
     return " ".join(word.decode(errors="replace") for word in words if word)
 
 
+def is_stopped(pid: int) -> bool:
+    """Return whether a process was stopped, as by Ctrl-Z, and has not gone on."""
+    return _stat(pid)[:1] == ["T"]
+
+
 def die_with_parent() -> None:
     """Have the kernel kill this process when the thread that started it has gone, where it can do that (Linux)."""
     with suppress(OSError, AttributeError):  # another system's library

@@ -16,16 +16,17 @@ from pipelines.stages.sensitivity import read_by_analysis
 from spaces import InputError, Params, Problem, Recipe, SearchSpace, illegal
 
 
-def analysis_params(method: str, importance: str | None) -> Params:
+def analysis_params(method: str | None, importance: str | None) -> Params:
     """The parameters that an analysis of pruning by `method` reads.
 
     Args:
-        method: A value of ``pruning.method``.
+        method: A value of ``pruning.method``; None for its default.
         importance: A value of ``pruning.importance``; None for its default, where the method has one.
 
     Raises:
         InputError: one of them is not known, or they do not go together; the places are ``method`` and ``importance``.
     """
+    method = str(PRUNE.switch.default) if method is None else method
     problems: list[Problem] = []
     if importance is not None and importance not in IMPORTANCES:
         problems.append(Problem("importance", illegal(importance, list(IMPORTANCES))))

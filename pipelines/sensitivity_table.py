@@ -36,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What cutting each layer alone does to a network.
+    """The effect of cutting each layer of a network alone.
 
     Attributes:
         accuracy: The accuracy of the whole network, on the same data.

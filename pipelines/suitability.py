@@ -1,4 +1,4 @@
-"""What goes with which target: found out before anything is built."""
+"""Suitability of techniques for a target, found out before anything is built."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEME = "quantization.scheme"
 
 
 def runtime_problem(runtime: str) -> str | None:
-    """Why nothing can be measured in the runtime called `runtime` here, or None."""
+    """Return why nothing can be measured in the runtime called `runtime` here, or None."""
     if runtime not in RUNTIMES:
         return illegal(runtime, list(RUNTIMES))
     named = RUNTIMES[runtime]
@@ -27,21 +27,21 @@ def runtime_problem(runtime: str) -> str | None:
 
 
 def metric_problem(metric: str, runtime: str) -> str | None:
-    """Why the metric called `metric` is never measured for the runtime called `runtime`, or None."""
+    """Return why the metric called `metric` is never measured for the runtime called `runtime`, or None."""
     executed = format_of(runtime)
     reason = executed.lacks.get(metric)
     return f"is not available with {runtime}, which executes {executed.title} files: {reason}" if reason else None
 
 
 def suited(space: SearchSpace, runtime: str) -> tuple[SearchSpace, list[Problem]]:
-    """What of `space` goes with the runtime called `runtime`, and a problem for each value that does not."""
+    """Return the part of `space` that suits the runtime called `runtime`, and a problem for each other value."""
     asked = {value: scheme_problem(str(value), runtime) for value in space.axis(SCHEME).values}
     messages = {value: message for value, message in asked.items() if message}
     return space.without(SCHEME, messages), [Problem(f"space.{SCHEME}", message) for message in messages.values()]
 
 
 def scheme_problem(scheme: str, runtime: str) -> str | None:
-    """Why the quantization `scheme` makes nothing for the registered runtime called `runtime` here, or None."""
+    """Return why the quantization `scheme` makes nothing for the registered runtime called `runtime`, or None."""
     if scheme not in QUANTIZERS:
         return None
     declares, executed = QUANTIZERS[scheme].declares, RUNTIMES[runtime].format
@@ -55,6 +55,6 @@ def scheme_problem(scheme: str, runtime: str) -> str | None:
 
 
 def _is_for(scheme: str, runtime: str) -> bool:
-    """Whether `scheme` declares that its files are for `runtime`."""
+    """Return True if `scheme` declares that its files are for `runtime`."""
     declares = QUANTIZERS[scheme].declares
     return RUNTIMES[runtime].format in declares.formats and runtime in (declares.runtimes or RUNTIMES)

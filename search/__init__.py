@@ -1,4 +1,4 @@
-"""Which recipes are tried, in what order, and what came of them.
+"""Searches a space of recipes: suggests and runs trials, and keeps what came of them.
 
 The names below are what notebooks and scripts use. They are loaded when they are first asked for, so that the command
 line's help answers at once.

@@ -1,4 +1,4 @@
-"""How a command fails when the input was right. Wrong input is `spaces.InputError`."""
+"""Failures of a command whose input was right. Wrong input is `spaces.InputError`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FullDiskError(SweepError):
 
     @classmethod
     def of(cls, error: BaseException) -> FullDiskError:
-        """What to tell people of `error`, if it does not say so already."""
+        """The error that tells people of `error`, if it does not say so already."""
         if isinstance(error, cls):
             return error
         return cls(
@@ -29,7 +29,7 @@ class FullDiskError(SweepError):
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether `error` came of a full disk; libraries that write files by themselves say so in their text only."""
+    """Return True if `error` came of a full disk; libraries that write files themselves say so in their text only."""
     return getattr(error, "errno", None) in CODES or any(os.strerror(code) in str(error) for code in CODES)
 
 

@@ -1,4 +1,4 @@
-"""What ends ``paredown run``: the front is measured again, and MLflow is told how sure it is."""
+"""The end of ``paredown run``: the front is measured again, and MLflow is told how sure it is."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from search.analysis.before_after import compare
 from search.analysis.post_hoc import PostHoc
 from search.analysis.remeasurement import Remeasurement
 from search.analysis.remeasuring import OnProgress, affordable_passes, remeasure, subjects
+from search.errors import SweepError
 from search.execution.work import Evaluate
 from search.study.saved import Sweep, stored_evaluator
 from search.study.trial import Trial
 from search.study.workspace import Workspace
 from search.tracking.annotation import Annotation, annotate, before_after_annotation
 from spaces import InputError
+
+MOST_REASONS = 8
+"""So many reasons of failed trials are told at once."""
 
 
 def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Evaluate | None = None) -> PostHoc:
@@ -40,12 +44,33 @@ def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Eva
 
 
 def _evaluator(sweep: Sweep, workspace: Workspace, console: Console) -> Evaluate | None:
-    """What measures the front again, or None, with a remark, if the task has changed since the sweep was begun."""
+    """Return what measures the front again, or None, with a remark, if the task has changed since."""
     try:
         return stored_evaluator(sweep, workspace)
     except InputError as error:
         console.print(f"the front is not measured again: {error}", markup=False, soft_wrap=True)
         return None
+
+
+def check_complete(sweep: Sweep) -> None:
+    """See whether any trial has given a result.
+
+    Raises:
+        SweepError: none has, with the distinct reasons and how often each was given.
+    """
+    if sweep.state.complete:
+        return
+    reasons: dict[str, list[int]] = {}
+    for trial in sweep.trials:
+        if trial.failure:
+            reasons.setdefault(trial.failure.reason, []).append(trial.number)
+    often = sorted(reasons.items(), key=lambda item: len(item[1]), reverse=True)
+    lines = [f"  {len(numbers)}x (trial {numbers[0]}): {reason}" for reason, numbers in often[:MOST_REASONS]]
+    if len(often) > MOST_REASONS:
+        rest = len(often) - MOST_REASONS
+        lines.append(f"  and {rest} other reasons; see them: paredown status {sweep.config.sweep}")
+    stopped = f" ({sweep.state.stopped} were stopped early)" if sweep.state.stopped else ""
+    raise SweepError("\n".join([f"all {sweep.state.failed} trials failed{stopped}:", *lines]))
 
 
 def report(problem: str | None, console: Console) -> None:
@@ -66,7 +91,7 @@ def counting(console: Console, target: Target) -> OnProgress:
 
 
 def _is_finalized(sweep: Sweep, remeasurement: Remeasurement | None) -> bool:
-    """Whether the front was measured again after its last member had ended."""
+    """Return True if the front was measured again after its last member had ended."""
     if remeasurement is None:
         return False
     measured = {result.number for result in remeasurement.results}

@@ -15,7 +15,7 @@ from rich.console import Console
 from search.analysis.post_hoc import PostHoc
 from search.config.sweep_config import SweepConfig
 from search.execution.executor import InlineExecutor
-from search.finalize import finalize
+from search.finalize import check_complete, finalize
 from search.planning.reading import read_sweep
 from search.reports.plot import plot_front
 from search.reports.report import front_json, table
@@ -26,6 +26,7 @@ from search.study.saved import Sweep, load_sweep
 from search.study.trial import Trial
 from search.study.workspace import Workspace
 from search.sweep import run_sweep as run
+from spaces import InputError
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Front:
 
     @property
     def hypervolume(self) -> float:
-        """What the front is worth; see `search.study.front.ParetoFront.hypervolume`."""
+        """The hypervolume of the front; see `search.study.front.ParetoFront.hypervolume`."""
         return self.sweep.state.hypervolume
 
     @property
@@ -66,7 +67,7 @@ class Front:
         return self._table(trial for trial in self.sweep.trials if trial.state == "complete")
 
     def to_json(self) -> dict[str, Any]:
-        """What ``front --json`` prints."""
+        """The front as plain data, as ``front --json`` prints it."""
         return front_json(self.sweep.config, self.sweep.state, self.post_hoc)
 
     def plot(self, path: Path | str) -> Path:
@@ -74,6 +75,7 @@ class Front:
 
         Raises:
             ValueError: the format is not known.
+            InputError: there is a file of somebody else's.
         """
         state = self.sweep.state
         title = f"{self.sweep.config.sweep}: {len(self.members)} of {state.complete} trials on the front"
@@ -113,13 +115,20 @@ def run_sweep(
     Raises:
         InputError: everything that is wrong with the file or the task, or a sweep of this name asked for something
             else.
-        SweepError: the sweep is running already, or trials cannot be run at all.
+        SweepError: the sweep is running already, trials cannot be run at all, or all of them failed.
     """
-    asked, _ = read_sweep(Path(config), [f"{key}={json.dumps(value)}" for key, value in (overrides or {}).items()])
+    asked, _ = read_sweep(
+        Path(config), [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in (overrides or {}).items()]
+    )
+    if asked.task.use.startswith("__main__:") and not in_process:
+        raise InputError.at(
+            "task.use",
+            f"{asked.task.use!r} is of the program or notebook that runs here, which workers do not have: put the "
+            "class into a file of its own, such as mine.py with mine:MyTask, or call run_sweep(..., in_process=True)",
+        )
     home = _workspace(workspace)
     sweep = _run_here(asked, home, fresh) if in_process else run(asked, home, fresh=fresh)
-    if not sweep.state.complete:
-        return Front(sweep, PostHoc.of(sweep, home.sweep(asked.sweep)))
+    check_complete(sweep)
     return Front(sweep, finalize(sweep, home, Console(stderr=True, highlight=False, emoji=False)))
 
 

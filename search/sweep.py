@@ -70,7 +70,7 @@ def run_sweep(
 
 
 def _known(evaluate: Evaluate) -> tuple[InFlight | None, Task | None]:
-    """What recipes share, and their task, if `evaluate` is the pipeline: what another function does is not known."""
+    """The stages that recipes share, and their task; None, if `evaluate` is another function than the pipeline."""
     if not isinstance(evaluate, Evaluator):
         return None, None
     return InFlight(evaluate.chain, evaluate.store.has, Costs()), evaluate.task

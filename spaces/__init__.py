@@ -1,4 +1,4 @@
-"""What may vary: parameters, axes, steps, recipes. Standard library only."""
+"""Spaces: parameters, axes, steps, recipes. Standard library only."""
 
 from spaces.axis import Axis
 from spaces.digest import digest

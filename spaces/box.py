@@ -1,4 +1,4 @@
-"""What one step may do, as few boxes instead of many points."""
+"""The choices of one step, as few boxes instead of many points."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Box = Mapping[str, tuple[Value, ...]]
 
 
 def count(box: Box) -> int:
-    """How many choices there are in `box`."""
+    """Return the number of choices in `box`."""
     return math.prod(len(values) for values in box.values())
 
 
@@ -37,7 +37,7 @@ class Part:
 
     @cached_property
     def count(self) -> int:
-        """How many choices there are."""
+        """The number of choices."""
         return sum(count(box) for box in self.boxes)
 
 

@@ -1,4 +1,4 @@
-"""What a person is told when their input is wrong: every problem at once, each with the next step, within a screen."""
+"""Errors of a person's input: every problem at once, each with the next step, within a screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a technique can make better at all."""
+"""The gains that a technique can bring."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def distinct(orders: Sequence[str], on: Collection[str]) -> dict[tuple[str, ...]
 
 
 def flow_problem(steps: Sequence[StepSpec]) -> str | None:
-    """Why `steps` cannot follow each other so, or None if they can."""
+    """Return why `steps` cannot follow each other so, or None if they can."""
     for index, step in enumerate(steps):
         if step in steps[:index]:
             return f"{step.name} comes twice; a recipe takes each step once"
@@ -68,7 +68,7 @@ class Orders(Options):
         return cls(tuple(join([step.name for step in order]) for order in legal), tuple(steps))
 
     def problem(self, value: object) -> str | None:
-        """Why `value` is not a possible order, or None if it is."""
+        """Return why `value` is not a possible order, or None if it is."""
         if value in self.values:
             return None
         by_name = {step.name: step for step in self.steps}

@@ -1,4 +1,4 @@
-"""What a compression step accepts: its parameters, their legal values, and when each applies."""
+"""Parameters of a compression step, their legal values, and when each applies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Options:
     values: tuple[Value, ...]
 
     def problem(self, value: object) -> str | None:
-        """Why `value` is not in the domain, or None if it is."""
+        """Return why `value` is not in the domain, or None if it is."""
         known = any(value == option and isinstance(value, bool) == isinstance(option, bool) for option in self.values)
         return None if known else illegal(value, self.values)
 
@@ -45,7 +45,7 @@ class Interval:
     open_high: bool = False
 
     def problem(self, value: object) -> str | None:
-        """Why `value` is not in the domain, or None if it is."""
+        """Return why `value` is not in the domain, or None if it is."""
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
             return f"{shown(value)} is not {'a whole number' if self.integer else 'a number'}; legal: {self}"
         above = value > self.low if self.open_low else value >= self.low
@@ -59,7 +59,8 @@ class Interval:
     def __str__(self) -> str:
         kind = "whole number" if self.integer else "number"
         low, high = f"{'>' if self.open_low else '>='}", f"{'<' if self.open_high else '<='}"
-        return f"a {kind} {low} {self.low:.15g} and {high} {self.high:.15g}"
+        ends = [f"{end:.15g}" if isinstance(end, float) else str(end) for end in (self.low, self.high)]
+        return f"a {kind} {low} {ends[0]} and {high} {ends[1]}"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class When:
     negated: bool = False
 
     def holds(self, params: Params) -> bool:
-        """Whether `params` meets the condition; a parameter that is itself inactive meets none."""
+        """Return True if `params` meets the condition; a parameter that is itself inactive meets none."""
         return self.name in params and (params[self.name] in self.values) != self.negated
 
     def __str__(self) -> str:
@@ -107,5 +108,5 @@ class Parameter:
         return self.name.partition(".")[2]
 
     def applies(self, params: Params) -> bool:
-        """Whether the parameter means anything beside the other values in `params`."""
+        """Return True if the parameter means anything beside the other values in `params`."""
         return all(condition.holds(params) for condition in self.when)

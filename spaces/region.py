@@ -35,7 +35,7 @@ class Region:
 
     @cached_property
     def count(self) -> int:
-        """How many recipes there are."""
+        """The number of recipes."""
         return math.prod(part.count for part in self.parts)
 
     def boxes(self) -> Iterator[Box]:
@@ -76,7 +76,7 @@ def regions(
 
 
 def nearest(among: Sequence[Region], params: Params) -> dict[str, Value]:
-    """What `params` become when as few of them change, come or go as it takes to be in one of the regions `among`.
+    """Return the nearest of `params`: as few change, come or go as it takes to be in one of the regions `among`.
 
     A number that has to change becomes the nearest one, another value any of those that may stand there. The same
     `params` always become the same.
@@ -103,7 +103,7 @@ def nearest(among: Sequence[Region], params: Params) -> dict[str, Value]:
 
 
 def _distance(box: Box, params: Params) -> int:
-    """How many of `params` change, come or go on the way into `box`, less a number that is the same for every box."""
+    """Count the `params` that change, come or go on the way into `box`, less a number common to all boxes."""
     return sum(-int(params[name] in values) if name in params else 1 for name, values in box.items())
 
 

@@ -1,4 +1,4 @@
-"""What a choice needs from the rest of a sweep's file."""
+"""The requirement of a choice on the rest of a sweep's file."""
 
 from __future__ import annotations
 

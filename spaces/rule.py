@@ -30,17 +30,17 @@ class Rule:
 
     @property
     def combination(self) -> str:
-        """What it rules out, such as ``prune → distil, distillation.alpha 0``."""
+        """The combination that it rules out, such as ``prune → distil, distillation.alpha 0``."""
         return ", ".join(
             [" → ".join(self.sequence)] * bool(self.sequence) + [str(condition) for condition in self.when]
         )
 
     def broken_by(self, params: Params, steps: Sequence[str]) -> bool:
-        """Whether a recipe of `steps`, in their order, with `params` (by full name) is ruled out."""
+        """Return True if a recipe of `steps`, in their order, with `params` (by full name) is ruled out."""
         return self.concerns(steps) and all(condition.holds(params) for condition in self.when)
 
     def concerns(self, steps: Sequence[str]) -> bool:
-        """Whether `steps`, in their order, have the sequence that the rule is about."""
+        """Return True if `steps`, in their order, have the sequence that the rule is about."""
         length = len(self.sequence)
         return any(tuple(steps[at : at + length]) == self.sequence for at in range(len(steps) - length + 1))
 

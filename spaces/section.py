@@ -118,7 +118,7 @@ class _Reader:
 
 
 def _may_apply(parameter: Parameter, axes: Mapping[str, Axis], step: StepSpec) -> bool:
-    """Whether some choice of the axes read so far makes `parameter` apply."""
+    """Return True if some choice of the axes read so far makes `parameter` apply."""
     values = {name: axis.values for name, axis in axes.items()}
     if all(value == NONE for value in values.get(step.switch.name, (NONE,))):
         return False

@@ -90,7 +90,7 @@ class SearchSpace:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """What the steps rule out, and what was found besides; a rule that several declare is one."""
+        """The rules of the steps, and those found besides; a rule that several declare is one."""
         return tuple(dict.fromkeys([*(rule for step in self.steps for rule in step.rules), *self.found]))
 
     @cached_property
@@ -103,7 +103,7 @@ class SearchSpace:
         return tuple(regions(self.steps, self._by_name, self.orders, self.rules))
 
     def size(self, *, compressed: bool = False) -> int:
-        """How many distinct recipes the space has, those that are ruled out not counted.
+        """The number of distinct recipes of the space, those that are ruled out not counted.
 
         Args:
             compressed: Count only those that have a step, which the uncompressed teacher has not.
@@ -119,7 +119,7 @@ class SearchSpace:
         return costs
 
     def excluded(self) -> int:
-        """How many recipes are ruled out."""
+        """The number of recipes that are ruled out."""
         return sum(region.count for region in self._all_regions if region.broken)
 
     def used(self, name: str) -> tuple[Value, ...]:
@@ -170,6 +170,11 @@ class SearchSpace:
             # Orders that mean the same with these steps are one: the first of them.
             params[ORDER] = ways[restrict(str(suggest(axes[ORDER])), self._on(params))]
         return params
+
+    def legal(self, params: Params) -> bool:
+        """Whether every value of `params` is legal: not where an axis without a legal value stands in for one."""
+        parameters = (parameter for step in self.steps for parameter in step.parameters)
+        return not any(each.domain.problem(params[each.name]) for each in parameters if each.name in params)
 
     def broken(self, params: Params) -> tuple[Rule, ...]:
         """The rules that the point `params` breaks: none if it may be tried."""

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
@@ -52,9 +53,11 @@ EXAMPLES = examples()
 
 
 def made(registry: str) -> Any:
-    names: dict[str, Any] = {}
-    exec(EXAMPLES[registry].source, names)
-    return names[EXAMPLES[registry].name]()
+    """An instance of the example, of a module that other processes could import, too."""
+    example = EXAMPLES[registry]
+    module = sys.modules[f"worked_{Path(example.file).stem}"] = ModuleType(f"worked_{Path(example.file).stem}")
+    exec(example.source, module.__dict__)
+    return getattr(module, example.name)()
 
 
 def test_there_is_one_of_each_kind_and_the_page_names_its_contract() -> None:

@@ -1,3 +1,4 @@
+import ast
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,11 @@ import pytest
 import pipelines
 import search
 import spaces
+from pipelines import STEPS
+from pipelines.distillers import FEATURES
+from pipelines.importances import IMPORTANCES
+from pipelines.pruners import PRUNERS
+from pipelines.quantizers import QUANTIZERS
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("spaces", "pipelines", "search")
@@ -34,3 +40,17 @@ def test_most_modules_are_tested_at_the_path_that_mirrors_theirs() -> None:
     missing = [str(path) for path in modules if not (ROOT / "tests" / path.with_name(f"test_{path.name}")).exists()]
     share = 1 - len(missing) / len(modules)
     assert share >= MIRRORED, f"{share:.1%} of {len(modules)} modules have a test file; none have " + ", ".join(missing)
+
+
+def test_search_names_no_technique() -> None:
+    """Neither a technique nor a step or a parameter of it; that search imports none is a contract."""
+    names = {*PRUNERS, *QUANTIZERS, *IMPORTANCES, *FEATURES, *(step.name for step in STEPS)}
+    names |= {parameter.name for step in STEPS for parameter in step.parameters}
+    names -= {"random"}  # a sampler has that name, too
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
+        for path in sorted((ROOT / "search").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+    assert found == []

@@ -38,7 +38,7 @@ def clocks(cpus: Path = CPUS) -> list[str]:
 
 
 def throttled(cpus: Path = CPUS) -> int | None:
-    """How often processors were slowed down for heat since the start, all together; None where it is not told."""
+    """Return how often processors were slowed down for heat since the start; None where it is not told."""
     counts = [_read(path) for path in cpus.glob("cpu[0-9]*/thermal_throttle/core_throttle_count")]
     known = [int(count) for count in counts if count.isdigit()]
     return sum(known) if known else None

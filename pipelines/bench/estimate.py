@@ -68,7 +68,7 @@ def contention(times: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def quiet(times: Sequence[np.ndarray], threads: int) -> np.ndarray:
-    """Which rounds other work did not cut into, a mask of shape (rounds,); all, where that cannot be told."""
+    """Return a mask, of shape (rounds,), of rounds that other work did not cut into; all, where it cannot be told."""
     if threads > 1:  # the own clock runs several times as fast as the wall's, by a factor that depends on the network
         return np.ones(len(times[0]), bool)
     return np.asarray(contention(times) <= CONTENDED)

@@ -11,7 +11,7 @@ from pipelines.runtimes import Artifact, Origin, Target
 
 @dataclass(frozen=True)
 class Job:
-    """What to measure.
+    """The job of the measuring process.
 
     Attributes:
         artifact: The exported file.

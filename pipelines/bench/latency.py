@@ -127,7 +127,7 @@ def _load(taken: Taken, threads: int) -> str:
 
 
 def _noise(taken: Taken, found: Estimate, threads: int) -> str:
-    """What could not be overcome; empty if there is nothing to say."""
+    """Return what could not be overcome; empty if there is nothing to say."""
     words = []
     if found.half_width > TIE:
         words.append(f"interval ±{found.half_width:.1%}, wanted ±{TIE:.0%}")

@@ -12,7 +12,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Load:
-    """How busy the machine has been up to now. Two of them say how busy others kept it in between.
+    """The load of the machine up to now. Two of them say how busy others kept it in between.
 
     Attributes:
         busy_s: Processor seconds of all processes, or None where the machine does not tell.
@@ -30,7 +30,7 @@ class Load:
         return cls(_busy_s(proc), time.process_time(), time.perf_counter())
 
     def others_since(self, before: Load) -> float | None:
-        """How many processors others kept busy on the average since `before`; None where it cannot be told."""
+        """Return how many processors others kept busy on average since `before`; None where it cannot be told."""
         if self.busy_s is None or before.busy_s is None or self.wall_s <= before.wall_s:
             return None
         others_s = (self.busy_s - before.busy_s) - (self.own_s - before.own_s)

@@ -1,4 +1,4 @@
-"""How much memory a file needs while it runs."""
+"""The memory that a file needs while it runs."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Counters:
         self._zones = sorted(zone for zone in powercap.glob("intel-rapl:*") if _is_package(zone))
 
     def absence(self) -> str:
-        """Why energy cannot be measured here; empty if it can."""
+        """Return why energy cannot be measured here; empty if it can."""
         if not self._zones:
             return f"this machine shows no energy counters in {self._powercap}"
         try:
@@ -39,7 +39,7 @@ class Counters:
         return ""
 
     def joules(self, work: Callable[[], None]) -> float:
-        """What all packages used while `work` ran, which must be shorter than a counter's whole range.
+        """Return what all packages used while `work` ran, which must be shorter than a counter's whole range.
 
         Raises:
             OSError: a counter cannot be read.
@@ -59,7 +59,7 @@ class Counters:
 
 
 def _is_package(zone: Path) -> bool:
-    """Whether `zone` counts for a package: its cores and memory have zones within, and ``psys`` counts all again."""
+    """Return True if `zone` counts for a package: cores and memory have zones within, ``psys`` counts all again."""
     try:
         return (zone / "name").read_text(encoding="ascii").startswith("package")
     except OSError:

@@ -42,7 +42,7 @@ class ActivationRecorder:
 
     @property
     def features(self) -> tuple[Tensor, ...]:
-        """What passed each point in the last call.
+        """Return what passed each point in the last call.
 
         Raises:
             TrialFailed: a module was not called, or what passed is not one tensor.

@@ -1,4 +1,4 @@
-"""What every way to distil offers."""
+"""The protocol of distillers."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Distiller(Protocol):
     weight: str
 
     def problem(self, student: Signals, teacher: Signals) -> str | None:
-        """Why nothing can be learned so, given both networks' signals for one example; None if it can."""
+        """Return why nothing can be learned so from both networks' signals for one example, or None if it can."""
 
     def loss(self, student: Signals, teacher: Signals, params: Params) -> nn.Module:
-        """What is compared: a module that takes the student's and the teacher's signals and gives a scalar, 0 at least.
+        """Return the loss: a module that takes the student's and the teacher's signals and gives a scalar, 0 at least.
 
         Its parameters, if it has any, are trained together with the student and thrown away after that.
 
@@ -47,7 +47,7 @@ class FeatureDistiller(Distiller, Protocol):
     """One that compares features, heard at points within the networks."""
 
     def point(self, model: nn.Module, example: Inputs) -> Point:
-        """Where in `model` it listens when the task names no points.
+        """Return the point of `model` to record when the task names none.
 
         Raises:
             TrialFailed: there is no such place.

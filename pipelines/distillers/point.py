@@ -1,4 +1,4 @@
-"""Where in a network features are heard."""
+"""Points of a network whose features are recorded."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def last_map(model: nn.Module, example: Inputs) -> Point:
 
 
 def _levels(module: nn.Module) -> bool:
-    """Whether it gives all positions the same strength; many networks bring classes of their own for it."""
+    """Return True if it gives all positions the same strength; many networks bring classes of their own for it."""
     return any(word in type(module).__name__ for word in ("LayerNorm", "RMSNorm"))
 
 
 def positions(feature: object) -> int:
-    """How many positions a map (N, C, H, W) or a row of tokens (N, tokens, C) has; 1 for anything else."""
+    """Return the number of positions of a map (N, C, H, W) or a row of tokens (N, tokens, C); 1 for anything else."""
     if not isinstance(feature, Tensor) or feature.ndim not in (3, 4):
         return 1
     return feature[0, 0].numel() if feature.ndim == 4 else feature.shape[1]

@@ -1,4 +1,4 @@
-"""What a network says about a batch: its outputs, and what passes inside it."""
+"""The signals of a network for a batch: its outputs, and its features."""
 
 from __future__ import annotations
 

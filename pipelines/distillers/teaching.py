@@ -22,7 +22,7 @@ Pairs = tuple[tuple[Point, Point], ...]
 
 
 def taught(params: Params) -> tuple[Distiller, ...]:
-    """What a student learns from the teacher besides the labels, given the step's parameters by key."""
+    """Return what a student learns from the teacher besides the labels, given the step's parameters by key."""
     feature = str(params.get("feature", NONE))
     response = (RESPONSE,) if params["alpha"] else ()
     return response if feature == NONE else (*response, FEATURES[feature])
@@ -73,7 +73,7 @@ def teach(student: nn.Module, teacher: nn.Module | None, context: Context, param
 def distillation_problem(
     distiller: Distiller, student: nn.Module, teacher: nn.Module, task: Task, depth: int
 ) -> str | None:
-    """Why a student of `depth` cannot learn from `teacher` by `distiller`, or None if it can; trains nothing."""
+    """Return why a student of `depth` cannot learn from `teacher` by `distiller`, or None if it can; trains nothing."""
     try:
         with ExitStack() as stack:
             return FeatureTap(distiller, student, teacher, task, depth, stack).problem()
@@ -99,7 +99,7 @@ class FeatureTap:
         self._others = stack.enter_context(ActivationRecorder(teacher, [other for other, _ in pairs]))
 
     def signals(self, outputs: Tensor, shown: Tensor) -> tuple[Signals, Signals]:
-        """What the student and the teacher said in their last calls, which gave `outputs` and `shown`."""
+        """Return the student's and the teacher's signals of their last calls, which gave `outputs` and `shown`."""
         return Signals(outputs, self._own.features), Signals(shown, self._others.features)
 
     def problem(self) -> str | None:
@@ -123,7 +123,7 @@ class FeatureTap:
 
 
 def feature_pairs(distiller: Distiller, student: nn.Module, teacher: nn.Module, task: Task, depth: int) -> Pairs:
-    """Where `distiller` listens, if it compares features: where the task says for `depth`, else where it finds a point.
+    """Return the points that `distiller` records, if it compares features: those of the task for `depth`, else its own.
 
     Raises:
         TrialFailed: the task names a module that is not there, or no point is found.

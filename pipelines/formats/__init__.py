@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipelines.formats.format import Format, identity
+from pipelines.formats.format import Format, key_part
 from pipelines.formats.onnx_format import OnnxFormat
 from pipelines.runtimes import RUNTIMES, Artifact
 
@@ -19,4 +19,4 @@ def artifact_in(folder: Path, format: str) -> Artifact:
     return Artifact(folder / FORMATS[format].file, format)
 
 
-__all__ = ["FORMATS", "Format", "OnnxFormat", "artifact_in", "format_of", "identity"]
+__all__ = ["FORMATS", "Format", "OnnxFormat", "artifact_in", "format_of", "key_part"]

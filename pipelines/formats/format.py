@@ -1,4 +1,4 @@
-"""What every format of exported files offers: it writes networks down, and knows what it has written."""
+"""The protocol of formats of exported files: they write networks down, and know what they have written."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class Format(Protocol):
         """
 
 
-def identity(format: Format) -> Mapping[str, Any]:
-    """What a stage's key says of `format`: it changes when the files would."""
+def key_part(format: Format) -> Mapping[str, Any]:
+    """Return the part of a stage's key that is about `format`: it changes when the files would."""
     about = {"format": format.name, "format_version": format.version}
     return {**about, **format.settings, **_versions(format.libraries)}
 

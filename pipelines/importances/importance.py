@@ -1,4 +1,4 @@
-"""What every measure of importance offers."""
+"""The protocol of importances."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Importance(Protocol):
     scopes: tuple[Scope, ...]
 
     def of_groups(self) -> Any:
-        """What Torch-Pruning ranks groups of dependent channels with: a ``torch_pruning.importance.Importance``.
+        """Return the ``torch_pruning.importance.Importance`` that ranks groups of dependent channels.
 
         It gives one number per channel, or None for a group that it cannot rank, which then stays whole.
         """
@@ -42,4 +42,4 @@ class Importance(Protocol):
         """
 
     def problem(self, model: nn.Module) -> str | None:
-        """Why it cannot rank any part of `model`, or None if it can."""
+        """Return why it cannot rank any part of `model`, or None if it can."""

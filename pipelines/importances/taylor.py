@@ -1,4 +1,4 @@
-"""How much the loss would change, to first order."""
+"""The change of the loss, to first order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured. A new meter is a file here with a `Meter`, and its line in `METERS`."""
+"""Meters. A new one is a file here with a `Meter`, and its line in `METERS`."""
 
 import math
 from functools import reduce
@@ -22,7 +22,7 @@ METRICS: dict[str, Metric] = {metric.name: metric for meter in METERS for metric
 
 
 def measure(candidate: Candidate) -> Measurement:
-    """What every meter finds out.
+    """Return the measurements of all meters as one.
 
     Raises:
         TrialFailed: a meter cannot measure, or a number is missing that is not optional, or it is not finite; nothing

@@ -16,7 +16,7 @@ EXAMPLES = 64
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two files give the same outputs.
+    """The agreement of two files' outputs.
 
     Attributes:
         noise: The power of their difference, as a share of that of the parent's outputs: 0.01 is 20 dB.

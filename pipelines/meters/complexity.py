@@ -1,4 +1,4 @@
-"""What the exported file consists of: parameters, and multiplications for one input."""
+"""Complexity of the exported file: parameters, and multiplications for one input."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pipelines.meters.meter import Candidate, Metric
 
 
 def absence() -> str:
-    """Why this machine cannot measure energy; empty if it can."""
+    """Return why this machine cannot measure energy; empty if it can."""
     return Counters().absence()
 
 

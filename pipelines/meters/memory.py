@@ -7,7 +7,7 @@ from pipelines.meters.meter import Candidate, Metric
 
 
 class Memory:
-    """How far loading the file and one call raise the resident memory of a process that does nothing else."""
+    """The rise of the resident memory of a process that does nothing but load the file and call it once."""
 
     metrics: tuple[Metric, ...] = (
         Metric(

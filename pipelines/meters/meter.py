@@ -1,4 +1,4 @@
-"""What every meter offers: numbers taken from an exported file."""
+"""The protocol of meters, which take numbers from an exported file."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class Metric:
 
     @property
     def optional(self) -> bool:
-        """Whether a measurement is whole without it."""
+        """True if a measurement is whole without it."""
         return self.absence is not None
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is measured.
+    """An exported file, and what it is compared with.
 
     Attributes:
         artifact: The exported file.
@@ -77,7 +77,7 @@ class Candidate:
 
     @property
     def runtime(self) -> Runtime:
-        """What executes it."""
+        """The runtime that executes it."""
         return RUNTIMES[self.target.runtime]
 
     def load(self, artifact: Artifact) -> Session:
@@ -89,7 +89,7 @@ class Candidate:
         return self.runtime.load(artifact, self.target)
 
     def running(self, metrics: Iterable[Metric], notes: str = "") -> Measurement:
-        """What the running file shows of `metrics`, with the notes whose names begin with `notes`, if any.
+        """Return `metrics` of the running file, with the notes whose names begin with `notes`, if any.
 
         All that is measured while the file runs is measured at once, when it is asked for the first time.
 

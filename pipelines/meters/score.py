@@ -26,7 +26,7 @@ class Score:
 
 
 def score_split(session: Session, task: Task, split: Split) -> Score:
-    """How well `session` does on `split`.
+    """Return the score of `session` on `split`.
 
     Raises:
         TrialFailed: an output is not finite, or the split is empty.

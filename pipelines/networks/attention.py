@@ -205,7 +205,7 @@ def _output(module: nn.Module, roles: dict[str, nn.Linear]) -> nn.Linear | None:
 
 
 def _added(mask: Tensor | None, padding: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """What is added to scores of shape (batch, heads, length, length): −∞ where a position may not be looked at."""
+    """Return the bias of scores of shape (batch, heads, length, length): −∞ where a position may not be looked at."""
     parts = [] if mask is None else [mask]
     if padding is not None:
         parts.append(padding[:, None, None, :])

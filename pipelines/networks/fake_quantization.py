@@ -123,7 +123,7 @@ class _RoundedWeight(nn.Module):
         return rounded / gain
 
     def _gain(self, weight: Tensor) -> Tensor:
-        """What the batch normalization multiplies each output channel by; 1 where that is 0 or there is none."""
+        """Return the factor of the batch normalization by output channel; 1 where that is 0 or there is none."""
         norm = self._norm[0]
         if not isinstance(norm, _BatchNorm) or norm.running_var is None:
             return torch.ones((), device=weight.device)

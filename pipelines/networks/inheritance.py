@@ -47,7 +47,7 @@ def _pairs(student: nn.Module, teacher: nn.Module, to: str, of: str) -> Iterator
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:
-    """What `module` itself holds, without its submodules, of what is saved."""
+    """Return the saved tensors of `module` itself, without those of its submodules."""
     saved = module.state_dict(keep_vars=True)
     return {name: tensor for name, tensor in saved.items() if "." not in name and isinstance(tensor, Tensor)}
 
@@ -84,7 +84,7 @@ def _by_kind(children: Mapping[str, nn.Module]) -> dict[Kind, list[str]]:
 
 
 def _kind(module: nn.Module) -> Kind:
-    """What modules that are alike have in common: class, names and shapes of weights; empty for one without weights."""
+    """Return what modules that are alike share: class, names and shapes of weights; empty for one without weights."""
     saved = module.state_dict().items()
     shapes = tuple((key, tuple(tensor.shape)) for key, tensor in saved if isinstance(tensor, Tensor))
     return (type(module), *shapes) if shapes else ()

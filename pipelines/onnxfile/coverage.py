@@ -1,4 +1,4 @@
-"""How much of a file is executed in 8 bits."""
+"""The share of a file that is executed in 8 bits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.onnxfile.optimized_graph import optimized
 
 @dataclass(frozen=True)
 class Coverage:
-    """What becomes of a file's convolutions and matrix products in ONNX Runtime.
+    """A file's convolutions and matrix products as ONNX Runtime executes them.
 
     Attributes:
         int8: How many are executed in 8 bits.

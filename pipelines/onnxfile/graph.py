@@ -54,7 +54,7 @@ class Graph:
                 self._varying.update(node.output)
 
     def parameters(self) -> int:
-        """How many weights there are, whatever form they are stored in.
+        """Return the number of weights, whatever form they are stored in.
 
         A weight is an element of a constant array that meets what depends on the input. Constants are followed up to
         there: an 8-bit array through its `DequantizeLinear`, a palette's indices through their `Gather`. Scales and

@@ -33,7 +33,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Graph:
-    """What an exported file computes.
+    """The computation of an exported file.
 
     Attributes:
         layers: Its layers with stored weights, in the order in which they are computed.

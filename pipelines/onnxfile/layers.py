@@ -64,7 +64,7 @@ def replaceable(graph: Any, keep: Collection[str] = ()) -> Iterator[tuple[Any, n
 
 
 def no_weights(model: nn.Module) -> str | None:
-    """Why nothing in `model` can be quantized, or None: a layer's weight has two axes at least."""
+    """Return why nothing in `model` can be quantized, or None: a layer's weight has two axes at least."""
     if any(parameter.ndim >= 2 for parameter in model.parameters()):
         return None
     return "the network has no convolution and no matrix product with weights"

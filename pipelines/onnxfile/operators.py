@@ -1,4 +1,4 @@
-"""What is known of ONNX operators, in one table: those of files, and those that ONNX Runtime makes of them."""
+"""ONNX operators in one table: those of files, and those that ONNX Runtime makes of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMPUTING: tuple[Kind, ...] = ("convolution", "transposed convolution", "matrix 
 
 @dataclass(frozen=True)
 class Operator:
-    """What an operator does.
+    """An operator and its properties.
 
     Attributes:
         kind: What it computes.

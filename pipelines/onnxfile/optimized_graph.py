@@ -1,4 +1,4 @@
-"""What ONNX Runtime makes of a file before it executes it: which operators were fused, and which stayed apart."""
+"""The graph that ONNX Runtime executes: which operators were fused, and which stayed apart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GRAPH = "optimized.onnx"
 
 
 def operators(file: Path) -> dict[str, int]:
-    """How often each type of operator stands in the graph as ONNX Runtime optimizes it for the CPU.
+    """Count the operators by type in the graph as ONNX Runtime optimizes it for the CPU.
 
     ``QLinearConv`` is a convolution in int8 and ``Conv`` one in floating point, whatever the file says: ONNX Runtime
     decides when it loads the file. Bodies of loops and branches count as well.

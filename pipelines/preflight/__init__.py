@@ -11,7 +11,7 @@ from pipelines.preflight.batches import SPLITS, sample_splits
 from pipelines.preflight.example import example_problem
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.networks import make_networks
-from pipelines.preflight.objective import objective_problems
+from pipelines.preflight.objective import batch_outputs, objective_problems
 from pipelines.preflight.rehearsal import rehearsal
 from pipelines.preflight.round import try_cuts, try_networks
 from pipelines.preflight.techniques import teaching_problems, technique_problems
@@ -58,8 +58,9 @@ def _try(task: Task, space: SearchSpace, training: Training, format: str, findin
         return
     technique_problems(space, networks, findings)
     teachable = teaching_problems(task, space, networks, findings)
-    objective = objective_problems(task, networks.teacher, samples.get("train"), samples.get("validation"), findings)
-    if len(samples) == len(SPLITS):
+    outputs = batch_outputs(networks.teacher, samples, findings)
+    objective = objective_problems(task, outputs, samples, findings)
+    if len(outputs) == len(SPLITS):
         with rehearsal(task, samples, training.at_most(1 if objective else 0), format) as stages:
             try_networks(task, teachable, networks, samples, stages, findings)
             try_cuts(task, space, networks, stages, findings)

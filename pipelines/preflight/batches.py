@@ -30,7 +30,7 @@ SHAPES = 3
 
 @dataclass(frozen=True)
 class Sample:
-    """What was seen of a split.
+    """A sample of a split.
 
     Attributes:
         batch: The first examples of its first batch.
@@ -47,7 +47,7 @@ class Sample:
 
 @dataclass
 class _Seen:
-    """What is gathered while batches pass."""
+    """Findings gathered while batches pass."""
 
     example: tuple[Tensor, ...] | None
     first: Batch | None = None
@@ -71,7 +71,7 @@ class _Seen:
 
 
 def sample_splits(task: Task, findings: Findings, *, compare: bool = True) -> dict[Split, Sample]:
-    """What was seen of each split of `task` that a sweep reads; adds to `findings` where a split is of no use.
+    """Return a sample of each split of `task` that a sweep reads; adds to `findings` where one is of no use.
 
     Args:
         task: The task.
@@ -83,9 +83,9 @@ def sample_splits(task: Task, findings: Findings, *, compare: bool = True) -> di
         try:
             found[split] = _sample(task, split, as_tuple(task.example_input()) if compare else None)
         except _UselessError as error:
-            findings.add("task.use", str(error))
+            findings.add("task.use", f" {error}", f"batches({split!r})")
         except FAULTS as error:  # a task may raise anything
-            findings.add("task.use", f"batches({split!r}): {told(error)}")
+            findings.add("task.use", f": {told(error)}", f"batches({split!r})")
     return found
 
 
@@ -99,20 +99,19 @@ def _sample(task: Task, split: Split, example: tuple[Tensor, ...] | None) -> Sam
     Raises:
         _UselessError: its batches cannot be used.
     """
-    call = f"batches({split!r})"
     seen, given = _Seen(example), task.batches(split)
     for number, batch in enumerate(_for_a_while(given)):
         if message := _form_problem(batch, seen.example):
             which = "" if number == 0 else f" in batch {number + 1}"
-            raise _UselessError(f"{call} {message}{which}; see {defined(task.batches)}")
+            raise _UselessError(f"{message}{which}; see {defined(task.batches)}")
         inputs, targets = batch
         seen.note(as_tuple(inputs), targets)
     if seen.first is None:
-        raise _UselessError(f"{call} gives no batch; see {defined(task.batches)}")
+        raise _UselessError(f"gives no batch; see {defined(task.batches)}")
     again = task.batches(split)
     if (again is given and iter(again) is again) or next(iter(again), None) is None:
         raise _UselessError(
-            f"{call} gives no batches when it is called again: it has to give all of them on each call, so make a new "
+            "gives no batches when it is called again: it has to give all of them on each call, so make a new "
             f"iterator there; see {defined(task.batches)}"
         )
     return Sample(seen.first, seen.smallest, tuple(seen.others.values()), seen.labels)
@@ -131,7 +130,7 @@ def _part(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def _form_problem(batch: object, example: tuple[Tensor, ...] | None) -> str | None:
-    """Why `batch` is none for a network that is called with what is like `example`, or None."""
+    """Return why `batch` is none for a network that is called with what is like `example`, or None."""
     if not isinstance(batch, (tuple, list)) or len(batch) != 2:
         what = f"a {type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, (tuple, list)) else "")
         return f"must give pairs (inputs, targets), not {what}"

@@ -75,14 +75,18 @@ def cuts(space: SearchSpace, sizes: list[StudentSize]) -> Iterator[Cut]:
 
 
 def pick(space: SearchSpace, wanted: Mapping[str, Value], preferred: Preferred = ()) -> Recipe | None:
-    """A recipe of `space` with the values `wanted`, by full name, and those `preferred` that it can have with them."""
+    """A recipe of `space` with the values `wanted`, by full name, and those `preferred` that it can have with them.
+
+    None if there is none, or if a value that it needs is not known, as what the file gives is not legal.
+    """
     left = _narrowed(space, wanted)
     if left is None or not left.size():
         return None
     for name, value in preferred:
         if value is not None and (narrower := _narrowed(left, {name: value})) and narrower.size():
             left = narrower
-    return left.recipe(next(left.points()))
+    params = next(left.points())
+    return left.recipe(params) if left.legal(params) else None
 
 
 def _of_method(space: SearchSpace, sizes: list[StudentSize], wanted: Mapping[str, Value]) -> Iterator[Cut]:
@@ -108,7 +112,7 @@ def _of_method(space: SearchSpace, sizes: list[StudentSize], wanted: Mapping[str
 
 
 def _conditions(space: SearchSpace, wanted: Mapping[str, Value]) -> tuple[When, ...]:
-    """What holds for recipes with the values `wanted`, as far as others have other values."""
+    """Return what holds for recipes with the values `wanted`, as far as others have other values."""
     return tuple(When(name, (value,)) for name, value in wanted.items() if len(space.axis(name).values) > 1)
 
 

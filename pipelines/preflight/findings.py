@@ -1,4 +1,4 @@
-"""What preflight finds out."""
+"""Findings of preflight."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_NAMES = 6
 
 @dataclass
 class Findings:
-    """What cannot work in a sweep, gathered while it is tried.
+    """Problems of a sweep, gathered while it is tried.
 
     Attributes:
         rules: Combinations that cannot work, where the sweep has others in their place.
@@ -31,7 +31,7 @@ class Findings:
 
     @property
     def problems(self) -> list[Problem]:
-        """What has to be changed before the sweep can run."""
+        """The problems that have to be solved before the sweep can run."""
         return [Problem(where, f"{_joined(names)}{message}") for message, (where, names) in self._told.items()]
 
 

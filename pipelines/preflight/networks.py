@@ -51,7 +51,7 @@ def make_networks(task: Task, space: SearchSpace, findings: Findings) -> Network
 
 
 def answer(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-    """What `model`, in evaluation mode, gives for copies of `inputs`.
+    """Return the outputs of `model`, in evaluation mode, for copies of `inputs`.
 
     Raises:
         _UnusableError: it is not one tensor of finite numbers with the batch dimension first, or another one each time.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -12,53 +13,53 @@ from pipelines.preflight.batches import Sample
 from pipelines.preflight.findings import Findings
 from pipelines.tasks.fault import FAULTS, defined, told
 from pipelines.tasks.score import example_scores
-from pipelines.tasks.task import Batch, Task, as_tuple, loss_of
+from pipelines.tasks.task import Split, Task, as_tuple, loss_of
 
 BROADCAST = "Using a target size"
 """So begins PyTorch's warning that a loss compares each output with each target."""
 
 
+def batch_outputs(teacher: nn.Module, samples: Mapping[Split, Sample], findings: Findings) -> dict[Split, Tensor]:
+    """Return the outputs of `teacher` for a batch of each split; adds to `findings` where there are none."""
+    found: dict[Split, Tensor] = {}
+    for split, sample in samples.items():
+        inputs = as_tuple(sample.batch[0])
+        try:
+            with torch.no_grad():
+                outputs: Tensor = teacher.eval()(*inputs)
+        except FAULTS as error:
+            findings.add("task.use", f": teacher() with inputs {_shapes(inputs)}: {told(error)}", f"batches({split!r})")
+            continue
+        if len(outputs) == len(inputs[0]):
+            found[split] = outputs
+        else:
+            about = f": teacher() gives {tuple(outputs.shape)} for inputs {_shapes(inputs)}"
+            findings.add("task.use", f"{about}: the batch dimension has to come first", f"batches({split!r})")
+    return found
+
+
 def objective_problems(
-    task: Task, teacher: nn.Module, train: Sample | None, validation: Sample | None, findings: Findings
+    task: Task, outputs: Mapping[Split, Tensor], samples: Mapping[Split, Sample], findings: Findings
 ) -> bool:
-    """Note what is wrong with the task's loss, its score, or its networks' answers to batches.
+    """Note what is wrong with the task's loss and its score.
 
     Args:
         task: The task.
-        teacher: Its teacher; one without gradients is tried as if it had them.
-        train: What was seen of the split whose loss is minimised, if that is usable.
-        validation: The same of the split whose score counts.
+        outputs: What its untrained teacher gives for a batch of each split, as far as it gives anything.
+        samples: What was seen of the splits.
         findings: Where to note it.
 
     Returns:
         Whether networks can be trained with the loss.
     """
-    is_trainable = False
-    if train and (outputs := _outputs(teacher, train.batch, "train", findings)) is not None:
-        if message := _loss_problem(task, outputs.requires_grad_(), train):
-            findings.add("task.use", message)
-        is_trainable = not message
-    outputs = _outputs(teacher, validation.batch, "validation", findings) if validation else None
-    if validation and outputs is not None and (message := _score_problem(task, outputs, validation.batch[1])):
+    message = _loss_problem(task, outputs["train"].requires_grad_(), samples["train"]) if "train" in outputs else None
+    if message:
         findings.add("task.use", message)
-    return is_trainable
-
-
-def _outputs(teacher: nn.Module, batch: Batch, split: str, findings: Findings) -> Tensor | None:
-    """What the teacher in evaluation mode gives for `batch`; None, and a problem, if that is nothing."""
-    inputs = as_tuple(batch[0])
-    call = f"teacher() with a batch of {split!r}"
-    try:
-        with torch.no_grad():
-            outputs: Tensor = teacher.eval()(*inputs)
-    except FAULTS as error:
-        findings.add("task.use", f"{call}, {_shapes(inputs)}: {told(error)}")
-        return None
-    if len(outputs) != len(inputs[0]):
-        shape = tuple(outputs.shape)
-        findings.add("task.use", f"{call}, {_shapes(inputs)}, gives {shape}: the batch dimension has to come first")
-        return None
-    return outputs
+    if "validation" in outputs:
+        wrong = _score_problem(task, outputs["validation"], samples["validation"].batch[1])
+        if wrong:
+            findings.add("task.use", wrong)
+    return not message
 
 
 def _loss_problem(task: Task, outputs: Tensor, train: Sample) -> str | None:
@@ -104,4 +105,4 @@ def _shape(tensor: Tensor) -> str:
 
 
 def _shapes(inputs: tuple[Tensor, ...]) -> str:
-    return "inputs " + ", ".join(map(_shape, inputs))
+    return ", ".join(map(_shape, inputs))

@@ -44,7 +44,7 @@ class OneBatch:
 
 @dataclass(frozen=True)
 class Fault:
-    """What went wrong.
+    """A failure of the rehearsal.
 
     Attributes:
         stage: The name of the stage.
@@ -80,6 +80,11 @@ class Rehearsal:
         self._folder = folder
         self._done: dict[str, Path | Fault] = {}
 
+    @property
+    def training(self) -> Training:
+        """The settings of training."""
+        return self._context.training
+
     def run(self, work: Sequence[Work]) -> Path | Fault:
         """The folder with the result of the last of `work`, or why one of them has none."""
         if not work:
@@ -111,5 +116,10 @@ class Rehearsal:
 @contextmanager
 def rehearsal(task: Task, samples: Mapping[Split, Sample], training: Training, format: str) -> Iterator[Rehearsal]:
     """A rehearsal whose results are removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="paredown-") as folder:
-        yield Rehearsal(task, samples, training, format, Path(folder))
+    log = torch._C._jit_onnx_log
+    torch._C._jit_onnx_log = lambda *about: None  # the exporter prints the whole graph that it cannot export
+    try:
+        with tempfile.TemporaryDirectory(prefix="paredown-") as folder:
+            yield Rehearsal(task, samples, training, format, Path(folder))
+    finally:
+        torch._C._jit_onnx_log = log

@@ -37,6 +37,9 @@ def try_networks(
 ) -> None:
     """Train the teacher and every student for a step, and export them; run the teacher's file on other shapes."""
     teacher: Sequence[Work] = ((TrainTeacher(), {}),)
+    if message := _frozen(networks, stages):
+        findings.add("task.use", message)
+        return
     chains = [("task.use", "teacher()", teacher)]
     for depth, width in networks.students:
         where = "space.student.depth" if width == 1 else "space.student"
@@ -83,6 +86,18 @@ def try_cuts(task: Task, space: SearchSpace, networks: Networks, stages: Rehears
             findings.add("space.pruning.method", f"{method}: {reasons}; take it out of the axis")
         else:
             findings.rules += [replace(rule, reason=reason) for cut, reason in failed for rule in cut.rules]
+
+
+def _frozen(networks: Networks, stages: Rehearsal) -> str | None:
+    """Return which network has nothing to train, and what to do; None if there is none."""
+    for call, model in networks.by_name.items():
+        key = "teacher_epochs" if model is networks.teacher else "student_epochs"
+        if getattr(stages.training, key) and not any(parameter.requires_grad for parameter in model.parameters()):
+            return (
+                f"{call}: none of its parameters requires gradients, so that it cannot be trained; set "
+                f"training.{key} to 0 if it comes with its weights"
+            )
+    return None
 
 
 def _try_single(networks: Networks, train: Sample, findings: Findings) -> None:

@@ -94,7 +94,7 @@ def _quantizer_problem(quantizer: Quantizer, model: nn.Module) -> str | None:
 
 
 def answer_of(ask: Callable[[], str | None]) -> str | None:
-    """What `ask` gives; what it raises, in words."""
+    """Return the answer of `ask`; of an error, its words."""
     try:
         return ask()
     except FAULTS as error:  # a person's network may do anything when it is called

@@ -21,7 +21,7 @@ LESS_IS_ENOUGH = 1e-3
 
 
 def ratios_for(folder: Path, params: Params) -> float | dict[str, float]:
-    """What the prune step cuts, as `pipelines.pruners.PruningRequest` takes it.
+    """Return the ratios that the prune step cuts, as `pipelines.pruners.PruningRequest` takes them.
 
     Args:
         folder: The parent's folder: with ``pruning.scope: sensitivity``, that of the analysis.
@@ -95,5 +95,5 @@ def _choices(sensitivity: Sensitivity, layer: str) -> list[tuple[Row, float]]:
 
 
 def _loss(left: float, whole: float) -> float:
-    """What is lost from `whole` to `left`; the plain difference for scores that have no shares, being below zero."""
+    """Return the share lost from `whole` to `left`; the difference for scores below zero, which have no shares."""
     return -math.log(max(left / whole, LEAST_KEPT)) if whole > 0 else whole - left

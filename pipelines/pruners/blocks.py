@@ -158,7 +158,7 @@ def _blocks(model: nn.Module, example: Inputs) -> Blocks:
 
 
 def _has_weights(module: nn.Module) -> bool:
-    """Whether `module` has more than vectors."""
+    """Return True if `module` has more than vectors."""
     return any(parameter.dim() > 1 for parameter in module.parameters())
 
 

@@ -47,11 +47,11 @@ class Check:
         return copy.deepcopy(self._model)
 
     def whole(self) -> Tensor:
-        """What the network with random weights gives, uncut."""
+        """The outputs of the uncut network with random weights."""
         return self.of(self._model)
 
     def of(self, model: nn.Module) -> Tensor:
-        """What `model`, made from a `copy`, gives for the inputs of this check."""
+        """Return the outputs of `model`, made from a `copy`, for the inputs of this check."""
         return outputs(model, self._inputs)
 
     def fault(self, slices: Sequence[Slice]) -> str | None:
@@ -103,14 +103,14 @@ def sound(
 
 
 def told(faults: Mapping[str, str], most: int = 3) -> str:
-    """What `sound` found wrong, in a line: `most` reasons with the parts, and how many more reasons there are."""
+    """Return what `sound` found wrong, in a line: `most` reasons with the parts, and how many more reasons there are."""
     lines = [f"{_listed(names, most)}: {reason}" for reason, names in _by_reason(faults).items()]
     more = len(lines) - most
     return "; ".join(lines[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
 def stays(faults: Mapping[str, str], most: int = 3) -> list[str]:
-    """Notes of what stays whole for what `sound` found wrong: one for each reason, with `most` parts at most."""
+    """Return notes of what stays whole for what `sound` found wrong: one for each reason, with `most` parts at most."""
     return [
         f"{_listed(names, most)} {'stay' if len(names) > 1 else 'stays'} whole: {reason}"
         for reason, names in _by_reason(faults).items()
@@ -143,14 +143,14 @@ def copied(model: nn.Module, example: Inputs) -> nn.Module:
 
 
 def outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-    """What `model` gives for copies of `inputs`, without gradients."""
+    """Return the outputs of `model` for copies of `inputs`, without gradients."""
     with torch.no_grad():
         result: Tensor = model(*(x.clone() for x in inputs))
     return result
 
 
 def is_same(one: Tensor, other: Tensor) -> bool:
-    """Whether two networks computed the same, up to rounding: half of the digits that their type has."""
+    """Return True if two networks computed the same, up to rounding: half of the digits that their type has."""
     if one.shape != other.shape or not one.is_floating_point():
         return torch.equal(one, other)
     near = math.sqrt(torch.finfo(one.dtype).eps)
@@ -255,7 +255,7 @@ def _of_the_rest(norm: nn.LayerNorm | nn.GroupNorm, one: Slice) -> Iterator[None
         stay = torch.tensor(sorted({*range(x.shape[dim])} - {*one.gone}))
         return torch.zeros_like(x).index_copy_(dim, stay, smaller(x.index_select(dim, stay)))
 
-    norm.forward = forward  # type: ignore[method-assign, assignment]
+    norm.forward = forward  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:
@@ -263,6 +263,6 @@ def _of_the_rest(norm: nn.LayerNorm | nn.GroupNorm, one: Slice) -> Iterator[None
 
 
 def brief(error: Exception) -> str:
-    """What `error` says, in a line."""
+    """Return the words of `error` in a line."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

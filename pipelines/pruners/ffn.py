@@ -63,7 +63,7 @@ def _feed_forward(model: nn.Module, widths: list[Width]) -> list[Width]:
 
 
 def _leads_there_and_back(width: Width) -> bool:
-    """Whether linear layers lead from one width to this one, and one leads back to a width of the same size."""
+    """Return True if linear layers lead from one width to this one, and one leads back to a width of the same size."""
     producers = [module for module in width.producers if isinstance(module, nn.Linear)]
     consumers = [module for module in width.consumers if isinstance(module, nn.Linear)]
     if not producers or len(consumers) != 1:
@@ -72,6 +72,6 @@ def _leads_there_and_back(width: Width) -> bool:
 
 
 def _is_residual(other: Width, width: Width) -> bool:
-    """Whether the layers of `width` lead from width `other` and back to it, as where what they give is added to it."""
+    """Return True if the layers of `width` lead from width `other` and back to it, as where both are added."""
     givers = {module for module in width.producers if isinstance(module, nn.Linear)}
     return bool(givers) and givers <= {*other.consumers} and bool({*width.consumers} & {*other.producers})

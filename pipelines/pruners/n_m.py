@@ -93,7 +93,7 @@ def _too_odd(m: int) -> str:
 
 
 def _zeros(ranked: Tensor, n: int, m: int) -> Tensor:
-    """Which weights become zero; `ranked` has the inputs in its second dimension."""
+    """Return the mask of weights that become zero; `ranked` has the inputs in its second dimension."""
     inputs_last = ranked.movedim(1, -1)
     groups = inputs_last.reshape(*inputs_last.shape[:-1], -1, m)
     lowest = groups.argsort(dim=-1, stable=True)[..., : m - n]

@@ -26,7 +26,7 @@ ROUND_TO = Parameter(
 
 
 def value_of(parameter: Parameter, params: Params) -> Value:
-    """What `params`, by key, say of `parameter`; its default if they say nothing.
+    """Return the value of `parameter` in `params`, by key; its default if they have none.
 
     Raises:
         KeyError: they say nothing, and it has no default.
@@ -35,12 +35,12 @@ def value_of(parameter: Parameter, params: Params) -> Value:
 
 
 def is_global(params: Params) -> bool:
-    """Whether all layers are ranked together."""
+    """Return True if all layers are ranked together."""
     return value_of(SCOPE, params) == "global"
 
 
 def is_local(params: Params) -> bool:
-    """Whether each layer loses the same ratio: what is left of it does not depend on its weights."""
+    """Return True if each layer loses the same ratio: what is left of it does not depend on its weights."""
     return value_of(SCOPE, params) == "local"
 
 

@@ -1,4 +1,4 @@
-"""What every way to prune offers."""
+"""The protocol of pruners."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Pruner(Protocol):
     declares: Declaration
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
-        """Why this pruner finds nothing to remove in `model`, or None if it does; `model` stays as it is."""
+        """Return why this pruner finds nothing to remove in `model`, or None; `model` stays as it is."""
 
     def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
-        """What this pruner can remove parts of: units by layer, such as the channels of each convolution.
+        """Return the number of units that this pruner can remove by layer, such as each convolution's channels.
 
         Layers that can only be pruned together count as one, under the name of the first of them.
 

@@ -17,7 +17,7 @@ Sizes = Mapping[str, int]
 
 @dataclass(frozen=True)
 class PruningRequest:
-    """What a pruner is asked to remove.
+    """The request for a cut.
 
     Attributes:
         example: What the network is called with.

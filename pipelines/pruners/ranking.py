@@ -1,4 +1,4 @@
-"""Which units go, given how important they are and how many may stay."""
+"""The choice of the units that go, given their importance and how many may stay."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def removed(layers: Mapping[str, Ranked], cut: PruningRequest, *, together: bool
 
 
 def _kept(ranked: Ranked, size: int, ratio: float) -> int:
-    """How many of a layer's units stay, of `size` when pruning began: rounded down, but never to nothing.
+    """Return how many of a layer's units stay, of `size` when pruning began: rounded down, but never to nothing.
 
     A ratio of less than half a unit removes none where multiples have to stay, rather than that many.
     """
@@ -57,7 +57,7 @@ def _kept(ranked: Ranked, size: int, ratio: float) -> int:
 
 
 def _kept_together(layers: Mapping[str, Ranked], cut: PruningRequest, ratio: float) -> dict[str, int]:
-    """How many units of each layer stay when all are ranked together.
+    """Return how many units of each layer stay when all are ranked together.
 
     Each layer is cut into pieces of `Ranked.multiple` units, from its best to its worst. The first piece of each stays,
     and of all other pieces the best that there is room for: so no layer vanishes, and every width is a multiple.

@@ -72,7 +72,7 @@ def analyse(
 
 @dataclass(frozen=True)
 class _Extent:
-    """How much of a network there is: units by layer, parameters, and how many of these are zero."""
+    """The extent of a network: units by layer, parameters, and how many of these are zero."""
 
     units: tuple[tuple[str, int], ...]
     parameters: int

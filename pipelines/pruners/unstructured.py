@@ -78,7 +78,7 @@ class UnstructuredPruner:
 
 
 def _zeros(layers: dict[str, Tensor], cut: PruningRequest) -> dict[str, Tensor]:
-    """Which weights become zero, by layer, given their scores."""
+    """Return the masks of weights that become zero, by layer, given their scores."""
     if is_global(cut.params) and isinstance(cut.ratio, (int, float)):
         together = torch.cat([_with_best_kept(ranked) for ranked in layers.values()])
         parts = torch.split(_lowest(together, cut.ratio), [len(ranked) for ranked in layers.values()])

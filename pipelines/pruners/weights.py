@@ -33,7 +33,7 @@ class Weight:
 
 
 def has_computed_weights(module: nn.Module) -> bool:
-    """Whether the weights of `module` are no parameters of its own, but computed from some at each call."""
+    """Return True if the weights of `module` are no parameters of its own, but computed from some at each call."""
     if is_parametrized(module):
         return True
     return isinstance(getattr(module, "weight", None), Tensor) and "weight" not in module._parameters

@@ -98,7 +98,7 @@ class Widths:
         return {width.name: width.count for width in self.found}
 
     def slices(self, width: Width, indices: Collection[int]) -> list[Slice]:
-        """What everything that depends on `width` loses with channels `indices` of each of its parts."""
+        """Return what everything that depends on `width` loses with channels `indices` of each of its parts."""
         size = width.count // width.repeats
         everywhere = sorted(part * size + index for part in range(width.repeats) for index in indices)
         root = width.group[0].dep
@@ -115,7 +115,7 @@ class Widths:
         ]
 
     def unsound(self, cuts: Mapping[str, Sequence[Slice]]) -> dict[str, str]:
-        """Why some of `cuts`, by the width's name, cannot be made; all others can be, together."""
+        """Return why some of `cuts`, by the width's name, cannot be made; all others can be, together."""
         return sound(cuts, lambda parts: self._check.fault(merged(parts)))[1]
 
     def _is_of_output(self, width: Width, last: nn.Module) -> bool:
@@ -169,7 +169,7 @@ class Widths:
         )
 
     def _coupled(self, group: Any) -> int:
-        """How many channels of a layer go with its first: several where its output is split and joined again.
+        """Return how many channels of a layer go with its first: several where its output is split and joined again.
 
         Raises:
             Unfollowed: they are not those at the same places of equal parts.
@@ -192,7 +192,7 @@ def sizes_of(model: nn.Module, example: Inputs, choice: Choice) -> Sizes:
 
 
 def width_problem(model: nn.Module, example: Inputs, choice: Choice, nothing: str) -> str | None:
-    """Why no width that `choice` takes can be cut, or None; `nothing` if it takes none."""
+    """Return why no width that `choice` takes can be cut, or None; `nothing` if it takes none."""
     try:
         with traceable(model):
             widths = Widths(model, example, choice)

@@ -76,7 +76,7 @@ class Calibration:
         return (to_feed(inputs) for inputs in self.inputs())
 
     def once(self, what: Hashable, find: Callable[[], Found]) -> Found:
-        """What `find` gives, called once for each `what`: what is dear to find serves several quantizations."""
+        """Return the result of `find`, called once for each `what`: it may be dear, and serve several quantizations."""
         if what not in self._found:
             self._found[what] = find()
         return cast(Found, self._found[what])

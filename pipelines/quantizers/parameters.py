@@ -13,7 +13,7 @@ class Size(Interval):
     """A number of examples, or ``all``."""
 
     def problem(self, value: object) -> str | None:
-        """Why `value` is not in the domain, or None if it is."""
+        """Return why `value` is not in the domain, or None if it is."""
         return None if value == ALL else super().problem(value)
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ KEEP_FLOAT = Parameter(
 
 
 def keeps_none(params: Params) -> bool:
-    """Whether every layer is quantized: which ones stay in floating point depends on their weights."""
+    """Return True if every layer is quantized: which ones stay in floating point depends on their weights."""
     return not params.get(KEEP_FLOAT.key, KEEP_FLOAT.default)
 
 

@@ -1,4 +1,4 @@
-"""What every quantization scheme offers."""
+"""The protocol of quantization schemes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Quantizer(Protocol):
     aware: bool
 
     def problem(self, model: nn.Module) -> str | None:
-        """Why this scheme can do nothing for `model`, or None if it can."""
+        """Return why this scheme can do nothing for `model`, or None if it can."""
 
     def quantize(
         self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()

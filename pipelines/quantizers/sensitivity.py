@@ -1,4 +1,4 @@
-"""Which layers of an ONNX file suffer most from quantization, and so stay in floating point first."""
+"""Sensitivity of an ONNX file's layers to quantization: those that suffer most stay in floating point first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXAMPLES = 64
 
 
 def layer_sensitivity(source: Path, quantizer: Quantizer, calibration: Calibration, params: Params) -> dict[str, float]:
-    """How much quantizing each layer alone disturbs the output of the file `source`.
+    """Measure how much quantizing each layer alone disturbs the output of the file `source`.
 
     Ranges of activations are found once. Then each layer in turn is quantized with everything else in floating point,
     and the output is compared with that of `source` on calibration examples. Source: N. P. Pandey et al., "A Practical

@@ -14,7 +14,7 @@ from pipelines.runtimes.runtime import Runtime
 
 @dataclass(frozen=True)
 class Origin:
-    """Where another process imports a runtime's class from.
+    """The place from which another process imports a runtime's class.
 
     Attributes:
         module: The name of its module.
@@ -54,7 +54,7 @@ class Origin:
 
 
 def origin_of(runtime: Runtime) -> Origin | None:
-    """Where the class of `runtime` is imported from; None for what comes with Paredown."""
+    """Return where the class of `runtime` is imported from; None for what comes with Paredown."""
     kind = type(runtime)
     if kind.__module__.startswith(f"{__package__}."):
         return None
@@ -62,7 +62,7 @@ def origin_of(runtime: Runtime) -> Origin | None:
 
 
 def origin_problem(runtime: Runtime) -> str | None:
-    """Why no other process can import the class of `runtime`, or None if one can."""
+    """Return why no other process can import the class of `runtime`, or None if one can."""
     kind = type(runtime)
     if kind.__module__ != "__main__" and getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind:
         return None

@@ -1,4 +1,4 @@
-"""What every runtime offers: it executes an exported file.
+"""The protocol of runtimes, which execute an exported file.
 
 Nothing in this package imports torch: the meter loads runtimes in a process without it.
 """

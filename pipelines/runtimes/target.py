@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Target:
-    """What the exported file has to run on.
+    """The runtime, device and conditions that the exported file is for.
 
     Attributes:
         runtime: What executes the file; a name in `pipelines.runtimes.RUNTIMES`.

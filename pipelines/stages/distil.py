@@ -23,12 +23,15 @@ from pipelines.training.epoch_budget import EpochBudget
 from pipelines.training.settings import Training
 from spaces import NONE, Interval, Options, Parameter, Params, Rule, StepSpec, When
 
+DEPTHS = Interval(1, 1_000, integer=True)
+"""The depths that a student may have; a task may have fewer."""
+
 
 class Depth(Interval):
     """A student's depth, or ``none`` for the teacher itself."""
 
     def problem(self, value: object) -> str | None:
-        """Why `value` is not in the domain, or None if it is."""
+        """Return why `value` is not in the domain, or None if it is."""
         return None if value == NONE else super().problem(value)
 
     def __str__(self) -> str:
@@ -78,7 +81,11 @@ def _label(params: Params) -> str:
 DISTIL = StepSpec(
     "distil",
     (
-        Parameter("student.depth", Depth(1, 1_000, integer=True), help="depth of the student; none keeps the teacher"),
+        Parameter(
+            "student.depth",
+            Depth(DEPTHS.low, DEPTHS.high, integer=True),
+            help="depth of the student; none keeps the teacher",
+        ),
         Parameter(
             "student.width", Interval(0, 1, open_low=True), default=1.0, help="share of the full width that it has"
         ),
@@ -151,7 +158,7 @@ def tell_apart(model: nn.Module) -> None:
 
 
 def nothing_inherited(student: nn.Module, teacher: nn.Module) -> str:
-    """What to say when no layer of `teacher` has a counterpart in `student`."""
+    """Return the note for a `student` in which no layer of `teacher` has a counterpart."""
     names = [", ".join(name for name, _ in model.named_children()) for model in (student, teacher)]
     return (
         "no layer of the teacher has the name and shape of one of the student's, so that the student cannot begin "

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pipelines.errors import TrialFailed
-from pipelines.formats import FORMATS, artifact_in, identity
+from pipelines.formats import FORMATS, artifact_in, key_part
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.runtimes import RUNTIMES, Session, Target, to_feed
 from pipelines.stages.stage import Form
@@ -42,7 +42,7 @@ class Export:
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        return identity(FORMATS[context.format])
+        return key_part(FORMATS[context.format])
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.formats import FORMATS, identity
+from pipelines.formats import FORMATS, key_part
 from pipelines.stages.stage import Form
 from pipelines.training.context import Context
 from spaces import Params
@@ -25,7 +25,7 @@ class Pack:
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        return identity(FORMATS[context.format])
+        return key_part(FORMATS[context.format])
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""

@@ -80,7 +80,7 @@ PRUNE = StepSpec(
 
 @dataclass(frozen=True)
 class CutReport:
-    """What came of one cut.
+    """The outcome of one cut.
 
     Attributes:
         ratio: What was asked for, in all.

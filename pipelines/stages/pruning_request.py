@@ -1,4 +1,4 @@
-"""What a prune step asks of its pruner."""
+"""The request of a prune step to its pruner."""
 
 from __future__ import annotations
 

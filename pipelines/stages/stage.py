@@ -1,4 +1,4 @@
-"""What every stage offers: one node of the graph of work, from a folder to a folder."""
+"""The protocol of stages: one node of the graph of work, from a folder to a folder."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ class Stage(Protocol):
 
 @runtime_checkable
 class Trains(Protocol):
-    """What a stage offers besides if it trains: all of its trainings go through `pipelines.training.loop.train`."""
+    """The protocol of stages that train: all their trainings go through `pipelines.training.loop.train`."""
 
     def extent(self, params: Params, context: Context) -> EpochBudget:
-        """How many epochs it trains for, and of how many: in the key, but not in that of its trajectory."""
+        """The epochs it trains for, and of how many: in the key, but not in that of its trajectory."""
 
     def epochs(self, training: Training) -> int:
-        """How many epochs its schedule has with the settings `training`."""
+        """Return the number of epochs of its schedule with the settings `training`."""
 
 
 def note_in(folder: Path) -> str:
-    """Words that go with the result of a stage in `folder`, empty if there are none."""
+    """Return words that go with the result of a stage in `folder`, empty if there are none."""
     return (folder / NOTE).read_text(encoding="utf-8") if (folder / NOTE).exists() else ""

@@ -11,7 +11,7 @@ from spaces import NONE, Gain, Options, Parameter, Rule, Value, When
 
 
 class Technique(Protocol):
-    """What the registries have in common.
+    """The protocol that the techniques of all registries share.
 
     Attributes:
         parameters: The parameters that it reads.
@@ -52,7 +52,7 @@ def rules_of(switch: str, techniques: Mapping[str, Technique]) -> tuple[Rule, ..
 
 
 def gains_of(switch: str, techniques: Mapping[str, Technique]) -> tuple[Gain, ...]:
-    """What the techniques that declare it can improve, when `switch` selects them."""
+    """Return what the techniques can improve that declare it, when `switch` selects them."""
     return tuple(
         Gain(When(switch, (name,)), technique.declares.improves, technique.declares.more_with)
         for name, technique in techniques.items()

@@ -1,4 +1,4 @@
-"""Where stages keep their results, each whole or not there at all: a folder, and behind it maybe a URL."""
+"""The store of stages' results, each whole or not there at all: a folder, and behind it maybe a URL."""
 
 from pipelines.store.backend import StoreBackend
 from pipelines.store.entry import MANIFEST, Entry, Record

@@ -1,4 +1,4 @@
-"""What a folder and a URL have in common, for those who look after them: list, verify, remove."""
+"""The protocol of a store's folder and URL, for those who look after them: list, verify, remove."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StoreBackend(Protocol):
         """The manifest of the entry `key`, or None if it has none that can be read."""
 
     def damaged(self, key: str) -> bool:
-        """Whether the entry `key` is there and its bytes are not what was written."""
+        """Return True if the entry `key` is there and its bytes are not what was written."""
 
     def remove(self, key: str) -> bool:
         """Remove the entry `key`, so that no reader takes a part of it for the whole; whether it was there."""

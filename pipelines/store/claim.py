@@ -1,14 +1,19 @@
-"""Who makes an entry, among machines that share nothing but a URL."""
+"""Claims on entries, among machines that share nothing but a URL."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import uuid4
+
+from pipelines.waiting import telling
 
 BEAT_S, DEAD_S = 3.0, 15.0
 """A living maker refreshes its claim this often; one that was not refreshed for so long is of a dead one."""
@@ -34,6 +39,7 @@ class Claim:
     def __init__(self, fs: Any, path: str, owner: str) -> None:
         self._fs, self._path, self._owner = fs, path, owner
         self._id, self._beats = uuid4().hex, 0
+        self._since = datetime.now(UTC).strftime("%H:%M:%S UTC")
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="store-claim", daemon=True)
 
@@ -43,6 +49,10 @@ class Claim:
         Returns:
             What `arrived` gave, or None if the claim is held now; then `release` has to be called.
         """
+        with telling(self._holder):
+            return self._take(arrived)
+
+    def _take(self, arrived: Callable[[], T | None]) -> T | None:
         seen, since = self._read(), time.monotonic()
         while True:
             if (found := arrived()) is not None:
@@ -66,7 +76,7 @@ class Claim:
             self._fs.rm_file(self._path)
 
     def _write(self, exclusive: bool) -> bool:
-        """Whether the claim is this one after it was written and others had time to write theirs."""
+        """Return True if the claim is this one after it was written and others had time to write theirs."""
         try:
             self._fs.pipe_file(self._path, self._content(), mode="create" if exclusive else "overwrite")
         except FileExistsError:
@@ -88,10 +98,23 @@ class Claim:
         return _field(self._read(), "id") == self._id
 
     def _content(self) -> bytes:
-        return json.dumps({"id": self._id, "owner": self._owner, "beats": self._beats}).encode()
+        about = {"id": self._id, "owner": self._owner, "host": socket.gethostname(), "pid": os.getpid()}
+        return json.dumps({**about, "since": self._since, "beats": self._beats}).encode()
+
+    def _holder(self) -> str:
+        """Return who holds the claim now, in words."""
+        there = self._read()
+        owner, host, pid, since = (_field(there, name) for name in ("owner", "host", "pid", "since"))
+        if there is None or _field(there, "id") == self._id:
+            return ""
+        sweep = f"sweep {str(owner).partition('@')[0]}, " if owner else ""
+        return (
+            f"waiting for process {pid} on {host} ({sweep}since {since}), which makes what is needed here; if it "
+            f"hangs, end it there with: kill -9 {pid}"
+        )
 
     def _read(self) -> bytes | None:
-        """What the claim says now, or None if there is none; a holder that was killed may have left it empty."""
+        """Return the claim as it is now, or None if there is none; a holder that was killed may have left it empty."""
         try:
             return bytes(self._fs.cat_file(self._path))
         except FileNotFoundError:

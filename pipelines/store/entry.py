@@ -30,13 +30,13 @@ class Entry:
 
     @property
     def seconds(self) -> float:
-        """How long it took to compute."""
+        """The seconds it took to compute."""
         return float(self.about["seconds"])
 
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of an entry without opening its files.
+    """The record of an entry, without its files.
 
     Attributes:
         key: Its key.

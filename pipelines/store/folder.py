@@ -34,11 +34,11 @@ class Folder:
         self.root = root
 
     def path(self, key: str) -> Path:
-        """Where the entry `key` is, if it is there."""
+        """Return the path of the entry `key`, if it is there."""
         return self.root / "entries" / key[:2] / key
 
     def has(self, key: str) -> bool:
-        """Whether there is an entry `key`, whatever its bytes are."""
+        """Return True if there is an entry `key`, whatever its bytes are."""
         return (self.path(key) / MANIFEST).exists()
 
     def find(self, key: str) -> Mapping[str, Any] | None:
@@ -127,7 +127,7 @@ class Folder:
         return read_manifest(self.path(key))
 
     def manifests(self) -> Iterator[Mapping[str, Any]]:
-        """What is written about each entry, in no order: files are not verified, what cannot be read is left out."""
+        """Yield each entry's manifest, in no order: files are not verified, what cannot be read is left out."""
         for path in (self.root / "entries").glob("*/*"):
             if manifest := read_manifest(path):
                 yield manifest

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pipelines.waiting import others, telling
+
 
 @contextmanager
 def held(path: Path, timeout_s: float = -1) -> Iterator[None]:
@@ -24,7 +26,13 @@ def held(path: Path, timeout_s: float = -1) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
-    lock.acquire(timeout=timeout_s)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if timeout_s == 0:
+            raise
+        with telling(lambda: others(path, f"makes what is needed here, or looks after it ({path.name})")):
+            lock.acquire(timeout=timeout_s)
     try:
         yield
     finally:
@@ -47,7 +55,7 @@ def nobody_holds(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the lock at `path`."""
+    """Return True if a living process holds the lock at `path`."""
     try:
         with nobody_holds(path):
             return False

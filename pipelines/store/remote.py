@@ -89,7 +89,7 @@ class Remote:
         fs.cat_file(f"{root}/{MARKER}")
 
     def has(self, key: str) -> bool:
-        """Whether the entry `key` was there, or on its way, when the place was listed, some seconds ago at most."""
+        """Return True if the entry `key` was there, or on its way, when the place was listed some seconds ago."""
         fs, root = self._place
         if time.monotonic() - self._listed_at > LIST_EVERY_S:
             with suppress(FileNotFoundError):  # nothing was ever sent
@@ -231,13 +231,13 @@ class Remote:
         return found
 
     def _list(self, folder: str) -> dict[str, Any]:
-        """What lies in `folder`, by path."""
+        """Return the objects in `folder`, by path."""
         fs, root = self._place
         return dict(fs.find(f"{root}/{folder}", detail=True))
 
 
 def _modified(info: Mapping[str, Any]) -> float:
-    """When an object was written, seconds since the epoch; backends have each their own word for it."""
+    """Return when an object was written, in seconds since the epoch; backends have each their own word for it."""
     names = ("LastModified", "mtime", "last_modified", "updated", "modified", "created")
     value = next((info[name] for name in names if info.get(name) is not None), 0.0)
     if isinstance(value, str):

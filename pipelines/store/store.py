@@ -1,4 +1,4 @@
-"""Where stages find their results, and leave them."""
+"""The store in which stages find their results, and leave them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Store:
                 return found or self._make(key, make, about)
 
     def has(self, key: str) -> bool:
-        """Whether there seems to be an entry `key`, here or behind the URL; quick, as nothing is verified."""
+        """Return True if there seems to be an entry `key`, here or behind the URL; quick, as nothing is verified."""
         if self.folder.has(key):
             return True
         if not (remote := self._reachable()):
@@ -148,7 +148,7 @@ class Store:
                     self._warn("the claim was not given back on", key, error, "who waits for it takes it over")
 
     def _reachable(self) -> Remote | None:
-        """What is behind the URL, unless something has just failed there."""
+        """Return the backend behind the URL, unless something has just failed there."""
         return self.remote if self.remote and time.monotonic() >= self.remote.away_until else None
 
     def _fetch(self, key: str) -> Entry | None:

@@ -51,7 +51,7 @@ def own_part(error: BaseException) -> TracebackType | None:
 
 
 def is_own(file: str) -> bool:
-    """Whether `file` is a person's, and neither Paredown's nor that of Python or of an installed package."""
+    """Return True if `file` is a person's, and neither Paredown's nor of Python or an installed package."""
     path = str(Path(file).resolve()) if not file.startswith("<") else file
     return not path.startswith(("<frozen", *_FOREIGN))
 

@@ -38,6 +38,8 @@ def import_module(name: str, use: str) -> ModuleType:
     try:
         with undisturbed(name):
             return import_current(name)
+    except InputError:
+        raise
     except ImportError as error:
         raise InputError.at("task.use", f"cannot import {name!r} of {use!r}: {error}{clash(error)}") from error
     except SystemExit as error:
@@ -108,5 +110,5 @@ def clash(error: BaseException) -> str:
 
 
 def is_module(path: Path) -> bool:
-    """Whether a module or package lies at `path`, which has no ending."""
+    """Return True if a module or package lies at `path`, which has no ending."""
     return path.with_suffix(".py").is_file() or (path.is_dir() and any(path.glob("*.py")))

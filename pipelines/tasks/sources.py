@@ -9,6 +9,7 @@ import os
 import site
 import sys
 import sysconfig
+import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from importlib.machinery import ModuleSpec, PathFinder
@@ -21,6 +22,8 @@ from pipelines.processes import started
 
 OURS = frozenset({"pipelines", "search", "spaces"})
 """Paredown's packages: what of them changes a result is in the version of its stage."""
+
+IMPORTED = time.time()
 
 _AS_LOADED: WeakKeyDictionary[ModuleType, str] = WeakKeyDictionary()
 """The SHA-256 of the files of loaded modules at the moment when they were loaded."""
@@ -63,11 +66,11 @@ def _note(files: dict[str, Path]) -> None:
 
 
 def _is_stale(module: ModuleType, file: Path) -> bool:
-    """Whether `file` may no longer be what `module` was loaded from."""
+    """Return True if `file` may no longer be what `module` was loaded from."""
     if known := _AS_LOADED.get(module):
         return known != sha256(file)
     # Somebody else imported it, at a time that nobody knows.
-    return file.stat().st_mtime > (started() or 0)
+    return file.stat().st_mtime > (started() or IMPORTED)
 
 
 def _files(names: Iterable[str]) -> dict[str, Path]:
@@ -91,7 +94,7 @@ def _files(names: Iterable[str]) -> dict[str, Path]:
 
 
 def _is_persons(top: str, tops: Collection[str]) -> bool:
-    """Whether the top-level module `top` is neither Python's, nor Paredown's, nor installed beside the task's own."""
+    """Return True if the top-level module `top` is neither Python's, nor Paredown's, nor installed."""
     if top in OURS or top in sys.stdlib_module_names:
         return False
     if top in tops:
@@ -124,7 +127,8 @@ def _spec(name: str) -> ModuleSpec | None:
         package = _spec(parent)
         if package is None or package.submodule_search_locations is None:
             return None
-        path = list(package.submodule_search_locations)
+        # A folder without __init__.py knows its places once it is imported, which runs no code.
+        path = list(package.submodule_search_locations if package.origin else importlib.import_module(parent).__path__)
     try:
         return PathFinder.find_spec(name, path)
     except (ImportError, ValueError):

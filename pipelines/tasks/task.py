@@ -31,7 +31,7 @@ IGNORED = -100
 
 
 class Task(Protocol):
-    """What a person's class must offer; `pipelines.tasks.hooks` has what it may offer besides.
+    """The protocol of a person's task; `pipelines.tasks.hooks` has what it may offer besides.
 
     ``student`` may have a second argument called ``width``: students that are narrower too, ``width`` being the share
     of the full width, above 0 and at most 1; it raises ValueError for a width that does not exist.
@@ -64,6 +64,9 @@ def load_task(use: str, args: Mapping[str, Any] | None = None) -> Task:
     if ":" not in path:
         raise InputError.at("task.use", f"{illegal(use, list(BUILT_IN))}, or package.module:ClassName")
     module_name, _, class_name = path.partition(":")
+    if module_name.endswith(".py") or not all(part.isidentifier() for part in (*module_name.split("."), class_name)):
+        form = "is not of the form package.module:ClassName; for the class Mine of a file mine.py write mine:Mine"
+        raise InputError.at("task.use", f"{use!r} {form}")
     module = import_module(module_name, use)
     cls = getattr(module, class_name, None)
     if not inspect.isclass(cls):
@@ -101,7 +104,7 @@ def _made(cls: type, args: Mapping[str, Any]) -> object:
 
 
 def takes_width(task: Task) -> bool:
-    """Whether the task's students come in several widths."""
+    """Return True if the task's students come in several widths."""
     return "width" in inspect.signature(task.student).parameters
 
 
@@ -127,7 +130,7 @@ def loss_of(task: Task) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def has_own_score(task: Task) -> bool:
-    """Whether `task` says itself how good outputs are: what its best score is then, nobody knows."""
+    """Return True if `task` says itself how good outputs are: what its best score is then, nobody knows."""
     return isinstance(task, OwnScore)
 
 

@@ -1,4 +1,4 @@
-"""How well a network does its task, before it is a file."""
+"""Accuracy of a network, before it is a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stages of one sweep share."""
+"""The context of stages within one sweep."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipelines.training.trajectory import Trajectory
 
 @dataclass(frozen=True)
 class Context:
-    """What stages share within one sweep.
+    """The context that stages share within one sweep.
 
     Attributes:
         task: Networks and data.
@@ -46,7 +46,7 @@ class Context:
     _weights: dict[tuple[int, float], str] = field(default_factory=dict, compare=False)
 
     def extent(self, epochs: int) -> EpochBudget:
-        """How far a training goes that is made for `epochs`."""
+        """Return how far a training goes that is made for `epochs`."""
         return EpochBudget.part(self.fidelity, epochs)
 
     def student_weights(self, depth: int, width: float) -> str:

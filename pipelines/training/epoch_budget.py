@@ -1,4 +1,4 @@
-"""How far a training goes."""
+"""The epochs of a training, and of how many."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ class EpochBudget:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing of the schedule is left."""
+        """True if nothing of the schedule is left."""
         return self.epochs == self.total

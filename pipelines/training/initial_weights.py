@@ -38,7 +38,7 @@ def _tensors(make: Callable[[], nn.Module], seed: str) -> dict[str, str]:
 
 
 def _has_numbers(tensor: object) -> bool:
-    """Whether a part of a state is a plain tensor: modules may keep what they like there, and lazy ones nothing yet."""
+    """Return True if a part of a state is a plain tensor: modules may keep others there, and lazy ones nothing yet."""
     return isinstance(tensor, Tensor) and tensor.layout == torch.strided and not is_lazy(tensor)
 
 
@@ -51,8 +51,10 @@ def _digest(tensor: Tensor) -> str:
 @contextmanager
 def _generators_kept() -> Iterator[None]:
     python, numpy = random.getstate(), np.random.get_state()
+    # A process that has not used its GPUs shall not begin to for this.
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices):
             yield
     finally:
         random.setstate(python)

@@ -1,4 +1,4 @@
-"""How the learning rate changes in the course of a training."""
+"""Schedules of the learning rate."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def _check_weights(model: nn.Module) -> None:
 
 
 def _why_not_finite(context: Context, loss: str) -> str:
-    """Why the loss became what `loss` says: the batches' fault where they surely are it."""
+    """Return why the loss became `loss`: the batches' fault where they surely are it."""
     rate = f"lower training.learning_rate (now {context.training.learning_rate:g})"
     for index, (inputs, targets) in enumerate(context.task.batches("train")):
         batch = f"batch {index} of the train split"

@@ -31,7 +31,7 @@ class Section(BaseModel):
 
 
 class Training(Section):
-    """How networks are trained, unless the task has its own ``fit``.
+    """Settings of training, unless the task has its own ``fit``.
 
     Attributes:
         teacher_epochs: Passes over the training split for the teacher; 0 if ``teacher()`` comes trained.
@@ -58,5 +58,5 @@ class Training(Section):
         return self.model_copy(update={name: min(epochs, value) for name, value in given.items()})
 
     def optimizer(self) -> dict[str, Any]:
-        """What every training depends on, except for its epochs: part of its stage's key."""
+        """Return what every training depends on, except for its epochs: part of its stage's key."""
         return self.model_dump(include={"learning_rate", "schedule", "weight_decay"})

@@ -40,12 +40,12 @@ class TrainingPhase:
     phase: int | None = None
 
     def line(self, epoch: int) -> int | None:
-        """What the state after `epoch` epochs knows of the number of all: None if a longer training passes it, too."""
+        """Return what the state after `epoch` epochs knows of their number: None if a longer training passes it."""
         return None if epoch <= self.common else self.epochs
 
 
 class Trajectory:
-    """What the trainings of one stage depend on, whatever they have in common with longer and shorter ones.
+    """The settings that the trainings of one stage depend on, and those they share with longer and shorter ones.
 
     It seeds each of their epochs, and keeps their states in the store: of each course the latest, which takes the place
     of the one before. Deterministic algorithms given, the state after an epoch depends on nothing but `key`, the course
@@ -115,7 +115,7 @@ class Trajectory:
 
 
 def _size_bytes(state: object) -> int:
-    """What the tensors in `state` occupy."""
+    """Return the bytes of the tensors in `state`."""
     if isinstance(state, Tensor):
         return state.nbytes
     parts = state.values() if isinstance(state, Mapping) else state if isinstance(state, list | tuple) else ()

@@ -1,1 +1,1 @@
-"""What follows from a sweep's trials once they have ended."""
+"""Analyses of a sweep's trials once they have ended."""

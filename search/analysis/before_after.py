@@ -18,7 +18,7 @@ from search.study.trial import Trial
 
 @dataclass(frozen=True)
 class BeforeAfter:
-    """What a remeasurement changes.
+    """The changes that a remeasurement makes.
 
     Attributes:
         remeasurement: What was measured again.
@@ -41,7 +41,7 @@ class BeforeAfter:
     hypervolume: float
 
     def fate(self, number: int) -> str:
-        """What became of a trial: stays on the front, leaves or joins it, is off it, or failed to be measured."""
+        """The fate of a trial: stays on the front, leaves or joins it, is off it, or failed to be measured."""
         if any(trial.number == number and trial.state == "failed" for trial in self.now):
             return "failed"
         words = {(True, True): "stays", (True, False): "leaves", (False, True): "joins", (False, False): "off"}

@@ -1,4 +1,4 @@
-"""Whether a front is more than luck: its members are made again from the beginning, with other seeds."""
+"""Confirmation that a front is more than luck: its members are made again from the beginning, with other seeds."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Confirmation:
         return stdev(values) if len(values := self.values(number, name)) > 1 else None
 
     def survived(self, number: int) -> int:
-        """With how many seeds the trial is on the front of all trials that were repeated."""
+        """The number of seeds with which the trial is on the front of all trials that were repeated."""
         objectives, constraints = self.config.objectives, self.config.constraints
         return sum(number in pareto_front(trials, objectives, constraints) for trials in self.repeats.values())
 

@@ -32,13 +32,13 @@ class FrontComparison:
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """Which share of the joint front each front gives; points that several fronts have count for each of them."""
+        """The share of the joint front that each front gives; points that several fronts have count for each."""
         total = sum(map(len, self.joint))
         return tuple(len(own) / total if total else 0.0 for own in self.joint)
 
     @property
     def remarks(self) -> list[str]:
-        """What keeps the numbers from being compared, in words."""
+        """The reasons why the numbers cannot be compared, in words."""
         first, found = self.named_fronts[0], []
         for other in self.named_fronts[1:]:
             if other.config.task != first.config.task:
@@ -91,7 +91,7 @@ def compare_fronts(named_fronts: Sequence[NamedFront]) -> FrontComparison:
 
 
 def _differences(named_fronts: Sequence[NamedFront]) -> list[Problem]:
-    """What keeps the objectives of `named_fronts` from being the same; their order does not matter."""
+    """The reasons why the objectives of `named_fronts` from being the same; their order does not matter."""
     first, *others = named_fronts
     mine = set(first.config.objectives)
     found = []

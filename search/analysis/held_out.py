@@ -1,4 +1,4 @@
-"""What the test split says of trials that were chosen. Nothing that searches reads it."""
+"""Results on the test split of trials that were chosen. Nothing that searches reads it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class HeldOut:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> HeldOut:
-        """What `to_json` wrote."""
+        """Read what `to_json` wrote."""
         validation, test = (
             Score(**{**data[split], "interval": tuple(data[split]["interval"]) if data[split]["interval"] else None})
             for split in ("validation", "test")
@@ -77,7 +77,7 @@ def hold_out(trial: Trial, evaluator: Evaluator, target: Target, folder: Path) -
 
 
 def held_out(folder: Path) -> dict[int, HeldOut]:
-    """What is kept in `folder`, by trial."""
+    """The results that are kept in `folder`, by trial."""
     found = (HeldOut.from_json(json.loads(path.read_text(encoding="utf-8"))) for path in folder.glob("*.json"))
     return {each.trial: each for each in sorted(found, key=lambda each: each.trial)}
 
@@ -92,7 +92,7 @@ def on_test(trial: Trial, found: HeldOut) -> Trial:
 
 
 def fronts_on_test(members: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[list[int], list[int]]:
-    """What the validation front is worth on the test split, at best and at worst.
+    """The worth of the validation front on the test split, at best and at worst.
 
     Source: M. Feurer, K. Eggensperger, E. Bergman, F. Pfisterer, B. Bischl and F. Hutter, "Mind the Gap: Measuring
     Generalization Performance Across Multiple Objectives", 2023.

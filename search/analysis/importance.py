@@ -1,4 +1,4 @@
-"""Which parameters decide: the importance of each for each objective."""
+"""The importance of each parameter for each objective."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOP, TOP_TRIALS = 0.1, 5
 
 @dataclass(frozen=True)
 class Importance:
-    """How much one parameter matters for one objective.
+    """The importance of one parameter for one objective.
 
     Attributes:
         objective: The objective's name.

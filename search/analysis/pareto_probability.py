@@ -1,4 +1,4 @@
-"""How sure it is which trials are on the front, given how sure the measurements are."""
+"""The probability that a trial is on the front, given the intervals of the measurements."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Z_SURE = 4.0
 
 @dataclass(frozen=True)
 class ParetoProbability:
-    """Who is on the front, and how surely.
+    """The members of the front, and the probability of each.
 
     Attributes:
         chances: By trial, the probability that no other trial dominates it and that it keeps the constraints; trials
@@ -52,7 +52,7 @@ def pareto_probability(
     samples: int = SAMPLES,
     seed: int = 0,
 ) -> ParetoProbability:
-    """How likely each of `trials` is on their Pareto front.
+    """The probability of each of `trials` to be on their Pareto front.
 
     Fronts of many draws are counted. In a draw each metric of each trial is drawn by itself, such that its 2.5 %, 50 %
     and 97.5 % quantiles are the low end of its interval, the measured value and the high end: half of a normal
@@ -107,7 +107,7 @@ def _points(
 def _hopeful(
     ends: np.ndarray, names: Sequence[str], objectives: Sequence[Objective], constraints: Sequence[Constraint]
 ) -> np.ndarray:
-    """Which trials no other surely dominates, shape (trials,): the others change nothing in any draw."""
+    """A mask of the trials that no other surely dominates, shape (trials,): the others change nothing in any draw."""
     better = np.array([-1.0 if _less_is_better(name, objectives, constraints) else 1.0 for name in names])
     best, worst = (
         _points(_draw(ends, np.broadcast_to(side * Z_SURE * better, ends.shape[:2])), names, objectives, constraints)

@@ -1,4 +1,4 @@
-"""What is known beyond the study's record: how sure the front is, what was measured again, what the test split said."""
+"""Findings beyond the study's record: how sure the front is, what was measured again, what the test split said."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from search.study.workspace import SweepFolder
 
 @dataclass(frozen=True)
 class PostHoc:
-    """What was found out about the trials of a sweep after they had ended.
+    """Findings about the trials of a sweep after they had ended.
 
     Attributes:
         p_front: How likely each trial is on the front, by its latest numbers.
@@ -33,7 +33,7 @@ class PostHoc:
 
     @classmethod
     def of(cls, sweep: Sweep, folder: SweepFolder) -> PostHoc:
-        """What is kept in `folder` on `sweep`."""
+        """Read what is kept in `folder` on `sweep`."""
         config = sweep.config
         remeasurement = latest(folder.measurements, config.target)
         current = remeasurement.overlay(sweep.trials) if remeasurement else sweep.trials
@@ -42,7 +42,7 @@ class PostHoc:
         return cls(found, near, remeasurement, held_out(folder.held_out))
 
     def remeasured(self, number: int) -> Measurement | None:
-        """What measuring again has given for a trial, if it was and could be."""
+        """The result of measuring a trial again, if it was and could be."""
         results = self.remeasurement.results if self.remeasurement else ()
         outcomes = (result.outcome for result in results if result.number == number)
         return next((outcome.measurement for outcome in outcomes if isinstance(outcome, Complete)), None)

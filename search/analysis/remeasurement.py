@@ -19,7 +19,7 @@ from search.study.trial import Result, Trial
 
 @dataclass(frozen=True)
 class Remeasurement:
-    """What was measured again.
+    """A front measured again.
 
     Attributes:
         target: In what and how.
@@ -45,7 +45,7 @@ class Remeasurement:
 
     @property
     def name(self) -> str:
-        """When, and for what: the name of its file without the ending."""
+        """The name of its file without the ending: its time and its target."""
         stamp = datetime.fromtimestamp(self.started, UTC).strftime("%Y%m%dT%H%M%S")
         return f"{stamp}-{self.target.slug}"
 

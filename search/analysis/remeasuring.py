@@ -58,14 +58,14 @@ def remeasure(
 
 
 def affordable_passes(trials: Sequence[Trial], sweep: Sweep) -> int:
-    """How often `trials` can be measured after `sweep` without being asked: `PASSES`, or once where that takes long."""
+    """The number of times that `trials` are measured unasked after `sweep`: `PASSES`, or once where that takes long."""
     estimate_s = PASSES * sum(map(_measuring_s, trials))
     search_s = sum(trial.result.finished - trial.result.started for trial in sweep.trials if trial.result)
     return PASSES if estimate_s <= max(CHEAP_S, SHARE * search_s) else 1
 
 
 def _measuring_s(trial: Trial) -> float:
-    """What of a trial's time its stages did not take."""
+    """The seconds of a trial that its stages did not take."""
     if trial.result is None:
         return 0.0
     building_s = sum(stage.seconds for stage in trial.result.stages if not stage.reused)
@@ -104,7 +104,7 @@ def _envelope(name: str, measurements: Sequence[Measurement]) -> Interval:
 
 
 def subjects(sweep: Sweep, near: Sequence[Trial], *, everything: bool = False) -> list[Trial]:
-    """What is worth measuring again: the front, those near it, and the baseline; or all that is complete."""
+    """The trials worth measuring again: the front, those near it, and the baseline; or all that is complete."""
     complete = [trial for trial in sweep.trials if trial.state == "complete"]
     wanted = {trial.number for trial in (*sweep.state.front.members, *near)}
     if sweep.state.baseline:

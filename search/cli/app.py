@@ -115,7 +115,7 @@ def _run() -> int | str | None:
 
 
 def _workspace() -> Path | None:
-    """Where state is kept, unless even that cannot be told."""
+    """Return where state is kept, unless even that cannot be told."""
     try:
         return Workspace.default().root
     except (OSError, InputError):

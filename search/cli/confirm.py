@@ -13,7 +13,7 @@ from search.cli.options import Json, Name
 from search.cli.output import err, out, print_json
 from search.errors import SweepError
 from search.study.workspace import Workspace
-from spaces import InputError
+from spaces import InputError, listed
 
 if TYPE_CHECKING:
     from search.analysis.confirmation import Confirmation
@@ -26,7 +26,7 @@ EXAMPLE = "paredown confirm digits --seeds 3 --trials 12 --trials 17"
 
 def confirm(
     name: Name,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of additional seeds.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Number of additional seeds.")] = 3,
     trials: Annotated[
         list[int] | None,
         typer.Option(metavar="N", help="Trial to repeat, instead of the front's members; may be given several times."),
@@ -69,8 +69,7 @@ def _chosen(sweep: Sweep, numbers: Sequence[int]) -> tuple[Trial, ...]:
     """The trials with `numbers`, or the front's members."""
     complete = {trial.number: trial for trial in sweep.trials if trial.state == "complete"}
     if unknown := [number for number in numbers if number not in complete]:
-        listed = ", ".join(map(str, unknown))
-        raise InputError.at("--trials", f"{listed}: not complete trials of {sweep.config.sweep!r}")
+        raise InputError.at("--trials", f"{listed(unknown)}: not complete trials of {sweep.config.sweep!r}")
     if not numbers and not sweep.state.front.members:
         raise SweepError("the front is empty: no trial is complete and within the sweep's constraints")
     return tuple(complete[n] for n in dict.fromkeys(numbers)) if numbers else sweep.state.front.members
@@ -103,7 +102,7 @@ def confirmation_json(found: Confirmation) -> dict[str, Any]:
 
 
 def _annotation(found: Confirmation) -> Annotation:
-    """What MLflow is to show of it."""
+    """The annotation by which MLflow shows it."""
     from search.tracking.annotation import Annotation
 
     metrics, tags = {}, {}

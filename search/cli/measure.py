@@ -13,7 +13,7 @@ from search.cli.options import Csv, Json, Name
 from search.cli.output import err, out, print_json
 from search.errors import SweepError
 from search.study.workspace import Workspace
-from spaces import InputError
+from spaces import InputError, Problem
 
 if TYPE_CHECKING:
     from pipelines import Target
@@ -31,8 +31,8 @@ def measure(
         bool, typer.Option("--all", help="Every complete trial, not only the front and what is near.")
     ] = False,
     runtime: Annotated[str | None, typer.Option(metavar="NAME", help="Another runtime.", show_default=False)] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Another batch size.", show_default=False)] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Other threads per call.", show_default=False)] = None,
+    batch: Annotated[int | None, typer.Option(help="Another batch size.", show_default=False)] = None,
+    threads: Annotated[int | None, typer.Option(help="Other threads per call.", show_default=False)] = None,
     test: Annotated[bool, typer.Option("--test", help="Open the test split for every member of the front.")] = False,
     csv: Csv = None,
     as_json: Json = False,
@@ -91,9 +91,13 @@ def _target(own: Target, runtime: str | None, batch: int | None, threads: int | 
     """The sweep's target with what is to be different."""
     from pipelines import Target, runtime_problem
     from pipelines.processors import beyond, processors
+    from search.config.sections import BATCH, THREADS
 
     if runtime is not None and (problem := runtime_problem(runtime) or _foreign(own, runtime)):
         raise InputError.at("--runtime", problem)
+    asked = (("--batch", batch, BATCH), ("--threads", threads, THREADS))
+    if wrong := [Problem(name, told) for name, n, legal in asked if n is not None and (told := legal.problem(n))]:
+        raise InputError(wrong)
     if threads is not None and threads > (have := processors()):
         raise InputError.at("--threads", beyond(threads, have))
     changes = {"runtime": runtime, "batch": batch, "threads": threads}
@@ -101,7 +105,7 @@ def _target(own: Target, runtime: str | None, batch: int | None, threads: int | 
 
 
 def _foreign(own: Target, runtime: str) -> str | None:
-    """Why files for `own` cannot be measured in the runtime called `runtime`, or None if they can."""
+    """Return why files for `own` cannot be measured in the runtime called `runtime`, or None if they can."""
     from pipelines import RUNTIMES, format_of
 
     made, executed = format_of(own.runtime), format_of(runtime)

@@ -1,4 +1,4 @@
-"""Where commands print: data on standard output, everything else on standard error."""
+"""Consoles of the commands: data on standard output, everything else on standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person's code prints while a command runs: it goes to standard error, as only data goes to standard output."""
+"""Output of a person's code while a command runs: it goes to standard error, as only data goes to standard output."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def set_apart() -> Iterator[None]:
 
 
 def _is_own(stream: TextIO) -> bool:
-    """Whether `stream` is the process's standard output, and not what stands for it in a test."""
+    """Return True if `stream` is the process's standard output, and not what stands for it in a test."""
     try:
         return stream.fileno() == 1
     except (OSError, ValueError, AttributeError):

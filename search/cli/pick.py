@@ -106,7 +106,7 @@ def pick(
 
 
 def choice_json(chosen: Choice) -> dict[str, Any]:
-    """Why, and what the runner-up is, as plain data."""
+    """The choice with its reason and its runner-up, as plain data."""
     second = chosen.runner_up
     return {
         "reason": chosen.reason,
@@ -117,7 +117,7 @@ def choice_json(chosen: Choice) -> dict[str, Any]:
 
 
 def _outside(name: str, export: Path | None, register: str | None) -> list[Callable[[], object]]:
-    """What raises `InputError` where a name or a folder is of no use."""
+    """Yield what raises `InputError` where a name or a folder is of no use."""
     from search.shipping.export import export_folder
 
     checks: list[Callable[[], object]] = [lambda: Workspace.default().existing(name)]

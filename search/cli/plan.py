@@ -82,7 +82,7 @@ def _probe(estimator: Estimator, estimate: Estimate) -> None:
 
 
 def _extent(config: SweepConfig, found: Plan, estimate: Estimate) -> Iterator[str]:
-    """How many trials there will be, where the sweep's file does not tell."""
+    """Return how many trials there will be, where the sweep's file does not tell."""
     search, reckoned = config.search, f"{estimate.trials:,}"
     if estimate.in_budget:
         few, many = (f"{number:,.0f}" for number in (estimate.in_budget.low, estimate.in_budget.high))
@@ -98,7 +98,7 @@ def _extent(config: SweepConfig, found: Plan, estimate: Estimate) -> Iterator[st
 
 
 def _times(path: Path, estimate: Estimate) -> Iterator[str]:
-    """How long it takes until the end, and where that is known from."""
+    """Return how long it takes until the end, and where that is known from."""
     lacking = ", ".join(estimate.unknown)
     advice = f"paredown plan {path} --probe does one recipe for each (what it computes is kept)"
     if not any(stage.seconds_each for stage in estimate.stages):

@@ -10,7 +10,6 @@ import typer
 
 from search.cli.options import Config, Json, Overrides
 from search.cli.output import err, out, print_json
-from search.errors import SweepError
 from search.study.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run the sweep. Run it again to resume."""
-    from search.finalize import finalize
+    from search.finalize import check_complete, finalize
     from search.planning.advice import warnings
     from search.planning.reading import read_sweep
     from search.reports.progress import LiveProgress
@@ -53,9 +52,7 @@ def run(
     if sweep.tracking_problem:
         advice = "run the same command to update it"
         console.print(f"MLflow is not up to date ({sweep.tracking_problem}); {advice}", markup=False, soft_wrap=True)
-    if not sweep.state.complete:
-        stopped = f" ({sweep.state.stopped} were stopped early)" if sweep.state.stopped else ""
-        raise SweepError(f"all {sweep.state.failed} trials failed{stopped}:\n{_reasons(sweep)}")
+    check_complete(sweep)
     post_hoc = finalize(sweep, Workspace.default(), console)
     if as_json:
         print_json(front_json(config, sweep.state, post_hoc))
@@ -72,7 +69,7 @@ def run(
 
 
 def _ended_early(sweep: Sweep) -> str:
-    """Why there are not as many trials as planned, and how to have more; empty if there are."""
+    """The reason why there are fewer trials than planned, and how to have more; empty if there are as many."""
     from search.suggest.budget_tracker import BudgetTracker
 
     planned, budget_tracker = sweep.config.search.trials, BudgetTracker(sweep.config, sweep.trials)
@@ -87,12 +84,3 @@ def _ended_early(sweep: Sweep) -> str:
             f"to continue, raise the total: -o 'search.budget={more}'"
         )
     return f"the space has no more recipes: {sweep.state.finished} trials are all there are"
-
-
-def _reasons(sweep: Sweep) -> str:
-    """The distinct reasons of failed trials, each with how often it was given."""
-    reasons: dict[str, list[int]] = {}
-    for trial in sweep.trials:
-        if trial.failure:
-            reasons.setdefault(trial.failure.reason, []).append(trial.number)
-    return "\n".join(f"  {len(numbers)}x (trial {numbers[0]}): {reason}" for reason, numbers in reasons.items())

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from search.cli.options import Config, Csv, Json, Overrides, Plot
 from search.cli.output import err, out, print_json
 from search.study.workspace import Workspace
-from spaces import NONE, InputError, Params, Problem, Recipe
+from spaces import NONE, InputError, Params, Problem, Recipe, shown
 
 if TYPE_CHECKING:
     from pipelines import Task
@@ -27,9 +27,12 @@ EXAMPLE = "paredown sensitivity configs/digits.yaml --student 2 --plot sensitivi
 def sensitivity(
     path: Config,
     overrides: Overrides = None,
-    method: Annotated[str, typer.Option(help="Pruning method, a value of pruning.method.")] = "channel",
+    method: Annotated[
+        str | None, typer.Option(help="Pruning method, a value of pruning.method.", show_default="as in a sweep's file")
+    ] = None,
     importance: Annotated[
-        str | None, typer.Option(help="Importance measure, a value of pruning.importance.", show_default="l2")
+        str | None,
+        typer.Option(help="Importance measure, a value of pruning.importance.", show_default="as in a sweep's file"),
     ] = None,
     ratios: Annotated[str, typer.Option(help="Shares to prune of each layer.")] = "0.25,0.5,0.75",
     student: Annotated[
@@ -66,8 +69,9 @@ def sensitivity(
         evaluator = sweep_evaluator(config, workspace)
         folder, runs = run_stages(work, evaluator.context, evaluator.store, begin)
     found = Sensitivity.read(folder)
-    described = {"network": recipe.label(STEPS), "method": method, "importance": str(params.get("importance", NONE))}
-    title = f"{config.sweep}: sensitivity of {described['network']} to {method}, {described['importance']}"
+    cut = {key: str(params.get(key, NONE)) for key in ("method", "importance")}
+    described = {"network": recipe.label(STEPS), **cut}
+    title = f"{config.sweep}: sensitivity of {described['network']} to {cut['method']}, {cut['importance']}"
     run = _log(config, workspace, title, found, runs[-1].key, described)
     if csv:
         write_csv(frame(found), csv)
@@ -83,7 +87,7 @@ def sensitivity(
             out().print(line, markup=False)
 
 
-def _pruning(method: str, importance: str | None, problems: list[Problem]) -> Params:
+def _pruning(method: str | None, importance: str | None, problems: list[Problem]) -> Params:
     """The parameters that the analysis reads, or none and the problems of the options that give them."""
     from pipelines.sensitivity_analysis import analysis_params
 
@@ -100,7 +104,7 @@ def _grid(text: str, problems: list[Problem]) -> list[float]:
         try:
             ratio = float(part)
         except ValueError:
-            problems.append(Problem("--ratios", f"{part!r} is not a number; write numbers with commas: 0.25,0.5"))
+            problems.append(Problem("--ratios", f"{shown(part)} is not a number; write numbers with commas: 0.25,0.5"))
             continue
         if not 0 < ratio < 1:
             problems.append(Problem("--ratios", f"{ratio:g} is out of range; legal: a number > 0 and < 1"))
@@ -125,9 +129,12 @@ def _read(path: Path, overrides: Sequence[str], problems: list[Problem]) -> tupl
 def _network(config: SweepConfig, task: Task, depth: int | None) -> Recipe:
     """The teacher, or the student of `depth` as the sweep would distil it: with the first value of each axis."""
     from pipelines.sensitivity_analysis import student_of
+    from pipelines.stages.distil import DEPTHS
 
     if depth is None:
         return Recipe()
+    if problem := DEPTHS.problem(depth):
+        raise InputError.at("--student", problem)
     try:
         task.student(depth)
     except Exception as error:  # whatever a person's code does is told as theirs
@@ -137,7 +144,7 @@ def _network(config: SweepConfig, task: Task, depth: int | None) -> Recipe:
 
 @contextmanager
 def _progress() -> Iterator[tuple[Any, Any]]:
-    """What is told of stages and of layers: a bar on a terminal, else a line for each layer."""
+    """Progress of stages and of layers: a bar on a terminal, else a line for each layer."""
     console = err()
     columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

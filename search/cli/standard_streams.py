@@ -16,7 +16,7 @@ READER_GONE = (errno.EPIPE, errno.EIO)
 
 
 class OutputLostError(SweepError):
-    """What was asked for could not be written to standard output."""
+    """An error: what was asked for could not be written to standard output."""
 
 
 def prepare() -> None:

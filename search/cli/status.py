@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 EXAMPLE = "paredown status digits"
 
+FULL_WIDTH = 140
+"""In characters: below it, the table of several sweeps has the columns in `SHORT` only."""
+
+SHORT = ("sweep", "state", "done", "failed", "running", "front", "hypervolume")
+
 
 def status(
     name: Annotated[str | None, typer.Argument(metavar="SWEEP", help="One sweep; all of them, when absent.")] = None,
@@ -38,39 +43,7 @@ def status(
     if not summaries:
         console.print(f"no sweep in {workspace.root}; start one with: paredown run CONFIG")
         return
-    table = Table()
-    for column in (
-        "sweep",
-        "state",
-        "done",
-        "budget",
-        "stopped",
-        "failed",
-        "running",
-        "front",
-        "hypervolume",
-        "stages reused",
-        "time saved",
-        "measuring",
-    ):
-        table.add_column(column, justify="left" if column in ("sweep", "state") else "right")
-    for row in summaries:
-        stages = row["stages"]
-        table.add_row(
-            row["sweep"],
-            row["state"],
-            f"{row['complete']}/{row['trials']}" if row["trials"] else str(row["complete"]),
-            row["budget"]["progress"] if row["budget"] else "-",
-            str(row["stopped"]),
-            str(row["failed"]),
-            str(row["running"]),
-            str(row["front"]),
-            f"{row['hypervolume']:.4f}",
-            f"{stages['reused']}/{stages['reused'] + stages['computed']}",
-            f"{stages['seconds_saved']:.0f} s",
-            f"{row['measuring']['share']:.1%}",
-        )
-    console.print(table)
+    console.print(_table([_cells(row) for row in summaries], console.width))
     if name and sweeps[0].state.front.members:
         sweep = sweeps[0]
         picks = recommended_picks(sweep.config, sweep.state)
@@ -81,6 +54,42 @@ def status(
             console.print(f"trial {failure['trial']} ({failure['label']}) failed: {failure['reason']}", markup=False)
         for stop in row["stops"]:
             console.print(f"trial {stop['trial']} ({stop['label']}) was stopped: {stop['reason']}", markup=False)
+
+
+def _table(rows: list[dict[str, str]], width: int) -> Table:
+    """All that is known of each sweep, or as much as a terminal of `width` characters has room for."""
+    if width < FULL_WIDTH and len(rows) == 1:
+        table = Table(show_header=False)
+        for column, cell in rows[0].items():
+            table.add_row(column, cell)
+        return table
+    shown = [column for column in rows[0] if width >= FULL_WIDTH or column in SHORT]
+    table = Table()
+    for column in shown:
+        words = column in ("sweep", "state")
+        table.add_column(column, justify="left" if words else "right", no_wrap=not words, overflow="fold")
+    for row in rows:
+        table.add_row(*[row[column] for column in shown])
+    return table
+
+
+def _cells(row: dict[str, Any]) -> dict[str, str]:
+    """A summary as what stands in the table, by column."""
+    stages = row["stages"]
+    return {
+        "sweep": row["sweep"],
+        "state": row["state"],
+        "done": f"{row['complete']}/{row['trials']}" if row["trials"] else str(row["complete"]),
+        "budget": row["budget"]["progress"] if row["budget"] else "-",
+        "stopped": str(row["stopped"]),
+        "failed": str(row["failed"]),
+        "running": str(row["running"]),
+        "front": str(row["front"]),
+        "hypervolume": f"{row['hypervolume']:.4f}",
+        "stages reused": f"{stages['reused']}/{stages['reused'] + stages['computed']}",
+        "time saved": f"{stages['seconds_saved']:.0f} s",
+        "measuring": f"{row['measuring']['share']:.1%}",
+    }
 
 
 def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
@@ -125,7 +134,7 @@ def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
 
 
 def _budget_tracker(sweep: Sweep, at_work: SweepFolder | None) -> BudgetTracker:
-    """What was used up to now; trials that run count since the driver `at_work` took them up."""
+    """The budget used up to now; trials that run count since the driver `at_work` took them up."""
     from search.suggest.budget_tracker import BudgetTracker
 
     budget_tracker = BudgetTracker(sweep.config, sweep.trials)

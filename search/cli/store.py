@@ -15,6 +15,7 @@ from search.cli.options import Json
 from search.cli.output import out, print_json
 from search.errors import SweepError
 from search.study.workspace import Workspace
+from spaces import InputError
 
 RIGHT = ("MB", "seconds")
 
@@ -88,15 +89,18 @@ def clean(
     url: Url = None,
     limit_gb: Annotated[
         float | None,
-        typer.Option(min=0, help="Evict the least recently used entries down to this size.", show_default="no limit"),
+        typer.Option(help="Evict the least recently used entries down to this size.", show_default="no limit"),
     ] = None,
     unused: Annotated[bool, typer.Option("--unused", help="Evict everything that no front needs.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
     json: Json = False,
 ) -> None:
     """Remove damaged entries and what dead processes have left; evict more if asked to, never what a front needs."""
+    from search.config.sections import LIMIT_GB
     from search.store_gc import needed_keys
 
+    if limit_gb is not None and (problem := LIMIT_GB.problem(limit_gb)):
+        raise InputError.at("--limit-gb", problem)
     workspace = Workspace.default()
     name, place = _place(url, workspace)
     limit_bytes = 0.0 if unused else None if limit_gb is None else limit_gb * 1e9

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.cli.options import Config, Json, Overrides
-from search.cli.output import out, print_json
+from search.cli.output import err, out, print_json
 from search.config.yaml_file import read_yaml
 from search.study.workspace import Workspace
-from spaces import Recipe
+from spaces import InputError, Recipe
+
+if TYPE_CHECKING:
+    from pipelines import Evaluation
 
 EXAMPLE = "paredown trial configs/digits.yaml out/recipe.yaml"
 
@@ -37,7 +41,7 @@ def trial(
     # The number of threads changes the order of sums, and with it the last digits of trained weights.
     torch.set_num_threads(config.cluster.cpus_per_trial)
     evaluate = sweep_evaluator(config, Workspace.default())
-    outcome = evaluate(recipe)
+    outcome = _traced(lambda: evaluate(recipe))
     file = evaluate.build(recipe).file
     if as_json:
         stages = [{"name": s.name, "seconds": s.seconds, "reused": s.reused} for s in outcome.stages]
@@ -64,3 +68,27 @@ def trial(
         console.print(f"  {name}: {words}", markup=False)
     for stage in outcome.stages:
         console.print(f"  stage {stage.name}: {stage.seconds:.2f} s{' (reused)' if stage.reused else ''}")
+
+
+def _traced(evaluate: Callable[[], Evaluation]) -> Evaluation:
+    """Return what `evaluate` gives; of what is unexpected, show the traceback from the person's own code on.
+
+    Raises:
+        SweepError: something unexpected was raised.
+    """
+    import traceback
+
+    from pipelines import TrialFailed
+    from pipelines.tasks.fault import FAULTS, own_part
+    from search.errors import SweepError, is_full
+
+    try:
+        return evaluate()
+    except (TrialFailed, InputError, SweepError):
+        raise
+    except FAULTS as error:
+        if is_full(error):
+            raise
+        lines = traceback.format_exception(type(error), error, own_part(error), chain=False)
+        err().print("".join(lines).rstrip(), markup=False, soft_wrap=True)
+        raise SweepError(f"the recipe failed: {type(error).__name__}; where it was raised is above") from error

@@ -14,7 +14,7 @@ import typer
 from search.cli.output import err
 from search.errors import SweepError
 from search.study.workspace import Workspace
-from spaces import InputError
+from spaces import InputError, shown
 
 if TYPE_CHECKING:
     from search.config.sweep_config import SweepConfig
@@ -121,4 +121,6 @@ def _claim(host: str, port: int) -> None:
             ) from error
         if error.errno == errno.EACCES:
             raise SweepError(f"port {port} is for the administrator only; take one above 1023") from error
-        raise InputError.at("--host", f"{host!r} is not an address of this machine: {error.strerror}") from error
+        raise InputError.at("--host", f"{shown(host)} is not an address of this machine: {error.strerror}") from error
+    except UnicodeError as error:  # what cannot be a name at all, such as one that is too long
+        raise InputError.at("--host", f"{shown(host)} is not an address of this machine: not a name") from error

@@ -1,1 +1,1 @@
-"""What a sweep is asked for: its file, read and checked."""
+"""Configuration of a sweep: its file, read and checked."""

@@ -74,11 +74,11 @@ class Budget:
         return f"{shown} {self.of}-hour{'' if shown == '1' else 's'}"
 
     def per_trial(self, cpus: float, gpus: float) -> float:
-        """How many seconds a trial with `cpus` processors and `gpus` GPUs uses in a second of its own."""
+        """The number of seconds that a trial with `cpus` processors and `gpus` GPUs uses in a second of its own."""
         return {"wall": 1.0, "cpu": cpus, "gpu": gpus}[self.of]
 
     def progress(self, used_s: float) -> str:
-        """How much of it is used, such as ``34m of 2h`` or ``3.2 of 8 gpu-hours``."""
+        """The part of it that is used, such as ``34m of 2h`` or ``3.2 of 8 gpu-hours``."""
         used = duration(used_s) if self.of == "wall" else format(used_s / UNITS_S["h"], ".1f")
         return f"{used} of {self}"
 

@@ -1,4 +1,4 @@
-"""What a sweep optimises and what it must keep: objectives and constraints on metrics."""
+"""Objectives and constraints on metrics: what a sweep optimises and what it must keep."""
 
 from __future__ import annotations
 
@@ -78,18 +78,18 @@ class Constraint:
         return cls(name, compare, float(bound))
 
     def holds(self, metrics: Metrics) -> bool:
-        """Whether `metrics` keeps the bound; what was not measured keeps none."""
+        """Return True if `metrics` keeps the bound; what was not measured keeps none."""
         return self.name in metrics and _COMPARE[self.compare](metrics[self.name], self.bound)
 
     def violation(self, metrics: Metrics) -> float:
-        """By how much the bound is missed, in the metric's unit; 0 or less if it is kept (Optuna's convention)."""
+        """The amount by which the bound is missed, in the metric's unit; 0 or less if it is kept, as Optuna has it."""
         if self.name not in metrics:
             return math.inf
         miss = metrics[self.name] - self.bound
         return miss if self.compare.startswith("<") else -miss
 
     def out_of_reach(self, best: float | None) -> str:
-        """Why no value keeps the bound, if `best` is the best value of the metric that there can be.
+        """Return why no value keeps the bound, if `best` is the best value of the metric that there can be.
 
         Returns:
             Words such as ``accuracy is at most 1``; empty if some value may keep it, or if `best` is not known.
@@ -114,5 +114,5 @@ def lower_bound(constraints: Iterable[Constraint], name: str) -> float | None:
 
 
 def is_structural(name: str) -> bool:
-    """Whether the metric called `name` is the same whatever the weights are."""
+    """Return True if the metric called `name` is the same whatever the weights are."""
     return METRICS[name].of_structure

@@ -102,7 +102,8 @@ def _problem(detail: ErrorDetails) -> Problem:
         case "string_type" if path[-1] == "[key]":
             return Problem(".".join(path[:-1]), f"the key {shown(value)} is not text; write it in quotes")
         case "string_type":
-            return Problem(where, f"{shown(value)} is not text")
+            quotes = "; write it in quotes" if isinstance(value, (int, float)) else ""
+            return Problem(where, f"{shown(value)} is not text{quotes}")
         case "model_type" | "dict_type":
             keys = _legal_keys(path)
             return Problem(

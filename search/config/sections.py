@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator, model_validator
@@ -15,6 +16,9 @@ from search.config.tracking_address import address_problem
 from search.samplers import SAMPLERS
 from spaces import Interval, illegal, shown
 
+BATCH, THREADS = Interval(1, 65_536, integer=True), Interval(1, 1_024, integer=True)
+LIMIT_GB = Interval(0, 1_000_000)
+
 
 def whole(low: int, high: int) -> PlainValidator:
     """The validator of a whole number from `low` to `high`."""
@@ -25,7 +29,7 @@ Text = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class TaskSection(Section):
-    """Which task, and its arguments.
+    """The task and its arguments.
 
     Attributes:
         use: A built-in name, or ``package.module:ClassName``.
@@ -45,7 +49,7 @@ class TaskSection(Section):
 
 
 def _no_data(value: Any, where: str = "") -> str:
-    """Why `value`, found at `where` in the arguments, is no plain data; empty if it is."""
+    """Return why `value`, found at `where` in the arguments, is no plain data; empty if it is."""
     if isinstance(value, Mapping):
         if wrong := next((key for key in value if isinstance(key, bool) or not isinstance(key, (str, int))), None):
             return f"{where or 'they'} has the key {shown(wrong)}, which is not text"
@@ -62,12 +66,12 @@ def _no_data(value: Any, where: str = "") -> str:
 
 
 class TargetSection(Section):
-    """What the exported file has to run on; see `pipelines.Target`."""
+    """The target that the exported file has to run on; see `pipelines.Target`."""
 
     runtime: str = Target.runtime
     device: str = Target.device
-    batch: Annotated[int, whole(1, 65_536)] = Target.batch
-    threads: Annotated[int, whole(1, 1_024)] = Target.threads
+    batch: Annotated[int, within(BATCH)] = Target.batch
+    threads: Annotated[int, within(THREADS)] = Target.threads
 
     @field_validator("device")
     @classmethod
@@ -95,7 +99,7 @@ def _budget(value: object) -> Budget | None:
 
 
 class SearchSection(Section):
-    """How the space is searched.
+    """The search of the space.
 
     Attributes:
         sampler: The name of the one that suggests; see `search.samplers`.
@@ -147,7 +151,7 @@ class SearchSection(Section):
 
 
 class ClusterSection(Section):
-    """Where trials run; the words are Ray's.
+    """The resources on which trials run; the words are Ray's.
 
     Attributes:
         address: ``local`` starts Ray on this machine; anything else is the address of a running cluster.
@@ -172,7 +176,7 @@ class ClusterSection(Section):
 
 
 class TrackingSection(Section):
-    """Where MLflow keeps the sweep.
+    """The place where MLflow keeps the sweep.
 
     Attributes:
         experiment: The experiment's name; the sweep's, when absent.
@@ -185,14 +189,14 @@ class TrackingSection(Section):
     @field_validator("uri")
     @classmethod
     def _address(cls, uri: str | None) -> str | None:
-        """What MLflow can use; whether it answers, a run finds out."""
+        """Take what MLflow can use; whether it answers, a run finds out."""
         if uri is not None and (problem := address_problem(uri)):
             raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
         return uri
 
 
 class StoreSection(Section):
-    """Where results of stages are kept, and how much of them.
+    """The place where results of stages are kept, and its limit.
 
     Attributes:
         url: An fsspec URL, such as ``s3://bucket/folder``, that machines share; the workspace's folder is then a copy
@@ -202,4 +206,4 @@ class StoreSection(Section):
     """
 
     url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.:-]*://")] | None = None
-    limit_gb: Annotated[float, within(Interval(0, 1_000_000, open_low=True))] | None = None
+    limit_gb: Annotated[float, within(replace(LIMIT_GB, open_low=True))] | None = None

@@ -11,8 +11,9 @@ from typing import Any, cast, get_args
 
 import yaml
 
-from pipelines import METRICS, RUNTIMES, STEPS, Target, Training, load_task, metric_problem, runtime_problem, suited
+from pipelines import METRICS, RUNTIMES, STEPS, Target, Training, metric_problem, runtime_problem, suited
 from pipelines.meters import Direction
+from pipelines.tasks.module import import_module
 from search.config.objective import Constraint, Objective, lower_bound
 from search.config.plain_file import PlainFile, S, check_plain, read_plain
 from search.config.sections import (
@@ -71,7 +72,7 @@ class SweepConfig:
         return self.tracking.experiment or self.sweep
 
     def differences(self, other: SweepConfig) -> list[str]:
-        """What keeps this configuration from going on with the trials of `other`: key paths, in order."""
+        """The key paths that keep this configuration from going on with the trials of `other`, in order."""
         changed = [part for part in IDENTITY if getattr(self, part) != getattr(other, part)]
         return changed + (["search.seed"] if self.search.seed != other.search.seed else [])
 
@@ -197,12 +198,12 @@ def _check(raw: Mapping[str, Any]) -> Reading:
 
 
 def _register_runtimes(raw: Mapping[str, Any]) -> None:
-    """Load the task of `raw` if the runtime of its target is not known: the task's module may register it."""
+    """Import the module of the task if the runtime of the target is not known: it may register that."""
     task, target = (section if isinstance(section := raw.get(key), Mapping) else {} for key in ("task", "target"))
-    use, args, runtime = task.get("use"), task.get("args"), target.get("runtime")
-    if isinstance(use, str) and isinstance(runtime, str) and runtime not in RUNTIMES:
-        with suppress(Exception):  # what is wrong with the task is told where it is loaded to be used
-            load_task(use, args)
+    use, runtime = task.get("use"), target.get("runtime")
+    if isinstance(use, str) and ":" in use and isinstance(runtime, str) and runtime not in RUNTIMES:
+        with suppress(InputError):  # what is wrong with it is told where the task is loaded to be used
+            import_module(use.partition(":")[0], use)
 
 
 def _unmeasured(runtime: str, objectives: Iterable[Objective], constraints: Iterable[Constraint]) -> Iterator[Problem]:
@@ -215,7 +216,7 @@ def _unmeasured(runtime: str, objectives: Iterable[Objective], constraints: Iter
 
 
 def _requirement_problems(space: SearchSpace, constraints: Sequence[Constraint]) -> Iterator[Problem]:
-    """What choices of `space` need of the `constraints` and do not have."""
+    """Problems of choices of `space` that need one of the `constraints` and do not have it."""
     for required in (required for step in space.steps for required in step.requires):
         name, metric = required.when.name, required.lower_bound_on
         values = [str(value) for value in space.axis(name).values if required.when.holds({name: value})]

@@ -188,7 +188,7 @@ def parse_yaml(text: str) -> Any:
 
 
 def reason(error: yaml.YAMLError) -> str:
-    """What is wrong, in one line and without the place."""
+    """Return what is wrong, in one line and without the place."""
     return str(error.problem if isinstance(error, yaml.MarkedYAMLError) else error).partition("\n")[0]
 
 

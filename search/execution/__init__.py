@@ -1,1 +1,1 @@
-"""Who runs the trials; the only home of Ray."""
+"""Executors that run the trials; the only home of Ray."""

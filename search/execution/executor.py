@@ -1,4 +1,4 @@
-"""Who runs the trials: the small interface, and the executor that runs them in this process."""
+"""Executors of trials: the small interface, and the executor that runs them in this process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from search.study.trial import Result, Trial
 
 
 class TrialQueue(Protocol):
-    """What an executor takes trials from and gives results to."""
+    """A queue that an executor takes trials from and gives results to."""
 
     def next(self) -> Trial | None:
         """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
@@ -37,11 +37,11 @@ class TrialQueue(Protocol):
 
     @property
     def blocked(self) -> bool:
-        """Whether the last `next` gave nothing because all that is left needs what trials that are out will compute."""
+        """True if the last `next` gave nothing because all that is left needs what trials that are out will compute."""
 
     @property
     def exhausted(self) -> bool:
-        """Whether everything that was asked for has finished, or nothing is left to try."""
+        """True if everything that was asked for has finished, or nothing is left to try."""
 
 
 class Executor(Protocol):

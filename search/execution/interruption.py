@@ -47,6 +47,12 @@ def stop_listening() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
+def note(number: int) -> None:
+    """Remember signal `number`, which another handler has taken."""
+    global _asked
+    _asked = _asked or number
+
+
 def check() -> None:
     """Called where a command can stop.
 
@@ -88,7 +94,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _is_stopping() -> bool:
-    """Whether the interrupted code is on its way out already, which another exception would break off."""
+    """Return True if the interrupted code is on its way out already, which another exception would break off."""
     error = sys.exception()
     while error is not None:
         if isinstance(error, KeyboardInterrupt):

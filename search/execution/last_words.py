@@ -90,7 +90,7 @@ def _stack(words: str) -> str:
 
 
 def _said(header: str) -> str:
-    """What the worker has written to its standard error, if that lies on this machine."""
+    """Return what the worker has written to its standard error, if that lies on this machine."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         about = json.loads(header)
         with Path(about["stderr"]).open("rb") as stream:

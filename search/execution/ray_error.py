@@ -1,4 +1,4 @@
-"""What Ray says of a worker that did not return."""
+"""Ray's words about a worker that did not return."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -12,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 # Ray reads these when it is imported or started. The loggers write files that nothing reads, and the snapshots of the
-# experiment are rewritten whole each time: the study is what is kept.
+# experiment are rewritten whole each time: the study is what is kept. What Ray prints on standard output when a worker
+# has died is a guess.
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
@@ -31,11 +34,13 @@ from pipelines import own_folder
 from pipelines.garbage import collect, no_collection
 from pipelines.memory_kills import MemoryKills
 from pipelines.processors import processors
+from pipelines.waiting import say_with
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
 from search.execution.executor import TrialQueue
 from search.execution.last_words import SILENT, how_it_ended, last_words, words_file
+from search.execution.notices import Notices, leave_notice
 from search.execution.ray_error import error_words, is_memory_kill
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
 from search.execution.rung_runner import RungRunner
@@ -46,6 +51,9 @@ LOG = logging.getLogger(__name__)
 
 PACKAGES = Path(__file__).resolve().parents[2]
 """Where Paredown's packages lie."""
+
+EXPERIMENT = "tune"
+"""The folder that Ray Tune makes in the executor's own."""
 
 RUNG, ENDS = "rung", "ends the sweep"
 """Under these names a worker tells what it has found, or why nothing more is to be found."""
@@ -127,6 +135,11 @@ class RayExecutor:
                     configure_logging=True,
                 )
             interruption.listen_again()  # Ray has put handlers of its own in place
+        except SystemExit as ending:  # by which it ends the process meanwhile
+            if ending.code != signal.SIGTERM:
+                raise
+            interruption.note(signal.SIGTERM)
+            raise KeyboardInterrupt from None
         except Exception as error:  # Ray's connection errors have no common base
             if address == "local":
                 raise SweepError(
@@ -154,7 +167,7 @@ class RayExecutor:
         self._connect()
 
     def _slots(self) -> int:
-        """How many trials fit on the cluster at once."""
+        """The number of trials that fit on the cluster at once."""
         have = ray.cluster_resources()
         cpus, gpus = self._cluster.cpus_per_trial, self._cluster.gpus_per_trial
         fit = int(have.get("CPU", 0) // cpus)
@@ -169,7 +182,7 @@ class RayExecutor:
 
     def _tuner(self, searcher: StudySearcher, evaluate: Evaluate, results: Path, slots: int) -> tune.Tuner:
         own_folder.remove(self._scratch)
-        own_folder.claim(self._scratch)
+        own_folder.claim(self._scratch, lambda: [path.name for path in self._scratch.iterdir()] == [EXPERIMENT])
         worker = tune.with_parameters(
             Worker,
             evaluate=evaluate,
@@ -190,10 +203,10 @@ class RayExecutor:
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
             run_config=tune.RunConfig(
-                name="tune",
+                name=EXPERIMENT,
                 storage_path=str(self._scratch),
                 verbose=0,
-                callbacks=[RayWatch()],
+                callbacks=[RayWatch(Notices(results))],
                 # A dead worker's trial is given out again by the queue, which knows whether a result was written.
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -224,6 +237,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         sys.path.extend(entry for entry in path if entry not in sys.path)
         torch.set_num_threads(threads)
         self._evaluate, self._results = evaluate, results
+        say_with(lambda words: leave_notice(results, words))
         self.reset_config(config)
 
     def step(self) -> dict[str, Any]:
@@ -285,7 +299,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return {"trial": trial, "fidelities": self._queue.fidelities(trial)}
 
     def ends(self, trial_id: str, result: Result) -> bool:
-        """Whether a trial ends with what its worker has found below the top; then its result is written down."""
+        """Return True if a trial ends with what its worker has found below the top; then its result is written down."""
         trial = self._by_tune_id[trial_id]
         why = self._queue.judge(trial, result)
         if why:
@@ -319,7 +333,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self._queue.retry(trial, self._why(trial), time.time())
 
     def _why(self, trial: Trial) -> str:
-        """Why there is no result of `trial`, as far as somebody knows."""
+        """Return why there is no result of `trial`, as far as somebody knows."""
         words, error = how_it_ended(words_file(self._results, trial.number)), self._errors.pop(trial.number, "")
         if error and not words:
             return f"the worker failed twice over this trial: {error}; {ALONE}"
@@ -354,7 +368,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         self._searcher = searcher
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """What becomes of a trial that has reached a rung below the top."""
+        """Decide what becomes of a trial that has reached a rung below the top."""
         try:
             ends = self._searcher.ends(trial.trial_id, result[RUNG])
         except Exception as error:  # in doubt a trial goes on: raised here, it would end the whole sweep
@@ -383,7 +397,7 @@ def leave() -> None:
 
 
 def _way_out(error: Exception) -> str:
-    """What to do when Ray does not start here."""
+    """Return what to do when Ray does not start here."""
     variable = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
     if "AF_UNIX path length" in str(error):
         return f"set {variable} to a folder with a shorter path"

@@ -7,6 +7,8 @@ from typing import Any
 import ray
 from ray import tune
 
+from search.execution.notices import Notices
+
 VITAL = ("gcs_server", "raylet")
 """The processes without which no trial is started. The others serve pages and logs that nobody reads here."""
 
@@ -19,11 +21,17 @@ class RayDied(BaseException):
 
 
 class RayWatch(tune.Callback):  # type: ignore[misc]
-    """Looks between two steps of Ray Tune's loop whether Ray is alive.
+    """Looks between two steps of Ray Tune's loop whether Ray is alive, and what workers say meanwhile.
 
     Without its server every call to Ray waits a minute and then ends the process; without its raylet a worker that is
     asked for never comes.
+
+    Args:
+        notices: What workers say.
     """
+
+    def __init__(self, notices: Notices) -> None:
+        self._notices = notices
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """See `ray.tune.Callback`; called about ten times a second.
@@ -33,10 +41,11 @@ class RayWatch(tune.Callback):  # type: ignore[misc]
         """
         if name := dead_process():
             raise RayDied(name)
+        self._notices.look()
 
 
 def dead_process() -> str:
-    """Which vital process of the Ray that this process started is gone; empty if none is, or another started Ray."""
+    """The vital process that is gone of the Ray that this process started; empty if none is, or another started Ray."""
     node = ray._private.worker._global_node
     gone = [name for name, _ in node.dead_processes()] if node else []
     return next((name for name in VITAL if name in gone), "")

@@ -25,7 +25,7 @@ class RungRunner:
 
     @property
     def is_done(self) -> bool:
-        """Whether the trial is at the top: the last result is the trial's."""
+        """True if the trial is at the top: the last result is the trial's."""
         return self._done == len(self._fidelities)
 
     def step(self) -> Result:

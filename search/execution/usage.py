@@ -1,4 +1,4 @@
-"""What a worker's process uses while it works on a long trial: the system metrics of the trial's run.
+"""The usage of a worker's process while it works on a long trial: the system metrics of the trial's run.
 
 They are taken where the work is done: the driver sees no process of another machine, and the numbers of a whole
 machine would mix the trials that share it.
@@ -47,7 +47,7 @@ class Usage:
 
     @property
     def series(self) -> Series:
-        """What was seen."""
+        """The usage that was seen."""
         return {name: tuple(points) for name, points in self._points.items()}
 
     def _sample(self) -> None:

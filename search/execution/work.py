@@ -1,4 +1,4 @@
-"""What a worker does for one trial."""
+"""The work of a worker for one trial."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from spaces import Recipe
 
 
 class Evaluate(Protocol):
-    """What a worker does with a recipe; `pipelines.Evaluator`, or a function with a known answer in tests."""
+    """The function that evaluates a recipe: `pipelines.Evaluator`, or one with a known answer in tests."""
 
     def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
-        """What comes of `recipe` when its trainings, the teacher's apart, run `fidelity` of their epochs.
+        """Evaluate `recipe` when its trainings, the teacher's apart, run `fidelity` of their epochs.
 
         Raises:
             TrialFailed: the recipe cannot become a measured file.
@@ -50,7 +50,7 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, fidelity: float =
 
 
 def _attempt(recipe: Recipe, evaluate: Evaluate, fidelity: float) -> Evaluation | Failed:
-    """What evaluating `recipe` gives, or why it cannot be done."""
+    """Evaluate `recipe`: the outcome, or why it cannot be done."""
     try:
         # A function of the recipe alone will do where no trial is stopped on its way.
         return evaluate(recipe) if fidelity == 1 else evaluate(recipe, fidelity)

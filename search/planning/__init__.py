@@ -1,1 +1,1 @@
-"""What a sweep is about to do, told before it does it."""
+"""Plans: what a sweep is about to do, told before it does it."""

@@ -1,4 +1,4 @@
-"""What is legal in a sweep, and yet most likely not meant."""
+"""Advice on what is legal in a sweep, and yet most likely not meant."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _unreachable(config: SweepConfig, task: Task) -> list[str]:
 
 
 def _absent(config: SweepConfig) -> list[str]:
-    """What this machine cannot measure of what the sweep needs; others may run the trials."""
+    """Metrics of the sweep that this machine cannot measure; others may run the trials."""
     found = []
     for name in config.optional_metrics:
         absence = METRICS[name].absence

@@ -1,4 +1,4 @@
-"""How long a sweep will take, how many trials a budget is good for, and what sharing saves."""
+"""Estimates of the time that a sweep takes, the trials that a budget is good for, and what sharing saves."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Range:
 
 @dataclass(frozen=True)
 class StageEstimate:
-    """What one kind of stage is expected to cost.
+    """The expected cost of one kind of stage.
 
     Attributes:
         stage: The stage.
@@ -59,7 +59,7 @@ class StageEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a sweep is expected to take. What is not known counts as nothing: then the times are partial.
+    """The expected time of a sweep. What is not known counts as nothing: then the times are partial.
 
     Attributes:
         trials: For how many trials.
@@ -126,7 +126,7 @@ class Estimate:
 
     @property
     def is_sampled(self) -> bool:
-        """Whether the recipes that were looked at were drawn at random from more.
+        """True if the recipes that were looked at were drawn at random from more.
 
         Then the counts of stages are estimates, and `StageEstimate.distinct` is the least that it can be.
         """
@@ -138,7 +138,7 @@ class Estimate:
 
 
 def at_once(cluster: ClusterSection) -> int | None:
-    """How many trials of a sweep run at once; None if that is the cluster's to say."""
+    """The number of trials of a sweep that run at once; None if that is the cluster's to say."""
     if cluster.address != "local":
         return cluster.max_concurrent_trials
     fit = processors() // cluster.cpus_per_trial
@@ -168,7 +168,7 @@ class _Reckoning:
     at_once: int | None
 
     def stage(self, name: str, trials: int) -> StageEstimate:
-        """What the stages called `name` cost in `trials` trials."""
+        """The cost of the stages called `name` in `trials` trials."""
         kind = next(kind for kind in self.workload.kinds if kind.name == name)
         missing, each = self.workload.expected(kind, trials, missing=True), self.timings.stages.get(name)
         return StageEstimate(
@@ -209,7 +209,7 @@ class _Reckoning:
         return trials * (each + pick(self.timings.alone) + pick(self.timings.beside))
 
     def in_budget(self, config: SweepConfig, most: int) -> Range | None:
-        """How many of at most `most` trials the budget is good for; the last one that is started counts."""
+        """The number of trials, `most` at most, that the budget is good for; the last one that is started counts."""
         budget, cluster = config.search.budget, config.cluster
         if budget is None:
             return None

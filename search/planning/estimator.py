@@ -1,4 +1,4 @@
-"""What estimates of one sweep are made from: what its trials need, and what that took before."""
+"""The basis of a sweep's estimates: what its trials need, and what that took before."""
 
 from __future__ import annotations
 

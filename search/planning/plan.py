@@ -1,4 +1,4 @@
-"""What a sweep is about to do, as far as its file tells."""
+"""The plan of a sweep, as far as its file tells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spaces import Rule, SearchSpace
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep has before it.
+    """The plan of a sweep.
 
     Attributes:
         recipes: How many recipes may be tried.
@@ -59,7 +59,7 @@ class Plan:
 
 
 def rules_json(rules: Mapping[Rule, int]) -> list[dict[str, Any]]:
-    """What is ruled out, as plain data."""
+    """The rules and the recipes that they rule out, as plain data."""
     return [{"combination": rule.combination, "reason": rule.reason, "recipes": count} for rule, count in rules.items()]
 
 

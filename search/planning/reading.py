@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines import Task, Training, format_of, load_task
+from pipelines import RUNTIMES, Task, Training, format_of, load_task
 from pipelines.preflight import Findings, preflight
 from pipelines.processors import beyond, processors
 from pipelines.store import Remote
@@ -35,7 +35,8 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepConfig, 
     if task and reading.space:
         target = reading.section(TargetSection, "target") or TargetSection()
         training = reading.section(Training, "training")
-        findings = preflight(task, reading.space, training, format_of(target.runtime).name)
+        runtime = target.runtime if target.runtime in RUNTIMES else TargetSection().runtime
+        findings = preflight(task, reading.space, training, format_of(runtime).name)
         problems += findings.problems
     problems += _processor_problems(reading)
     problems += _store_problems(reading)
@@ -64,7 +65,7 @@ def _load_task(reading: Reading, problems: list[Problem]) -> Task | None:
 
 
 def _processor_problems(reading: Reading) -> Iterator[Problem]:
-    """What is asked of this machine's processors beyond their number; what those of a cluster are, is not known."""
+    """Yield what is asked of this machine's processors beyond their number; those of a cluster are not known."""
     cluster, target = reading.section(ClusterSection, "cluster"), reading.section(TargetSection, "target")
     if cluster is None or cluster.address != "local":
         return

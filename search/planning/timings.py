@@ -1,4 +1,4 @@
-"""What is known of the time that a sweep's stages and measurements take, from work done before."""
+"""Timings of a sweep's stages and measurements, from work done before."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Timings:
     def of(
         cls, workload: Workload, context: Context, manifests: Iterable[Mapping[str, Any]], trials: Iterable[Trial]
     ) -> Timings:
-        """What `manifests` of the store and `trials` of the same task tell of `workload`.
+        """The timings of `workload` that `manifests` of the store and `trials` of the same task tell.
 
         Only what was computed for the same task, on the same type of device, counts.
         """

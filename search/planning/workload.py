@@ -1,4 +1,4 @@
-"""What the trials of a sweep have to compute, told before it is known which trials there will be."""
+"""The workload of a sweep's trials, told before it is known which trials there will be."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Kind:
 
     @property
     def distinct(self) -> int:
-        """How many different results there are."""
+        """The number of different results."""
         return sum(self.needed.values())
 
 
@@ -109,11 +109,11 @@ class Workload:
         return cls(len(recipes), space.size(compressed=True), kinds, frozenset(names), examples)
 
     def having(self, kind: Kind) -> int:
-        """How many of all recipes have a stage of `kind`: an estimate if only some of them were looked at."""
+        """Return how many of all recipes have a stage of `kind`: an estimate if only some of them were looked at."""
         return round(kind.recipes * (self.among + 1) / (self.recipes + 1))
 
     def expected(self, kind: Kind, trials: int, *, missing: bool = False) -> float:
-        """How many different results of `kind` the first `trials` trials need, in expectation.
+        """The expected number of different results of `kind` that the first `trials` trials need.
 
         Trial 0 is the uncompressed teacher, the others are different recipes drawn at random. A result that c of N
         recipes need is needed by none of m of them with the probability C(N - c, m) / C(N, m), so that the expectation

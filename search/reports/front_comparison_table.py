@@ -45,7 +45,7 @@ def summary_table(comparison: FrontComparison) -> Table:
 
 
 def reference_words(comparison: FrontComparison) -> str:
-    """Which point the hypervolumes of `comparison` refer to, in words."""
+    """The point that the hypervolumes of `comparison` refer to, in words."""
     ends = [
         f"{o.name} {number(comparison.scale[o.name] * REFERENCE_MARGIN) if o.direction == 'minimize' else 0}"
         for o in comparison.objectives

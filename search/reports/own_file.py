@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,7 +24,7 @@ HEADS = (b"trial,label,", b"front,joint,trial,label,", b"layer,ratio,")
 
 
 def file_problems(csv: Path | None = None, plot: Path | None = None) -> list[Problem]:
-    """What keeps the files that options name from being written: told before the work, which may take long."""
+    """Return what keeps the files that options name from being written: told before the work, which may take long."""
     found = [Problem("--csv", told) for path in (csv,) if path and (told := problem(path))]
     if plot and (told := format_problem(plot) or problem(plot)):
         found.append(Problem("--plot", told))
@@ -31,7 +32,7 @@ def file_problems(csv: Path | None = None, plot: Path | None = None) -> list[Pro
 
 
 def format_problem(path: Path) -> str:
-    """Why no picture can be written to `path`; empty if one can, as far as its ending goes."""
+    """Return why no picture can be written to `path`; empty if one can, as far as its ending goes."""
     if not path.suffix:
         return f"{path} has no ending that says the format, such as .png"
     if path.suffix.lower() not in FORMATS:
@@ -40,16 +41,20 @@ def format_problem(path: Path) -> str:
 
 
 def problem(path: Path) -> str:
-    """Why nothing can be written to `path`; empty if something can."""
+    """Return why nothing can be written to `path`; empty if something can."""
     if path.is_dir():
         return f"{path} is a folder; name a file"
     if not path.parent.is_dir():
         return f"folder {path.parent} does not exist"
-    if not path.exists() or _is_device(path):
-        return "" if _is_device(path) or os.access(_real(path).parent, os.W_OK) else _forbidden(path)
-    if not os.access(path, os.R_OK | os.W_OK) or not os.access(_real(path).parent, os.W_OK):
-        return _forbidden(path)
-    if not _is_own(path.suffix.lower(), path.read_bytes()):
+    if _is_device(path):
+        return ""
+    try:
+        with tempfile.NamedTemporaryFile(dir=_real(path).parent):
+            pass
+        content = path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        return f"{path} cannot be written: {error.strerror}; name another place"
+    if not _is_own(path.suffix.lower(), content):
         return f"{path} exists and is not of Paredown's making; remove it, or name another file"
     return ""
 
@@ -70,7 +75,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def _is_own(ending: str, content: bytes) -> bool:
-    """Whether `content` is what `write` has written to a file with this ending, or nothing at all."""
+    """Return True if `content` is what `write` has written to a file with this ending, or nothing at all."""
     mark = FORMATS[ending][1] in content if ending in FORMATS else content.startswith(HEADS)
     return mark or not content.strip()
 
@@ -80,9 +85,5 @@ def _real(path: Path) -> Path:
 
 
 def _is_device(path: Path) -> bool:
-    """Whether `path` is something to write into as it is, such as /dev/stdout."""
-    return (path.exists() and not path.is_file()) or path.is_relative_to("/dev") or path.is_relative_to("/proc")
-
-
-def _forbidden(path: Path) -> str:
-    return f"{path} cannot be written: no permission, or a file system that is only read; name another place"
+    """Return True if `path` is there to be written into as it is, such as /dev/stdout, whatever that leads to."""
+    return path.exists() and (not path.is_file() or path.is_relative_to("/dev") or path.is_relative_to("/proc"))

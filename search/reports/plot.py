@@ -34,7 +34,7 @@ def plot_front(title: str, state: SweepState, trials: Sequence[Trial], path: Pat
 
 
 def panels(objectives: Sequence[Objective]) -> list[tuple[Objective, Objective]]:
-    """What is drawn to the right and upwards in each panel: every pair of objectives."""
+    """The objectives drawn to the right and upwards in each panel: every pair of objectives."""
     return [(x, y) for y, x in combinations(objectives, 2)] or [(objectives[0], objectives[0])]
 
 
@@ -70,7 +70,7 @@ def whiskers(axes: Axes, x: Objective, y: Objective, trials: Sequence[Trial], co
 
 
 def _lengths(trial: Trial, objective: Objective) -> list[list[float]] | None:
-    """How far a trial's interval reaches down and up from its value, or None if it is not known."""
+    """The lengths by which a trial's interval reaches down and up from its value, or None if it is not known."""
     ends = trial.intervals.get(objective.name)
     value = trial.metrics[objective.name]
     return [[max(value - ends[0], 0.0)], [max(ends[1] - value, 0.0)]] if ends else None

@@ -112,7 +112,7 @@ class LiveProgress:
         return table
 
     def _share(self) -> float:
-        """How much of the sweep is done, of 1: of the trials or of the budget, whichever is nearer to its end."""
+        """The share of the sweep that is done, of the trials or of the budget, whichever is nearer to its end."""
         search, finished = self._config.search, self._standing.finished
         return max(
             finished / search.trials if search.trials else 0.0,

@@ -89,7 +89,7 @@ def trial_json(trial: Trial, post_hoc: PostHoc | None = None) -> dict[str, Any]:
 
 
 def _known(trial: Trial, post_hoc: PostHoc) -> dict[str, Any]:
-    """What `post_hoc` says of a trial, as plain data."""
+    """The findings of `post_hoc` on a trial, as plain data."""
     known: dict[str, Any] = {"p_front": post_hoc.p_front[trial.number]}
     if again := post_hoc.remeasured(trial.number):
         known["remeasured"] = {"metrics": dict(again.metrics), "intervals": dict(again.intervals)}

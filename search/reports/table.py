@@ -130,7 +130,7 @@ def remarks(trials: Sequence[Trial]) -> list[str]:
 
 
 def next_steps(sweep: str, picks: Sequence[RecommendedPick], near: int = 0) -> str:
-    """What to type next, one command a line: the trials near the front, if any are left out, and the first pick."""
+    """The commands to type next, one a line: the trials near the front, if any are left out, and the first pick."""
     lines = [f"{near} more near the front: paredown front {sweep} --near"] if near else []
     lines += [f"ship the {picks[0].name}: {picks[0].command}"] if picks else []
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What every sampler offers: an Optuna sampler for several objectives."""
+"""The protocol of samplers: each makes an Optuna sampler for several objectives."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from search.study.trial import Trial
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen, and beside what.
+    """The trial that was chosen, and its runner-up.
 
     Attributes:
         trial: What was chosen.

@@ -1,4 +1,4 @@
-"""Why no trial keeps all constraints: the fewest of them that exclude everything, and how far away the nearest is."""
+"""Conflicts of constraints: the fewest of them that exclude every trial, and how far away the nearest is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def conflicts(trials: Sequence[Trial], constraints: Sequence[Constraint]) -> lis
 
 
 def explain(trials: Sequence[Trial], constraints: Sequence[Constraint]) -> str:
-    """Which of `constraints` exclude all of `trials`, and for each how far the nearest trial is, in its unit."""
+    """The `constraints` that exclude all of `trials`, and for each how far the nearest trial is, in its unit."""
     parts = []
     for conflict in conflicts(trials, constraints):
         if len(conflict) == 1:

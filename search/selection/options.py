@@ -1,4 +1,4 @@
-"""What the options of ``paredown pick``, and of its function for notebooks, ask for."""
+"""Options of ``paredown pick``, and of its function for notebooks, read and checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_options(
     weights: str | None,
     checks: Sequence[Callable[[], object]] = (),
 ) -> tuple[list[Constraint], Preference]:
-    """What the options ask for.
+    """Read what the options ask for.
 
     Args:
         where: Bounds.
@@ -57,7 +57,7 @@ def read_options(
 
 
 def _try(problems: list[Problem], read: Callable[[], T]) -> T | None:
-    """What `read` gives; if it finds wrong input, that is added to `problems`."""
+    """Return what `read` gives; if it finds wrong input, that is added to `problems`."""
     try:
         return read()
     except InputError as error:

@@ -1,4 +1,4 @@
-"""By what a front is decided: one metric, the knee, or weights. Each gives every trial a score; the least wins."""
+"""Preferences that decide a front: one metric, the knee, or weights. Each gives every trial a score; the least wins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipelines import METRICS
 from search.config.objective import Objective
 from search.study.front import losses
 from search.study.trial import Trial
-from spaces import InputError, Problem, illegal
+from spaces import InputError, Problem, illegal, shown
 
 TIE = 1e-3
 """How much the sum of all losses counts beside the largest: it decides between trials that are equal in that."""
@@ -36,7 +36,7 @@ class Preference(Protocol):
         """The metrics by which it decides."""
 
     def __str__(self) -> str:
-        """What the winner is, as in "… of 3 of 7 front members"."""
+        """The words for the winner, as in "… of 3 of 7 front members"."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,9 @@ class Weights:
             match = re.fullmatch(r"\s*(\w+)\s*=\s*(\S+)\s*", part)
             value = _number(match[2]) if match else None
             if not match or value is None:
-                problems.append(Problem(where, f"{part.strip()!r} is not METRIC=NUMBER with a number larger than 0"))
+                problems.append(
+                    Problem(where, f"{shown(part.strip())} is not METRIC=NUMBER with a number larger than 0")
+                )
             elif match[1] not in METRICS:
                 problems.append(Problem(where, illegal(match[1], list(METRICS))))
             elif match[1] in weights:

@@ -1,1 +1,1 @@
-"""What is exported of the configuration that was chosen."""
+"""Exports the configuration that was chosen."""

@@ -109,7 +109,7 @@ def _hashes(folder: Path) -> dict[str, str]:
 
 
 def _is_disposable(path: Path, hashes: Mapping[str, str]) -> bool:
-    """Whether `path` is a file of an export with the bytes that it was written with, or made by running its program."""
+    """Return True if `path` is a file of an export as it was written, or made by running its program."""
     if path.name == "__pycache__" and path.is_dir() and not path.is_symlink():
         return all(each.suffix == ".pyc" for each in path.iterdir())
     return path.is_file() and not path.is_symlink() and sha256(path) == hashes.get(path.name)

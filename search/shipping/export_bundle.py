@@ -1,4 +1,4 @@
-"""What is known of the one trial that is shipped."""
+"""Everything about the one trial that is shipped."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class ExportBundle:
 
     @property
     def trial(self) -> Trial:
-        """What is shipped."""
+        """The trial that is shipped."""
         return self.choice.trial
 
     @property
     def config(self) -> SweepConfig:
-        """What the sweep was asked for."""
+        """The sweep's configuration."""
         return self.sweep.config
 
     def latest(self, trial: Trial) -> Measurement:
@@ -59,6 +59,6 @@ class ExportBundle:
 
     @property
     def is_current(self) -> bool:
-        """Whether this code, these libraries and this task are those that made the file: else none is rebuilt alike."""
+        """True if this code, these libraries and this task are those that made the file: else none is rebuilt alike."""
         *_, (_, _, key) = nodes(self.trial.recipe, self.evaluator.context)
         return self.trial.model == key

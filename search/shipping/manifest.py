@@ -14,7 +14,7 @@ from search.study.trial import Trial
 
 
 def manifest(bundle: ExportBundle, hashes: Mapping[str, str]) -> dict[str, Any]:
-    """What ``manifest.json`` holds.
+    """The content of ``manifest.json``.
 
     Args:
         bundle: What is shipped.

@@ -1,1 +1,1 @@
-"""Which trials end before their trainings do."""
+"""Early stopping: trials that end before their trainings do."""

@@ -20,7 +20,7 @@ ETA = 3
 
 @dataclass(frozen=True)
 class Place:
-    """Where a trial stands among those that have reached its rung, itself included.
+    """The place of a trial among those that have reached its rung, itself included.
 
     Attributes:
         ahead: How many are better.
@@ -34,7 +34,7 @@ class Place:
 
     @property
     def goes_on(self) -> bool:
-        """Whether it is among the best 1/`ETA`, or nobody dominates it."""
+        """True if it is among the best 1/`ETA`, or nobody dominates it."""
         return self.rank == 0 or self.ahead < self.of // ETA
 
 

@@ -50,7 +50,7 @@ class Stopping:
         return (*first, *different.values())
 
     def judge(self, trial: Trial, trials: Iterable[Trial], front: ParetoFront) -> str:
-        """Why `trial` ends at the rung that it has reached last; empty if it goes on.
+        """The reason why `trial` ends at the rung that it has reached last; empty if it goes on.
 
         Args:
             trial: With that rung.

@@ -1,4 +1,4 @@
-"""What the structure of a network says before it is trained: a bound that it breaks, a trial that it cannot beat."""
+"""Stopping by the structure of a network, before it is trained: a bound that it breaks, a trial that it cannot beat."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def dominator(
 
 
 def may_dominate(members: Iterable[Trial], objectives: Sequence[Objective], task: Task | None = None) -> bool:
-    """Whether one of `members` could dominate a trial by its structure, whatever that is; for `task` see above."""
+    """Return True if one of `members` could dominate some trial by its structure; for `task` see above."""
     if not any(is_structural(objective.name) for objective in objectives):
         return False
     limits = [(o, _bound(o, task)) for o in objectives if not is_structural(o.name)]

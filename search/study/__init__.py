@@ -1,1 +1,1 @@
-"""What is on record: trials, the study that keeps them, their front, and where all of it lies."""
+"""The record: trials, the study that keeps them, their front, and where all of it lies."""

@@ -51,7 +51,7 @@ def ending(trial: Trial, objectives: Sequence[Objective], constraints: Iterable[
 
 
 def structural_violations(trial: Trial, constraints: Iterable[Constraint]) -> dict[str, float]:
-    """By how much each bound on the structure is missed, by its text, as far as `trial` came; see `Constraint`."""
+    """The violation of each bound on the structure, by its text, as far as `trial` came; see `Constraint`."""
     metrics = trial.rungs[-1].measurement.metrics if trial.rungs else {}
     known = (c for c in constraints if is_structural(c.name) and c.name in metrics)
     return {str(constraint): constraint.violation(metrics) for constraint in known}

@@ -90,7 +90,7 @@ def losses(trials: Sequence[Trial], objectives: Sequence[Objective]) -> np.ndarr
 
 
 def nondominated(points: np.ndarray) -> np.ndarray:
-    """Which points no other point dominates.
+    """A mask of the points that no other point dominates.
 
     Args:
         points: Less is better, shape (points, objectives). A row with a NaN is dominated by any other.

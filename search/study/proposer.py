@@ -1,4 +1,4 @@
-"""Who proposes a trial."""
+"""Proposers of trials."""
 
 from __future__ import annotations
 

@@ -46,13 +46,13 @@ def load_sweep(name: str, workspace: Workspace | None = None) -> Sweep:
 
 
 def open_store(config: SweepConfig, workspace: Workspace) -> Store:
-    """Where the results of `config`'s stages are: in the workspace's folder, and behind the sweep's URL."""
+    """Open the store of `config`'s stages: in the workspace's folder, and behind the sweep's URL."""
     url = config.store.url
     return Store(workspace.store, url, f"{config.sweep}@{workspace.identity()}") if url else Store(workspace.store)
 
 
 def sweep_evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
-    """What a worker does for `config`: small enough to be sent to it."""
+    """The function by which a worker evaluates recipes of `config`: small enough to be sent to it."""
     return Evaluator(
         use=config.task.use,
         args=config.task.args,

@@ -1,4 +1,4 @@
-"""Where a sweep stands: what the progress display, the status command and MLflow show."""
+"""The state of a sweep: what the progress display, the status command and MLflow show."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def states(trials: Iterable[Trial], config: SweepConfig) -> Iterator[SweepState]
 
 
 def progress_text(state: SweepState, planned: int | None, budget: str = "") -> str:
-    """How far the sweep is, in one line: what MLflow and the live display say alike.
+    """The progress of the sweep in one line, which MLflow and the live display say alike.
 
     Args:
         state: Where it stands.

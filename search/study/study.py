@@ -155,7 +155,7 @@ def read_trials(folder: SweepFolder) -> list[Trial]:
 
 
 def read_study_id(folder: SweepFolder) -> str | None:
-    """What marks the sweep's runs in MLflow, or None if the sweep has no study yet."""
+    """The identifier that marks the sweep's runs in MLflow, or None if the sweep has no study yet."""
     study = _read(folder)
     return study.user_attrs.get(STUDY_ID) if study else None
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pipelines import Evaluator, TaskIdentity
 from pipelines.whole_file import write_json
 from search.study.workspace import SweepFolder
-from spaces import NONE, InputError, SearchSpace
+from spaces import InputError, SearchSpace
 
 
 def keep_task(evaluator: Evaluator, space: SearchSpace, folder: SweepFolder) -> Evaluator:
@@ -26,10 +26,7 @@ def keep_task(evaluator: Evaluator, space: SearchSpace, folder: SweepFolder) -> 
     Raises:
         InputError: the task has changed; with what of it.
     """
-    identity = evaluator.identity
-    for depth in (int(depth) for depth in space.used("student.depth") if depth != NONE):
-        for width in (float(width) for width in space.used("student.width") if width != NONE):
-            identity = identity.with_student(depth, width, evaluator.context.student_weights(depth, width))
+    identity = evaluator.identity_in(space)
     if folder.task.exists():
         _compare(identity, folder)
     else:

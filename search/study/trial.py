@@ -26,7 +26,7 @@ NOTHING = Measurement({})
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a trial, as its worker wrote it down.
+    """The result of a trial, as its worker wrote it down.
 
     Attributes:
         number: The trial.
@@ -111,12 +111,12 @@ class Trial:
 
     @property
     def outcome(self) -> Outcome | None:
-        """How it ended; None while it runs."""
+        """Its outcome; None while it runs."""
         return self.result.outcome if self.result else None
 
     @property
     def state(self) -> Literal["running", "complete", "failed", "stopped"]:
-        """Where it stands."""
+        """Its state."""
         return self.outcome.state if self.outcome else "running"
 
     @property
@@ -126,7 +126,7 @@ class Trial:
 
     @property
     def measurement(self) -> Measurement:
-        """What was measured; empty unless complete."""
+        """Its measurement; empty unless complete."""
         return self.outcome.measurement if isinstance(self.outcome, Complete) else NOTHING
 
     @property
@@ -141,7 +141,7 @@ class Trial:
 
     @property
     def notes(self) -> Mapping[str, str]:
-        """What goes with the numbers in words; empty unless complete."""
+        """The words that go with the numbers; empty unless complete."""
         return self.measurement.notes
 
     @property
@@ -150,11 +150,11 @@ class Trial:
         return self.outcome.model if isinstance(self.outcome, Complete) else None
 
     def absence(self, name: str) -> str:
-        """Why the metric called `name` is not among its metrics, in words."""
+        """The reason why the metric called `name` is not among its metrics, in words."""
         return self.notes.get(name) or "it was not measured"
 
     def at(self, fidelity: float) -> Rung | None:
-        """What it had reached with `fidelity` of its trainings, or None if it was not measured there."""
+        """The measurement at `fidelity` of its trainings, or None if it was not measured there."""
         return next((rung for rung in self.rungs if rung.fidelity == fidelity), None)
 
     def reach(self, rung: Rung) -> Trial:

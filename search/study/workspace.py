@@ -32,7 +32,7 @@ class Workspace:
         """``PAREDOWN_HOME``, or ``.paredown`` in the current folder.
 
         Raises:
-            InputError: its path is not UTF-8.
+            InputError: it is a file, or its path is not UTF-8.
         """
         root = Path(os.path.realpath(os.environ.get("PAREDOWN_HOME") or ".paredown"))
         try:
@@ -40,6 +40,8 @@ class Workspace:
         except UnicodeEncodeError:
             advice = "neither MLflow nor Ray can use it; set PAREDOWN_HOME to another folder"
             raise InputError.at("PAREDOWN_HOME", f"the path {root} is not UTF-8: {advice}") from None
+        if root.is_file():
+            raise InputError.at("PAREDOWN_HOME", f"{root} is a file; set it to a folder, which need not exist yet")
         return cls(root)
 
     @property
@@ -71,7 +73,7 @@ class Workspace:
         return self.root / "mlflow.db"
 
     def identity(self) -> str:
-        """What tells this workspace from all others, wherever they are: made when it is first asked for."""
+        """The name that tells this workspace from all others, wherever they are: made when it is first asked for."""
         path = self.root / "identity"
         if not path.exists():
             create_text(path, uuid4().hex)
@@ -99,7 +101,7 @@ class Workspace:
 
 @dataclass(frozen=True)
 class SweepFolder:
-    """Where one sweep keeps its state.
+    """The folder in which one sweep keeps its state.
 
     Attributes:
         path: The folder.
@@ -119,7 +121,7 @@ class SweepFolder:
 
     @property
     def task(self) -> Path:
-        """What the task was when the sweep was begun; see `search.study.task_record`."""
+        """The record of the task as it was when the sweep was begun; see `search.study.task_record`."""
         return self.path / "task.json"
 
     @property
@@ -129,27 +131,27 @@ class SweepFolder:
 
     @property
     def results(self) -> Path:
-        """What workers have finished and the driver has not told the study yet."""
+        """The results that workers have finished and the driver has not told the study yet."""
         return self.path / "results"
 
     @property
     def ray(self) -> Path:
-        """What Ray Tune writes; nothing in it is ever read back."""
+        """The folder that Ray Tune writes to; nothing in it is ever read back."""
         return self.path / "ray"
 
     @property
     def measurements(self) -> Path:
-        """What was measured after the search, one file for each remeasurement."""
+        """The folder of what was measured after the search, one file for each remeasurement."""
         return self.path / "measurements"
 
     @property
     def held_out(self) -> Path:
-        """What the test split said, one file for each trial for which it was opened."""
+        """The folder of results on the test split, one file for each trial for which it was opened."""
         return self.path / "test"
 
     @property
     def confirm(self) -> Path:
-        """What came of trials that were run again with other seeds: a folder for each seed."""
+        """The folder of trials that were run again with other seeds: one in it for each seed."""
         return self.path / "confirm"
 
     @contextmanager
@@ -173,7 +175,7 @@ class SweepFolder:
             lock.release()
 
     def is_running(self) -> bool:
-        """Whether a process holds the sweep now."""
+        """Return True if a process holds the sweep now."""
         if not self.path.exists():
             return False
         lock = FileLock(self.path / "driver.lock")

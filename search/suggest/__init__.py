@@ -1,1 +1,1 @@
-"""Which recipe is tried next."""
+"""Suggests the recipe that is tried next."""

@@ -1,4 +1,4 @@
-"""What a sweep's trials have used of its budget."""
+"""The part of its budget that a sweep's trials have used."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class BudgetTracker:
 
     @property
     def left_wall_s(self) -> float:
-        """How soon the budget will be used up if as many trials run as now; infinite if that cannot be told."""
+        """The seconds until the budget is used up if as many trials run as now; infinite if that cannot be told."""
         if self._budget is None or self._budget.of == "wall":
             return self.left_s
         rate = len(self._running) * self._per_trial
@@ -73,12 +73,12 @@ class BudgetTracker:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether no new trial may start; those that run are finished, and their work is kept."""
+        """True if no new trial may start; those that run are finished, and their work is kept."""
         return self.left_s <= 0
 
     @property
     def progress(self) -> str:
-        """How much of the budget is used, for people; empty if there is no budget."""
+        """The used part of the budget, for people; empty if there is no budget."""
         return self._budget.progress(self.used_s) if self._budget else ""
 
     @property

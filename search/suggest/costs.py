@@ -1,4 +1,4 @@
-"""What work costs: the seconds that stages and measuring took where they were done."""
+"""Costs of work: the seconds that stages and measuring took where they were done."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BESIDE = "loading and scoring"
 
 @dataclass(frozen=True)
 class Spread:
-    """What something takes, in seconds.
+    """The quartiles of the seconds that something takes.
 
     Attributes:
         low: The lower quartile of what was seen.
@@ -78,15 +78,15 @@ class Costs:
         self._known = None
 
     def known(self) -> dict[str, float]:
-        """What everything takes that was ever done, in the median."""
+        """The median seconds of everything that was ever done."""
         if self._known is None:
             self._known = {name: median(seconds) for name, seconds in self._seconds.items()}
         return self._known
 
     def seconds(self, name: str) -> float | None:
-        """What `name` takes, in the median; None if it was never done."""
+        """The median seconds of `name`; None if it was never done."""
         return self.known().get(name)
 
     def spread(self, name: str) -> Spread | None:
-        """What `name` takes, with its quartiles; None if it was never done."""
+        """The seconds of `name` with their quartiles; None if it was never done."""
         return Spread.of(known) if (known := self._seconds.get(name)) else None

@@ -1,4 +1,4 @@
-"""What choices do to numbers: learned from results that differ in these choices only."""
+"""Effects of choices on numbers, learned from results that differ in these choices only."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Effects:
         known.values = known.values + miss / known.count
 
     def predict(self, group: Hashable, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What would come of choices in a `group` of which something is known.
+        """Predict what would come of choices in a `group` of which something is known.
 
         Args:
             group: Where.

@@ -1,4 +1,4 @@
-"""What is in flight: the stages that trials at work are about to compute, so that no other trial begins them too."""
+"""Stages in flight: those that trials at work are about to compute, so that no other trial begins them too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spaces import Recipe
 
 
 class InFlight:
-    """Which stages a recipe would have to compute, which of those another trial is computing, and what they take.
+    """The stages that a recipe would have to compute, those that another trial is computing, and what they take.
 
     A stage is in flight from when a trial that needs it, and finds it missing, is given out until its result is in
     the store or the trial has ended, well or not. Only this driver's trials are known here: between drivers the store's
@@ -38,17 +38,17 @@ class InFlight:
         return tuple(link for link in self._links(recipe) if not self._is_stored(link.key))
 
     def trains(self, recipe: Recipe) -> bool:
-        """Whether a trial of `recipe` has trainings before it: it has if that is not known."""
+        """Return True if a trial of `recipe` has trainings before it: it has if that is not known."""
         links = self._links(recipe)
         return not links or any(is_training(link.name) for link in self.missing(recipe))
 
     def free(self, recipe: Recipe) -> bool:
-        """Whether a trial of `recipe` could begin without computing what another trial is about to compute."""
+        """Return True if a trial of `recipe` could begin without computing what another trial is about to compute."""
         taken = [keys for keys in self._building.values() if keys]
         return not taken or not any(link.key in keys for link in self.missing(recipe) for keys in taken)
 
     def seconds(self, recipe: Recipe) -> float:
-        """What the trial of `recipe` would take: its missing stages, and measuring.
+        """The seconds that the trial of `recipe` would take: its missing stages, and measuring.
 
         A stage that was never computed counts like the middle one of those that were; nothing is known at the start.
         """

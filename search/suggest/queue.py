@@ -105,7 +105,7 @@ class StudyQueue:
         return trial
 
     def _propose(self) -> Proposal | None:
-        """What to begin next; None if all is blocked or the space is used up."""
+        """The proposal to begin next; None if all is blocked or the space is used up."""
         if not self._study.trials:
             return BASELINE
         variant = self._suffix_variants.propose(self._study.state) if self._suffix_variants else None
@@ -176,10 +176,10 @@ class StudyQueue:
 
     @property
     def exhausted(self) -> bool:
-        """Whether everything that was asked for has finished, or nothing is left to try."""
+        """True if everything that was asked for has finished, or nothing is left to try."""
         return not self.out and not self._attempts.waiting and not self._wants_more()
 
     def _wants_more(self) -> bool:
-        """Whether one more trial is asked for: there are fewer than planned, and time is left."""
+        """Return True if one more trial is asked for: there are fewer than planned, and time is left."""
         planned = self._study.config.search.trials
         return (planned is None or len(self._study.trials) < planned) and not self._budget_tracker.is_used_up

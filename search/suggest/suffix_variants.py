@@ -169,7 +169,7 @@ class SuffixVariants:
         return sorted(ranked, key=lambda found: -found[0] / found[1])
 
     def _gains(self, values: np.ndarray, state: SweepState) -> np.ndarray:
-        """By how much each of the predicted `values`, shape (points, metrics), would raise the hypervolume."""
+        """The amount by which each of the predicted `values`, shape (points, metrics), would raise the hypervolume."""
         assert state.baseline
         points = self._points(values)
         taken = losses(state.front.members, self._objectives)
@@ -228,7 +228,7 @@ class SuffixVariants:
             del self._candidates[digest]
 
     def _values(self, metrics: Mapping[str, float]) -> np.ndarray:
-        """What effects are learned of: maximised metrics as they are, others as logarithms."""
+        """The numbers that effects are learned of: maximised metrics as they are, others as logarithms."""
         return np.array(
             [
                 metrics[name] if direction == "maximize" else np.log(max(metrics[name], 1e-12))
@@ -253,7 +253,7 @@ class SuffixVariants:
 
 
 def _metrics(objectives: Sequence[Objective], constraints: Sequence[Constraint]) -> dict[str, str]:
-    """What has to be predicted, with the direction that is better."""
+    """The metrics that have to be predicted, with the direction that is better."""
     found = {o.name: str(o.direction) for o in objectives}
     for constraint in constraints:
         found.setdefault(constraint.name, "minimize" if constraint.compare.startswith("<") else "maximize")

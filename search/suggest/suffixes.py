@@ -1,4 +1,4 @@
-"""How recipes may go on from networks that were computed: what is done to the file, and what tells that apart."""
+"""Suffixes by which recipes may go on from networks that were computed, and the choices that tell them apart."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def join(space: SearchSpace, params: Mapping[str, Value], suffix: Mapping[str, V
 
 
 def choices(params: Mapping[str, Value], switches: Sequence[str]) -> list[tuple[tuple[Value, ...], float]]:
-    """What tells suffixes to go on apart: the scheme, and less so each of its parameters, with their weights."""
+    """The choices that tell suffixes apart: the scheme, and less so each of its parameters, with their weights."""
     found: list[tuple[tuple[Value, ...], float]] = []
     for switch in switches:
         scheme = params.get(switch, NONE)

@@ -89,7 +89,7 @@ class Suggester:
         return unseen
 
     def tried(self, recipe: Recipe) -> bool:
-        """Whether `recipe` was suggested, or counts as tried."""
+        """Return True if `recipe` was suggested, or counts as tried."""
         return recipe.digest in self._tried
 
     def count(self, recipe: Recipe) -> None:

@@ -1,4 +1,4 @@
-"""What was found out after a search, written to the sweep's runs in MLflow."""
+"""Annotations: what was found out after a search, written to the sweep's runs in MLflow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ P_FRONT = "p_front"
 
 @dataclass(frozen=True)
 class Annotation:
-    """What is added to the runs.
+    """The additions to the runs.
 
     Attributes:
         metrics: Numbers for the runs of trials, by trial and name.
@@ -82,7 +82,7 @@ def _annotate(sweep: Sweep, workspace: Workspace, post_hoc: PostHoc, added: Anno
 
 
 def before_after_annotation(sweep: Sweep, before_after: BeforeAfter) -> Annotation:
-    """What MLflow is to show of it: numbers on the trials' runs, the table on the parent's."""
+    """The annotation by which MLflow shows it: numbers on the trials' runs, the table on the parent's."""
     remeasurement = before_after.remeasurement
     target = remeasurement.target
     where = "" if target == sweep.config.target else f"{target.slug}/"

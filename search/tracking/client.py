@@ -28,7 +28,7 @@ MAX_TAG = 8000
 
 
 def tracking_uri(config: SweepConfig, workspace: Workspace) -> str:
-    """Where MLflow keeps the sweep: its tracking server, or the workspace's own store."""
+    """The URI where MLflow keeps the sweep: its tracking server, or the workspace's own store."""
     return config.tracking.uri or workspace.tracking_uri
 
 

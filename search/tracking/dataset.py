@@ -39,7 +39,7 @@ def dataset_input(config: SweepConfig, task: Task) -> DatasetInput:
 
 
 def _size(task: Task, split: Split) -> int | None:
-    """How many examples a split has, or None if only a pass over it would tell."""
+    """The number of examples of a split, or None if only a pass over it would tell."""
     try:
         return len(cast(object, task.batches(split)).dataset)  # type: ignore[attr-defined]
     except (AttributeError, TypeError):

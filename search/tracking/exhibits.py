@@ -1,4 +1,4 @@
-"""What is shown of a whole sweep: the files on its run in MLflow."""
+"""Exhibits of a whole sweep: the files on its run in MLflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a model comes from: which files of a front are logged as models, and what is said of each."""
+"""The lineage of models: the files of a front that are logged as models, and what is said of each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def stored_file(trial: Trial, store: Store, target: Target) -> Path | None:
 
 
 def lineage(config: SweepConfig, trial: Trial) -> dict[str, str]:
-    """What a model's tags say of where it comes from."""
+    """The tags of a model that say where it comes from."""
     return {
         "paredown.sweep": config.sweep,
         "paredown.trial": str(trial.number),

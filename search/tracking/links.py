@@ -17,7 +17,7 @@ TRAINING = "workflowType=machine_learning"
 
 @dataclass(frozen=True)
 class Links:
-    """Where a sweep is found in the UI.
+    """Links to a sweep in the UI.
 
     Attributes:
         experiment: The id of the experiment.
@@ -60,7 +60,7 @@ class Links:
 
 
 def find_links(config: SweepConfig, workspace: Workspace) -> Links | None:
-    """Where a sweep that was run is found, its trials left out; None if MLflow does not have it.
+    """Find the links to a sweep that was run, its trials left out; None if MLflow does not have it.
 
     Raises:
         MlflowException: the server does not answer.

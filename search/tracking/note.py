@@ -113,7 +113,7 @@ def _member(trial: Trial, baseline: Trial | None, config: SweepConfig, links: Li
 
 
 def _remarks(state: SweepState) -> list[str]:
-    """Why the marked members' last steps did not help, once for each reason."""
+    """The reasons why the marked members' last steps did not help, each once."""
     found = [f"- {remark}" for remark in remarks(state.front.members)]
     return ["", *found] if found else []
 

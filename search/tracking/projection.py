@@ -116,7 +116,7 @@ class Projection:
 
     @property
     def links(self) -> Links:
-        """Where the sweep is found in the UI."""
+        """The links to the sweep in the UI."""
         return Links(self._experiment, self._parent.info.run_id, self._runs, self._artifacts, self._view)
 
     def put_trial(self, trial: Trial) -> None:

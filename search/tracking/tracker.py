@@ -182,7 +182,7 @@ class Tracker:
 
     @cached_property
     def _data(self) -> DatasetInput | None:
-        """What the sweep's runs have as their input."""
+        """The data set that the sweep's runs have as their input."""
         try:
             return dataset_input(self._config, self._task) if self._task else None
         except Exception:

@@ -1,4 +1,4 @@
-"""What the run of a trial holds in MLflow, made from the trial alone."""
+"""The content of a trial's run in MLflow, made from the trial alone."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def metrics(trial: Trial, config: SweepConfig) -> dict[str, float]:
 
 
 def usage(trial: Trial) -> Iterator[tuple[str, int, float, float]]:
-    """What a long trial's worker used, as MLflow's system metrics: name, step, seconds since the epoch, value."""
+    """The usage of a long trial's worker, as MLflow's system metrics: name, step, seconds since the epoch, value."""
     for name, points in trial.result.usage.items() if trial.result else ():
         yield from ((f"system/{name}", step, at, value) for step, (at, value) in enumerate(points))
 
 
 def tags(trial: Trial) -> dict[str, str]:
-    """What is to be said in words of a finished trial; values are cut to what MLflow takes."""
+    """The tags that say in words what came of a finished trial; values are cut to what MLflow takes."""
     result = trial.result
     if result is None:
         return {}
@@ -72,7 +72,7 @@ def _outcome_tags(outcome: Outcome) -> dict[str, str]:
 
 
 def first_tags(trial: Trial) -> dict[str, str]:
-    """What is known of a trial before it runs."""
+    """The tags of a trial that are known before it runs."""
     recipe = {
         "recipe.digest": trial.recipe.digest,
         "recipe": json.dumps(trial.recipe.to_list()),
@@ -82,7 +82,7 @@ def first_tags(trial: Trial) -> dict[str, str]:
 
 
 def pareto_tags(number: int, on_front: bool) -> dict[str, str]:
-    """Whether a trial is on the front, and the colour that it has in the UI's charts for that."""
+    """The tags that say whether a trial is on the front, and its colour in the UI's charts for that."""
     color = BASELINE if number == 0 else FRONT if on_front else DOMINATED
     return {PARETO: "true" if on_front else "false", COLOR: color}
 

@@ -58,7 +58,7 @@ def encode(name: str, state: dict[str, Any], now_ms: int) -> str:
 
 
 def view_state(config: SweepConfig, study_id: str) -> dict[str, Any]:
-    """What the UI shows: this sweep's finished trials, best in the first objective first, and their charts.
+    """The state of the UI's view: this sweep's finished trials, best in the first objective first, and their charts.
 
     Runs are sorted by a metric, as the UI folds trials under their sweep otherwise and draws the sweep alone.
     """

@@ -13,4 +13,4 @@ def test_layers_come_topmost_first() -> None:
 
 
 def test_a_purpose_is_the_first_sentence_of_a_docstring() -> None:
-    assert purpose("search", "errors") == "How a command fails when the input was right"
+    assert purpose("search", "errors") == "Failures of a command whose input was right"

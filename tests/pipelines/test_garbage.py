@@ -2,10 +2,19 @@ import gc
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 
 import pytest
 
 from pipelines.garbage import collect, no_collection
+
+
+@pytest.fixture(autouse=True)
+def little_to_look_at() -> Iterator[None]:
+    """What other tests have loaded is no garbage, and takes long to look at."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def test_nothing_is_collected_until_the_end() -> None:

@@ -14,6 +14,7 @@ def problems(method: str, importance: str | None) -> list[str]:
 
 def test_what_is_not_given_has_its_default() -> None:
     assert analysis_params("channel", None) == {"method": "channel", "importance": "l2", "round_to": 8}
+    assert analysis_params(None, None) == analysis_params("channel", None)
     assert analysis_params("channel", "l1")["importance"] == "l1"
 
 

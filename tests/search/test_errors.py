@@ -87,14 +87,18 @@ def test_a_current_folder_that_is_gone_is_told(cli_run, tmp_path, monkeypatch) -
     assert cli_run("status") == (1, "", told)
 
 
-@pytest.mark.parametrize("command", [["run", "sweep.yaml"], ["trial", "sweep.yaml", "recipe.yaml"]])
-def test_a_workspace_that_is_a_file_is_told(cli_run, write_yaml, make_raw, tmp_path, monkeypatch, command) -> None:
-    write_yaml(make_raw())
-    (tmp_path / "recipe.yaml").write_text("[]", encoding="utf-8")
+def test_a_workspace_that_is_a_file_is_told(cli_run, tmp_path, monkeypatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("PAREDOWN_HOME", str(tmp_path / "file"))
-    code, out, err = cli_run(*[tmp_path / part if part.endswith(".yaml") else part for part in command])
+    told = f"paredown: PAREDOWN_HOME: {tmp_path / 'file'} is a file; set it to a folder, which need not exist yet\n"
+    assert cli_run("status") == (2, "", told)
+
+
+def test_a_workspace_that_cannot_be_made_is_told(cli_run, write_yaml, make_raw, tmp_path, monkeypatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PAREDOWN_HOME", str(tmp_path / "file/home"))
+    code, out, err = cli_run("run", write_yaml(make_raw()))
     assert (code, out) == (1, "")
-    assert f"no state can be kept in {tmp_path / 'file'}: " in err
+    assert f"no state can be kept in {tmp_path / 'file/home'}: " in err
     assert "set PAREDOWN_HOME to a folder that can be written" in err
     assert "Traceback" not in err

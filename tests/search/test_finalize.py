@@ -1,7 +1,9 @@
 import pytest
 
+from pipelines import TrialFailed
 from search.analysis.remeasurement import Remeasurement
-from search.finalize import finalize, report
+from search.errors import SweepError
+from search.finalize import check_complete, finalize, report
 
 
 @pytest.fixture
@@ -52,3 +54,19 @@ def test_what_mlflow_does_not_take_is_told(console) -> None:
     assert console.file.getvalue() == ""
     report("ConnectionError: away", console)
     assert "MLflow is not up to date (ConnectionError: away); what was found out is kept" in console.file.getvalue()
+
+
+def test_a_sweep_in_which_nothing_worked_says_why(make_config, run_inline, failing) -> None:
+    sweep = run_inline(make_config(search={"trials": 3}), failing)
+    with pytest.raises(SweepError) as error:
+        check_complete(sweep)
+    assert str(error.value) == "all 3 trials failed:\n  3x (trial 0): ValueError: never"
+
+
+def test_the_most_frequent_of_many_reasons_are_told(make_config, run_inline) -> None:
+    def evaluate(recipe):
+        raise TrialFailed("often" if "distil" not in str(recipe.to_list()) else recipe.digest)
+
+    sweep = run_inline(make_config(search={"trials": 12}), evaluate)
+    with pytest.raises(SweepError, match=r"and \d+ other reasons; see them: paredown status small"):
+        check_complete(sweep)

@@ -404,3 +404,11 @@ def test_every_recipe_of_any_space_can_be_written_and_read(space: SearchSpace) -
     for params in islice(space.points(), 50):
         recipe = space.recipe(params)
         assert Recipe.from_list(recipe.to_list(), space.steps) == recipe
+
+
+def test_what_stands_in_for_values_that_are_not_legal_is_not(specs) -> None:
+    space, problems = SearchSpace.read({"cutting": {"method": "channel", "ratio": 7}}, specs)
+    assert problems
+    assert not space.legal(next(space.points()))
+    space, _ = SearchSpace.read({"cutting": {"method": "channel", "ratio": 0.5}}, specs)
+    assert space.legal(next(space.points()))

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pipelines.errors import TrialFailed
-from pipelines.formats import FORMATS, Format, artifact_in, format_of, identity
+from pipelines.formats import FORMATS, Format, artifact_in, format_of, key_part
 from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Target, to_feed
 from pipelines.training.context import Context
 from spaces import digest
@@ -71,7 +71,7 @@ def test_work_without_a_target_is_for_the_default_one() -> None:
 
 
 def test_its_part_of_a_key_has_its_version_and_those_of_its_libraries(written_as: Format) -> None:
-    about = identity(written_as)
+    about = key_part(written_as)
     assert {**about, "format": written_as.name, "format_version": written_as.version} == about
     assert all(about[library] == version(library) for library in written_as.libraries)
     assert digest(json.loads(json.dumps(dict(about)))) == digest(dict(about))

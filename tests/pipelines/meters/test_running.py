@@ -92,6 +92,28 @@ def test_a_crash_fails_the_trial_with_its_last_words(
         pass
 
 
+def test_more_threads_than_this_machine_has_processors_are_refused(job: Job, lease: Lease) -> None:
+    with pytest.raises(
+        TrialFailed, match=r"^target\.threads: 1000000 is more than the \d+ processors? that can be used here"
+    ):
+        run_bench(replace(job, target=Target(threads=1_000_000)), FEED, lease)
+
+
+def test_what_it_has_started_ends_with_it(
+    job: Job, lease: Lease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, child = tmp_path / "python", tmp_path / "child"
+    program.write_text(f"#!/bin/sh\ntrap '' TERM\nsleep 600 & echo $! > {child}\nwait\n", encoding="utf-8")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    with pytest.raises(TrialFailed, match="took more than"):
+        run_bench(job, FEED, lease, timeout_s=1)
+    patience = time.monotonic() + 60
+    while alive(int(child.read_text())):
+        assert time.monotonic() < patience, "it lives on"
+        time.sleep(0.01)
+
+
 def test_a_process_that_was_killed_is_started_once_more(
     job: Job, lease: Lease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

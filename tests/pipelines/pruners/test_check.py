@@ -302,8 +302,3 @@ def test_many_faults_are_told_in_a_line() -> None:
     assert told({"a": "x", "b": "y", "c": "z", "d": "w"}) == "a: x; b: y; c: z; and 1 more"
     assert told(dict.fromkeys("abcde", "x")) == "a, b, c and 2 more: x"
     assert stays({"a": "x", "b": "x", "c": "y"}) == ["a, b stay whole: x", "c stays whole: y"]
-
-
-def test_slices_survive_as_plain_data() -> None:
-    one = Slice("a.b", "in", -1, (0, 3))
-    assert Slice.from_json(one.to_json()) == one

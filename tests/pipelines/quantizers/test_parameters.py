@@ -31,8 +31,8 @@ def test_a_label_has_what_differs_from_the_defaults(params, label) -> None:
     [
         ("all", None),
         (1, None),
-        (0, "0 is out of range; legal: a whole number >= 1, or all"),
-        ("some", "'some' is not a whole number; legal: a whole number >= 1, or all"),
+        (0, "0 is out of range; legal: a whole number >= 1 and <= 1000000, or all"),
+        ("some", "'some' is not a whole number; legal: a whole number >= 1 and <= 1000000, or all"),
     ],
 )
 def test_a_number_of_examples_may_be_all_of_them(value, problem) -> None:

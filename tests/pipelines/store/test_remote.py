@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 import time
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import waiting
 from pipelines.store import Remote, Store, claim, evict
 from pipelines.store import remote as module
 from pipelines.store import store as store_module
@@ -172,6 +174,18 @@ def test_machines_that_share_a_url_make_an_entry_once(
 
     assert in_processes(lambda: work(here), lambda: work(there)) == [0, 0]
     assert (tmp_path / "log").read_text() == "made\n"
+
+
+def test_who_waits_for_another_machine_says_for_whom(here: Store, there: Store, key: str, monkeypatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(waiting, "AFTER_S", 0.05)
+    monkeypatch.setattr(waiting, "_say", said.append)
+    holder, waiter = here.remote.claim(key, "digits@here"), there.remote.claim(key, "other@there")
+    assert holder.take(lambda: None) is None
+    assert waiter.take(lambda: said or None) == said
+    holder.release()
+    words = rf"waiting for process {os.getpid()} on \S+ \(sweep digits, since \d\d:\d\d:\d\d UTC\), which makes what is"
+    assert re.match(words, said[0])
 
 
 def die_in(store: Store, key: str) -> None:

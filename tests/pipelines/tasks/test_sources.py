@@ -21,7 +21,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
     def make(sources: dict[str, str]) -> Path:
         for name, source in sources.items():
             file = tmp_path / f"{name}.py"
-            file.parent.mkdir(exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(source)
         return tmp_path
 
@@ -53,6 +53,12 @@ def test_parts_of_a_package_are_found_by_their_relative_names(write: Write) -> N
     write({"package_b/__init__": "", "package_b/task": "from . import nets\nfrom .data import x"})
     write({"package_b/nets": "", "package_b/data": "x = 1"})
     assert list(hashes(["package_b.task"])) == ["package_b", "package_b.data", "package_b.nets", "package_b.task"]
+
+
+def test_a_task_may_lie_in_folders_that_are_no_packages(write: Write) -> None:
+    write({"folder_n/inner_n/mine_n": "x = 1"})
+    assert import_current("folder_n.inner_n.mine_n").x == 1
+    assert list(hashes(["folder_n.inner_n.mine_n"])) == ["folder_n.inner_n.mine_n"]
 
 
 def test_a_circle_of_imports_is_walked_once(write: Write) -> None:

@@ -78,6 +78,14 @@ def test_a_name_that_does_not_exist_is_told_with_those_that_do() -> None:
     )
 
 
+@pytest.mark.parametrize("use", ["./mine:Mine", ".mine:Mine", ":Mine", "mine:", "mine:Mine()", "mine.py:Mine"])
+def test_a_name_of_another_form(use: str) -> None:
+    assert problem(use) == (
+        f"task.use: {use!r} is not of the form package.module:ClassName; for the class Mine of a file mine.py write "
+        "mine:Mine"
+    )
+
+
 def test_a_module_that_is_not_there() -> None:
     assert problem("nowhere.to_be:Found") == (
         "task.use: cannot import 'nowhere.to_be' of 'nowhere.to_be:Found': No module named 'nowhere'"

@@ -7,9 +7,9 @@ from pipelines import Training
 @pytest.mark.parametrize(
     ("section", "given", "where", "message"),
     [
-        (Training, {"teacher_epochs": -1}, "teacher_epochs", "greater than or equal to 0"),
-        (Training, {"student_epochs": 2.5}, "student_epochs", "valid integer"),
-        (Training, {"learning_rate": 0}, "learning_rate", "greater than 0"),
+        (Training, {"teacher_epochs": -1}, "teacher_epochs", "is out of range; legal: a whole number >= 0"),
+        (Training, {"student_epochs": 2.5}, "student_epochs", "is not a whole number"),
+        (Training, {"learning_rate": 0}, "learning_rate", "is out of range; legal: a number > 0"),
         (Training, {"learning_rates": 1}, "learning_rates", "not permitted"),
     ],
     ids=["below 0", "fraction", "rate 0", "unknown key"],

@@ -20,8 +20,8 @@ def test_what_no_terminal_shows_is_140_columns_wide(capsys) -> None:
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == ["x" * 139, "y"]
 
 
-def test_json_is_one_document_with_its_letters(capsys) -> None:
+def test_json_is_one_document_that_any_terminal_can_print(capsys) -> None:
     print_json({"label": "d2·ch0.5", "front": []})
     text = capsys.readouterr().out
     assert json.loads(text) == {"label": "d2·ch0.5", "front": []}
-    assert "·" in text
+    assert text.isascii()

@@ -1,4 +1,6 @@
 import json
+import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -79,3 +81,20 @@ def test_nothing_feasible_exits_1_and_names_the_bound(sweep, cli_run) -> None:
     assert (code, out) == (1, "")
     assert "latency_ratio <= 0.0001 alone excludes all (nearest: trial " in err
     assert " too much)" in err
+
+
+def test_the_test_split_stays_shut_if_the_export_cannot_be_written(
+    sweep, cli_run, workspace, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    for named, told in (
+        ("file", "is not a folder"),
+        ("file/out", "nothing can be written to"),
+        ("out", "has room for 0 MB, and the export needs"),
+    ):
+        _, out, err = cli_run("pick", "small", "--knee", "--export", tmp_path / named)
+        assert out == ""
+        assert told in err
+    assert not workspace.sweep("small").held_out.exists()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".py") == ["file", "home"]

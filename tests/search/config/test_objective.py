@@ -85,3 +85,26 @@ def test_what_was_not_measured_keeps_no_bound_and_is_worst() -> None:
     assert constraint.violation({"accuracy": 1.0}) == math.inf
     assert Objective("energy_mj", "minimize").loss({}) == math.inf
     assert Objective("energy_mj", "maximize").loss({}) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("constraint", "best", "reason"),
+    [
+        (Constraint("accuracy", ">=", 95), 1.0, "accuracy is at most 1"),
+        (Constraint("accuracy", ">", 1), 1.0, "accuracy is at most 1"),
+        (Constraint("accuracy", ">=", 1), 1.0, ""),
+        (Constraint("accuracy", "<=", 95), 1.0, ""),
+        (Constraint("accuracy", ">=", 95), None, ""),
+        (Constraint("size_mb", "<", 0), 0.0, "size_mb is at least 0"),
+        (Constraint("size_mb", "<=", 0.5), 0.0, ""),
+    ],
+    ids=["percent", "strictly above", "just reached", "other side", "not known", "downwards", "downwards reached"],
+)
+def test_a_bound_beyond_the_best_value_is_out_of_reach(constraint, best, reason) -> None:
+    assert constraint.out_of_reach(best) == reason
+
+
+def test_a_bound_is_finite_and_shown_with_all_its_digits() -> None:
+    with pytest.raises(InputError, match="is too large for a number"):
+        Constraint.parse(f"accuracy>={'9' * 400}")
+    assert str(Constraint.parse("accuracy>=0.97123456")) == "accuracy >= 0.97123456"

@@ -15,6 +15,8 @@ class Thing:
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in interruption.SIGNALS}
+    for number in interruption.SIGNALS:  # under nohup one of them is ignored
+        signal.signal(number, signal.SIG_DFL)
     interruption.listen()
     yield
     interruption.listen()

@@ -25,3 +25,13 @@ def test_want_of_memory_is_told_only_where_ray_says_so() -> None:
     assert is_memory_kill(RuntimeError("1 Task was killed due to the node running low on memory."))
     assert not is_memory_kill(ActorDiedError())
     assert not is_memory_kill(None)
+
+
+def test_what_ray_prints_of_a_dead_worker_is_not_shown(capsys) -> None:
+    from ray._private.worker import print_to_stdstream
+
+    import search.execution.ray_executor  # noqa: F401 - it sets what Ray reads when it is imported
+
+    died = {"lines": ["A worker died: the process was killed by the OOM killer"], "pid": "raylet", "is_err": False}
+    print_to_stdstream({**died, "ip": "127.0.0.1", "job": None}, ignore_prefix=False)
+    assert capsys.readouterr() == ("", "")

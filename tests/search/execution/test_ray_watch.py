@@ -1,4 +1,8 @@
+import gc
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -6,10 +10,20 @@ import ray
 
 from search.config.sections import ClusterSection
 from search.errors import SweepError
+from search.execution import interruption
+from search.execution.notices import Notices
 from search.execution.ray_executor import MAX_DEATHS, RayExecutor
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
 from search.study.study import Study
 from search.suggest.queue import StudyQueue
+
+
+@pytest.fixture(autouse=True)
+def little_to_look_at() -> Iterator[None]:
+    """What other tests have loaded is no garbage, and takes long to look at."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def node(*dead: str) -> SimpleNamespace:
@@ -26,14 +40,14 @@ def node(*dead: str) -> SimpleNamespace:
         (node("raylet", "gcs_server"), "gcs_server"),
     ],
 )
-def test_only_what_trials_need_counts_as_dead(monkeypatch, started, name) -> None:
+def test_only_what_trials_need_counts_as_dead(monkeypatch, tmp_path, started, name) -> None:
     monkeypatch.setattr(ray._private.worker, "_global_node", started)
     assert dead_process() == name
     if name:
         with pytest.raises(RayDied, match=name):
-            RayWatch().on_step_begin(0, [])
+            RayWatch(Notices(tmp_path)).on_step_begin(0, [])
     else:
-        RayWatch().on_step_begin(0, [])
+        RayWatch(Notices(tmp_path)).on_step_begin(0, [])
 
 
 def test_ray_is_started_again_a_few_times_and_no_trial_has_failed_by_that(
@@ -58,3 +72,56 @@ def test_ray_is_started_again_a_few_times_and_no_trial_has_failed_by_that(
     assert given == [0] * len(starts)
     assert queue.out == ()
     assert queue.next().number == 0
+
+
+LONG = "validate_socket_filename failed: AF_UNIX path length cannot exceed 107 bytes: /tmp/xxx/plasma_store"
+
+
+@pytest.mark.parametrize(
+    ("error", "environment", "told"),
+    [
+        (OSError(LONG), {}, "107 bytes.*; set TMPDIR to a folder with a shorter path"),
+        (OSError(LONG), {"RAY_TMPDIR": "/tmp/xxx"}, "; set RAY_TMPDIR to a folder with a shorter path"),
+        (PermissionError(13, "Permission denied", "/proc/ray"), {}, "; set TMPDIR to a folder that can be written"),
+        (RuntimeError("no raylet"), {}, "no raylet; if one of its processes was killed, .* run the same command again"),
+    ],
+)
+def test_why_ray_does_not_start_is_told_with_what_helps(
+    config, folder, tmp_path, monkeypatch, error, environment, told
+) -> None:
+    def refuse(**_):
+        raise error
+
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(SweepError, match=f"cannot start Ray on this machine: .*{told}"):
+        RayExecutor(ClusterSection(), tmp_path / "ray").run(StudyQueue(Study(config, folder)), None, folder.results)
+
+
+@pytest.mark.parametrize("anothers", [True, False])
+def test_only_a_ray_of_ones_own_is_left(config, folder, tmp_path, monkeypatch, anothers) -> None:
+    left = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: anothers)
+    monkeypatch.setattr(ray, "init", lambda **_: None)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 0.0})
+    monkeypatch.setattr(ray, "shutdown", lambda: left.append(gc.isenabled()))
+    queue = StudyQueue(Study(config, folder))
+    with (
+        pytest.raises(SweepError, match="Ray is in use by this process already" if anothers else "no trial fits"),
+        closing(RayExecutor(ClusterSection(), tmp_path / "ray")) as executor,
+    ):
+        executor.run(queue, None, folder.results)
+    assert left == ([] if anothers else [False])
+
+
+def test_a_signal_that_ray_takes_while_it_starts_is_one_to_stop(config, folder, tmp_path, monkeypatch) -> None:
+    def take(**_):
+        raise SystemExit(signal.SIGTERM)
+
+    monkeypatch.setattr(interruption, "_asked", 0)
+    monkeypatch.setattr(ray, "init", take)
+    with pytest.raises(KeyboardInterrupt):
+        RayExecutor(ClusterSection(), tmp_path / "ray").run(StudyQueue(Study(config, folder)), None, folder.results)
+    assert interruption.exit_code() == 143

@@ -89,3 +89,9 @@ def test_a_hook_that_is_there_is_not_guessed(config) -> None:
         def scores(self, outputs, targets): ...
 
     assert warnings(config, Scored()) == []
+
+
+def test_a_bound_that_no_trial_can_keep_is_told(make_config) -> None:
+    told = "constraints.accuracy: no trial can keep accuracy >= 95, as accuracy is at most 1"
+    assert told in warnings(make_config(constraints={"accuracy": ">= 95"}), Digits())
+    assert told not in warnings(make_config(constraints={"accuracy": ">= 0.95"}), Digits())

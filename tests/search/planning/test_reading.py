@@ -24,7 +24,7 @@ class Plain:
     def student(self, depth):
         if depth > 2:
             raise ValueError(f"no depth {depth}")
-        return nn.Sequential(nn.Flatten(), nn.Linear(self.size, 2))
+        return nn.Sequential(nn.Flatten(), nn.Linear(self.size, 16), nn.ReLU(), nn.Linear(16, 2))
 
     def batches(self, split):
         return [(torch.zeros(4, self.size), torch.zeros(4, dtype=torch.long))]
@@ -142,7 +142,7 @@ def test_more_processors_than_this_machine_has_are_refused_unless_another_one_wo
     write_yaml, make_raw, monkeypatch, address: str
 ) -> None:
     monkeypatch.setattr("search.planning.reading.processors", lambda: 2)
-    file = write_yaml(make_raw(cluster={"address": address, "cpus_per_trial": 3}, target={"threads": 100_000}))
+    file = write_yaml(make_raw(cluster={"address": address, "cpus_per_trial": 3}, target={"threads": 512}))
     if address != "local":
         read_sweep(file)
         return
@@ -150,5 +150,34 @@ def test_more_processors_than_this_machine_has_are_refused_unless_another_one_wo
         read_sweep(file)
     assert [str(problem) for problem in error.value.problems] == [
         "cluster.cpus_per_trial: 3 is more than the 2 processors that can be used here",
-        "target.threads: 100000 is more than the 2 processors that can be used here",
+        "target.threads: 512 is more than the 2 processors that can be used here",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "beginning"),
+    [
+        ({"target": {"runtime": "onnxrt"}}, "target.runtime: 'onnxrt' is not known (did you mean 'onnxruntime'?)"),
+        ({"space": {"pruning": {"ratio": 7}}}, "space.pruning.ratio: 7 is out of range"),
+        ({"space": {"distillation": {"alpha": 7}}}, "space.distillation.alpha: 7 is out of range"),
+    ],
+    ids=["runtime", "ratio", "alpha"],
+)
+def test_nothing_is_rehearsed_with_a_value_that_is_not_legal(told, changes, beginning) -> None:
+    assert starts(told(changes), beginning)
+
+
+def test_what_cannot_work_with_some_networks_is_ruled_out(write_yaml, make_raw, tmp_path, monkeypatch) -> None:
+    whole = "        return nn.Sequential(nn.Flatten(), nn.Linear(self.size, 16)"
+    less = "        if depth == 1:\n            return nn.Sequential(nn.Flatten(), nn.Linear(self.size, 2))\n"
+    shallow = TASK.replace(whole, less + whole)
+    (tmp_path / "shallow_task.py").write_text(shallow, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    task = {"use": "shallow_task:Plain", "args": {"size": 4}}
+    config, _ = read_sweep(write_yaml(make_raw(task=task, space={"student": {"depth": [1, 2]}})))
+    assert [str(rule).partition(": ")[0] for rule in config.space.ruled_out()] == [
+        "distil → prune, pruning.method channel, student.depth 1"
+    ]
+    # As it was asked for it is the same sweep, which goes on.
+    again, _ = read_sweep(write_yaml(make_raw(task=task, space={"student": {"depth": [1, 2]}})))
+    assert config.differences(again) == []

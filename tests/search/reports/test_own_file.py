@@ -64,6 +64,7 @@ def test_an_empty_file_is_written(tmp_path) -> None:
         ("folder", "folder is a folder; name a file"),
         ("absent/a.csv", "folder .*absent does not exist"),
         ("absent/../a/b.csv", "folder .*absent/../a does not exist"),
+        ("/proc/a.csv", "/proc/a.csv cannot be written: No such file or directory; name another place"),
     ],
 )
 def test_what_cannot_be_written_is_told_beforehand(tmp_path, name, told) -> None:

@@ -9,6 +9,7 @@ from search.config.sweep_config import SweepConfig
 from search.errors import SweepError
 from search.execution.work import run_trial
 from search.study.saved import load_sweep, stored_evaluator, sweep_evaluator
+from search.study.study import Study
 from search.study.task_record import keep_task
 from search.study.workspace import Workspace
 from search.sweep import run_sweep
@@ -72,6 +73,7 @@ def test_a_student_that_comes_with_other_weights_is_refused(sweep_config, worksp
 
 
 def test_what_works_on_a_sweep_that_has_ended_refuses_another_task(folder, workspace, sweep_config, tmp_path) -> None:
+    Study(sweep_config, folder)
     folder.config.write_text(sweep_config.dump())
     assert stored_evaluator(load_sweep("small", workspace), workspace).expected is None  # of before there were records
     kept(sweep_config, workspace)

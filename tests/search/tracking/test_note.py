@@ -126,7 +126,7 @@ def test_a_front_that_just_fits_is_not_cut(config, make_trial) -> None:
 
 
 def test_what_was_asked_is_cut_last_and_the_note_says_so(make_config, trials) -> None:
-    ratios = [n / 5000 for n in range(1, 2000)]
+    ratios = [n / 1009 for n in range(1, 1000)]
     config = make_config(space={"pruning": {"ratio": ratios}})
     text = note(config, SweepState.of(trials, config))
     assert len(text) == MAX_TAG
