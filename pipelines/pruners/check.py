@@ -103,7 +103,7 @@ def sound(
 
 
 def told(faults: Mapping[str, str], most: int = 3) -> str:
-    """Return what `sound` found wrong, in a line: `most` reasons with the parts, and how many more reasons there are."""
+    """Return what `sound` found wrong, in a line: `most` reasons with their parts, and how many more there are."""
     lines = [f"{_listed(names, most)}: {reason}" for reason, names in _by_reason(faults).items()]
     more = len(lines) - most
     return "; ".join(lines[:most]) + (f"; and {more} more" if more > 0 else "")
