@@ -15,7 +15,7 @@ from torch.nn import functional
 from pipelines.declaration import Declaration
 from pipelines.errors import TrialFailed
 from pipelines.importances import L2
-from pipelines.pruners.check import Check, brief, copied, is_same, sound, told
+from pipelines.pruners.check import Check, brief, copied, is_same, sound, stays, told
 from pipelines.pruners.options import RATIO
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.traceable import traceable
@@ -81,8 +81,8 @@ class BlockPruner:
             history = _in_order(model, list(fine.values()))
             for name in history:
                 _remove(model, name)
-            for name, reason in faults.items():
-                cut.note(f"{name} stays: {reason}")
+            for note in stays(faults):
+                cut.note(note)
             return history
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:

@@ -32,7 +32,7 @@ class ChannelPruner:
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""
-        nothing = "every width is the output's, or one that attention needs"
+        nothing = "no linear layer or convolution has a width that is neither the output's nor attention's"
         return width_problem(model, example, _outside_attention, nothing)
 
     def sizes(self, model: nn.Module, example: Inputs) -> Sizes:

@@ -6,7 +6,6 @@ import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import islice
 from typing import Any, TypeVar
 
 import torch
@@ -20,8 +19,8 @@ from pipelines.tasks.task import Inputs, as_tuple
 
 Part = TypeVar("Part")
 
-OTHER_OUTPUT = "without them the network's output has another shape"
-OTHER_RESULT = "without them the network computes something else than with them at zero"
+OTHER_OUTPUT = "without some of its channels the network's output has another shape"
+OTHER_RESULT = "without some of its channels the network computes something else than with them at zero"
 
 
 class Check:
@@ -68,7 +67,7 @@ class Check:
         except TrialFailed as error:
             return error.reason
         except Exception as error:  # whatever a person's network does when it is smaller
-            return f"without them it fails: {brief(error)}"
+            return f"without some of its channels it fails: {brief(error)}"
         with masked(self._model, slices):
             expected = self.whole()
         if got.shape != expected.shape:
@@ -104,10 +103,30 @@ def sound(
 
 
 def told(faults: Mapping[str, str], most: int = 3) -> str:
-    """Return what `sound` found wrong, in a line: `most` parts with their reasons, and how many more there are."""
-    lines = [f"{name}: {reason}" for name, reason in islice(faults.items(), most)]
-    more = len(faults) - len(lines)
-    return "; ".join(lines) + (f"; and {more} more" if more else "")
+    """Return what `sound` found wrong, in a line: `most` reasons with their parts, and how many more there are."""
+    lines = [f"{_listed(names, most)}: {reason}" for reason, names in _by_reason(faults).items()]
+    more = len(lines) - most
+    return "; ".join(lines[:most]) + (f"; and {more} more" if more > 0 else "")
+
+
+def stays(faults: Mapping[str, str], most: int = 3) -> list[str]:
+    """Return notes of what stays whole for what `sound` found wrong: one for each reason, with `most` parts at most."""
+    return [
+        f"{_listed(names, most)} {'stay' if len(names) > 1 else 'stays'} whole: {reason}"
+        for reason, names in _by_reason(faults).items()
+    ]
+
+
+def _by_reason(faults: Mapping[str, str]) -> dict[str, list[str]]:
+    named: dict[str, list[str]] = {}
+    for name, reason in faults.items():
+        named.setdefault(reason, []).append(name)
+    return named
+
+
+def _listed(names: Sequence[str], most: int) -> str:
+    more = len(names) - most
+    return ", ".join(names) if more < 1 else f"{', '.join(names[:most])} and {more} more"
 
 
 def copied(model: nn.Module, example: Inputs) -> nn.Module:

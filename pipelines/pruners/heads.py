@@ -14,7 +14,7 @@ from pipelines.declaration import Declaration
 from pipelines.errors import TrialFailed
 from pipelines.importances import GLOBAL_ONLY, L2, Importance, importance_of
 from pipelines.networks.attention import Attention, attentions, with_separate_heads
-from pipelines.pruners.check import Check, brief, copied, is_same, sound, told
+from pipelines.pruners.check import Check, brief, copied, is_same, sound, stays, told
 from pipelines.pruners.options import RATIO, SCOPE, is_global, is_local, ratio_label
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.ranking import Ranked, removed
@@ -92,8 +92,8 @@ class HeadPruner:
                 raise TrialFailed(f"no attention of the network can have fewer heads: {told(faults)}; {ADVICE}")
             kept = {name: cuts[name] for name in fine}
             _slice_all(model, kept)
-            for name, reason in faults.items():
-                cut.note(f"{name} keeps its heads: {reason}")
+            for note in stays(faults):
+                cut.note(note)
             return {"converted": converted, "heads": kept}
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:

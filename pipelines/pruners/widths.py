@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import TrialFailed
-from pipelines.pruners.check import OTHER_OUTPUT, Check, brief, sound, told
+from pipelines.pruners.check import OTHER_OUTPUT, Check, brief, sound, stays, told
 from pipelines.pruners.dependencies import Dependencies, Unfollowed
 from pipelines.pruners.options import ROUND_TO, is_global, value_of
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
@@ -51,6 +51,11 @@ class Width:
     group: Any = None
     fault: str = ""
 
+    @property
+    def can_shrink(self) -> bool:
+        """Whether each part has several channels, of which one has to stay."""
+        return self.count > self.repeats
+
 
 Choice = Callable[[nn.Module, list[Width]], list[Width]]
 """Given a network and its widths, those that a pruner may touch."""
@@ -82,7 +87,7 @@ class Widths:
         self._names |= {parameter: name for name, parameter in model.named_parameters()}
         chosen = [width for width in choice(model, self._widths()) if not self._is_of_output(width, last)]
         faults = {width.name: width.fault for width in chosen if width.fault}
-        faults |= self.unsound({w.name: self.slices(w, _some(w)) for w in chosen if not w.fault})
+        faults |= self.unsound({w.name: self.slices(w, _some(w)) for w in chosen if w.can_shrink and not w.fault})
         # What another layer than the last gives to the output is no fault either.
         self.faults = {w.name: faults[w.name] for w in chosen if faults.get(w.name, OTHER_OUTPUT) != OTHER_OUTPUT}
         self.found = [width for width in chosen if width.name not in faults]
@@ -116,10 +121,10 @@ class Widths:
     def _is_of_output(self, width: Width, last: nn.Module) -> bool:
         if last not in width.producers or width.fault:
             return False
-        return self._check.fault(self.slices(width, _some(width))) == OTHER_OUTPUT
+        return not width.can_shrink or self._check.fault(self.slices(width, _some(width))) == OTHER_OUTPUT
 
     def _widths(self) -> list[Width]:
-        """All widths of several channels, in the order of their layers."""
+        """All widths, in the order of their layers."""
         found, seen = [], set[nn.Module]()
         for layer in [module for module in self._graph.module2node if isinstance(module, LAYERS)]:
             if layer not in seen:
@@ -127,7 +132,7 @@ class Widths:
                 seen |= {*width.producers}
                 found.append(width)
         order = list(self._names.values())
-        return sorted((width for width in found if width.count > 1), key=lambda width: order.index(width.name))
+        return sorted(found, key=lambda width: order.index(width.name))
 
     def _width(self, layer: nn.Module) -> Width:
         kind = self._graph.get_pruner_of_module(layer)
@@ -151,7 +156,6 @@ class Widths:
         faults = [
             *(f"{self._names[m]}: {COMPUTED}" for m in (*producers, *consumers) if has_computed_weights(m)),
             *(f"they go with some of the channels of {self._names[m]} only" for m in partly),
-            *([f"the {repeats} groups of its channels have one each"] if repeats >= count else []),
         ]
         order = list(self._names)
         return Width(
@@ -194,7 +198,7 @@ def width_problem(model: nn.Module, example: Inputs, choice: Choice, nothing: st
             widths = Widths(model, example, choice)
     except TrialFailed as error:
         return error.reason
-    if widths.found:
+    if any(width.can_shrink for width in widths.found):
         return None
     return f"no width can be cut: {told(widths.faults)}" if widths.faults else nothing
 
@@ -214,7 +218,8 @@ def cut_widths(model: nn.Module, cut: PruningRequest, choice: Choice) -> Any:
         widths = Widths(model, cut.example, choice)
         round_to = int(value_of(ROUND_TO, cut.params))
         found = {width.name: width for width in widths.found if width.name in cut.sizes}
-        layers = {name: ranked for name, width in found.items() if (ranked := _ranked(width, cut, round_to))}
+        shrinking = {name: width for name, width in found.items() if width.can_shrink}
+        layers = {name: ranked for name, width in shrinking.items() if (ranked := _ranked(width, cut, round_to))}
         gone = removed(layers, cut, together=is_global(cut.params))
         cuts = {name: widths.slices(found[name], indices) for name, indices in gone.items()}
         faults = widths.unsound(cuts)
@@ -223,9 +228,9 @@ def cut_widths(model: nn.Module, cut: PruningRequest, choice: Choice) -> Any:
             raise TrialFailed(_nothing_goes(widths, faults, cut, round_to))
         remove(model, slices)
         model.zero_grad(set_to_none=True)
-        for name, reason in {**widths.faults, **faults}.items():
-            cut.note(f"{name} stays whole: {reason}")
-        _tell_rounding(found, gone, cut, round_to)
+        for note in stays({**widths.faults, **faults}):
+            cut.note(note)
+        _tell_rounding({name: found[name] for name in layers if name not in faults}, gone, cut, round_to)
         return [one.to_json() for one in slices]
 
 
@@ -253,6 +258,8 @@ def _tell_rounding(
 ) -> None:
     """Note if rounded widths make the cut another than was asked for."""
     before = sum(cut.sizes[name] for name in found)
+    if to == 1 or not before:
+        return
     lost = before - sum(width.count - width.repeats * len(gone.get(name, ())) for name, width in found.items())
     if isinstance(cut.ratio, (int, float)) and abs(lost / before - cut.ratio) >= FAR:
         cut.note(f"ratio {cut.ratio:g} removes {lost / before:.0%} of the channels, as widths are multiples of {to}")

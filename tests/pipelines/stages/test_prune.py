@@ -65,7 +65,10 @@ class Flipped(nn.Module):
 @pytest.mark.parametrize(
     ("params", "note"),
     [
-        ({"round_to": 2}, "one stays whole: without them the network computes something else than with them at zero"),
+        (
+            {"round_to": 2},
+            "one stays whole: without some of its channels the network computes something else",
+        ),
         (
             {"method": "unstructured"},
             "norm stays whole: its weights are computed from others (a parametrization, such as weight or spectral",
