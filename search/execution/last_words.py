@@ -45,6 +45,7 @@ def last_words(file: Path) -> Iterator[None]:
 
     Fatal signals are written down by Python, calls of ``os._exit`` here; of a process that is killed, nothing is.
     """
+    file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8") as stream:
         json.dump({"stderr": _stderr(), "from": _size(_stderr())}, stream)
         stream.write("\n")

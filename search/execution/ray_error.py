@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+from ray import cloudpickle
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
 
 
@@ -16,3 +20,12 @@ def error_words(error: BaseException | None) -> str:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return lines[-1] if lines else ""
     return ""
+
+
+def error_of(trial: Any) -> BaseException | None:
+    """Return what ended the Tune trial `trial`, or None if nobody knows.
+
+    Tune's own `get_pickled_error` looks where the file is copied to, which comes after its callbacks.
+    """
+    file = trial.pickled_error_file
+    return cloudpickle.loads(Path(file).read_bytes()) if file and Path(file).exists() else None  # type: ignore[no-any-return]

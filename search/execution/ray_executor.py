@@ -41,7 +41,7 @@ from search.execution import interruption
 from search.execution.executor import TrialQueue
 from search.execution.last_words import SILENT, how_it_ended, last_words, words_file
 from search.execution.notices import Notices, leave_notice
-from search.execution.ray_error import error_words, is_memory_kill
+from search.execution.ray_error import error_of, error_words, is_memory_kill
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
 from search.execution.rung_runner import RungRunner
 from search.execution.work import Evaluate
@@ -306,7 +306,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             result.stop(why).write(self._results)
         return bool(why)
 
-    def note_error(self, trial_id: str, error: Exception | None) -> None:
+    def note_error(self, trial_id: str, error: BaseException | None) -> None:
         """Take what Ray says of a worker that did not return."""
         self.ray_kills = self.ray_kills or is_memory_kill(error)
         if (trial := self._by_tune_id.get(trial_id)) and (words := error_words(error)):
@@ -378,7 +378,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """A worker has not returned; the searcher is asked next."""
-        self._searcher.note_error(trial.trial_id, trial.get_pickled_error())
+        self._searcher.note_error(trial.trial_id, error_of(trial))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> StudyScheduler:
         return self

@@ -256,9 +256,9 @@ def test_a_worker_that_dies_twice_over_a_trial_fails_it(sweeps) -> None:
 
 
 def test_processors_that_are_not_there_are_told(sweeps) -> None:
-    code, out, err = sweeps("run", sweeps.write(), "-o", "cluster.cpus_per_trial=4096")
+    code, out, err = sweeps("run", sweeps.write(), "-o", "cluster.cpus_per_trial=1024")
     assert (code, out) == (2, "")
-    assert "cluster.cpus_per_trial: 4096 is more than the" in err
+    assert "cluster.cpus_per_trial: 1024 is more than the" in err
 
 
 def test_the_front_is_measured_again_after_the_search_and_for_another_runtime_without_training(finished) -> None:
@@ -302,6 +302,7 @@ def test_confirming_goes_on_where_it_was_killed(finished) -> None:
     assert data["seeds"] == [1, 2]
     for trial in data["trials"]:
         assert set(trial["repeats"]) == {"1", "2"}
+        assert {repeat["reason"] for repeat in trial["repeats"].values()} == {""}
         assert trial["mean"]["accuracy"] == pytest.approx(
             np.mean([repeat["metrics"]["accuracy"] for repeat in trial["repeats"].values()])
         )

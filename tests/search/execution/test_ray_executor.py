@@ -157,3 +157,20 @@ def test_leaving_ray_ends_no_process_whose_other_threads_collect_garbage(tmp_pat
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert done.stdout.split("\n")[-2:] == ["went on", ""], done.stderr
+
+
+def test_a_worker_that_cannot_write_is_told_with_its_error(make_config, folder, tmp_path) -> None:
+    (tmp_path / "results" / "0.end").mkdir(parents=True)  # where the worker would write a file
+    study = Study(make_config(search={"trials": 1}), folder)
+    with closing(RayExecutor(ClusterSection(max_concurrent_trials=1), folder.ray)) as executor:
+        executor.run(StudyQueue(study), Slow(tmp_path), tmp_path / "results")
+    (trial,) = study.trials
+    assert trial.failure
+    assert "the worker failed twice over this trial: IsADirectoryError: " in trial.failure.reason
+
+
+def test_results_may_have_no_folder_yet(make_config, folder, tmp_path) -> None:
+    study = Study(make_config(search={"trials": 1}), folder)
+    with closing(RayExecutor(ClusterSection(max_concurrent_trials=1), folder.ray)) as executor:
+        executor.run(StudyQueue(study), Slow(tmp_path), tmp_path / "new" / "results")
+    assert [trial.state for trial in study.trials] == ["complete"]
