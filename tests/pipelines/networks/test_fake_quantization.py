@@ -73,7 +73,7 @@ def test_weights_are_rounded_to_64_steps_a_side(per_channel: bool, second: list[
 
 
 def test_a_convolution_is_rounded_with_the_factors_of_its_normalization() -> None:
-    conv, norm = nn.Conv2d(1, 2, 1, bias=False), nn.BatchNorm2d(2, eps=0)
+    conv, norm = nn.Conv2d(1, 2, 1, bias=False), nn.BatchNorm2d(2, eps=1e-12)
     with torch.no_grad():
         conv.weight.copy_(torch.tensor([1.0, 100.0]).view(2, 1, 1, 1))
         norm.weight.copy_(torch.tensor([64.0, 0.101]))  # folded: 64 and 10.1, of which one scale makes 64 and 10
