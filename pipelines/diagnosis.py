@@ -56,28 +56,28 @@ def diagnose(candidate: Candidate, measurement: Measurement, step: str) -> dict[
     """
     if candidate.artifact == candidate.parent:
         return {}
-    notes = {}
+    notes, evidence = {}, _Evidence(candidate, measurement)
     if verdict := _verdict(measurement, step):
         try:
-            why = "; ".join(reasons(candidate, measurement)) or _unexplained(candidate)
+            why = "; ".join(_reasons(evidence)) or _unexplained(candidate)
         except Exception as error:  # a trial that was measured is not lost over a remark
             why = f"the file cannot be examined: {type(error).__name__}: {error}"
         notes = {SPEEDUP: verdict, WHY: why}
     ratio = candidate.artifact.path.stat().st_size / candidate.parent.path.stat().st_size
     if ratio > 1 - SAME_SIZE:
         notes[SIZE] = f"{'bigger' if ratio > 1 + SAME_SIZE else 'no smaller'} than without {step}: {ratio:.2f}×"
-    if spoilt := _spoilt(candidate, measurement, step):
+    if spoilt := _spoilt(evidence, step):
         notes[OUTPUTS] = spoilt
     return notes
 
 
-def _spoilt(candidate: Candidate, measurement: Measurement, step: str) -> str:
+def _spoilt(evidence: _Evidence, step: str) -> str:
     """That a step which stores weights otherwise changed the outputs much; empty if it did not."""
     try:
-        if not _Evidence(candidate, measurement).quantized:
+        if evidence.candidate.artifact.format != EXAMINED or not evidence.quantized:
             return ""
-        with candidate.lease.shared():
-            found = agreement(candidate)
+        with evidence.candidate.lease.shared():
+            found = agreement(evidence.candidate)
     except Exception:  # a trial that was measured is not lost over a remark
         return ""
     if found.noise < LOUD:
@@ -121,9 +121,12 @@ def _verdict(measurement: Measurement, step: str) -> str:
 
 def reasons(candidate: Candidate, measurement: Measurement) -> list[str]:
     """Return why a file may be no faster than its parent, as far as two ONNX files and their execution show it."""
-    if candidate.artifact.format != EXAMINED:
+    return _reasons(_Evidence(candidate, measurement))
+
+
+def _reasons(evidence: _Evidence) -> list[str]:
+    if evidence.candidate.artifact.format != EXAMINED:
         return []
-    evidence = _Evidence(candidate, measurement)
     return [reason for find in REASONS if (reason := find(evidence))]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -19,6 +20,9 @@ from spaces import Parameter, Params
 
 CONVOLUTIONS = ["Conv"]
 OTHERS = sorted(name for name, known in OPERATORS.items() if known.dynamic and name not in CONVOLUTIONS)
+
+UNSIGNED: Mapping[str, Any] = {"weight_type": QuantType.QUInt8}
+SIGNED: Mapping[str, Any] = {"weight_type": QuantType.QInt8, "per_channel": True, "reduce_range": True}
 
 
 class DynamicInt8:
@@ -43,26 +47,18 @@ class DynamicInt8:
         self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()
     ) -> None:
         """See `Quantizer.quantize`."""
-        leave = also_as_products(keep)
+        model = onnx.load(source)
         with tempfile.TemporaryDirectory() as folder:
-            begun, whole = Path(folder) / "begun.onnx", Path(folder) / "whole.onnx"
-            quantize_dynamic(
-                onnx.load(source),
-                begun,
-                op_types_to_quantize=CONVOLUTIONS,
-                weight_type=QuantType.QUInt8,
-                nodes_to_exclude=leave,
-            )
-            quantize_dynamic(
-                onnx.load(begun),
-                whole,
-                op_types_to_quantize=OTHERS,
-                weight_type=QuantType.QInt8,
-                per_channel=True,
-                reduce_range=True,
-                nodes_to_exclude=leave,
-            )
-            onnx.save(onnx.load(whole), target)
+            for types, weights in (CONVOLUTIONS, UNSIGNED), (OTHERS, SIGNED):
+                quantize_dynamic(
+                    model,
+                    Path(folder) / "model.onnx",
+                    op_types_to_quantize=types,
+                    nodes_to_exclude=also_as_products(keep),
+                    **weights,
+                )
+                model = onnx.load(Path(folder) / "model.onnx")
+        onnx.save(model, target)
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

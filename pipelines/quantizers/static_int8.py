@@ -161,11 +161,11 @@ def _spare(graph: Any, reading: Collection[str], giving: Collection[str]) -> Non
             giver = producers.get(there.input[0])
             if giver is None or giver.op_type not in giving:
                 node.input[index] = there.input[0]
-    read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+    uses = Counter([name for node in graph.node for name in node.input] + [output.name for output in graph.output])
     for node in reversed(list(graph.node)):
-        if node.op_type in rounding and node.output[0] not in read:
+        if node.op_type in rounding and not uses[node.output[0]]:
+            uses.subtract(node.input)
             graph.node.remove(node)
-            read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
 
 
 def _leave_outputs_whole(graph: Any) -> None:
