@@ -29,3 +29,8 @@ def error_of(trial: Any) -> BaseException | None:
     """
     file = trial.pickled_error_file
     return cloudpickle.loads(Path(file).read_bytes()) if file and Path(file).exists() else None  # type: ignore[no-any-return]
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what `error` says, or its type's name."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

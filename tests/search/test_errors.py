@@ -3,12 +3,9 @@ import os
 from pathlib import Path
 
 import pytest
-from ray.tune.search import Searcher
 
 from search.errors import FullDiskError, is_full, unusable
-from search.execution.ray_executor import ENDS, StudySearcher
-from search.study.study import Study, read_trials
-from search.suggest.queue import StudyQueue
+from search.study.study import read_trials
 
 
 @pytest.mark.parametrize(
@@ -39,18 +36,6 @@ def test_a_full_disk_ends_the_sweep_and_no_trial_fails_by_it(make_config, run_in
     assert [trial.state for trial in read_trials(workspace.sweep("small"))] == ["complete"] * 3 + ["running"]
     sweep = run_inline(config, analytic)
     assert (sweep.state.complete, sweep.state.failed) == (6, 0)
-
-
-def test_a_worker_without_room_gives_its_trial_back(make_config, folder) -> None:
-    study = Study(make_config(), folder)
-    source = StudyQueue(study)
-    searcher = StudySearcher(source, folder.results)
-    given = searcher.suggest("tune-1")["trial"]
-    searcher.on_trial_complete("tune-1", {"number": 0, ENDS: "no room", "done": True})
-    assert searcher.ended_by == "no room"
-    assert searcher.suggest("tune-2") == Searcher.FINISHED
-    assert study.trials[0].state == "running"
-    assert source.next() == given
 
 
 def refusal(number: int, path: str) -> OSError:
