@@ -27,6 +27,7 @@ from search.study.workspace import SweepFolder
 from search.suggest.costs import Costs
 from search.suggest.in_flight import InFlight
 from search.suggest.queue import StudyQueue
+from search.suggest.warm_start import WarmStart
 from spaces import Recipe
 
 ALL = None
@@ -90,6 +91,7 @@ class Run:
         wall_s: When the last trial ended.
         twice: Stages that were computed more than once.
         suffix_variants: How many of the trials were suffix variants.
+        trials: The trials; none of plain Optuna.
     """
 
     way: Way
@@ -100,6 +102,7 @@ class Run:
     wall_s: float = 0.0
     twice: int = 0
     suffix_variants: int = 0
+    trials: Sequence[Trial] = ()
 
     def reached(self, hypervolume: float) -> float:
         """The seconds of compute after which it stood at `hypervolume` or above; infinite if it never did."""
@@ -177,7 +180,15 @@ def same_trials(tape: Tape, count: int, seed: int) -> dict[str, float]:
     return found
 
 
-def search(tape: Tape, way: Way, seed: int, trials: int, limit_s: float = float("inf"), slots: int = 1) -> Run:
+def search(
+    tape: Tape,
+    way: Way,
+    seed: int,
+    trials: int,
+    limit_s: float = float("inf"),
+    slots: int = 1,
+    warm_starts: Sequence[WarmStart] = (),
+) -> Run:
     """Search once: until `trials` trials have ended after the teacher's, or `limit_s` seconds of compute are spent."""
     run = Run(way, seed)
     if way.plain:
@@ -195,7 +206,9 @@ def search(tape: Tape, way: Way, seed: int, trials: int, limit_s: float = float(
         study = Study(tape.config(seed, **options | {"trials": trials + 1}), SweepFolder(Path(folder)))
         machine = Machine(tape, slots)
         in_flight = InFlight(tape.links, machine.store.__contains__, Costs()) if way.lookahead != 0 else None
-        machine.run(StudyQueue(study, in_flight=in_flight), limit_s, lambda: _note(run, machine, study))
+        queue = StudyQueue(study, in_flight=in_flight, warm_starts=warm_starts)
+        machine.run(queue, limit_s, lambda: _note(run, machine, study))
+        run.trials = study.trials
         run.suffix_variants = sum(trial.proposed == "suffix" for trial in study.trials if trial.result)
     run.waiting_s, run.idle_s, run.wall_s = machine.waiting_s, machine.idle_s, machine.now
     run.twice = sum(count > 1 for count in machine.built.values())

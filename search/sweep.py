@@ -20,6 +20,7 @@ from search.study.workspace import SweepFolder, Workspace
 from search.suggest.costs import Costs
 from search.suggest.in_flight import InFlight
 from search.suggest.queue import Observer, StudyQueue
+from search.suggest.warm_start import warm_starts
 from search.tracking.tracker import Tracker
 from spaces import InputError, Problem
 
@@ -32,6 +33,7 @@ def run_sweep(
     executor: Executor | None = None,
     evaluate: Evaluate | None = None,
     observers: Callable[[Study], Sequence[Observer]] = lambda study: (),
+    tell: Callable[[str], None] = lambda words: None,
 ) -> Sweep:
     """Run the sweep `config`, or go on where it stopped.
 
@@ -42,6 +44,7 @@ def run_sweep(
         executor: Who runs the trials; Ray Tune, when None.
         evaluate: What a worker does with a recipe; the pipeline, when None.
         observers: Given the opened study, those who are told of every trial.
+        tell: Called with what a person should know of the beginning.
 
     Raises:
         InputError: a sweep of this name exists that asked for something else, or whose task was another.
@@ -54,6 +57,9 @@ def run_sweep(
     with folder.lock():
         _check_resumable(config, folder)
         evaluate = evaluate or keep_task(sweep_evaluator(config, workspace), config.space, folder)
+        warm = warm_starts(config, workspace, evaluate.identity if isinstance(evaluate, Evaluator) else None)
+        for each in warm:
+            tell(each.words)
         study = Study(config, folder)
         write_text(folder.config, config.dump())
         study.collect()
@@ -62,7 +68,7 @@ def run_sweep(
             Tracker(config, workspace, study.id, study.trials, study.state) as tracker,
             StoreGC(config, workspace, study.state) as store_gc,
         ):
-            queue = StudyQueue(study, [tracker, store_gc, *observers(study)], *_known(evaluate))
+            queue = StudyQueue(study, [tracker, store_gc, *observers(study)], *_known(evaluate), warm)
             if not queue.exhausted:
                 runner.run(queue, evaluate, folder.results)
             tracker.close("FINISHED" if study.state.complete else "FAILED")

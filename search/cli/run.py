@@ -48,7 +48,10 @@ def run(
                 console.print(f"resuming sweep {config.sweep}: {state.finished} trials are finished")
             return [stack.enter_context(LiveProgress(config, state, console, study.trials))]
 
-        sweep = run_sweep(config, Workspace.default(), fresh=fresh, observers=observers)
+        def tell(words: str) -> None:
+            console.print(words, markup=False, soft_wrap=True)
+
+        sweep = run_sweep(config, Workspace.default(), fresh=fresh, observers=observers, tell=tell)
     if sweep.tracking_problem:
         advice = "run the same command to update it"
         console.print(f"MLflow is not up to date ({sweep.tracking_problem}); {advice}", markup=False, soft_wrap=True)
@@ -71,6 +74,7 @@ def run(
 def _ended_early(sweep: Sweep) -> str:
     """The reason why there are fewer trials than planned, and how to have more; empty if there are as many."""
     from search.suggest.budget_tracker import BudgetTracker
+    from search.suggest.patience import Patience
 
     planned, budget_tracker = sweep.config.search.trials, BudgetTracker(sweep.config, sweep.trials)
     if planned is not None and sweep.state.finished >= planned:
@@ -82,5 +86,12 @@ def _ended_early(sweep: Sweep) -> str:
             f"the budget is used up ({budget_tracker.progress}): no new trial was started, and those running were "
             "finished; "
             f"to continue, raise the total: -o 'search.budget={more}'"
+        )
+    patience = Patience(sweep.config, sweep.trials)
+    if patience.is_exhausted:
+        less = f"less than search.min_gain, {sweep.config.search.min_gain:.1%}"
+        return (
+            f"the patience is at its end after {sweep.state.finished} trials ({patience.words or 'no hypervolume'}, "
+            f"{less}); to continue, lower that or raise the patience: -o search.patience={2 * patience.ahead}"
         )
     return f"the space has no more recipes: {sweep.state.finished} trials are all there are"

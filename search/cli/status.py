@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -44,6 +45,9 @@ def status(
         console.print(f"no sweep in {workspace.root}; start one with: paredown run CONFIG")
         return
     console.print(_table([_cells(row) for row in summaries], console.width))
+    if name and (curve := sparkline(summaries[0]["hypervolumes"])):
+        console.print(f"hypervolume over trials: {curve}", markup=False)
+        console.print(summaries[0]["forecast"]["words"] or "too few trials for a forecast", markup=False)
     if name and sweeps[0].state.front.members:
         sweep = sweeps[0]
         picks = recommended_picks(sweep.config, sweep.state)
@@ -92,14 +96,30 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float], width: int = 60) -> str:
+    """Return `values` as a row of bars, `width` at most, from the least to the greatest; empty if there is no curve."""
+    if len(values) < 2 or max(values) == min(values):
+        return ""
+    columns = min(width, len(values))
+    shown = [values[round(column * (len(values) - 1) / (columns - 1))] for column in range(columns)]
+    low, high = min(values), max(values)
+    return "".join(BARS[int((value - low) / (high - low) * (len(BARS) - 1))] for value in shown)
+
+
 def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
     from search.study.outcome import Failed, Stopped
+    from search.suggest.patience import Patience
 
     state, total, running = sweep.state, sweep.config.search.trials, folder.is_running()
     budget_tracker = _budget_tracker(sweep, folder if running else None)
     results = [trial.result for trial in sweep.trials if trial.result]
     stages = [stage for result in results for stage in (*result.rung_stages, *result.stages)]
-    enough = budget_tracker.is_used_up or (total is not None and state.finished >= total)
+    patience = Patience(sweep.config, sweep.trials)
+    planned = total is not None and state.finished >= total
+    enough = planned or budget_tracker.is_used_up or patience.is_exhausted
     done = "done" if enough else "stopped (run it again to resume)"
     return {
         "sweep": sweep.config.sweep,
@@ -113,6 +133,8 @@ def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
         "running": state.running if running else 0,
         "front": len(state.front.members),
         "hypervolume": state.hypervolume,
+        "hypervolumes": patience.hypervolumes,
+        "forecast": {"trials": patience.ahead, "gain": patience.forecast, "words": patience.words},
         "stages": {
             "computed": sum(not stage.reused for stage in stages),
             "reused": sum(stage.reused for stage in stages),

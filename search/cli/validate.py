@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search.cli.options import Config, Json, Overrides
 from search.cli.output import err, out, print_json
+from search.study.workspace import Workspace
 from spaces import listed
 
 EXAMPLE = "paredown validate configs/digits.yaml -o search.trials=20"
@@ -18,8 +19,10 @@ def validate(
     from search.planning.advice import warnings
     from search.planning.plan import rules_json
     from search.planning.reading import read_sweep
+    from search.suggest.warm_start import earlier_sweeps
 
     config, task = read_sweep(path, overrides or ())
+    earlier_sweeps(config, Workspace.default())
     size, rules, search = config.space.size(), config.space.ruled_out(), config.search
     chosen = [axis for axis in config.space.axes if len(axis.values) > 1]
     found = warnings(config, task)

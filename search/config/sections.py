@@ -104,9 +104,13 @@ class SearchSection(Section):
     Attributes:
         sampler: The name of the one that suggests; see `search.samplers`.
         trials: How many recipes are tried in all, the uncompressed teacher included; None if only the budget counts.
-            `DEFAULT_TRIALS`, when both are absent.
+            `DEFAULT_TRIALS`, when nothing else ends the sweep.
         budget: How much time they may take in all; see `search.config.budget`. With both, whichever is used up first
             ends the sweep.
+        patience: The sweep ends when so many further trials promise less than `min_gain`; it does not end by itself,
+            when absent. See `search.suggest.patience`.
+        min_gain: The share by which the hypervolume has to promise to grow within the `patience`.
+        warm_start: Earlier sweeps of the same task from which it learns; see `search.suggest.warm_start`.
         seed: Of the sampler and of every training.
         remeasure: Whether the front is measured again when the search has ended; see `search.analysis.remeasuring`.
         lookahead: How many suggestions are looked at for one that need not wait for what other trials compute; 1 takes
@@ -120,6 +124,9 @@ class SearchSection(Section):
     sampler: str = "tpe"
     trials: Annotated[int, whole(1, 100_000)] | None = None
     budget: Annotated[Budget | None, PlainValidator(_budget)] = None
+    patience: Annotated[int, whole(1, 10_000)] | None = None
+    min_gain: Annotated[float, within(Interval(0, 1, open_low=True))] = 0.02
+    warm_start: list[Text] = Field(default_factory=list)
     seed: Annotated[int, whole(0, 2**63 - 1)] = 0
     remeasure: bool = True
     lookahead: Annotated[int, whole(1, 1_000)] | None = None
@@ -138,7 +145,7 @@ class SearchSection(Section):
     @classmethod
     def _end(cls, data: Any) -> Any:
         """A sweep must end."""
-        if isinstance(data, Mapping) and data.get("trials") is None and data.get("budget") is None:
+        if isinstance(data, Mapping) and all(data.get(key) is None for key in ("trials", "budget", "patience")):
             return {**data, "trials": DEFAULT_TRIALS}
         return data
 
@@ -147,6 +154,7 @@ class SearchSection(Section):
         """After what the sweep ends, for people: such as ``40 trials``, ``2h``, or both."""
         ends = [f"{self.trials} trials"] if self.trials else []
         ends += [str(self.budget)] if self.budget else []
+        ends += [f"a patience of {self.patience} trials"] if self.patience else []
         return " or ".join(ends) + (" (whichever ends first)" if len(ends) > 1 else "")
 
 

@@ -8,11 +8,11 @@ Until outcomes had types, a result had the numbers beside its other keys, and tw
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from search.study.proposer import Proposer
 
-PROPOSERS: Mapping[str, Proposer] = {"baseline": "baseline", "sampler": "sampler", "suffix": "suffix", "leaf": "suffix"}
+PROPOSERS: Mapping[str, Proposer] = {"leaf": "suffix", **{name: name for name in get_args(Proposer)}}
 
 RENAMED = {"facts": "notes", "share": "fidelity", "climbed": "rung_stages"}
 

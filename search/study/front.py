@@ -84,6 +84,17 @@ def pareto_front(
     return ParetoFront(tuple(objectives), tuple(members))
 
 
+def best_first(trials: Iterable[Trial], objectives: Sequence[Objective], count: int) -> tuple[Trial, ...]:
+    """`count` of `trials` at most: those on their front, then those on the front of the rest, and so on."""
+    left, chosen = list(trials), list[Trial]()
+    while left and len(chosen) < count:
+        members = pareto_front(left, objectives).thinned(count - len(chosen)).members
+        numbers = {trial.number for trial in members}
+        chosen += members
+        left = [trial for trial in left if trial.number not in numbers]
+    return tuple(chosen)
+
+
 def losses(trials: Sequence[Trial], objectives: Sequence[Objective]) -> np.ndarray:
     """The objectives of `trials` with the sign that makes less better, shape (trials, objectives)."""
     return np.array([[o.loss(trial.metrics) for o in objectives] for trial in trials]).reshape(-1, len(objectives))

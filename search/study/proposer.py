@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-Proposer = Literal["baseline", "sampler", "suffix"]
-"""Who proposes a recipe: nobody, for the uncompressed teacher; the sampler; or `search.suggest.suffix_variants`."""
+Proposer = Literal["baseline", "sampler", "suffix", "warm_start"]
+"""Who proposes a recipe: nobody, for the uncompressed teacher; the sampler; `search.suggest.suffix_variants`;
+or the front of an earlier sweep."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from pipelines import Evaluator, TaskIdentity
 from pipelines.whole_file import write_json
@@ -44,6 +44,14 @@ def same_task(evaluator: Evaluator, folder: SweepFolder) -> Evaluator:
         return evaluator
     _compare(evaluator.identity, folder)
     return evaluator.expecting(evaluator.identity)
+
+
+def recorded_task(folder: SweepFolder) -> TaskIdentity | None:
+    """Return the task on record, students aside; None if there is none."""
+    if not folder.task.exists():
+        return None
+    record = json.loads(folder.task.read_text(encoding="utf-8"))
+    return replace(TaskIdentity(**record), students={})
 
 
 def _compare(identity: TaskIdentity, folder: SweepFolder) -> None:

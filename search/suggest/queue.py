@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -17,9 +18,11 @@ from search.study.trial import Result, Trial
 from search.suggest.budget_tracker import BudgetTracker
 from search.suggest.costs import Costs
 from search.suggest.in_flight import InFlight
+from search.suggest.patience import Patience
 from search.suggest.suffix_variants import SuffixVariants
 from search.suggest.suggester import Suggester
 from search.suggest.suggestion_buffer import SuggestionBuffer
+from search.suggest.warm_start import WarmStart
 from spaces import Recipe
 
 AHEAD = 4
@@ -39,16 +42,18 @@ class Observer(Protocol):
 class StudyQueue:
     """Gives out trials until as many have finished as were asked for, or the budget is used up.
 
-    Trials that an earlier driver left unfinished come first, with the parameters that they had. Then come suffix
-    variants (`search.suggest.suffix_variants`) as far as they promise more than the sampler, and what the sampler
-    suggests, in the order of `search.suggest.suggestion_buffer`. Whoever proposed it, no trial is given out that needs
-    a missing stage which a trial that is out will compute (`search.suggest.in_flight`).
+    Trials that an earlier driver left unfinished come first, with the parameters that they had. Then come, with a warm
+    start, those that earlier sweeps had on their fronts (`search.suggest.warm_start`); then suffix variants
+    (`search.suggest.suffix_variants`) as far as they promise more than the sampler, and what the sampler suggests, in
+    the order of `search.suggest.suggestion_buffer`. Whoever proposed it, no trial is given out that needs a missing
+    stage which a trial that is out will compute (`search.suggest.in_flight`).
 
     Args:
         study: Where trials come from and results go.
         observers: Notified of everything.
         in_flight: What recipes share. Without it trials come in the order in which the sampler suggests them.
         task: The person's task, if trials are of one.
+        warm_starts: What earlier sweeps have found.
     """
 
     def __init__(
@@ -57,9 +62,11 @@ class StudyQueue:
         observers: Sequence[Observer] = (),
         in_flight: InFlight | None = None,
         task: Task | None = None,
+        warm_starts: Sequence[WarmStart] = (),
     ) -> None:
         self._budget_tracker = BudgetTracker(study.config, study.trials)
-        self._study, self._observers = study, (self._budget_tracker, *observers)
+        self._patience = Patience(study.config, study.trials)
+        self._study, self._observers = study, (self._budget_tracker, self._patience, *observers)
         self._stopping = Stopping(study.config, task)
         self._attempts = Attempts(trial for trial in study.trials if trial.state == "running")
         self._slots = 1
@@ -71,6 +78,9 @@ class StudyQueue:
             search.sampler, study.config.space, study.config.objectives, study.config.constraints, search.seed
         )
         self._suggester.resume(study.trials)
+        self._warm_starts = list(warm_starts)
+        self._first = deque(proposal for each in warm_starts for proposal in each.proposals)
+        self._learn_warm_starts()
         self._suggested = SuggestionBuffer(self._suggest, self._in_flight)
         self._suffix_variants: SuffixVariants | None = None
         if in_flight and search.suffix_variants:
@@ -108,11 +118,32 @@ class StudyQueue:
         """The proposal to begin next; None if all is blocked or the space is used up."""
         if not self._study.trials:
             return BASELINE
+        if known := self._from_earlier_front():
+            return known
         variant = self._suffix_variants.propose(self._study.state) if self._suffix_variants else None
         proposal = variant or self._suggested.pop(self._length or AHEAD * self._slots)
         if proposal is None and self._suffix_variants:
             return self._suffix_variants.propose(self._study.state, idle=True)
         return proposal
+
+    def _from_earlier_front(self) -> Proposal | None:
+        """The next recipe of an earlier sweep's front that is not blocked; None if there is none."""
+        begun = {trial.recipe.digest for trial in self._study.trials}
+        self._first = deque(proposal for proposal in self._first if proposal.recipe.digest not in begun)
+        found = next((proposal for proposal in self._first if self._in_flight.free(proposal.recipe)), None)
+        if found:
+            self._first.remove(found)
+        return found
+
+    def _learn_warm_starts(self) -> None:
+        """Let the sampler learn what earlier sweeps found, as soon as that can be compared with what is found here."""
+        baseline = self._study.state.baseline
+        for each in [each for each in self._warm_starts if each.as_they_are or baseline]:
+            self._warm_starts.remove(each)
+            if each.as_they_are:
+                self._suggester.know(each.trials)
+            elif baseline:
+                self._suggester.suppose(each.lessons(baseline, self._study.config.objectives))
 
     def _suggest(self) -> Proposal | None:
         """The sampler's next suggestion; None if the space is used up. It counts as tried, and is recorded nowhere."""
@@ -153,6 +184,7 @@ class StudyQueue:
         before = self._study.state.hypervolume
         trial = self._study.tell(result)
         self._suggester.learn(trial)
+        self._learn_warm_starts()
         self._learn(trial, self._study.state.hypervolume - before)
         for observer in self._observers:
             observer.finished(trial, self._study.state)
@@ -180,6 +212,8 @@ class StudyQueue:
         return not self.out and not self._attempts.waiting and not self._wants_more()
 
     def _wants_more(self) -> bool:
-        """Return True if one more trial is asked for: there are fewer than planned, and time is left."""
+        """Return True if one more trial is asked for: there are fewer than planned, and time and patience are left."""
         planned = self._study.config.search.trials
-        return (planned is None or len(self._study.trials) < planned) and not self._budget_tracker.is_used_up
+        if planned is not None and len(self._study.trials) >= planned:
+            return False
+        return not self._budget_tracker.is_used_up and not self._patience.is_exhausted

@@ -14,7 +14,7 @@ from search.config.objective import Constraint, Objective
 from search.samplers import SAMPLERS
 from search.study.distributions import chosen_params
 from search.study.ending import ending
-from search.study.front import pareto_front
+from search.study.front import best_first, pareto_front
 from search.study.trial import Trial
 from spaces import Axis, Recipe, SearchSpace, Value
 
@@ -61,6 +61,8 @@ class Suggester:
         self._inactive, self._asked_always = chosen_params(space, first)
         self._tried: set[str] = set()
         self._finished: list[Trial] = []
+        self._known: tuple[Trial, ...] = ()
+        self._prior: tuple[Trial, ...] = ()
         self._restart()
 
     def suggest(self) -> dict[str, Value] | None:
@@ -100,6 +102,9 @@ class Suggester:
         """Take note of how a trial ended."""
         self._tried.add(trial.recipe.digest)
         self._finished.append(trial)
+        if 0 < len(self._prior) <= len(self._finished):
+            self._restart()
+            return
         asked = self._asked.pop(trial.recipe.digest, None)
         if asked is None:
             self._show(trial)
@@ -109,6 +114,19 @@ class Suggester:
         for name, violation in end.violations.items():
             asked.set_constraint(name, violation)
         self._study.tell(asked, end.values, end.state)
+
+    def know(self, trials: Iterable[Trial]) -> None:
+        """Learn `trials` of an earlier sweep that found what this one would find; they count as tried."""
+        trials = tuple(trials)
+        for trial in trials:
+            self._tried.add(trial.recipe.digest)
+        self._known = (*self._known, *best_first(trials, self._objectives, self._history // 4))
+        self._restart()
+
+    def suppose(self, trials: Iterable[Trial]) -> None:
+        """Learn `trials` of an earlier sweep until there are as many of this one, which may find other things."""
+        self._prior = (*self._prior, *best_first(trials, self._objectives, self._history // 4))
+        self._restart()
 
     def resume(self, trials: Iterable[Trial]) -> None:
         """Take note of many trials at once, finished or not, as when a sweep goes on."""
@@ -128,6 +146,10 @@ class Suggester:
         # Trials that run now are forgotten here: they are shown when they end.
         self._asked: dict[str, optuna.Trial] = {}
         self._shown = 0
+        if len(self._prior) <= len(self._finished):
+            self._prior = ()
+        for trial in (*self._known, *self._prior):
+            self._show(trial)
         front = pareto_front(self._finished, self._objectives, self._constraints)
         kept = front.thinned(self._history // 4).members
         recent = self._finished[-(self._history - len(kept)) :]

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from search.cli.status import SHORT, _cells, _table
+from search.cli.status import SHORT, _cells, _table, sparkline
 
 
 def test_status_says_what_measuring_cost(cli_run, config, run_inline, analytic) -> None:
@@ -80,3 +80,18 @@ def test_nothing_is_cut_off_whatever_the_width(console, rows, width) -> None:
         assert name in text
         assert name == "state" or cells[name] in text
     assert ("measuring" in text) == ("measuring" in shown)
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([], ""),
+        ([1.0], ""),
+        ([2.0, 2.0], ""),
+        ([0.0, 1.0], "▁█"),
+        ([0.0, 0.5, 1.0], "▁▄█"),
+        ([0.0] * 500 + [1.0], "▁▁▁█"),
+    ],
+)
+def test_a_curve_in_one_line(values, shown) -> None:
+    assert sparkline(values, width=4) == shown
