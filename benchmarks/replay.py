@@ -1,13 +1,11 @@
-"""Sweeps over a record, in virtual time: what is computed takes the recorded seconds, what is shared takes none."""
+"""Sweeps over a record, in virtual time."""
 
 from __future__ import annotations
 
-import heapq
 import random
 import tempfile
 import warnings
-from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -16,10 +14,11 @@ from typing import Any
 import optuna
 
 from benchmarks.recording import Record, Row
-from pipelines import STEPS, StageKey, StageRun
+from pipelines import STEPS, StageKey
 from pipelines.meters import Measurement
 from search.config.sweep_config import SweepConfig, parse_config
-from search.study.outcome import Complete
+from search.replay.machine import Machine
+from search.study.outcome import Complete, Outcome
 from search.study.state import SweepState
 from search.study.study import Study
 from search.study.trial import Result, Trial
@@ -138,30 +137,40 @@ class Tape:
             {"sweep": "replay", "task": {"use": "digits"}, "space": self.record.space, "search": section}
         )
 
-    def links(self, recipe: Recipe) -> tuple[StageKey, ...]:
-        """What `pipelines.Evaluator.chain` said of `recipe`."""
+    def chain(self, recipe: Recipe) -> tuple[StageKey, ...]:
+        """See `World.chain`."""
         return tuple(StageKey(self.record.stages[key][0], key) for key in self.rows[recipe.digest].chain)
 
-    def own(self, row: Row) -> tuple[str, ...]:
-        """The stages that lead to the file of `row`: those of its parent and of the teacher's file follow them."""
-        names = [self.record.stages[key][0] for key in row.chain]
-        return row.chain[: names.index("pack") + 1]
+    def own(self, recipe: Recipe) -> tuple[StageKey, ...]:
+        """See `World.own`: the stages of its parent and of the teacher's file follow them."""
+        chain = self.chain(recipe)
+        return chain[: [stage.name for stage in chain].index("pack") + 1]
+
+    def measuring(self, recipe: Recipe) -> float:
+        """See `World.measuring`."""
+        return self.rows[recipe.digest].measuring
+
+    def outcome(self, trial: Trial) -> Outcome:
+        """See `World.outcome`."""
+        return Complete(Measurement(dict(self.rows[trial.recipe.digest].metrics)), "")
 
     def by_hand(self, row: Row) -> tuple[str, ...]:
         """What a script would run for `row`: no comparison with other files, no teacher where nothing is taught."""
         taught = row.params.get("distillation.alpha", 1)
-        return tuple(key for key in self.own(row) if taught or self.record.stages[key][0] != "teacher")
+        names = [self.record.stages[key][0] for key in row.chain]
+        own = row.chain[: names.index("pack") + 1]
+        return tuple(key for key in own if taught or self.record.stages[key][0] != "teacher")
 
-    def seconds(self, key: str) -> float:
-        """What the stage took."""
-        return self.record.stages[key][1]
+    def seconds(self, stage: StageKey) -> float:
+        """See `World.seconds`."""
+        return self.record.stages[stage.key][1]
 
     def cost(self, row: Row, shared: frozenset[str] | None, store: set[str]) -> float:
         """The seconds of the trial of `row` when the results in `store` are there; adds those that can be shared."""
         chain = row.chain if shared is ALL else self.by_hand(row)
         missing = [key for key in chain if key not in store]
         store.update(key for key in missing if shared is ALL or self.record.stages[key][0] in shared)
-        return sum(map(self.seconds, missing)) + row.measuring
+        return sum(self.record.stages[key][1] for key in missing) + row.measuring
 
 
 def same_trials(tape: Tape, count: int, seed: int) -> dict[str, float]:
@@ -205,7 +214,7 @@ def search(
     with tempfile.TemporaryDirectory() as folder:
         study = Study(tape.config(seed, **options | {"trials": trials + 1}), SweepFolder(Path(folder)))
         machine = Machine(tape, slots)
-        in_flight = InFlight(tape.links, machine.store.__contains__, Costs()) if way.lookahead != 0 else None
+        in_flight = InFlight(tape.chain, machine.store.__contains__, Costs()) if way.lookahead != 0 else None
         queue = StudyQueue(study, in_flight=in_flight, warm_starts=warm_starts)
         machine.run(queue, limit_s, lambda: _note(run, machine, study))
         run.trials = study.trials
@@ -250,83 +259,3 @@ def _ended(number: int, recipe: Recipe, params: Mapping[str, Any], row: Row) -> 
         0.0,
         Result(number, 0.0, 0.0, Complete(Measurement(dict(row.metrics)), "")),
     )
-
-
-_Work = Generator[float | str, None, Result]
-"""A trial at work: gives the seconds that it is busy, or the key of the stage that it waits for."""
-
-
-class Machine:
-    """Runs what a source gives out in virtual time, with Paredown's store and its lock for each key.
-
-    Args:
-        tape: What things take.
-        slots: How many trials run at once. They do not hold each other up: measuring is counted, not queued.
-    """
-
-    def __init__(self, tape: Tape, slots: int) -> None:
-        self._tape, self._slots = tape, slots
-        self.store: set[str] = set()
-        self.built: Counter[str] = Counter()
-        self.now = self.compute_s = self.waiting_s = self.idle_s = 0.0
-        self._locked: set[str] = set()
-        self._waiting: list[tuple[str, float, _Work]] = []
-        self._busy: list[tuple[float, int, _Work]] = []
-        self._count = 0
-
-    def run(self, source: StudyQueue, limit_s: float, ended: Callable[[], None]) -> None:
-        """Run trials until there are no more, or `limit_s` seconds are computed; `ended` is told of each end."""
-        idle = self._slots
-        while True:
-            while idle and (trial := source.next()):
-                idle -= 1
-                idle += self._go_on(self._work(trial), source, ended)
-            if not self._busy or self.compute_s > limit_s:
-                return
-            then, _, work = heapq.heappop(self._busy)
-            if not source.exhausted:
-                self.idle_s += idle * (then - self.now)
-            self.now = then
-            idle += self._go_on(work, source, ended)
-
-    def _go_on(self, work: _Work, source: StudyQueue, ended: Callable[[], None]) -> int:
-        """Let `work` go on until it is busy, waits or has ended, and whoever it set free; how many have ended."""
-        ready, ends = [work], 0
-        while ready:
-            one = ready.pop(0)
-            try:
-                asked = next(one)
-            except StopIteration as stop:
-                source.finish(stop.value)
-                ended()
-                ends += 1
-                continue
-            if isinstance(asked, str):
-                self._waiting.append((asked, self.now, one))
-            else:
-                self._count += 1
-                heapq.heappush(self._busy, (self.now + asked, self._count, one))
-            for entry in [entry for entry in self._waiting if entry[0] not in self._locked]:
-                self._waiting.remove(entry)
-                self.waiting_s += self.now - entry[1]
-                ready.append(entry[2])
-        return ends
-
-    def _work(self, trial: Trial) -> _Work:
-        row, started, runs = self._tape.rows[trial.recipe.digest], self.now, dict[str, StageRun]()
-        for key in row.chain:
-            while key in self._locked:
-                yield key
-            (name, seconds), reused = self._tape.record.stages[key], key in self.store
-            if not reused:
-                self._locked.add(key)
-                yield seconds
-                self._locked.discard(key)
-                self.store.add(key)
-                self.built[key] += 1
-                self.compute_s += seconds
-            runs[key] = StageRun(name, key, seconds, reused)
-        yield row.measuring
-        self.compute_s += row.measuring
-        own: Sequence[StageRun] = [runs[key] for key in self._tape.own(row)]
-        return Result(trial.number, started, self.now, Complete(Measurement(dict(row.metrics)), ""), stages=tuple(own))

@@ -14,6 +14,7 @@ from search.cli import (
     measure,
     pick,
     plan,
+    replay,
     run,
     sensitivity,
     standard_streams,
@@ -43,7 +44,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (validate, plan, run, status, front, measure, confirm, pick, trial, sensitivity, ui):
+for module in (validate, plan, run, status, front, measure, confirm, pick, replay, trial, sensitivity, ui):
     name = module.__name__.rpartition(".")[2]
     app.command(name, epilog=f"Example: {module.EXAMPLE}")(printing_to_stderr(getattr(module, name)))
 app.add_typer(store, name="store")

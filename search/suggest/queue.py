@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pipelines import Task
@@ -54,6 +55,7 @@ class StudyQueue:
         in_flight: What recipes share. Without it trials come in the order in which the sampler suggests them.
         task: The person's task, if trials are of one.
         warm_starts: What earlier sweeps have found.
+        clock: Seconds since the epoch.
     """
 
     def __init__(
@@ -63,8 +65,9 @@ class StudyQueue:
         in_flight: InFlight | None = None,
         task: Task | None = None,
         warm_starts: Sequence[WarmStart] = (),
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._budget_tracker = BudgetTracker(study.config, study.trials)
+        self._budget_tracker = BudgetTracker(study.config, study.trials, clock)
         self._patience = Patience(study.config, study.trials)
         self._study, self._observers = study, (self._budget_tracker, self._patience, *observers)
         self._stopping = Stopping(study.config, task)

@@ -17,10 +17,8 @@ from tests.search.results import complete
 UNMOVED = ("qmc", "random")
 """The samplers that suggest the same whatever was found."""
 
-LEARN = {name: {"tpe": 60, "gp": 36}.get(name, 200) for name in SAMPLERS if name not in UNMOVED}
+LEARN = {name: 60 if name == "tpe" else 200 for name in SAMPLERS if name not in UNMOVED}
 """The others, with a number of trials after which they know enough."""
-
-LEARNING = [pytest.param(name, marks=pytest.mark.slow) if name == "gp" else name for name in LEARN]
 
 METHODS = ("none", "a", "b", "c")
 STEPS = ("one", "two")
@@ -94,7 +92,7 @@ def test_it_makes_a_sampler_for_several_objectives(name) -> None:
     assert len(study.tell(asked, [1.0, 2.0]).values) == 2
 
 
-@pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.parametrize("name", LEARN)
 def test_it_learns_switches_and_parameters_that_apply_only_beside_them(name, drive) -> None:
     """By chance a quarter of 50 methods would be ``a`` (± .06), and the mean of some 40 levels would be 50 (± 5)."""
     last = drive(name, LEARN[name])[-25:]
@@ -103,7 +101,7 @@ def test_it_learns_switches_and_parameters_that_apply_only_beside_them(name, dri
     assert sum(levels) / len(levels) > 60
 
 
-@pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.parametrize("name", LEARN)
 def test_it_goes_on_from_what_it_has_not_suggested_itself(name, drive) -> None:
     """By chance a quarter of 30 methods would be ``a`` (± .08)."""
     before = drive("random", 60)
@@ -111,7 +109,7 @@ def test_it_goes_on_from_what_it_has_not_suggested_itself(name, drive) -> None:
     assert share_of_a(drive(name, 15, before)) > 0.45
 
 
-@pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.parametrize("name", LEARN)
 def test_it_avoids_what_breaks_a_constraint(name, drive) -> None:
     """With no constraint nearly half of the methods would be ``a`` or more, as above."""
     bound = Constraint.parse_bound("latency_ms", "<= 0", "constraints.latency_ms")

@@ -1,0 +1,61 @@
+"""``paredown replay``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from search.cli.options import Json, Name, Overrides, Plot
+from search.cli.output import err, out, print_json
+from search.study.workspace import Workspace
+from spaces import InputError
+
+EXAMPLE = "paredown replay digits -o search.sampler=random --slots 4 --plot replay.png"
+
+
+def replay(
+    name: Name,
+    overrides: Overrides = None,
+    slots: Annotated[
+        int | None, typer.Option(min=1, help="Trials at once; as many as ran at once in the sweep, when absent.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Number of replays, each with another seed.")] = 5,
+    as_json: Json = False,
+    plot: Plot = None,
+) -> None:
+    """Show what a finished sweep would have found with another sampler, budget or number of trials at once.
+
+    Nothing is trained: trials take the seconds and find the numbers that they did, in virtual time. What a recipe that
+    was not run would have found is a model's guess, of which the number and the error are told.
+    """
+    from search.replay.replay import as_it_was, changed, recorded, replay_all, slots_of
+    from search.reports.own_file import file_problems
+    from search.reports.replay_report import error_words, replay_json, replay_table
+    from search.study.saved import load_sweep, stored_evaluator
+
+    workspace = Workspace.default()
+    sweep = load_sweep(name, workspace)
+    config = changed(workspace.sweep(name), overrides or ())
+    if problems := file_problems(None, plot):
+        raise InputError(problems)
+    world = recorded(sweep, stored_evaluator(sweep, workspace))
+    at_once = slots or slots_of(sweep)
+    with err().status("replaying") as shown:
+
+        def on_progress(done: int, total: int) -> None:
+            shown.update(f"replaying: {done} of {total} trials")
+
+        curves = replay_all(world, config, at_once, seeds, on_progress)
+    was = as_it_was(sweep)
+    if plot:
+        from search.reports.replay_plot import plot_replay
+
+        plot_replay(name, was, curves, at_once, plot)
+        err().print(f"wrote {plot}")
+    errors = world.errors if any(curve.supposed for curve in curves) else ()
+    if as_json:
+        print_json(replay_json(was, curves, at_once, errors))
+        return
+    out().print(replay_table(name, was, slots_of(sweep), curves, at_once))
+    out().print(error_words(curves, errors), markup=False, soft_wrap=True)

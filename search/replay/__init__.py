@@ -1,0 +1,1 @@
+"""Replays: what a finished sweep would have found if it had been searched otherwise, told in virtual time."""
