@@ -69,7 +69,8 @@ class StudyQueue:
     ) -> None:
         self._budget_tracker = BudgetTracker(study.config, study.trials, clock)
         self._patience = Patience(study.config, study.trials)
-        self._study, self._observers = study, (self._budget_tracker, self._patience, *observers)
+        self._study = study
+        self._observers: tuple[Observer, ...] = (self._budget_tracker, self._patience, *observers)
         self._stopping = Stopping(study.config, task)
         self._attempts = Attempts(trial for trial in study.trials if trial.state == "running")
         self._slots = 1
