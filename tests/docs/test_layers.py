@@ -9,7 +9,7 @@ def test_layers_come_topmost_first() -> None:
     found = layers("search")
     assert found[0] == ["cli"]
     assert found[-1] == ["errors"]
-    assert ["analysis", "selection"] in found
+    assert ["analysis", "selection", "replay"] in found
 
 
 def test_a_purpose_is_the_first_sentence_of_a_docstring() -> None:

@@ -216,7 +216,7 @@ class Hours:
     def __init__(self) -> None:
         self.now = 0.0
 
-    def budget_tracker(self, config, trials):
+    def budget_tracker(self, config, trials, clock=None):
         return BudgetTracker(config, trials, lambda: self.now)
 
     def ended(self, number: int, started: float) -> Result:
