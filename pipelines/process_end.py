@@ -7,6 +7,9 @@ import signal
 LINES, LONGEST = 3, 300
 """Of what a process said last, so many lines, and characters, are told."""
 
+TIMEOUT = "Timeout ("
+"""With this `faulthandler` begins when it ends a process whose time is up."""
+
 MEMORY = (
     "the kernel has killed processes for want of memory meanwhile: use a smaller batch, or let fewer trials run at once"
 )
@@ -33,3 +36,9 @@ def last_lines(text: str) -> str:
         lines = [lines[fatal], *[line for line in lines[fatal:] if line.startswith("File ")][:1]]
     said = " | ".join(lines[-LINES:])
     return (said if len(said) <= LONGEST else f"…{said[-LONGEST:]}") or "it said nothing"
+
+
+def innermost(words: str) -> str:
+    """Return the innermost call of the main thread in the stacks of all that `faulthandler` wrote: it comes last."""
+    calls = words.rpartition("hread 0x")[2].splitlines()
+    return next((line.strip() for line in calls if line.strip().startswith("File ")), "nobody knows where")

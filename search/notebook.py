@@ -105,8 +105,8 @@ def run_sweep(
         config: The file.
         overrides: Values that replace or add to the file's, by key path: ``{"search.trials": 20}``.
         fresh: Put an earlier sweep of this name aside and start anew.
-        in_process: Run the trials one after the other in this process instead of with Ray Tune: for small sweeps, and
-            to debug a task.
+        in_process: Try the task and run the trials in this process, one after the other, instead of in others with Ray
+            Tune: for small sweeps, and to debug a task.
         workspace: Where state is kept; ``PAREDOWN_HOME`` or ``.paredown`` in the current folder, when None.
 
     Returns:
@@ -118,7 +118,9 @@ def run_sweep(
         SweepError: the sweep is running already, trials cannot be run at all, or all of them failed.
     """
     asked, _ = read_sweep(
-        Path(config), [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in (overrides or {}).items()]
+        Path(config),
+        [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in (overrides or {}).items()],
+        here=in_process,
     )
     if asked.task.use.startswith("__main__:") and not in_process:
         raise InputError.at(

@@ -12,6 +12,7 @@ from pipelines.preflight.example import example_problem
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.networks import make_networks
 from pipelines.preflight.objective import batch_outputs, objective_problems
+from pipelines.preflight.progress import at
 from pipelines.preflight.rehearsal import rehearsal
 from pipelines.preflight.round import try_cuts, try_networks
 from pipelines.preflight.techniques import teaching_problems, technique_problems
@@ -47,6 +48,7 @@ def preflight(
 
 
 def _try(task: Task, space: SearchSpace, training: Training, format: str, findings: Findings) -> None:
+    at("example_input()")
     example = example_problem(task)
     if example:
         findings.add("task.use", example)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pipelines.preflight.findings import Findings
+from pipelines.preflight.progress import at
 from pipelines.tasks.fault import FAULTS, defined, told
 from pipelines.tasks.task import IGNORED, Batch, Split, Task, as_tuple
 
@@ -80,6 +81,7 @@ def sample_splits(task: Task, findings: Findings, *, compare: bool = True) -> di
     """
     found: dict[Split, Sample] = {}
     for split in SPLITS:
+        at(f"batches({split!r})")
         try:
             found[split] = _sample(task, split, as_tuple(task.example_input()) if compare else None)
         except _UselessError as error:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.preflight.findings import Findings
+from pipelines.preflight.progress import at
 from pipelines.tasks.fault import FAULTS, told
 from pipelines.tasks.task import Task, as_tuple, make_student, takes_width
 from spaces import NONE, SearchSpace
@@ -102,6 +103,7 @@ def _students(
 
 def _network(findings: Findings, where: str, call: str, task: Task, make: Callable[[], nn.Module]) -> nn.Module | None:
     """The network if it can be called with the example input, or None and a problem."""
+    at(f"{call} with example_input()")
     try:
         model = make()
         if not isinstance(model, nn.Module):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pipelines.errors import TrialFailed
 from pipelines.preflight.batches import Sample
 from pipelines.preflight.findings import Findings
+from pipelines.preflight.progress import at
 from pipelines.tasks.fault import FAULTS, defined, told
 from pipelines.tasks.score import example_scores
 from pipelines.tasks.task import Split, Task, as_tuple, loss_of
@@ -24,6 +25,7 @@ def batch_outputs(teacher: nn.Module, samples: Mapping[Split, Sample], findings:
     found: dict[Split, Tensor] = {}
     for split, sample in samples.items():
         inputs = as_tuple(sample.batch[0])
+        at(f"teacher() with batches({split!r})")
         try:
             with torch.no_grad():
                 outputs: Tensor = teacher.eval()(*inputs)
@@ -70,6 +72,7 @@ def _loss_problem(task: Task, outputs: Tensor, train: Sample) -> str | None:
     advice = "" if is_own else "; give the task a loss(outputs, targets)"
     with warnings.catch_warnings(record=True) as caught, torch.enable_grad():
         warnings.simplefilter("always")
+        at("the loss")
         try:
             value = loss(outputs, targets)
         except FAULTS as error:
@@ -91,6 +94,7 @@ def _loss_problem(task: Task, outputs: Tensor, train: Sample) -> str | None:
 
 
 def _score_problem(task: Task, outputs: Tensor, targets: Tensor) -> str | None:
+    at("the score")
     try:
         example_scores(task, outputs, targets)
     except TrialFailed as error:

@@ -13,6 +13,7 @@ from pipelines.preflight.batches import Sample
 from pipelines.preflight.chains import Cut, cuts, students
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.networks import Networks, call_of
+from pipelines.preflight.progress import at
 from pipelines.preflight.rehearsal import Fault, Rehearsal
 from pipelines.preflight.techniques import answer_of, joined
 from pipelines.pruners import PRUNERS
@@ -49,6 +50,7 @@ def try_networks(
         if call not in exported:
             work = (*work, (Export(), {}))
             exported.add(call)
+        at(f"{call}: training and exporting it")
         found = stages.run(work)
         if isinstance(found, Fault) and not (found.stage == TrainTeacher.name and call != "teacher()"):
             findings.add(where, f": {WORDS.get(found.stage, found.stage)}: {found.reason}", call)
@@ -57,6 +59,7 @@ def try_networks(
     session = stages.session(file)
     for split in ("calibration", "validation"):
         for inputs, _ in samples[split].others:
+            at(f"the exported file with batches({split!r})")
             try:
                 session.run(to_feed(inputs))
             except Exception as error:  # runtimes' errors have no common base
@@ -71,6 +74,7 @@ def try_cuts(task: Task, space: SearchSpace, networks: Networks, stages: Rehears
         all_cuts = [cut for cut in asked if cut.who in models]
         failed, noted = list[tuple[Cut, str]](), list[tuple[str, str]]()
         for cut in all_cuts:
+            at(f"{cut.who}: pruning it by {cut.method}")
             if reason := answer_of(partial(PRUNERS[cut.method].problem, models[cut.who], task.example_input())):
                 failed.append((cut, reason))
                 continue
@@ -105,6 +109,7 @@ def _try_single(networks: Networks, train: Sample, findings: Findings) -> None:
     if train.smallest is None or len(as_tuple(train.smallest[0])[0]) > 1:
         return
     for call, model in networks.by_name.items():
+        at(f"{call}: training it with one example")
         try:
             model.train()(*as_tuple(train.smallest[0]))
         except FAULTS as error:

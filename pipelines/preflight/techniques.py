@@ -14,6 +14,7 @@ from pipelines.importances import IMPORTANCES
 from pipelines.networks.inheritance import inherit
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.networks import Networks, call_of
+from pipelines.preflight.progress import at
 from pipelines.quantizers import QUANTIZERS, Quantizer
 from pipelines.stages.distil import FEATURE, nothing_inherited
 from pipelines.tasks.fault import FAULTS, told
@@ -34,6 +35,7 @@ def technique_problems(space: SearchSpace, networks: Networks, findings: Finding
     }
     for axis, asked in questions.items():
         for name in (str(value) for value in space.used(axis) if value in asked):
+            at(f"asking {name} about the networks")
             given = {
                 call: (answer_of(partial(asked[name], model)), when)
                 for call, model, when in _networks_of(space, networks)
@@ -73,6 +75,7 @@ def teaching_problems(task: Task, space: SearchSpace, networks: Networks, findin
         return space
     for (depth, width), student in networks.students.items():
         for name in (str(value) for value in space.used(FEATURE) if value != NONE):
+            at(f"{call_of(depth, width)}: comparing it with its teacher by {name}")
             if message := answer_of(partial(distillation_problem, FEATURES[name], student, teacher, task, depth)):
                 who = call_of(depth, width)
                 findings.add(f"space.{FEATURE}", f"{name} for {who}: {message}; take it out of the axis")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -124,21 +124,22 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SweepConfig:
     Raises:
         InputError: everything that is wrong with the file or the overrides.
     """
-    return read_config(path, overrides).checked()
+    raw, problems = read_raw(path, overrides)
+    if problems:
+        raise InputError((*problems, *read_config(raw).problems))
+    return parse_config(raw)
 
 
-def read_config(path: Path, overrides: Sequence[str] = ()) -> Reading:
-    """Read the sweep's file at `path` as far as it is legal; see `load_config`.
+def read_raw(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[Problem]]:
+    """Return what the sweep's file at `path` says, with what is wrong with the `overrides` that could not be applied.
 
     Raises:
         InputError: the file is not a mapping.
     """
-    raw = _read(path)
-    problems = _override(raw, overrides)
-    reading = _check(raw)
-    if not problems:
-        return reading
-    return replace(reading, problems=(*problems, *reading.problems), config=None)
+    raw = read_yaml(path)
+    if not isinstance(raw, dict):
+        raise InputError.at(str(path), "is not a mapping; legal keys: " + ", ".join(PlainFile.model_fields))
+    return raw, _override(raw, overrides)
 
 
 def parse_config(raw: Mapping[str, Any]) -> SweepConfig:
@@ -147,10 +148,11 @@ def parse_config(raw: Mapping[str, Any]) -> SweepConfig:
     Raises:
         InputError: everything that is wrong with it.
     """
-    return _check(raw).checked()
+    return read_config(raw).checked()
 
 
-def _check(raw: Mapping[str, Any]) -> Reading:
+def read_config(raw: Mapping[str, Any]) -> Reading:
+    """Check a sweep's file that was read already, as far as it is legal."""
     _register_runtimes(raw)
     file, problems, wrong = check_plain(raw)
     name = raw.get("sweep")
@@ -265,13 +267,6 @@ def _constraints(given: object, problems: list[Problem]) -> tuple[Constraint, ..
         except InputError as error:
             problems += error.problems
     return tuple(found)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    raw = read_yaml(path)
-    if not isinstance(raw, dict):
-        raise InputError.at(str(path), "is not a mapping; legal keys: " + ", ".join(PlainFile.model_fields))
-    return raw
 
 
 def _override(raw: dict[str, Any], overrides: Sequence[str]) -> list[Problem]:

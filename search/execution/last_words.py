@@ -11,13 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from pipelines.process_end import last_lines
+from pipelines.process_end import TIMEOUT, innermost, last_lines
 from pipelines.time_limit import may_end_process
 
 EXIT = "exit code "
-DEAF = "Timeout ("
-"""With this `faulthandler` begins when it ends a process."""
-
 SIGNALS = {
     "Segmentation fault": "SIGSEGV",
     "Aborted": "SIGABRT",
@@ -80,18 +77,12 @@ def how_it_ended(file: Path) -> str:
 def _end(words: str) -> str:
     if words.startswith(EXIT):
         return f"the task, or a library, ended it with {words.strip()} (os._exit)"
-    if words.startswith(DEAF):
-        return f"it did not stop when its time was up: {last_lines(_stack(words))}"
+    if words.startswith(TIMEOUT):
+        return f"it did not stop when its time was up: {innermost(words)}"
     if words.startswith("Fatal Python error: "):
         fault = words.splitlines()[0].removeprefix("Fatal Python error: ").strip()
         return f"it ended with signal {SIGNALS.get(fault, fault)}: {last_lines(words)}"
     return SILENT
-
-
-def _stack(words: str) -> str:
-    """The innermost call of the first thread, which does the work, in the stacks of all: it comes last."""
-    calls = words.rpartition("hread 0x")[2].splitlines()
-    return "\n".join([line for line in calls if line.strip().startswith("File ")][:1])
 
 
 def _said(header: str) -> str:

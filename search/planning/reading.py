@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines import RUNTIMES, Task, Training, format_of, load_task
-from pipelines.preflight import Findings, preflight
-from pipelines.processors import beyond, processors
-from pipelines.store import Remote
-from search.config.sections import ClusterSection, StoreSection, TargetSection, TaskSection
-from search.config.sweep_config import Reading, SweepConfig, read_config
+from pipelines import Task, load_task
+from search.config.sweep_config import SweepConfig, parse_config, read_raw
+from search.planning.check import check_sweep
+from search.planning.check_process import check_apart
 from spaces import InputError, Problem
 
 
-def read_sweep(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepConfig, Task]:
+def read_sweep(path: Path, overrides: Sequence[str] = (), *, here: bool = False) -> tuple[SweepConfig, Task]:
     """Read the sweep's file at `path`, load its task, and try both as far as they can be without a trial.
 
     Args:
         path: A YAML file.
         overrides: ``key.path=value`` strings that replace or add values; values are YAML.
+        here: Try the person's code in this process, which it may end, instead of in one of its own.
 
     Returns:
         The sweep and its task.
@@ -29,62 +28,24 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepConfig, 
     Raises:
         InputError: everything that is wrong with the file, the overrides, the task or the store, in the file's order.
     """
-    reading = read_config(path, overrides)
-    problems = list(reading.problems)
-    task, findings = _load_task(reading, problems), Findings()
-    if task and reading.space:
-        target = reading.section(TargetSection, "target") or TargetSection()
-        training = reading.section(Training, "training")
-        runtime = target.runtime if target.runtime in RUNTIMES else TargetSection().runtime
-        findings = preflight(task, reading.space, training, format_of(runtime).name)
-        problems += findings.problems
-    problems += _processor_problems(reading)
-    problems += _store_problems(reading)
-    if problems or task is None:
-        raise InputError(_in_order(dict.fromkeys(problems), reading.raw))
-    config = reading.checked()
-    space = config.space.ruling_out(findings.rules)
+    raw, problems = read_raw(path, overrides)
+    check = check_sweep(raw) if here or not _is_persons(raw) else check_apart(raw)
+    problems += check.problems
+    if problems:
+        raise InputError(_in_order(dict.fromkeys(problems), raw))
+    config = parse_config(raw)
+    task = load_task(config.task.use, config.task.args)
+    space = config.space.ruling_out(check.rules)
     if not space.size():
         raise InputError(Problem("space", f"every recipe is ruled out: {rule}") for rule in space.ruled_out())
-    return replace(config, space=space, warnings=tuple(findings.warnings)), task
+    return replace(config, space=space, warnings=check.warnings), task
 
 
-def _load_task(reading: Reading, problems: list[Problem]) -> Task | None:
-    """The task, or None if it cannot be known; adds to `problems` if it cannot be loaded."""
-    section = reading.section(TaskSection, "task")
-    if section is None:
-        return None
-    known = "task.args" not in reading.wrong
-    try:
-        task = load_task(section.use, section.args)
-    except InputError as error:
-        # Without the arguments that were meant it says nothing that it is refused.
-        problems += [problem for problem in error.problems if known or problem.where != "task.args"]
-        return None
-    return task if known else None
-
-
-def _processor_problems(reading: Reading) -> Iterator[Problem]:
-    """Yield what is asked of this machine's processors beyond their number; those of a cluster are not known."""
-    cluster, target = reading.section(ClusterSection, "cluster"), reading.section(TargetSection, "target")
-    if cluster is None or cluster.address != "local":
-        return
-    have = processors()
-    asked = {"cluster.cpus_per_trial": cluster.cpus_per_trial, "target.threads": target.threads if target else 0}
-    for where, count in asked.items():
-        if count > have and where not in reading.wrong:
-            yield Problem(where, beyond(count, have))
-
-
-def _store_problems(reading: Reading) -> Sequence[Problem]:
-    section = reading.section(StoreSection, "store")
-    if section is None or section.url is None:
-        return ()
-    try:
-        Remote(section.url).check()
-    except InputError as error:
-        return error.problems
-    return ()
+def _is_persons(raw: Mapping[str, Any]) -> bool:
+    """Return True if the task is of a module of the person's that another process can import."""
+    task = raw.get("task")
+    use = task.get("use") if isinstance(task, Mapping) else None
+    return isinstance(use, str) and ":" in use and not use.startswith("__main__:")
 
 
 def _in_order(problems: Iterable[Problem], raw: Mapping[str, Any]) -> list[Problem]:

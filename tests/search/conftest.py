@@ -23,6 +23,7 @@ from search.cli import app as cli
 from search.config.sweep_config import SweepConfig, parse_config
 from search.execution import interruption
 from search.execution.executor import InlineExecutor
+from search.planning.check import check_sweep
 from search.study.outcome import Complete, Failed
 from search.study.proposal import BASELINE, Proposal
 from search.study.saved import Sweep
@@ -83,6 +84,12 @@ def merge(base: Merge, changes: Merge) -> dict[str, Any]:
     for key, value in changes.items():
         merged[key] = merge(merged[key], value) if isinstance(value, Mapping) and key in merged else value
     return merged
+
+
+@pytest.fixture(autouse=True)
+def _tried_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks are tried in the test's process, since another one takes seconds to start."""
+    monkeypatch.setattr("search.planning.reading.check_apart", check_sweep)
 
 
 @pytest.fixture

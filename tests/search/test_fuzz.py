@@ -114,7 +114,7 @@ def bases() -> list[dict[str, Any]]:
 @pytest.fixture
 def only_read(monkeypatch) -> None:
     """Nothing of a sweep is rehearsed, which takes a second: what is tried here is how input is read."""
-    monkeypatch.setattr("search.planning.reading.preflight", lambda *_: Findings())
+    monkeypatch.setattr("search.planning.check.preflight", lambda *_: Findings())
 
 
 @pytest.mark.parametrize("seed", range(8))

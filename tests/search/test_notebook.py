@@ -96,7 +96,7 @@ def test_a_class_of_the_program_itself_cannot_be_sent_to_workers(
     make_config, write_yaml, make_raw, monkeypatch
 ) -> None:
     asked = make_config(task={"use": "__main__:Mine"})
-    monkeypatch.setattr("search.notebook.read_sweep", lambda *about: (asked, None))
+    monkeypatch.setattr("search.notebook.read_sweep", lambda *about, here: (asked, None))
     with pytest.raises(InputError) as error:
         search.run_sweep(write_yaml(make_raw()))
     assert str(error.value) == (
@@ -109,7 +109,7 @@ def test_a_sweep_in_which_every_trial_fails_raises(
     make_config, run_inline, write_yaml, make_raw, failing, monkeypatch
 ) -> None:
     asked = make_config(search={"trials": 2})
-    monkeypatch.setattr("search.notebook.read_sweep", lambda *about: (asked, None))
+    monkeypatch.setattr("search.notebook.read_sweep", lambda *about, here: (asked, None))
     monkeypatch.setattr("search.notebook.run", lambda config, home, **options: run_inline(config, failing))
     with pytest.raises(SweepError, match="all 2 trials failed:\n  2x \\(trial 0\\): ValueError: never"):
         search.run_sweep(write_yaml(make_raw()))

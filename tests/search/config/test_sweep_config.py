@@ -367,11 +367,11 @@ def test_a_misspelt_section_is_not_missing_too(make_raw) -> None:
     assert message.startswith("'spce' is not known (did you mean 'space'?)")
 
 
-def test_what_could_be_read_of_a_wrong_file_is_known(write_yaml, make_raw) -> None:
+def test_what_could_be_read_of_a_wrong_file_is_known(make_raw) -> None:
     changes = {"task": {"colour": "red"}, "store": {"limit_gb": 0}, "space": {"student": {"depth": [0, 2]}}}
-    reading = read_config(write_yaml(make_raw(**changes, tracking=3)), ["search"])
+    reading = read_config(make_raw(**changes, tracking=3))
     assert [problem.where for problem in reading.problems] == [
-        "-o search", "task.colour", "tracking", "store.limit_gb", "space.student.depth"
+        "task.colour", "tracking", "store.limit_gb", "space.student.depth"
     ]  # fmt: skip
     assert reading.config is None
     assert reading.section(TaskSection, "task") == TaskSection(use="digits")

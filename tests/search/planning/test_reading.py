@@ -141,7 +141,7 @@ def test_problems_stand_as_in_the_file_after_those_of_overrides(told) -> None:
 def test_more_processors_than_this_machine_has_are_refused_unless_another_one_works(
     write_yaml, make_raw, monkeypatch, address: str
 ) -> None:
-    monkeypatch.setattr("search.planning.reading.processors", lambda: 2)
+    monkeypatch.setattr("search.planning.check.processors", lambda: 2)
     file = write_yaml(make_raw(cluster={"address": address, "cpus_per_trial": 3}, target={"threads": 512}))
     if address != "local":
         read_sweep(file)

@@ -1,0 +1,95 @@
+"""The check of a sweep before anything is started: everything that is wrong with its file and its task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines import RUNTIMES, Task, Training, format_of, load_task
+from pipelines.preflight import Findings, preflight
+from pipelines.preflight.progress import at
+from pipelines.processors import beyond, processors
+from pipelines.store import Remote
+from search.config.sections import ClusterSection, StoreSection, TargetSection, TaskSection
+from search.config.sweep_config import Reading, read_config
+from spaces import InputError, Problem, Rule
+
+
+@dataclass(frozen=True)
+class Check:
+    """Findings of the check of a sweep.
+
+    Attributes:
+        problems: What has to be solved before it can run.
+        rules: Combinations that cannot work, where it has others in their place.
+        warnings: What works, but most likely not as it is meant.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def check_sweep(raw: Mapping[str, Any]) -> Check:
+    """Try the sweep that a file says as far as it can be without a trial, in this process.
+
+    Args:
+        raw: The file's content.
+
+    Returns:
+        What is wrong with the file, the task or the store, and what was found when the task was tried.
+    """
+    at("reading the file")
+    reading = read_config(raw)
+    problems = list(reading.problems)
+    task, findings = _load_task(reading, problems), Findings()
+    if task and reading.space:
+        target = reading.section(TargetSection, "target") or TargetSection()
+        training = reading.section(Training, "training")
+        runtime = target.runtime if target.runtime in RUNTIMES else TargetSection().runtime
+        findings = preflight(task, reading.space, training, format_of(runtime).name)
+        problems += findings.problems
+    problems += _processor_problems(reading)
+    at("reaching the store")
+    problems += _store_problems(reading)
+    return Check(tuple(dict.fromkeys(problems)), tuple(findings.rules), tuple(findings.warnings))
+
+
+def _load_task(reading: Reading, problems: list[Problem]) -> Task | None:
+    """The task, or None if it cannot be known; adds to `problems` if it cannot be loaded."""
+    section = reading.section(TaskSection, "task")
+    if section is None:
+        return None
+    known = "task.args" not in reading.wrong
+    at(f"loading {section.use}")
+    try:
+        task = load_task(section.use, section.args)
+    except InputError as error:
+        # Without the arguments that were meant it says nothing that it is refused.
+        problems += [problem for problem in error.problems if known or problem.where != "task.args"]
+        return None
+    return task if known else None
+
+
+def _processor_problems(reading: Reading) -> Iterator[Problem]:
+    """Yield what is asked of this machine's processors beyond their number; those of a cluster are not known."""
+    cluster, target = reading.section(ClusterSection, "cluster"), reading.section(TargetSection, "target")
+    if cluster is None or cluster.address != "local":
+        return
+    have = processors()
+    asked = {"cluster.cpus_per_trial": cluster.cpus_per_trial, "target.threads": target.threads if target else 0}
+    for where, count in asked.items():
+        if count > have and where not in reading.wrong:
+            yield Problem(where, beyond(count, have))
+
+
+def _store_problems(reading: Reading) -> Sequence[Problem]:
+    section = reading.section(StoreSection, "store")
+    if section is None or section.url is None:
+        return ()
+    try:
+        Remote(section.url).check()
+    except InputError as error:
+        return error.problems
+    return ()
