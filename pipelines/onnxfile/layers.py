@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from onnx import TensorProto, numpy_helper
 from torch import nn
 
@@ -61,6 +64,12 @@ def replaceable(graph: Any, keep: Collection[str] = ()) -> Iterator[tuple[Any, n
     for initializer in list(graph.initializer):
         if initializer.name in axes:
             yield initializer, numpy_helper.to_array(initializer), axes[initializer.name]
+
+
+def numbers(file: Path) -> int:
+    """Return how many constant numbers in single precision the ONNX file `file` has: quantized ones are none."""
+    graph = onnx.load(file).graph
+    return sum(math.prod(i.dims) for i in graph.initializer if i.data_type == TensorProto.FLOAT)
 
 
 def no_weights(model: nn.Module) -> str | None:

@@ -9,8 +9,13 @@ from typing import Protocol
 from torch import nn
 
 from pipelines.declaration import Declaration
+from pipelines.errors import TrialFailed
 from pipelines.quantizers.calibration import Calibration
 from spaces import Parameter, Params
+
+
+class UnchangedError(TrialFailed):
+    """A scheme leaves a file as it is, for the reason given: what came before, such as a cut, left it nothing to do."""
 
 
 class Quantizer(Protocol):
@@ -44,7 +49,8 @@ class Quantizer(Protocol):
             keep: The names of the ONNX operators that stay in floating point, see `pipelines.quantizers.sensitivity`.
 
         Raises:
-            TrialFailed: the file cannot be quantized so.
+            UnchangedError: it would not be changed.
+            TrialFailed: it cannot be quantized so.
         """
 
     def label(self, params: Params) -> str:

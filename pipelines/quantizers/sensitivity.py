@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import onnx
 
-from pipelines.errors import TrialFailed
 from pipelines.onnxfile.layers import layers
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.quantizer import Quantizer
+from pipelines.quantizers.quantizer import Quantizer, UnchangedError
 from pipelines.runtimes import RUNTIMES, Artifact, Feed, Target
 from spaces import Params
 
@@ -50,8 +50,10 @@ def layer_sensitivity(source: Path, quantizer: Quantizer, calibration: Calibrati
     with tempfile.TemporaryDirectory() as folder:
         for layer in layers(graph):
             alone = Path(folder) / "alone.onnx"
-            quantizer.quantize(source, alone, calibration, params, keep=operators - {layer.name})
-            noise[layer.name] = float(np.square(_outputs(alone, feeds) - expected).mean()) / power
+            noise[layer.name] = 0.0
+            with suppress(UnchangedError):
+                quantizer.quantize(source, alone, calibration, params, keep=operators - {layer.name})
+                noise[layer.name] = float(np.square(_outputs(alone, feeds) - expected).mean()) / power
     return dict(sorted(noise.items(), key=lambda item: -item[1]))
 
 
@@ -59,14 +61,12 @@ def most_sensitive(losses: Mapping[str, float], share: float) -> list[str]:
     """The layers that stay in floating point: `share` of those that lose anything, rounded up, the worst first.
 
     Raises:
-        TrialFailed: that would be all of them.
+        UnchangedError: that would be all of them.
     """
     ranked = sorted((name for name, loss in losses.items() if loss > 0), key=lambda name: -losses[name])
     count = math.ceil(len(ranked) * share - 1e-9)
     if count and count == len(ranked):
-        raise TrialFailed(
-            f"quantization.keep_float {share:g} keeps all {count} layers in floating point; use a smaller share"
-        )
+        raise UnchangedError(f"quantization.keep_float {share:g} keeps all {count} layers in floating point")
     return ranked[:count]
 
 

@@ -14,10 +14,10 @@ from onnxruntime.quantization.onnx_model import ONNXModel
 from torch import nn
 
 from pipelines.declaration import Declaration
-from pipelines.errors import TrialFailed
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.dynamic_int8 import also_as_products
 from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
+from pipelines.quantizers.quantizer import UnchangedError
 from spaces import Parameter, Params
 
 BLOCK = 32
@@ -52,7 +52,7 @@ class WeightInt4:
         model.replace_gemm_with_matmul()
         found = list(_matrices(model.graph()))
         if not found:
-            raise TrialFailed(f"{NOTHING}; leave {self.name} out")
+            raise UnchangedError(NOTHING)
         kept, packed = also_as_products(keep), dict[str, Any]()
         for node, name, matrix in found:
             if node.name not in kept:

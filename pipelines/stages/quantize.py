@@ -9,12 +9,14 @@ from typing import Any
 
 from pipelines.extra import versions
 from pipelines.formats import FORMATS
+from pipelines.onnxfile.layers import numbers
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.quantizers.parameters import KEEP_FLOAT
+from pipelines.quantizers.quantizer import UnchangedError
 from pipelines.quantizers.sensitivity import most_sensitive
 from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import SENSITIVITY, QuantizationSensitivity
-from pipelines.stages.stage import Form, Stage
+from pipelines.stages.stage import NOTE, Form, Stage
 from pipelines.stages.technique import gains_of, rules_of, switched
 from pipelines.training.context import Context
 from spaces import Params, StepSpec
@@ -44,16 +46,26 @@ class Quantize:
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        keep: list[str] = []
-        if params.get(KEEP_FLOAT.key):
-            losses = json.loads((parent / SENSITIVITY).read_text(encoding="utf-8"))
-            keep = most_sensitive(losses, float(params[KEEP_FLOAT.key]))
         given, quantizer = FORMATS[context.format], QUANTIZERS[str(params["scheme"])]
-        prepared = out / f"prepared-{given.file}"
+        prepared, result = out / f"prepared-{given.file}", out / given.file
         given.prepare(parent / given.file, prepared)
         calibration = Calibration.of(context.task, params, context.lease.give_way)
-        quantizer.quantize(prepared, out / given.file, calibration, params, keep)
-        prepared.unlink()
+        try:
+            quantizer.quantize(prepared, result, calibration, params, _kept(parent, params))
+            if given.name == "onnx" and numbers(result) == numbers(prepared):
+                raise UnchangedError("no layer of this network suits it")
+        except UnchangedError as error:
+            prepared.replace(result)
+            (out / NOTE).write_text(f"{quantizer.name} changed nothing: {error.reason}", encoding="utf-8")
+        prepared.unlink(missing_ok=True)
+
+
+def _kept(parent: Path, params: Params) -> list[str]:
+    """The layers that stay in floating point."""
+    if not params.get(KEEP_FLOAT.key):
+        return []
+    losses = json.loads((parent / SENSITIVITY).read_text(encoding="utf-8"))
+    return most_sensitive(losses, float(params[KEEP_FLOAT.key]))
 
 
 def quantization(params: Params) -> Sequence[tuple[Stage, Params]]:

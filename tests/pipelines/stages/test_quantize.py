@@ -2,11 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import TrialFailed
+from pipelines.declaration import Declaration
 from pipelines.formats.onnx_format import MODEL
 from pipelines.onnxfile.coverage import int8_coverage
 from pipelines.pipeline import nodes
+from pipelines.quantizers import QUANTIZERS
 from pipelines.stages import QUANTIZE, STEPS, QuantizationSensitivity, Quantize
+from pipelines.stages.stage import note_in
 from pipelines.training.context import Context
 from spaces import Recipe
 
@@ -96,5 +98,27 @@ def test_the_most_sensitive_layers_stay_in_floating_point(exported, context: Con
     Quantize().run(ranked, out, params, context)
     coverage = int8_coverage(out / MODEL)
     assert (coverage.int8, coverage.floating) == (2, 1)
-    with pytest.raises(TrialFailed, match=r"keep_float 0\.9 keeps all 3 layers in floating point; use a smaller share"):
-        Quantize().run(ranked, out, {**STATIC, "keep_float": 0.9}, context)
+    Quantize().run(ranked, out, {**STATIC, "keep_float": 0.9}, context)
+    assert (
+        note_in(out) == "static-int8 changed nothing: quantization.keep_float 0.9 keeps all 3 layers in floating point"
+    )
+    assert int8_coverage(out / MODEL).int8 == 0
+
+
+class Plain:
+    """Writes the file as it is."""
+
+    name = "plain"
+    declares = Declaration(formats=("onnx",))
+
+    def quantize(self, source: Path, target: Path, calibration: object, params: object, keep: object = ()) -> None:
+        target.write_bytes(source.read_bytes())
+
+
+def test_a_file_that_a_scheme_leaves_as_it_is_ships_so_with_a_note(
+    exported, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(QUANTIZERS, "plain", Plain())
+    Quantize().run(exported.file.parent, tmp_path, {"scheme": "plain"}, context)
+    assert [file.name for file in sorted(tmp_path.iterdir())] == [MODEL, "note.txt"]
+    assert note_in(tmp_path) == "plain changed nothing: no layer of this network suits it"
