@@ -17,6 +17,10 @@ class TrialFailed(Exception):  # noqa: N818 - it names what happened to the tria
         self.reason = reason
 
 
+class UnchangedError(TrialFailed):
+    """A technique finds nothing to do on what it is given, for the reason given, and leaves it as it is."""
+
+
 class TaskChanged(Exception):  # noqa: N818 - it names what happened to the task
     """The task is not the one with which the work was begun: its results would be taken for those of the other.
 

@@ -19,6 +19,7 @@ from pipelines.preflight.techniques import answer_of, joined
 from pipelines.pruners import PRUNERS
 from pipelines.runtimes import to_feed
 from pipelines.stages import Export, TrainTeacher, Work
+from pipelines.stages.prune import left_whole
 from pipelines.stages.stage import note_in
 from pipelines.tasks.fault import FAULTS, told
 from pipelines.tasks.task import Split, Task, as_tuple
@@ -79,7 +80,9 @@ def try_cuts(task: Task, space: SearchSpace, networks: Networks, stages: Rehears
                 failed.append((cut, reason))
                 continue
             found = stages.run(cut.work)
-            if not isinstance(found, Fault):
+            if not isinstance(found, Fault) and (reason := left_whole(found)):
+                failed.append((cut, reason))
+            elif not isinstance(found, Fault):
                 noted += [(cut.who, note) for note in [note_in(found)] if note]
             elif found.stage == cut.work[-1][0].name:  # else the network cannot be had, which is told elsewhere
                 failed.append((cut, found.reason))

@@ -11,7 +11,7 @@ import torch_pruning as tp
 from torch import Tensor, nn
 
 from pipelines.declaration import Declaration
-from pipelines.errors import TrialFailed
+from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.importances import GLOBAL_ONLY, L2, Importance, importance_of
 from pipelines.networks.attention import Attention, attentions, with_separate_heads
 from pipelines.pruners.check import Check, brief, copied, is_same, sound, stays, told
@@ -83,7 +83,7 @@ class HeadPruner:
             if not found:
                 raise TrialFailed(NO_ATTENTION)
             if not gone and {name: attention.heads for name, attention in found.items()} == dict(cut.sizes):
-                raise TrialFailed(f"no head to remove at ratio {cut.ratio}: each attention keeps one")
+                raise UnchangedError(f"no head to remove at ratio {cut.ratio}: each attention keeps one")
             cuts: Cuts = {name: {"heads": heads, "widths": _widths(found[name])} for name, heads in gone.items()}
             model.zero_grad(set_to_none=True)
             check = Check(model, cut.example)

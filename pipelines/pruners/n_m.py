@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.declaration import Declaration, always
-from pipelines.errors import TrialFailed
+from pipelines.errors import UnchangedError
 from pipelines.importances import importance_of
 from pipelines.pruners.options import value_of
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
@@ -63,7 +63,7 @@ class NMPruner:
             chosen = [weight for weight in _divisible(model, m) if cut.ratio_of(weight.layer) > 0]
             chosen = learned(chosen, model, cut.note)
             if not chosen:
-                raise TrialFailed(_too_odd(m))
+                raise UnchangedError(_too_odd(m))
             rank_gradients(model, cut)
             with torch.no_grad():
                 for weight in chosen:

@@ -46,7 +46,8 @@ class Pruner(Protocol):
             of single weights gives a mapping whose ``weights`` are the names of those in which its zeros must stay.
 
         Raises:
-            TrialFailed: the network cannot be pruned so, or after this cut still has all its `PruningRequest.sizes`.
+            UnchangedError: after this cut it still has all its `PruningRequest.sizes`.
+            TrialFailed: it cannot be pruned so.
         """
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:

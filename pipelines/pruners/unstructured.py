@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.declaration import Declaration, always
-from pipelines.errors import TrialFailed
+from pipelines.errors import UnchangedError
 from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.pruners.options import RATIO, SCOPE, is_global, ratio_label
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
@@ -66,7 +66,7 @@ class UnstructuredPruner:
         for weight in chosen:
             counts[weight.layer] += int((weight.parameter == 0).sum())
         if not any(counts.values()):
-            raise TrialFailed(f"no weight to set to zero at ratio {cut.ratio}: each layer keeps one")
+            raise UnchangedError(f"no weight to set to zero at ratio {cut.ratio}: each layer keeps one")
         return {"zeros": dict(counts), "weights": [weight.name for weight in chosen]}
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:

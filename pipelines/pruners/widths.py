@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipelines.errors import TrialFailed
+from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.pruners.check import OTHER_OUTPUT, Check, brief, sound, stays, told
 from pipelines.pruners.dependencies import Dependencies, Unfollowed
 from pipelines.pruners.options import ROUND_TO, is_global, value_of
@@ -225,7 +225,7 @@ def cut_widths(model: nn.Module, cut: PruningRequest, choice: Choice) -> Any:
         faults = widths.unsound(cuts)
         slices = merged(each for name, each in cuts.items() if name not in faults)
         if not slices and {name: width.count for name, width in found.items()} == dict(cut.sizes):
-            raise TrialFailed(_nothing_goes(widths, faults, cut, round_to))
+            raise UnchangedError(_nothing_goes(widths, faults, cut, round_to))
         remove(model, slices)
         model.zero_grad(set_to_none=True)
         for note in stays({**widths.faults, **faults}):

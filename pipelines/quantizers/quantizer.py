@@ -9,13 +9,8 @@ from typing import Protocol
 from torch import nn
 
 from pipelines.declaration import Declaration
-from pipelines.errors import TrialFailed
 from pipelines.quantizers.calibration import Calibration
 from spaces import Parameter, Params
-
-
-class UnchangedError(TrialFailed):
-    """A scheme leaves a file as it is, for the reason given: what came before, such as a cut, left it nothing to do."""
 
 
 class Quantizer(Protocol):

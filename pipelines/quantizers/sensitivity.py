@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from pipelines.errors import UnchangedError
 from pipelines.onnxfile.layers import layers
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.quantizer import Quantizer, UnchangedError
+from pipelines.quantizers.quantizer import Quantizer
 from pipelines.runtimes import RUNTIMES, Artifact, Feed, Target
 from spaces import Params
 

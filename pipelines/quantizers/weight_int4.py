@@ -14,10 +14,10 @@ from onnxruntime.quantization.onnx_model import ONNXModel
 from torch import nn
 
 from pipelines.declaration import Declaration
+from pipelines.errors import UnchangedError
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.dynamic_int8 import also_as_products
 from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
-from pipelines.quantizers.quantizer import UnchangedError
 from spaces import Parameter, Params
 
 BLOCK = 32

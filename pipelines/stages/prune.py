@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from pipelines.errors import UnchangedError
 from pipelines.pruners import PRUNERS, Pruner, PruningRequest
 from pipelines.pruners.allocation import ratios_for
 from pipelines.pruners.checkpoint import Checkpoint, pruned_weights
@@ -106,6 +107,9 @@ class Prune:
     ``validation`` split, on which the sweep's constraint is checked too, is not fine-tuned; its epochs are left to the
     cuts that follow.
 
+    A network of which nothing can go by the ratio of a cut, such as of the first of many, waits for the next one. It
+    stays as it is, without any fine-tuning, if there is none.
+
     The fine-tuning after a single cut is gone on from with more epochs, if its schedule allows it. That of several cuts
     is not, as the first cuts get more of the epochs, too: with another number of epochs it begins anew.
     """
@@ -137,7 +141,7 @@ class Prune:
         before = Checkpoint.load(parent, context.task)
         model, structure = before.model, list(before.structure)
         pruner = PRUNERS[str(params["method"])]
-        notes: list[str] = []
+        notes, nothing = list[str](), ""
         goal = pruning_request(model, params, context, ratios_for(parent, params), notes.append)
         steps, spare, reports = int(params.get("steps", 1)), 0, list[CutReport]()
         left = self.extent(params, context).epochs
@@ -145,7 +149,13 @@ class Prune:
         parts = zip(shares(steps, str(params.get("schedule", "cubic"))), budgets, strict=True)
         for phase, (share, epochs) in enumerate(parts):
             cut = goal.part(share)
-            structure.append({"pruner": pruner.name, "history": pruner.prune(model, cut)})
+            try:
+                history = pruner.prune(model, cut)
+            except UnchangedError as error:  # a larger share may cut something
+                nothing, model, spare = error.reason, Checkpoint.load(parent, context.task).model, spare + epochs
+                continue
+            nothing = ""
+            structure.append({"pruner": pruner.name, "history": history})
             reestimate_statistics(model, context)
             accuracy = _accuracy_if_asked(model, params, context)
             is_enough = accuracy is not None and accuracy >= (context.accuracy_floor or 0)
@@ -157,9 +167,16 @@ class Prune:
                 train(model, context, epochs=spare, until=until, phase=several, after_step=keep)
                 spare, left = 0, left - until
         Checkpoint(model, structure).save(out)
-        _write(reports, out)
+        _write(reports, nothing, out)
+        if nothing:
+            notes = [f"{pruner.name} left the network as it is: {nothing}"]
         if notes:
             (out / NOTE).write_text(_told(notes), encoding="utf-8")
+
+
+def left_whole(folder: Path) -> str:
+    """Return why nothing was cut where a prune step left its result in `folder`; empty if something was."""
+    return str(json.loads((folder / REPORT).read_text(encoding="utf-8")).get("nothing", ""))
 
 
 def _told(notes: Iterable[str]) -> str:
@@ -186,6 +203,7 @@ def _report(model: nn.Module, pruner: Pruner, cut: PruningRequest, accuracy: flo
     )
 
 
-def _write(reports: list[CutReport], out: Path) -> None:
+def _write(reports: list[CutReport], nothing: str, out: Path) -> None:
     content = {"finetuned": any(report.epochs for report in reports), "cuts": [asdict(report) for report in reports]}
+    content |= {"nothing": nothing} if nothing else {}
     (out / REPORT).write_text(json.dumps(content, indent=1), encoding="utf-8")

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import UnchangedError
 from pipelines.extra import versions
 from pipelines.formats import FORMATS
 from pipelines.onnxfile.layers import numbers
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.quantizers.parameters import KEEP_FLOAT
-from pipelines.quantizers.quantizer import UnchangedError
 from pipelines.quantizers.sensitivity import most_sensitive
 from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import SENSITIVITY, QuantizationSensitivity

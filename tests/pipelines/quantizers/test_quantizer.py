@@ -10,12 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.errors import TrialFailed
+from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.formats.onnx_format import MODEL
 from pipelines.onnxfile.shortening import shortened
 from pipelines.quantizers import QUANTIZERS, Calibration, Quantizer
 from pipelines.quantizers.parameters import KEEP_FLOAT
-from pipelines.quantizers.quantizer import UnchangedError
 from pipelines.runtimes import RUNTIMES, Artifact, OnnxRuntime, Target, to_feed
 from pipelines.stages import Quantize
 from pipelines.tasks.task import as_tuple

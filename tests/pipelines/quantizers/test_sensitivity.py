@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from pipelines.errors import UnchangedError
 from pipelines.quantizers import Calibration, StaticInt8, WeightInt8
 from pipelines.quantizers import static_int8 as module
-from pipelines.quantizers.quantizer import UnchangedError
 from pipelines.quantizers.sensitivity import layer_sensitivity, most_sensitive
 
 STATIC = {"calibrator": "minmax", "granularity": "tensor"}

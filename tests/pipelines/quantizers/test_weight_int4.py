@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from pipelines.errors import UnchangedError
 from pipelines.onnxfile.optimized_graph import operators
 from pipelines.quantizers import WeightInt4
-from pipelines.quantizers.quantizer import UnchangedError
 from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 
 

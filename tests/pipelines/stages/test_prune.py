@@ -12,6 +12,7 @@ from pipelines.errors import TrialFailed
 from pipelines.pruners import PRUNERS
 from pipelines.pruners.checkpoint import Checkpoint, pruned_weights
 from pipelines.stages import PRUNE, Prune, TrainTeacher
+from pipelines.stages.prune import left_whole
 from pipelines.stages.stage import note_in
 from pipelines.training.context import Context
 from pipelines.training.masks import masks_of
@@ -177,11 +178,43 @@ def test_the_floor_is_in_the_key_only_if_it_is_read(context: Context) -> None:
         assert (digest(settings[0]) != digest(settings[1])) is differs
 
 
-def test_a_failure_of_the_pruner_passes_through(context: Context, tmp_path: Path, tiny) -> None:
+def test_a_failure_of_the_pruner_passes_through(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(model: nn.Module, cut: object) -> None:
+        raise TrialFailed("not that one")
+
+    monkeypatch.setattr(PRUNERS["channel"], "prune", fail)
+    with pytest.raises(TrialFailed, match="not that one"):
+        run()
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_network_of_which_nothing_can_go_stays_as_it_is_with_a_note(
+    context: Context, tmp_path: Path, tiny, steps: int
+) -> None:
     narrow = Context(type(tiny)(width=8), "narrow", context.training, seed=0, device=context.device)
-    TrainTeacher().run(Path(), tmp_path, {}, narrow)
-    with pytest.raises(TrialFailed, match=r"nothing to prune at ratio 0\.5"):
-        Prune().run(tmp_path, tmp_path, PRUNING, narrow)
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    after.mkdir()
+    TrainTeacher().run(Path(), before, {}, narrow)
+    Prune().run(before, after, {**PRUNING, "steps": steps}, narrow)
+    reason = (
+        "nothing to prune at ratio 0.5: widths are kept at multiples of 8 and the widest layer has 8 channels; use a "
+        "wider network or a smaller pruning.round_to"
+    )
+    assert note_in(after) == f"channel left the network as it is: {reason}"
+    assert left_whole(after) == reason
+    kept, given = (Checkpoint.load(folder, narrow.task) for folder in (after, before))
+    assert kept.structure == given.structure
+    assert all(torch.equal(x, y) for x, y in zip(kept.model.parameters(), given.model.parameters(), strict=True))
+
+
+def test_cuts_too_small_for_anything_to_go_leave_their_epochs_to_the_next(run: Run, context: Context) -> None:
+    longer = replace(context, training=context.training.model_copy(update={"finetune_epochs": 20}))
+    folder = run(context=longer, steps=20, schedule="linear")  # the first is less than half a channel of 16
+    first, *others = report(folder)["cuts"]
+    assert (first["ratio"], first["epochs"], first["sizes"]) == (0.05, 2, {"0": 8, "3": 8})
+    assert [cut["epochs"] for cut in others] == [1] * 18
+    assert left_whole(folder) == ""
 
 
 @pytest.mark.parametrize(
