@@ -8,10 +8,12 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from pipelines.errors import TrialFailed
+from pipelines.holder import Holder
+from pipelines.time_limit import GRACE_S, UNKNOWN_S
 from pipelines.waiting import others, telling
 
 MEASURES = "measures on this machine, or waits to, while all else there pauses"
@@ -20,7 +22,7 @@ _OPEN: weakref.WeakSet[Lease] = weakref.WeakSet()
 
 
 class Lease:
-    """A read/write lock per device, machine and user, which lets a waiting writer go first.
+    """A read/write lock per device, machine and user, which lets a waiting writer go first, and outlives who hangs.
 
     Two files carry it. ``room`` is locked by whoever is at work: shared by workers, alone by the meter. ``gate`` is
     locked by the meter from the moment it wants in; workers pass it on their way into the room, so that none can slip
@@ -45,6 +47,7 @@ class Lease:
     def __init__(self, device: str = "cpu", folder: Path | None = None) -> None:
         self._device, self._folder = device, folder
         self._files: tuple[int, int] | None = None
+        self._holder: Holder | None = None
         self._shares = 0
         self.shared_wait_s = self.alone_wait_s = self.alone_s = 0.0
 
@@ -66,8 +69,11 @@ class Lease:
                 self._leave()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, limit_s: float = UNKNOWN_S) -> Iterator[None]:
         """Have the device without anyone else, as soon as those who work on it have given way.
+
+        Args:
+            limit_s: Within so many seconds it is given up. Who waits for longer ends this process, as it hangs.
 
         Raises:
             RuntimeError: this very object shares it: it would wait for itself.
@@ -79,7 +85,9 @@ class Lease:
         asked = time.perf_counter()
         self._wait_for(gate, fcntl.LOCK_EX, MEASURES)
         try:
+            self._note(UNKNOWN_S + GRACE_S)  # by then it has ended those who do not give way
             self._wait_for(room, fcntl.LOCK_EX, "works on this machine and has not paused for this measurement yet")
+            self._note(limit_s)
             got = time.perf_counter()
             self.alone_wait_s += got - asked
             try:
@@ -88,6 +96,7 @@ class Lease:
                 self._leave()
                 self.alone_s += time.perf_counter() - got
         finally:
+            self._forget()
             fcntl.flock(gate, fcntl.LOCK_UN)
 
     def wanted(self) -> bool:
@@ -119,6 +128,7 @@ class Lease:
         self._wait_for(gate, fcntl.LOCK_SH, MEASURES)
         try:
             self._wait_for(room, fcntl.LOCK_SH, MEASURES)
+            self._note(None)
         finally:
             fcntl.flock(gate, fcntl.LOCK_UN)
         self.shared_wait_s += time.perf_counter() - asked
@@ -128,10 +138,23 @@ class Lease:
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            with telling(lambda: others(Path(f"/proc/self/fd/{file}"), what)):
+            lock = Path(f"/proc/self/fd/{file}")
+            with telling(lambda: others(lock, what)), self._hung(lock):
                 fcntl.flock(file, kind)
 
+    def _hung(self, lock: Path) -> AbstractContextManager[None]:
+        return self._holder.ending_the_hung(lock) if self._holder else nullcontext()
+
+    def _note(self, limit_s: float | None) -> None:
+        if self._holder:
+            self._holder.note(limit_s)
+
+    def _forget(self) -> None:
+        if self._holder:
+            self._holder.forget()
+
     def _leave(self) -> None:
+        self._forget()
         fcntl.flock(self._open()[1], fcntl.LOCK_UN)
 
     def _open(self) -> tuple[int, int]:
@@ -148,13 +171,14 @@ class Lease:
                     f"no lock for measuring in {folder}: {error.strerror}; set TMPDIR to a folder of this machine, "
                     "the same one for all its sweeps"
                 ) from error
-            self._files = gate, room
+            self._files, self._holder = (gate, room), Holder(folder / f"{self._device}.holder")
             _OPEN.add(self)
         return self._files
 
     def close(self) -> None:
         """Give everything up; a later use starts anew."""
         files, self._files, self._shares = self._files, None, 0
+        self._forget()
         for file in files or ():
             os.close(file)
 

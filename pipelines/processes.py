@@ -15,11 +15,20 @@ PR_SET_PDEATHSIG = 1
 
 def started(pid: int | str = "self") -> float | None:
     """Return when a process was started, in seconds since the epoch; None where the kernel does not tell."""
-    fields = _stat(pid)
-    if not fields:
+    ticks = start_ticks(pid)
+    if ticks is None:
         return None
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    return booted + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return booted + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def start_ticks(pid: int | str = "self") -> int | None:
+    """Return when a process was started, in the kernel's ticks since it booted: with the number it means one process.
+
+    None where the kernel does not tell.
+    """
+    fields = _stat(pid)
+    return int(fields[19]) if fields else None
 
 
 def parent(pid: int) -> int | None:

@@ -31,6 +31,11 @@ def say_with(say: Callable[[str], None]) -> None:
     _say = say
 
 
+def say(words: str) -> None:
+    """Say something about what is waited for."""
+    _say(words)
+
+
 @contextmanager
 def telling(whom: Callable[[], str]) -> Iterator[None]:
     """Say `whom` the block waits for, if it takes long.

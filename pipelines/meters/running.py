@@ -112,7 +112,7 @@ def _converse(process: subprocess.Popen[str], job: Job, lease: Lease, timeout_s:
         return _answer(line)
     # Each file was loaded and one was called: that tells what calls take, if they take long.
     measuring_s = limit_s(time.monotonic() - began) if timeout_s is None else timeout_s
-    with lease.alone(), _time_limit(process, measuring_s, "measuring"):
+    with lease.alone(measuring_s), _time_limit(process, measuring_s, "measuring"):
         process.stdin.write("go\n")
         process.stdin.flush()
         line = process.stdout.readline()

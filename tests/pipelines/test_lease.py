@@ -185,6 +185,9 @@ def test_who_gives_way_settles_first(start: Callable[..., Process], tmp_path: Pa
     lease, settled = Lease(folder=tmp_path), []
     with lease.shared():
         meter = start(HOLD, "alone")
+        deadline = time.monotonic() + LATE_S
+        while not lease.wanted() and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert not meter.says(1, SOON_S)
         assert lease.wanted()
 

@@ -174,9 +174,9 @@ def test_it_measures_alone_and_loads_beside_others(job: Job, tmp_path: Path) -> 
             self.held.append("shared")
             return super().shared()
 
-        def alone(self):
+        def alone(self, limit_s):
             self.held.append("alone")
-            return super().alone()
+            return super().alone(limit_s)
 
     lease = Noting(folder=tmp_path / "leases")
     lease.held = []
