@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from importlib.metadata import entry_points
+from pathlib import Path
+from tempfile import TemporaryFile
 from urllib.parse import urlsplit, urlunsplit
+
+from sqlalchemy.engine import make_url
 
 SERVERS, DATABASES = ("http", "https"), ("sqlite", "postgresql", "mysql", "mssql")
 
@@ -24,6 +30,31 @@ def address_problem(uri: str) -> str | None:
     if scheme in {"databricks", *installed}:
         return None
     return f"{uri!r} is no address of a tracking store; legal: {LEGAL}"
+
+
+def file_problem(uri: str) -> str | None:
+    """Return why the file of the SQLite database `uri` cannot be used, or None; other addresses have no file here."""
+    if uri.partition(":")[0].partition("+")[0] != "sqlite":
+        return None
+    database = make_url(uri).database
+    if not database or database == ":memory:":
+        return None
+    file = Path(database)
+    try:
+        if file.exists():
+            _open_database(file)
+        else:  # MLflow makes it, and its folder
+            with TemporaryFile(dir=next(folder for folder in file.absolute().parents if folder.exists())):
+                pass
+    except (OSError, sqlite3.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        return f"{uri!r} cannot be used: {file}: {reason}; give the path of a file that can be written: sqlite:///FILE"
+    return None
+
+
+def _open_database(file: Path) -> None:
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=1)) as database:
+        database.execute("PRAGMA schema_version").fetchone()
 
 
 def is_server(uri: str) -> bool:

@@ -11,8 +11,9 @@ from pipelines.preflight import Findings, preflight
 from pipelines.preflight.progress import at
 from pipelines.processors import beyond, processors
 from pipelines.store import Remote
-from search.config.sections import ClusterSection, StoreSection, TargetSection, TaskSection
+from search.config.sections import ClusterSection, StoreSection, TargetSection, TaskSection, TrackingSection
 from search.config.sweep_config import Reading, read_config
+from search.config.tracking_address import file_problem
 from spaces import InputError, Problem, Rule
 
 
@@ -51,6 +52,7 @@ def check_sweep(raw: Mapping[str, Any]) -> Check:
         findings = preflight(task, reading.space, training, format_of(runtime).name)
         problems += findings.problems
     problems += _processor_problems(reading)
+    problems += _tracking_problems(reading)
     at("reaching the store")
     problems += _store_problems(reading)
     return Check(tuple(dict.fromkeys(problems)), tuple(findings.rules), tuple(findings.warnings))
@@ -82,6 +84,13 @@ def _processor_problems(reading: Reading) -> Iterator[Problem]:
     for where, count in asked.items():
         if count > have and where not in reading.wrong:
             yield Problem(where, beyond(count, have))
+
+
+def _tracking_problems(reading: Reading) -> Iterator[Problem]:
+    """Yield why MLflow's own file cannot be used; whether a server answers, a run finds out."""
+    section = reading.section(TrackingSection, "tracking")
+    if section and section.uri and (problem := file_problem(section.uri)):
+        yield Problem("tracking.uri", problem)
 
 
 def _store_problems(reading: Reading) -> Sequence[Problem]:

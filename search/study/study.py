@@ -27,6 +27,8 @@ from search.study.workspace import SweepFolder
 from spaces import Recipe
 
 RECIPE, PARAMS, PROPOSED, RUNGS, RESULT = "recipe", "params", "proposed", "rungs", "result"
+NUMBER = "number"
+"""With this each trial says itself which it is: Optuna counts the lines that begin one, of which some may be lost."""
 STUDY_ID = "paredown.study"
 
 RESTORE = "restore it from a backup, or start the sweep anew with --fresh, which keeps the old folder aside"
@@ -49,7 +51,7 @@ class Study:
         self.config, self._folder = config, folder
         folder.results.mkdir(parents=True, exist_ok=True)
         with _whole(folder.journal):
-            self._study = _open(config, folder.journal)
+            self._study = _open(config, folder)
             self._trials = {trial.number: trial for trial in _trials(self._study)}
         self.id: str = self._study.user_attrs[STUDY_ID]
         self._storage_ids = {frozen.number: frozen._trial_id for frozen in self._study.get_trials(deepcopy=False)}
@@ -78,6 +80,7 @@ class Study:
                 params=chosen,
                 distributions=distributions,
                 user_attrs={
+                    NUMBER: len(self._trials),
                     RECIPE: proposal.recipe.to_list(),
                     PARAMS: dict(proposal.params),
                     PROPOSED: proposal.by,
@@ -156,7 +159,8 @@ def read_trials(folder: SweepFolder) -> list[Trial]:
 
 def read_study_id(folder: SweepFolder) -> str | None:
     """The identifier that marks the sweep's runs in MLflow, or None if the sweep has no study yet."""
-    study = _read(folder)
+    with _whole(folder.journal):
+        study = _read(folder)
     return study.user_attrs.get(STUDY_ID) if study else None
 
 
@@ -165,12 +169,16 @@ def _read(folder: SweepFolder) -> optuna.Study | None:
         return None
     storage = _storage(folder.journal)
     studies = optuna.get_all_study_summaries(storage)
+    if folder.config.exists() and not (studies and STUDY_ID in studies[0].user_attrs):
+        raise ValueError("the first ones are missing")  # as the configuration is written after them
     return optuna.load_study(study_name=studies[0].study_name, storage=storage) if studies else None
 
 
-def _open(config: SweepConfig, journal: Path) -> optuna.Study:
-    _mend(journal)
-    storage = _storage(journal)
+def _open(config: SweepConfig, folder: SweepFolder) -> optuna.Study:
+    _mend(folder.journal)
+    if (found := _read(folder)) and STUDY_ID in found.user_attrs:
+        return found
+    storage = _storage(folder.journal)
     study = optuna.create_study(
         storage=storage,
         study_name=config.sweep,
@@ -239,6 +247,8 @@ def _trials(study: optuna.Study) -> list[Trial]:
 
 
 def _trial(frozen: FrozenTrial) -> Trial:
+    if (number := frozen.user_attrs.get(NUMBER, frozen.number)) != frozen.number:
+        raise ValueError(f"trial {number} stands where trial {frozen.number} should")
     recipe = Recipe.from_list(frozen.user_attrs[RECIPE], STEPS, recorded=True)
     # A result whose trial is still running was being told when the driver was killed: its file is still there.
     result = Result.from_json(frozen.user_attrs[RESULT]) if frozen.state.is_finished() else None

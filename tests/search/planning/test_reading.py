@@ -129,6 +129,13 @@ def test_a_store_that_cannot_be_reached_is_told_beside_the_rest(told, write_yaml
     read_sweep(write_yaml(make_raw(store={"url": f"file://{tmp_path}/far"})))
 
 
+def test_a_file_of_mlflow_that_cannot_be_opened_is_told(told, tmp_path) -> None:
+    assert starts(
+        told({"tracking": {"uri": f"sqlite:///{tmp_path}"}}),
+        f"tracking.uri: 'sqlite:///{tmp_path}' cannot be used: {tmp_path}: unable to open database file; give",
+    )
+
+
 def test_problems_stand_as_in_the_file_after_those_of_overrides(told) -> None:
     changes = {"search": {"trails": 1, "seed": -1}, "sweep": "a/b", "task": {"use": "digts"}}
     places = [line.partition(": ")[0] for line in told(changes, "nonsense", "search.lookahead=0", "space=3")]

@@ -169,12 +169,24 @@ def test_a_damaged_line_is_named(config, folder, play, where, how, line) -> None
     assert folder.journal.read_bytes() == damaged
 
 
-def test_lines_that_are_missing_are_told(config, folder, play) -> None:
+@pytest.mark.parametrize(
+    ("missing", "why"),
+    [
+        (0, "the first ones are missing"),
+        (2, "the first ones are missing"),
+        (3, "trial 1 stands where trial 0 should"),
+        (4, "'result'"),
+        (6, "trial 2 stands where trial 1 should"),
+    ],
+    ids=["of the study", "of its name", "that begins the first trial", "of a result", "that begins a trial"],
+)
+def test_lines_that_are_missing_are_told(config, folder, play, missing, why) -> None:
     play(Study(config, folder), 3)
     lines = folder.journal.read_bytes().splitlines(keepends=True)
-    folder.journal.write_bytes(b"".join([*lines[:4], *lines[5:]]))
-    with pytest.raises(SweepError, match=r"journal.log is damaged: its lines do not fit together"):
-        read_trials(folder)
+    folder.journal.write_bytes(b"".join([*lines[:missing], *lines[missing + 1 :]]))
+    for use in (lambda: read_trials(folder), lambda: Study(config, folder)):
+        with pytest.raises(SweepError, match=rf"journal.log is damaged: its lines do not fit together .*{why}"):
+            use()
 
 
 @pytest.mark.parametrize("lose", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
