@@ -50,7 +50,14 @@ def import_module(name: str, use: str) -> ModuleType:
             "task.use", f"{name!r} ends the program with sys.exit({error.code!r}) while it is imported{where}; {advice}"
         ) from error
     except FAULTS as error:
-        raise InputError.at("task.use", f"{name!r} raised {told(error)}{clash(error)}") from error
+        raise InputError.at("task.use", f"{name!r} raised {told(error)}{clash(error)}{_encoding(error)}") from error
+
+
+def _encoding(error: BaseException) -> str:
+    """Return what to do if `error` comes of a source in another encoding than Python expects; else empty."""
+    if isinstance(error, SyntaxError) and ("'utf-8' codec" in str(error) or "null bytes" in str(error)):
+        return "; save the file in UTF-8, or name its encoding in the first line: # -*- coding: latin-1 -*-"
+    return ""
 
 
 def make_importable(folder: Path) -> None:

@@ -105,3 +105,26 @@ def test_a_clash_of_names_is_told(write, clashing, source, message) -> None:
 def test_a_fault_that_is_no_clash_is_told_alone(write) -> None:
     write(search="WIDTH = 3", mine_f="{}['DATA']")
     assert problem("mine_f") == "task.use: 'mine_f' raised KeyError: 'DATA' (mine_f.py:1)"
+
+
+@pytest.mark.parametrize(
+    ("content", "advised"),
+    [
+        ("# ä".encode("latin-1"), True),
+        ("import colorsys".encode("utf-16"), True),
+        ("# -*- coding: latin-1 -*-\nX = 'ä' +".encode("latin-1"), False),
+        (rb"X = '\N{no such letter}'", False),
+    ],
+    ids=["Latin-1", "UTF-16", "named", "an escape"],
+)
+def test_a_source_in_another_encoding_is_told_with_the_way_out(write, tmp_path, content, advised) -> None:
+    (tmp_path / "mine_i.py").write_bytes(content)
+    told = problem("mine_i")
+    assert told.startswith("task.use: 'mine_i' raised SyntaxError: ")
+    advice = "; save the file in UTF-8, or name its encoding in the first line: # -*- coding: latin-1 -*-"
+    assert told.endswith(advice) is advised
+
+
+def test_a_source_that_names_its_encoding_is_read(write, tmp_path) -> None:
+    (tmp_path / "mine_j.py").write_bytes("# -*- coding: latin-1 -*-\nX = 'ä'".encode("latin-1"))
+    assert import_module("mine_j", "mine_j:Task").X == "ä"
