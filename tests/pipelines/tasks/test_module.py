@@ -110,7 +110,7 @@ def test_a_fault_that_is_no_clash_is_told_alone(write) -> None:
 @pytest.mark.parametrize(
     ("content", "advised"),
     [
-        ("# ä".encode("latin-1"), True),
+        ("X = 'ä'".encode("latin-1"), True),
         ("import colorsys".encode("utf-16"), True),
         ("# -*- coding: latin-1 -*-\nX = 'ä' +".encode("latin-1"), False),
         (rb"X = '\N{no such letter}'", False),

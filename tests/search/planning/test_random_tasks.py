@@ -165,6 +165,11 @@ SPACES = {
     "zeros": {"pruning": {"method": ["none", "unstructured", "n:m"], "ratio": 0.5, "pattern": ["2:4", "4:8"]}},
     "blocks": {"student": {"depth": [1, 2]}, "pruning": {"method": ["none", "blocks"], "ratio": 0.5}},
     "features": {"student": {"depth": [1]}, "distillation": {"alpha": 0.5, "feature": ["none", "hint", "relational"]}},
+    "quantized": {
+        "student": {"depth": [1]},
+        "pruning": {"method": ["none", "channel"], "ratio": [0.125, 0.5], "steps": [1, 20]},
+        "quantization": {"scheme": ["none", "weight-int4", "static-int8", "palettize"]},
+    },
     "inherited": {"student": {"depth": [1], "init": ["random", "teacher"]}},
 }
 
