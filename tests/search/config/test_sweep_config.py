@@ -76,7 +76,7 @@ def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_r
         "target.device": ["'tpu'", "legal: cpu"],
         "target.threads": ["'two' is not a whole number"],
         "search.sampler": ["'tpee'", "did you mean 'tpe'", "legal: tpe, nsga2, nsga3, qmc, random"],
-        "search.trails": ["did you mean 'trials'", "legal: sampler, trials, budget, seed"],
+        "search.trails": ["did you mean 'trials'", "legal: sampler, trials, budget, patience"],
         "search.trials": ["0 is out of range", ">= 1"],
         "search.remeasure": ["'often' is neither true nor false"],
         "cluster.cpus_per_trial": ["True is not a whole number"],
