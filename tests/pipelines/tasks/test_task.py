@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from pipelines.tasks.digits import Digits
-from pipelines.tasks.task import load_task, loss_of, make_student, score_of, takes_width, to_batch, top1
+from pipelines.tasks.losses import top1
+from pipelines.tasks.task import load_task, loss_of, make_student, score_of, takes_width, to_batch
 from spaces import InputError
 
 SOURCE = """
@@ -163,7 +164,9 @@ def test_loss_and_score_have_defaults(tiny) -> None:
             return targets
 
     own = Own()
-    assert (loss_of(tiny), score_of(tiny)) == (cross_entropy, top1)
+    outputs, targets = torch.randn(4, 2), torch.tensor([0, 1, 1, 0])
+    assert loss_of(tiny)(outputs, targets) == cross_entropy(outputs, targets)
+    assert score_of(tiny)(outputs, targets).equal(top1(outputs, targets))
     assert (loss_of(own), score_of(own)) == (own.loss, own.score)
 
 
