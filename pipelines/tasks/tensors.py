@@ -154,4 +154,4 @@ def scored(outputs: Outputs) -> Tensor:
 
 def joined(outputs: Outputs) -> Tensor:
     """All numbers of `outputs` in one tensor, to compare them: the one tensor as it is, several as one row."""
-    return outputs if isinstance(outputs, Tensor) else torch.cat([x.flatten().double() for x in outputs])
+    return outputs if isinstance(outputs, Tensor) else torch.cat([x.flatten() for x in outputs])
