@@ -6,7 +6,15 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-EXTRAS = {"openvino": "openvino", "nncf": "openvino"}
+EXTRAS = {
+    "openvino": "openvino",
+    "nncf": "openvino",
+    "transformers": "hf",
+    "tokenizers": "hf",
+    "datasets": "hf",
+    "timm": "timm",
+    "pillow": "timm",
+}
 """The extra of Paredown with which each optional package is installed."""
 
 

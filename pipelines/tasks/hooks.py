@@ -14,6 +14,18 @@ from spaces import near_miss
 
 
 @runtime_checkable
+class OwnStudent(Protocol):
+    """A task with students of its own, instead of ones derived from its teacher.
+
+    ``student`` may have a second argument called ``width``: students that are narrower too, ``width`` being the share
+    of the full width, above 0 and at most 1; it raises ValueError for a width that does not exist.
+    """
+
+    def student(self, depth: int) -> nn.Module:
+        """A fresh network of the given depth; raises ValueError for a depth that does not exist."""
+
+
+@runtime_checkable
 class OwnLoss(Protocol):
     """A task with a loss of its own, instead of cross-entropy, or with the name of one of `pipelines.tasks.losses`."""
 
@@ -69,6 +81,7 @@ class OwnFiles(Protocol):
 
 
 HOOKS: Mapping[str, type] = {
+    "student": OwnStudent,
     "loss": OwnLoss,
     "score": OwnScore,
     "feature_points": OwnFeaturePoints,

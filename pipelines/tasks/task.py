@@ -9,8 +9,9 @@ from typing import Any, Literal, Protocol, cast
 from torch import Tensor, nn
 
 from pipelines.tasks.declared import declared_problems, loss_name, reading_of
+from pipelines.tasks.derived import redrawn, shallower
 from pipelines.tasks.fault import FAULTS, told
-from pipelines.tasks.hooks import HOOKS, OwnDeploy, OwnLoss, OwnScore, is_value, misspelt
+from pipelines.tasks.hooks import HOOKS, OwnDeploy, OwnLoss, OwnScore, OwnStudent, is_value, misspelt
 from pipelines.tasks.losses import DEFAULT, LOSSES
 from pipelines.tasks.module import clash, import_module, undisturbed
 from pipelines.tasks.reading import IGNORED
@@ -21,25 +22,23 @@ from spaces import InputError, illegal
 Split = Literal["train", "calibration", "validation", "test"]
 Batch = tuple[Inputs, Tensor]
 
-BUILT_IN: Mapping[str, str] = {"digits": "pipelines.tasks.digits:Digits"}
+BUILT_IN: Mapping[str, str] = {
+    "digits": "pipelines.tasks.digits:Digits",
+    "hf-image": "pipelines.tasks.hf_image:HfImage",
+    "hf-text": "pipelines.tasks.hf_text:HfText",
+    "timm": "pipelines.tasks.timm_images:TimmImages",
+}
 """The tasks that can be used by a short name."""
 
-METHODS = ("teacher", "student", "batches", "example_input")
+METHODS = ("teacher", "batches", "example_input")
 """The methods that a task must have; `pipelines.tasks.hooks` has those that it may have besides."""
 
 
 class Task(Protocol):
-    """The protocol of a person's task; `pipelines.tasks.hooks` has what it may offer besides.
-
-    ``student`` may have a second argument called ``width``: students that are narrower too, ``width`` being the share
-    of the full width, above 0 and at most 1; it raises ValueError for a width that does not exist.
-    """
+    """The protocol of a person's task; `pipelines.tasks.hooks` has what it may offer besides."""
 
     def teacher(self) -> nn.Module:
         """The uncompressed network, trained by Paredown unless ``training.teacher_epochs`` is 0."""
-
-    def student(self, depth: int) -> nn.Module:
-        """A fresh network of the given depth; raises ValueError for a depth that does not exist."""
 
     def batches(self, split: Split) -> Iterable[Batch]:
         """The batches of a split; called once for each pass. Only ``train`` may come in a random order."""
@@ -107,11 +106,11 @@ def _made(cls: type, args: Mapping[str, Any]) -> object:
 
 def takes_width(task: Task) -> bool:
     """Return True if the task's students come in several widths."""
-    return "width" in inspect.signature(task.student).parameters
+    return isinstance(task, OwnStudent) and "width" in inspect.signature(task.student).parameters
 
 
 def make_student(task: Task, depth: int, width: float = 1) -> nn.Module:
-    """A fresh student of `depth` and of that share of the full width.
+    """A fresh student of `depth` and of that share of the full width: the task's own, or one derived from its teacher.
 
     Raises:
         ValueError: the task has no such student.
@@ -123,7 +122,9 @@ def make_student(task: Task, depth: int, width: float = 1) -> nn.Module:
             f"{type(task).__name__}.student takes no width; write: def student(self, depth, width=1.0), "
             "or leave student.width at 1"
         )
-    return served(task.student(depth), task)
+    if isinstance(task, OwnStudent):
+        return served(task.student(depth), task)
+    return shallower(redrawn(make_teacher(task)), depth, as_tuple(task.example_input()))
 
 
 def make_teacher(task: Task) -> nn.Module:
