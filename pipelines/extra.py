@@ -11,9 +11,6 @@ EXTRAS = {
     "nncf": "openvino",
     "transformers": "hf",
     "tokenizers": "hf",
-    "datasets": "hf",
-    "timm": "timm",
-    "pillow": "timm",
 }
 """The extra of Paredown with which each optional package is installed."""
 

@@ -78,6 +78,8 @@ class Runtime(Protocol):
     def script(self, file: str, feed: str, target: Target) -> str:
         """A Python program of 12 lines that runs `file`, which lies beside it, with the runtime and NumPy alone.
 
+        Its last line prints the output that is scored: ``print(…)``.
+
         Args:
             file: The file's name.
             feed: Python code that makes the inputs, with NumPy as ``np``: a dict of arrays by name.

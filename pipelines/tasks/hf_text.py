@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.tasks.derived import shallower
+from pipelines.tasks.files import READER
 from pipelines.tasks.hub import fingerprint, loaded, narrower, needed, quiet
-from pipelines.tasks.images import READER, READERS
+from pipelines.tasks.images import READERS
 from pipelines.tasks.labels import LOSS, Labels, labels_of
 from pipelines.tasks.losses import NEXT_TOKEN
 from pipelines.tasks.parts import divided

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
-from pipelines.extra import missing
+from pipelines.tasks.files import READER
 from pipelines.tasks.labels import Labels, labels_of
 from pipelines.tasks.parts import NAMES, divided
 from pipelines.tasks.table import read_table
@@ -26,9 +27,6 @@ SHIFT = 8
 """A training image is shifted by up to this part of its size along each side."""
 
 READERS = Path(__file__).with_name("readers")
-
-READER = "reader.py"
-"""The name of the file of an export that turns what a person has into inputs, and outputs into words."""
 
 KEPT_BYTES = 2_000_000_000
 """So much of what was decoded is kept: decoding an image takes longer than training a small network on it."""
@@ -54,8 +52,6 @@ class Preparation:
 
     def pixels(self, source: Any) -> np.ndarray:
         """The image of a file or of its bytes as uint8 of shape (channels, height, width)."""
-        from PIL import Image
-
         image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
         image = image.convert("L" if len(self.mean) == 1 else "RGB")
         scale, (height, width) = self.resized / min(image.size), self.size
@@ -90,8 +86,6 @@ class Images:
     def __init__(
         self, source: str, preparation: Preparation, batch_size: int, image: str, label: str, augment: bool
     ) -> None:
-        if problem := missing(["pillow"]):
-            raise ValueError(f"reading images {problem}")
         self.preparation, self._batch_size, self._augment = preparation, batch_size, augment
         folder = Path(source).expanduser()
         files = _files(folder) if folder.is_dir() else {}

@@ -47,7 +47,7 @@ def divided(given: Mapping[Split, np.ndarray], labels: Sequence[object]) -> tupl
             parts[split], parts["train"] = chosen, np.setdiff1d(parts["train"], chosen)  # type: ignore[index]
             drawn.append(f"{len(chosen)} for {split}")
     parts["calibration"] = chance.permutation(parts["train"])[:CALIBRATION]
-    words = f"the data has one part less, so that of {whole} rows are drawn with a fixed seed: {', '.join(drawn)}"
+    words = f"the data names no part for this, so that of {whole} rows are drawn, with a fixed seed: {', '.join(drawn)}"
     return parts, words if drawn else ""
 
 
