@@ -19,7 +19,7 @@ from pipelines.onnxfile.preparation import prepare
 from pipelines.onnxfile.shortening import shortened
 from pipelines.runtimes import OUTPUT, Feed
 from pipelines.tasks.declared import Axes
-from pipelines.tasks.tensors import Tensors, as_tuple, names_in_file, parts
+from pipelines.tasks.tensors import Outputs, Tensors, as_tuple, names_in_file, parts
 
 OPSET = 18
 
@@ -57,8 +57,8 @@ class OnnxFormat:
                 free = {name: {0: "batch", **axes.get(name, {})} for name in names}
                 free |= {name: _free(output, free) for name, output in zip(outputs, parts(given), strict=True)}
                 torch.onnx.export(
-                    network,
-                    example,
+                    _ByPosition(network) if isinstance(example, Tensors) else network,
+                    tuple(example),
                     str(file),
                     dynamo=False,
                     opset_version=OPSET,
@@ -87,6 +87,18 @@ class OnnxFormat:
             return parameters | Measurement({"macs": float(graph.macs())})
         except LookupError as error:
             return parameters | Measurement({}, notes={"macs": f"not available: {error.args[0]}"})
+
+
+class _ByPosition(nn.Module):
+    """A network whose arguments have names, for the exporter, which would fill up those that are not given."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> Outputs:
+        outputs: Outputs = self.network(*inputs)
+        return outputs
 
 
 def _free(output: Tensor, free: Axes) -> dict[int, str]:

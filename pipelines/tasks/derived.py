@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-Block = tuple[nn.Sequential | nn.ModuleList, int]
-"""A block as the row that holds it, and its place there."""
+Call = tuple[object, object]
+"""The first thing that a module took and gave."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of a network.
+
+    Attributes:
+        row: What holds it.
+        index: Its place there.
+        keeps_shape: Whether it gives what is of the shape of what it takes, so that the network works without it.
+    """
+
+    row: nn.Sequential | nn.ModuleList
+    index: int
+    keeps_shape: bool
 
 
 def shallower(network: nn.Module, depth: int, example: tuple[Tensor, ...]) -> nn.Module:
     """`network` itself with `depth` of its blocks, evenly spaced from the first to the last.
 
-    Blocks are what lies in a row (an ``nn.Sequential`` or ``nn.ModuleList``) of at least two modules of one class, as
-    far as the network works without them: they give what is of the shape of what they take. Others always stay.
+    Blocks are what lies in a row (an ``nn.Sequential`` or ``nn.ModuleList``) of at least two modules of one class that
+    are called one after the other. Those that give another shape than they take always stay.
 
     Args:
         network: A fresh network; it is changed.
@@ -25,18 +40,17 @@ def shallower(network: nn.Module, depth: int, example: tuple[Tensor, ...]) -> nn
     Raises:
         ValueError: it has no blocks, or cannot have so many.
     """
-    blocks = list(_blocks(network))
+    blocks = _blocks(network, example)
     if not blocks:
         raise ValueError("the network has no row of blocks of one class, so no student can be derived; write student()")
-    fixed = _fixed(network, blocks, example)
+    fixed = {place for place, block in enumerate(blocks) if not block.keeps_shape}
     low, high = max(1, len(fixed)), len(blocks)
     if not low <= depth <= high:
         raise ValueError(f"a student derived from {high} blocks has {low} to {high} of them, not {depth}")
     kept = _evenly(high, depth, fixed)
     for place in reversed(range(high)):  # from the end, so that places before stay what they are
         if place not in kept:
-            row, index = blocks[place]
-            del row[index]
+            del blocks[place].row[blocks[place].index]
     return network
 
 
@@ -49,47 +63,39 @@ def redrawn(network: nn.Module) -> nn.Module:
     return network
 
 
-def depth_of(network: nn.Module) -> int:
+def depth_of(network: nn.Module, example: tuple[Tensor, ...]) -> int:
     """The number of blocks of `network`, as `shallower` counts them."""
-    return len(list(_blocks(network)))
+    return len(_blocks(network, example))
 
 
-def _blocks(network: nn.Module) -> Iterator[Block]:
-    """The blocks in the order of their names: those of rows that lie in no other row."""
-    inner: set[str] = set()
-    for name, row in network.named_modules():
-        if not isinstance(row, (nn.Sequential, nn.ModuleList)) or any(name.startswith(f"{one}.") for one in inner):
-            continue
-        children = list(row)
-        classes = {type(child) for child in children}
-        stacked = len(children) > 1 and len(classes) == 1 and any(True for _ in children[0].children())
-        if stacked and not isinstance(children[0], (nn.Sequential, nn.ModuleList)) and not _is_stage(children[0]):
-            inner.add(name)
-            yield from ((row, index) for index in range(len(children)))
+def _blocks(network: nn.Module, example: tuple[Tensor, ...]) -> list[Block]:
+    """The blocks in the order of their names: of a row within a block of another row, those of the inner one."""
+    rows = {name: row for name, row in network.named_modules() if _is_row(row)}
+    calls = _calls(network, [child for row in rows.values() for child in row], example)
+    chains = {name: row for name, row in rows.items() if not _is_parallel([calls.get(child) for child in row])}
+    inner = [name for name in chains if not any(other.startswith(f"{name}.") for other in chains if other != name)]
+    return [
+        Block(rows[name], index, _keeps_shape(calls.get(child)))
+        for name in inner
+        for index, child in enumerate(rows[name])
+    ]
 
 
-def _is_stage(module: nn.Module) -> bool:
-    """Return True if `module` holds a row of blocks itself: then it is a stage, and those are the blocks."""
-    rows = [row for row in module.modules() if isinstance(row, (nn.Sequential, nn.ModuleList)) and len(row) > 1]
-    return any(
-        len({type(child) for child in row}) == 1 and any(True for _ in next(iter(row)).children()) for row in rows
-    )
+def _is_row(module: nn.Module) -> bool:
+    """Return True if `module` is a row of at least two modules of one class, which have parts of their own."""
+    if not isinstance(module, (nn.Sequential, nn.ModuleList)) or len(module) < 2:
+        return False
+    return len({type(child) for child in module}) == 1 and all(dict(child.named_children()) for child in module)
 
 
-def _fixed(network: nn.Module, blocks: list[Block], example: tuple[Tensor, ...]) -> set[int]:
-    """The places of the blocks that have to stay: they give another shape than they take, or are not called so."""
-    movable: set[int] = set()
+def _calls(network: nn.Module, modules: list[nn.Module], example: tuple[Tensor, ...]) -> dict[nn.Module, Call]:
+    """What each of `modules` took and gave when the network was called with `example`, as far as it was called."""
+    calls: dict[nn.Module, Call] = {}
 
-    def watch(place: int) -> object:
-        def hook(block: nn.Module, args: tuple[object, ...], given: object) -> None:
-            answer = given[0] if isinstance(given, tuple) and given else given
-            taken = args[0] if args else None
-            if isinstance(answer, Tensor) and isinstance(taken, Tensor) and answer.shape == taken.shape:
-                movable.add(place)
+    def note(module: nn.Module, args: tuple[object, ...], given: object) -> None:
+        calls[module] = args[0] if args else None, given[0] if isinstance(given, tuple) and given else given
 
-        return blocks[place][0][blocks[place][1]].register_forward_hook(hook)
-
-    handles = [watch(place) for place in range(len(blocks))]
+    handles = [module.register_forward_hook(note) for module in modules]
     training = network.training
     try:
         with torch.no_grad():
@@ -97,8 +103,19 @@ def _fixed(network: nn.Module, blocks: list[Block], example: tuple[Tensor, ...])
     finally:
         network.train(training)
         for handle in handles:
-            handle.remove()  # type: ignore[attr-defined]
-    return set(range(len(blocks))) - movable
+            handle.remove()
+    return calls
+
+
+def _is_parallel(calls: list[Call | None]) -> bool:
+    """Return True if all were given the same tensor: branches, of which none stands after another."""
+    taken = [call[0] if call else None for call in calls]
+    return taken[0] is not None and all(one is taken[0] for one in taken)
+
+
+def _keeps_shape(call: Call | None) -> bool:
+    taken, given = call or (None, None)
+    return isinstance(taken, Tensor) and isinstance(given, Tensor) and taken.shape == given.shape
 
 
 def _evenly(count: int, depth: int, fixed: set[int]) -> set[int]:

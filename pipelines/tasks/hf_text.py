@@ -84,7 +84,7 @@ class HfText:
         found = self._tokenizer(*given, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
         self._inputs: dict[str, Tensor] = {name: found[name] for name in sorted(found)}
         self._config = loaded(AutoConfig.from_pretrained, model, "its configuration")
-        self._config.pad_token_id = self._tokenizer.pad_token_id
+        self._config.pad_token_id, self._config.use_cache = self._tokenizer.pad_token_id, False
         if self._labels:
             self._config.num_labels = self._labels.outputs
             self._config.id2label = dict(enumerate(self._labels.names or ["value"]))
@@ -98,7 +98,8 @@ class HfText:
         """The model itself, with its weights if it is pretrained."""
         if not self._pretrained:
             return self._fresh(deepcopy(self._config))
-        return loaded(self._kind().from_pretrained, self._model, "its weights", config=deepcopy(self._config))
+        options = {"config": deepcopy(self._config), "ignore_mismatched_sizes": True}  # it may have had other classes
+        return loaded(self._kind().from_pretrained, self._model, "its weights", **options)
 
     def student(self, depth: int, width: float = 1.0) -> nn.Module:
         """The same with `depth` of its blocks and that share of its heads and widths, and fresh weights."""

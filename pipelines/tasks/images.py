@@ -58,7 +58,7 @@ class Preparation:
         wide, high = (max(round(side * scale), low) for side, low in zip(image.size, (width, height), strict=True))
         image = image.resize((wide, high), Image.Resampling[self.resampling])
         left, top = (wide - width) // 2, (high - height) // 2
-        array = np.asarray(image.crop((left, top, left + width, top + height)))
+        array = np.array(image.crop((left, top, left + width, top + height)))
         return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
 
     def normalized(self, pixels: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ def test_it_keeps_evenly_spaced_blocks(depth: int, kept: list[int]) -> None:
 @pytest.mark.parametrize("depth", [2, 3, 4, 5])
 def test_blocks_that_change_the_width_stay(depth: int) -> None:
     network = shallower(stages(), depth, EXAMPLE)
-    assert depth_of(stages()) == 5
+    assert depth_of(stages(), EXAMPLE) == 5
     assert network(*EXAMPLE).shape == (1, 2)
     assert sum(isinstance(module, Block) for module in network.modules()) == depth
 
@@ -78,10 +78,24 @@ def test_a_task_without_students_has_those_of_its_teacher() -> None:
             return EXAMPLE[0]
 
     student, teacher = make_student(Plain(), 2), make_teacher(Plain())
-    assert depth_of(student) == 2
+    assert depth_of(student, EXAMPLE) == 2
     assert not any(parameter.eq(0.5).all() for parameter in student.parameters())
     copied = inherit(student, teacher)
     assert (copied["1.0.layer.weight"], copied["1.1.layer.weight"]) == ("1.0.layer.weight", "1.5.layer.weight")
+
+
+def test_parallel_branches_are_no_blocks() -> None:
+    class Branches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.ways = nn.ModuleList(Block(8, 8) for _ in range(3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return sum(way(x) for way in self.ways)
+
+    network = nn.Sequential(nn.Linear(4, 8), nn.Sequential(Branches(), Branches()))
+    assert depth_of(network, EXAMPLE) == 2
+    assert len(shallower(network, 1, EXAMPLE)[1][0].ways) == 3
 
 
 def test_weights_are_drawn_anew() -> None:
