@@ -57,7 +57,7 @@ class OnnxFormat:
                 free = {name: {0: "batch", **axes.get(name, {})} for name in names}
                 free |= {name: _free(output, free) for name, output in zip(outputs, parts(given), strict=True)}
                 torch.onnx.export(
-                    _ByPosition(network) if isinstance(example, Tensors) else network,
+                    _ByPosition(network).train(network.training) if isinstance(example, Tensors) else network,
                     tuple(example),
                     str(file),
                     dynamo=False,

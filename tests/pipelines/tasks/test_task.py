@@ -75,7 +75,7 @@ def test_a_class_of_the_current_folder_is_found(write: Callable[[str], str]) -> 
 
 def test_a_name_that_does_not_exist_is_told_with_those_that_do() -> None:
     assert problem("digit") == (
-        "task.use: 'digit' is not known (did you mean 'digits'?); legal: digits, or package.module:ClassName"
+        "task.use: 'digit' is not known (did you mean 'digits'?); legal: digits, hf-image, hf-text, timm, or package.module:ClassName"
     )
 
 
@@ -142,7 +142,7 @@ def test_arguments_that_are_refused(write: Callable[[str], str], args: dict, mes
 
 def test_methods_that_are_missing(write: Callable[[str], str]) -> None:
     name = write(SOURCE)
-    assert problem(f"{name}:Half") == "task.use: Half has no method student, example_input; see docs/tasks.md"
+    assert problem(f"{name}:Half") == "task.use: Half has no method example_input; see docs/tasks.md"
     assert problem(f"{name}:Slip") == (
         "task.use: Slip has no method example_input (is exemple_input meant?); see docs/tasks.md"
     )
