@@ -79,7 +79,7 @@ def test_students_have_fewer_blocks_and_heads(model: Path, data: Path) -> None:
 
 
 def test_inputs_keep_their_names_and_lengths_are_free_where_they_are_asked_to_be(model, data, tmp_path) -> None:
-    task = task_of(model, data, free_length=True)
+    task = task_of(model, data, free_length=True, batch_size=2)
     network = make_teacher(task).eval()
     FORMATS["onnx"].export(network, as_tuple(task.example_input()), tmp_path / "model.onnx", free_axes(task))
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
@@ -89,7 +89,7 @@ def test_inputs_keep_their_names_and_lengths_are_free_where_they_are_asked_to_be
         assert np.allclose(found, network(*as_tuple(inputs)).detach().numpy(), atol=1e-4)
         shapes.add(inputs["input_ids"].shape[1])
     assert [each.name for each in session.get_inputs()] == sorted(task.example_input())
-    assert max(shapes) < 8  # shorter than the example
+    assert len(shapes) > 1
 
 
 def test_the_reader_beside_a_model_reads_a_sentence_as_the_task_does(model: Path, data: Path, tmp_path: Path) -> None:
