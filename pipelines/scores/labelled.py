@@ -15,7 +15,7 @@ from pipelines.scores.score import Rows
 from pipelines.tasks.reading import Kind, Reading
 
 
-@dataclass(frozen=True)
+@dataclass
 class Labelled:
     """A score of scikit-learn's that compares labels with predictions; see `SplitScore`."""
 

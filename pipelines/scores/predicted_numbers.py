@@ -15,7 +15,7 @@ from pipelines.scores.score import Rows
 from pipelines.tasks.reading import Kind, Reading
 
 
-@dataclass(frozen=True)
+@dataclass
 class PredictedNumbers:
     """A score of scikit-learn's that compares numbers with their targets; see `SplitScore`."""
 

@@ -81,13 +81,14 @@ class HfImage:
             return self._fresh(deepcopy(self._config))
         from transformers import AutoModelForImageClassification
 
-        return loaded(
+        network: nn.Module = loaded(
             AutoModelForImageClassification.from_pretrained,
             self._model,
             "its weights",
             config=deepcopy(self._config),
             ignore_mismatched_sizes=True,
         )
+        return network
 
     def student(self, depth: int, width: float = 1.0) -> nn.Module:
         """The same with `depth` of its blocks and that share of its heads and widths, and fresh weights."""
@@ -96,7 +97,7 @@ class HfImage:
 
     def batches(self, split: Split) -> Iterable[Batch]:
         """Batches of a split; see `Images.batches`."""
-        return (({INPUT: pixels}, targets) for pixels, targets in self._images.batches(split))
+        return (({INPUT: as_tuple(pixels)[0]}, targets) for pixels, targets in self._images.batches(split))
 
     def example_input(self) -> dict[str, Tensor]:
         """One image."""

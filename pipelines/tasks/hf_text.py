@@ -99,7 +99,8 @@ class HfText:
         if not self._pretrained:
             return self._fresh(deepcopy(self._config))
         options = {"config": deepcopy(self._config), "ignore_mismatched_sizes": True}  # it may have had other classes
-        return loaded(self._kind().from_pretrained, self._model, "its weights", **options)
+        network: nn.Module = loaded(self._kind().from_pretrained, self._model, "its weights", **options)
+        return network
 
     def student(self, depth: int, width: float = 1.0) -> nn.Module:
         """The same with `depth` of its blocks and that share of its heads and widths, and fresh weights."""
@@ -110,7 +111,7 @@ class HfText:
         """Batches of a split: tokens by the names of the model's arguments; ``train`` in another order each time."""
         rows = torch.from_numpy(self._rows[split])
         order = torch.randperm(len(rows)) if split == "train" else torch.arange(len(rows))
-        for chosen in rows[order].split(self._batch_size):
+        for chosen in torch.split(rows[order], self._batch_size):
             inputs = self._cut({name: values[chosen] for name, values in self._inputs.items()})
             if self._labels:
                 yield inputs, self._labels.targets[chosen]

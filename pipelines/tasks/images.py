@@ -52,8 +52,8 @@ class Preparation:
 
     def pixels(self, source: Any) -> np.ndarray:
         """The image of a file or of its bytes as uint8 of shape (channels, height, width)."""
-        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
-        image = image.convert("L" if len(self.mean) == 1 else "RGB")
+        opened = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+        image = opened.convert("L" if len(self.mean) == 1 else "RGB")
         scale, (height, width) = self.resized / min(image.size), self.size
         wide, high = (max(round(side * scale), low) for side, low in zip(image.size, (width, height), strict=True))
         image = image.resize((wide, high), Image.Resampling[self.resampling])
@@ -106,7 +106,7 @@ class Images:
         """Batches of a split: images (N, channels, H, W) and targets; ``train`` in another order each time."""
         rows = torch.from_numpy(self.rows[split])
         trained = split == "train"
-        for chosen in (rows[torch.randperm(len(rows))] if trained else rows).split(self._batch_size):
+        for chosen in torch.split(rows[torch.randperm(len(rows))] if trained else rows, self._batch_size):
             pixels = torch.from_numpy(np.stack([self._pixels(int(row)) for row in chosen]))
             moved = _moved(pixels) if trained and self._augment else pixels
             yield self.preparation.normalized(moved), self.labels.targets[chosen]
