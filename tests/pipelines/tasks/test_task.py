@@ -75,7 +75,8 @@ def test_a_class_of_the_current_folder_is_found(write: Callable[[str], str]) -> 
 
 def test_a_name_that_does_not_exist_is_told_with_those_that_do() -> None:
     assert problem("digit") == (
-        "task.use: 'digit' is not known (did you mean 'digits'?); legal: digits, hf-image, hf-text, timm, or package.module:ClassName"
+        "task.use: 'digit' is not known (did you mean 'digits'?); legal: digits, hf-image, hf-text, timm, or "
+        "package.module:ClassName"
     )
 
 
