@@ -6,7 +6,12 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-EXTRAS = {"openvino": "openvino", "nncf": "openvino"}
+EXTRAS = {
+    "openvino": "openvino",
+    "nncf": "openvino",
+    "transformers": "hf",
+    "tokenizers": "hf",
+}
 """The extra of Paredown with which each optional package is installed."""
 
 

@@ -27,7 +27,7 @@ class Tumours:
     def teacher(self) -> nn.Module:  # the network to compress
         return network(4)
 
-    def student(self, depth: int) -> nn.Module:  # a shallower one
+    def student(self, depth: int) -> nn.Module:  # a shallower one; without this method one is derived
         return network(depth)
 
     def batches(self, split: str):  # (inputs, targets); train in another order on each pass

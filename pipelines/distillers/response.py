@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from pipelines.declaration import Declaration
 from pipelines.distillers.signals import Signals
@@ -11,11 +10,7 @@ from spaces import Interval, Parameter, Params, When
 
 
 class Response:
-    """``T² · KL(teacher at T ‖ student at T)``, the mean over the batch.
-
-    Source: G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2; the factor
-    T² keeps the gradients of labels and teacher of the same size.
-    """
+    """The student's outputs come near to the teacher's, softened: see `pipelines.tasks.reading.Reading.softened`."""
 
     name = "response"
     parameters: tuple[Parameter, ...] = (
@@ -38,13 +33,27 @@ class Response:
 
     def problem(self, student: Signals, teacher: Signals) -> str | None:
         """See `Distiller.problem`."""
-        if student.outputs.shape == teacher.outputs.shape:
+        own, shown = tuple(student.outputs.shape), tuple(teacher.outputs.shape)
+        if own != shown:
+            return f"the student gives {own}, but the teacher {shown}"
+        if student.reading.kind != "classes":
             return None
-        return f"the student gives {tuple(student.outputs.shape)}, but the teacher {tuple(teacher.outputs.shape)}"
+        dim = student.reading.dim_of(student.outputs)
+        if dim is None:
+            return (
+                f"nobody has said over which dimension of the outputs, {own}, the classes lie: give the task a value "
+                "class_dim, such as class_dim = -1, or set distillation.alpha to 0"
+            )
+        if own[dim] == 1:
+            return (
+                f"the outputs, {own}, have a single class, so that a softened answer is always the same: name the "
+                'task\'s loss, such as loss = "mse", or set distillation.alpha to 0'
+            )
+        return None
 
     def loss(self, student: Signals, teacher: Signals, params: Params) -> nn.Module:
         """See `Distiller.loss`."""
-        return _Loss(float(params["temperature"]))
+        return _Loss(float(params.get("temperature", 1)))
 
 
 class _Loss(nn.Module):
@@ -53,10 +62,4 @@ class _Loss(nn.Module):
         self._temperature = temperature
 
     def forward(self, student: Signals, teacher: Signals) -> Tensor:
-        soft = functional.kl_div(
-            functional.log_softmax(student.outputs / self._temperature, dim=-1),
-            functional.log_softmax(teacher.outputs / self._temperature, dim=-1),
-            reduction="batchmean",
-            log_target=True,
-        )
-        return self._temperature**2 * soft
+        return student.reading.softened(student.outputs, teacher.outputs, self._temperature)

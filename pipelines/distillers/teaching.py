@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from pipelines.distillers import FEATURES, RESPONSE, ActivationRecorder, Distiller, Point, Signals
 from pipelines.errors import TrialFailed
+from pipelines.tasks.declared import reading_of
 from pipelines.tasks.hooks import OwnFeaturePoints
-from pipelines.tasks.task import Task, as_tuple, loss_of
+from pipelines.tasks.task import Outputs, Task, as_tuple, loss_of
+from pipelines.tasks.tensors import scored
 from pipelines.training.context import Context
 from pipelines.training.loop import train
 from spaces import NONE, Params, illegal
@@ -57,7 +59,7 @@ def teach(student: nn.Module, teacher: nn.Module | None, context: Context, param
         trained = _StudentWithHeads(student, [tap.loss(params) for tap in taps])
         teacher.to(context.device).eval()
 
-        def loss(inputs: tuple[Tensor, ...], outputs: Tensor, targets: Tensor) -> Tensor:
+        def loss(inputs: tuple[Tensor, ...], outputs: Outputs, targets: Tensor) -> Tensor:
             with torch.no_grad():
                 shown = teacher(*inputs)
             total = (1 - alpha) * task_loss(outputs, targets)
@@ -92,15 +94,16 @@ class FeatureTap:
         self, distiller: Distiller, student: nn.Module, teacher: nn.Module, task: Task, depth: int, stack: ExitStack
     ) -> None:
         self.distiller = distiller
-        self._example = as_tuple(task.example_input())
+        self._example, self._reading = as_tuple(task.example_input()), reading_of(task)
         self._student, self._teacher = student, teacher
         pairs = feature_pairs(distiller, student, teacher, task, depth)
         self._own = stack.enter_context(ActivationRecorder(student, [own for _, own in pairs]))
         self._others = stack.enter_context(ActivationRecorder(teacher, [other for other, _ in pairs]))
 
-    def signals(self, outputs: Tensor, shown: Tensor) -> tuple[Signals, Signals]:
+    def signals(self, outputs: Outputs, shown: Outputs) -> tuple[Signals, Signals]:
         """Return the student's and the teacher's signals of their last calls, which gave `outputs` and `shown`."""
-        return Signals(outputs, self._own.features), Signals(shown, self._others.features)
+        own, others = scored(outputs), scored(shown)
+        return Signals(own, self._own.features, self._reading), Signals(others, self._others.features, self._reading)
 
     def problem(self) -> str | None:
         """See `Distiller.problem`."""

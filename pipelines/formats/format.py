@@ -12,13 +12,17 @@ from torch import Tensor, nn
 from pipelines.extra import versions
 from pipelines.measurement import Measurement
 from pipelines.runtimes import Feed
+from pipelines.tasks.declared import Axes
+
+FIXED: Axes = {}
+"""No dimension but the first is free."""
 
 
 class Format(Protocol):
     """A way to write a network down as one file, which runtimes execute.
 
-    Inputs and output of a file have the names that `pipelines.runtimes.to_feed` and `OUTPUT` give them, and the first
-    dimension of each is free.
+    Inputs of a file have the names that `pipelines.runtimes.to_feed` gives them. Its one output is called `OUTPUT`;
+    several have the names that the network gives them, the scored one first. The first dimension of each is free.
 
     Attributes:
         name: What runtimes and artifacts call it, such as ``onnx``.
@@ -42,8 +46,14 @@ class Format(Protocol):
     lacks: Mapping[str, str]
     flavor: str | None
 
-    def export(self, network: nn.Module, example: tuple[Tensor, ...], file: Path) -> None:
+    def export(self, network: nn.Module, example: tuple[Tensor, ...], file: Path, axes: Axes = FIXED) -> None:
         """Write `network`, called with `example`, to the new `file`.
+
+        Args:
+            network: In evaluation mode.
+            example: Its inputs, which may have names.
+            file: Where to write.
+            axes: The dimensions that are free besides the first.
 
         Raises:
             TrialFailed: the format cannot say what the network does.

@@ -12,11 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import TrialFailed
+from pipelines.formats.format import FIXED
 from pipelines.measurement import Measurement
 from pipelines.onnxfile.graph import Graph
 from pipelines.onnxfile.preparation import prepare
 from pipelines.onnxfile.shortening import shortened
-from pipelines.runtimes import OUTPUT, Feed, input_names
+from pipelines.runtimes import OUTPUT, Feed
+from pipelines.tasks.declared import Axes
+from pipelines.tasks.tensors import Outputs, Tensors, as_tuple, names_in_file, parts
 
 OPSET = 18
 
@@ -40,23 +43,28 @@ class OnnxFormat:
     lacks: Mapping[str, str] = {}
     flavor: str | None = "onnx"
 
-    def export(self, network: nn.Module, example: tuple[Tensor, ...], file: Path) -> None:
+    def export(self, network: nn.Module, example: tuple[Tensor, ...], file: Path, axes: Axes = FIXED) -> None:
         """See `Format.export`."""
-        names = input_names(len(example))
+        names = names_in_file(example)
         is_fused = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)  # torch's fused attention has no place in an ONNX file
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the exporter announces its successor on every call
+                with torch.no_grad():
+                    given = network(*as_tuple(example))
+                outputs = given.names if isinstance(given, Tensors) else (OUTPUT,)
+                free = {name: {0: "batch", **axes.get(name, {})} for name in names}
+                free |= {name: _free(output, free) for name, output in zip(outputs, parts(given), strict=True)}
                 torch.onnx.export(
-                    network,
-                    example,
+                    _ByPosition(network).train(network.training) if isinstance(example, Tensors) else network,
+                    tuple(example),
                     str(file),
                     dynamo=False,
                     opset_version=OPSET,
-                    input_names=names,
-                    output_names=[OUTPUT],
-                    dynamic_axes={name: {0: "batch"} for name in (*names, OUTPUT)},
+                    input_names=list(names),
+                    output_names=list(outputs),
+                    dynamic_axes=free,
                 )
         except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
             raise TrialFailed(f"the network cannot be exported to ONNX: {error}") from error
@@ -79,3 +87,25 @@ class OnnxFormat:
             return parameters | Measurement({"macs": float(graph.macs())})
         except LookupError as error:
             return parameters | Measurement({}, notes={"macs": f"not available: {error.args[0]}"})
+
+
+class _ByPosition(nn.Module):
+    """A network whose arguments have names, for the exporter, which would fill up those that are not given."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> Outputs:
+        outputs: Outputs = self.network(*inputs)
+        return outputs
+
+
+def _free(output: Tensor, free: Axes) -> dict[int, str]:
+    """The dimensions of `output` that are not written down as fixed: all, where a dimension of an input is free.
+
+    Which of them follows from the input's the runtime finds out when it runs the file.
+    """
+    if all(len(axes) == 1 for axes in free.values()):
+        return {0: "batch"}
+    return {0: "batch", **{axis: f"dim_{axis}" for axis in range(1, output.dim())}}

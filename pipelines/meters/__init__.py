@@ -6,7 +6,7 @@ from operator import or_
 
 from pipelines.errors import TrialFailed
 from pipelines.measurement import Interval, Measurement
-from pipelines.meters.accuracy import Accuracy, mean_interval, scores
+from pipelines.meters.accuracy import Accuracy, mean_interval, split_scores
 from pipelines.meters.complexity import Complexity
 from pipelines.meters.energy import Energy
 from pipelines.meters.latency import Latency
@@ -55,5 +55,5 @@ __all__ = [
     "mean_interval",
     "measure",
     "score_split",
-    "scores",
+    "split_scores",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.meters.meter import Candidate
 from pipelines.runtimes import to_feed
-from pipelines.tasks.task import as_tuple
+from pipelines.tasks.task import first
 
 EXAMPLES = 64
 """At most so many calibration examples are compared."""
@@ -41,14 +41,15 @@ def agreement(candidate: Candidate) -> Agreement:
     found: list[list[np.ndarray]] = []
     left = EXAMPLES
     for batch, _ in candidate.task.batches("calibration"):
-        inputs = tuple(x[:left] for x in as_tuple(batch))
+        inputs = first(batch, left)
         found.append([session.run(to_feed(inputs)).astype(np.float64) for session in sessions])
         left -= len(inputs[0])
         candidate.lease.give_way()
         if left <= 0:
             break
-    own, parent = (np.concatenate(outputs) for outputs in zip(*found, strict=True))
+    rows = all(own.ndim == 2 and own.shape[1] > 1 for own, _ in found)
+    same = float(np.concatenate([own.argmax(1) == parent.argmax(1) for own, parent in found]).mean()) if rows else None
+    # In one row each: where lengths are free, batches have outputs of several shapes.
+    own, parent = (np.concatenate([each.ravel() for each in outputs]) for outputs in zip(*found, strict=True))
     power = float(np.square(parent).mean()) or 1.0
-    rows = own.ndim == 2 and own.shape[1] > 1
-    same = float((own.argmax(1) == parent.argmax(1)).mean()) if rows else None
-    return Agreement(float(np.square(own - parent).mean()) / power, same, len(own))
+    return Agreement(float(np.square(own - parent).mean()) / power, same, sum(len(pair[0]) for pair in found))

@@ -53,6 +53,8 @@ def _try(task: Task, space: SearchSpace, training: Training, format: str, findin
     if example:
         findings.add("task.use", example)
     samples = sample_splits(task, findings, compare=not example)
+    if drawn := getattr(task, "drawn", ""):
+        findings.warnings.append(f"task.args.data: {drawn}")
     if example:
         return  # every network would only repeat it
     networks = make_networks(task, space, findings)

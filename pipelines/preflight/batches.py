@@ -14,7 +14,8 @@ from torch import Tensor
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.progress import at
 from pipelines.tasks.fault import FAULTS, defined, told
-from pipelines.tasks.task import IGNORED, Batch, Split, Task, as_tuple
+from pipelines.tasks.task import IGNORED, Batch, Split, Task, as_tuple, first
+from pipelines.tasks.tensors import names_of, parts
 
 SPLITS: tuple[Split, ...] = tuple(split for split in get_args(Split) if split != "test")
 """The splits that a sweep reads; the test split is none of them."""
@@ -57,7 +58,7 @@ class _Seen:
     labels: tuple[int, int] | None = None
 
     def note(self, inputs: tuple[Tensor, ...], targets: Tensor) -> None:
-        batch, size = (_part(inputs), targets[:SIZE].clone()), len(inputs[0])
+        batch, size = (first(inputs, SIZE), targets[:SIZE].clone()), len(inputs[0])
         if self.first is None:
             self.first = batch
             self.size = size
@@ -127,23 +128,21 @@ def _for_a_while(batches: Iterable[Any]) -> Iterator[Any]:
             return
 
 
-def _part(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(x[:SIZE].clone() for x in inputs)
-
-
 def _form_problem(batch: object, example: tuple[Tensor, ...] | None) -> str | None:
     """Return why `batch` is none for a network that is called with what is like `example`, or None."""
     if not isinstance(batch, (tuple, list)) or len(batch) != 2:
         what = f"a {type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, (tuple, list)) else "")
         return f"must give pairs (inputs, targets), not {what}"
     inputs, targets = batch
-    given = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+    given = parts(inputs)
     for wrong in (one for one in given if not isinstance(one, Tensor)):
-        return f"gives inputs of type {type(wrong).__name__}, not tensors or tuples of tensors{_advice(wrong)}"
+        return f"gives inputs of type {type(wrong).__name__}, not tensors, or tuples or dicts of them{_advice(wrong)}"
     if not isinstance(targets, Tensor):
         return f"gives targets of type {type(targets).__name__}, not a tensor{_advice(targets)}"
     if example is None:
-        example = tuple(given)
+        example = as_tuple(inputs)
+    if (own_names := names_of(inputs)) != (names := names_of(example)):
+        return f"gives inputs {_named(own_names)}, but example_input() has them {_named(names)}"
     if len(given) != len(example):
         return f"gives {_count(len(given))}, but example_input() has {len(example)}"
     for own, other in zip(given, example, strict=True):
@@ -161,9 +160,11 @@ def _form_problem(batch: object, example: tuple[Tensor, ...] | None) -> str | No
     return "gives an empty batch" if sizes == [0] else None
 
 
+def _named(names: tuple[str, ...] | None) -> str:
+    return f"called {', '.join(names)}" if names else "without names"
+
+
 def _advice(given: object) -> str:
-    if isinstance(given, dict):
-        return "; a network takes its inputs one by one: give them as a tuple, in the order of its arguments"
     return "; use torch.from_numpy" if type(given).__module__ == "numpy" else ""
 
 

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.progress import at
 from pipelines.tasks.fault import FAULTS, told
-from pipelines.tasks.task import Task, as_tuple, make_student, takes_width
+from pipelines.tasks.served import wanted_outputs
+from pipelines.tasks.task import Outputs, Task, as_tuple, make_student, make_teacher, takes_width
+from pipelines.tasks.tensors import Tensors, parts, scored
 from spaces import NONE, SearchSpace
 
 StudentSize = tuple[int, float]
@@ -47,32 +49,48 @@ def call_of(depth: int, width: float) -> str:
 
 def make_networks(task: Task, space: SearchSpace, findings: Findings) -> Networks:
     """Make the teacher and the students of `space`; adds to `findings` where that fails."""
-    teacher = _network(findings, "task.use", "teacher()", task, task.teacher)
+    teacher = _network(findings, "task.use", "teacher()", task, lambda: make_teacher(task))
+    given = answer(teacher, as_tuple(task.example_input())) if teacher else None
+    if isinstance(given, Tensors) and not wanted_outputs(task):
+        findings.warnings.append(
+            f"task.use: teacher() gives several outputs, {', '.join(given.names)}: all are exported, and the first of "
+            f"them is scored; to choose, write outputs = [{given.names[0]!r}, …] in the task's class"
+        )
     return Networks(teacher, dict(_students(findings, space, task, teacher)))
 
 
-def answer(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+def answer(model: nn.Module, inputs: tuple[Tensor, ...]) -> Outputs:
     """Return the outputs of `model`, in evaluation mode, for copies of `inputs`.
 
     Raises:
-        _UnusableError: it is not one tensor of finite numbers with the batch dimension first, or another one each time.
+        _UnusableError: they are no tensors of finite numbers with the batch dimension first, or others each time.
     """
     model.eval()
     with torch.inference_mode():
-        first, second = model(*as_tuple(inputs)), model(*as_tuple(inputs))
-    if not isinstance(first, Tensor):
-        raise _UnusableError(f"gives a {type(first).__name__}, not one tensor: return that alone which is scored")
-    if not first.dim() or len(first) != len(inputs[0]):
-        shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
-        raise _UnusableError(f"gives {tuple(first.shape)} for {shapes}: the batch dimension has to come first")
-    if not torch.isfinite(first).all():
-        raise _UnusableError("gives outputs that are not finite")
-    if not torch.allclose(first, second, rtol=0, atol=SAME * float(first.abs().max())):
-        raise _UnusableError(
-            "gives other outputs when asked twice: in evaluation mode nothing may be random, as dropout is that is "
-            "always on (pass training=self.training)"
-        )
-    return first
+        given, again = model(*as_tuple(inputs)), model(*as_tuple(inputs))
+    if not isinstance(given, (Tensor, Tensors)):
+        raise _UnusableError(f"gives a {type(given).__name__}, and no tensor in it")
+    for first, second in zip(parts(given), parts(again), strict=True):
+        if not first.dim() or len(first) != len(inputs[0]):
+            shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
+            raise _UnusableError(
+                f"gives {tuple(first.shape)} for {shapes}: the batch dimension has to come first{_choice(given)}"
+            )
+        if not torch.isfinite(first).all():
+            raise _UnusableError("gives outputs that are not finite")
+        if not torch.allclose(first, second, rtol=0, atol=SAME * float(first.abs().max()) if first.numel() else 0):
+            raise _UnusableError(
+                "gives other outputs when asked twice: in evaluation mode nothing may be random, as dropout is that is "
+                "always on (pass training=self.training)"
+            )
+    return given
+
+
+def _choice(given: Outputs) -> str:
+    """What to do if one of several outputs cannot be used."""
+    if isinstance(given, Tensor):
+        return ""
+    return f'; or let outputs = ["{given.names[0]}"] in the task\'s class name those that are exported'
 
 
 class _UnusableError(Exception):
@@ -121,4 +139,4 @@ def _network(findings: Findings, where: str, call: str, task: Task, make: Callab
 
 def _output_shape(model: nn.Module, task: Task) -> tuple[int, ...]:
     with torch.inference_mode():
-        return tuple(model.eval()(*as_tuple(task.example_input())).shape)
+        return tuple(scored(model.eval()(*as_tuple(task.example_input()))).shape)

@@ -7,41 +7,45 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from pipelines.errors import TrialFailed
 from pipelines.preflight.batches import Sample
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.progress import at
+from pipelines.scores import scores_problem
+from pipelines.tasks.declared import loss_name, reading_of
 from pipelines.tasks.fault import FAULTS, defined, told
 from pipelines.tasks.score import example_scores
-from pipelines.tasks.task import Split, Task, as_tuple, loss_of
+from pipelines.tasks.task import Outputs, Split, Task, as_tuple, loss_of
+from pipelines.tasks.tensors import scored
 
 BROADCAST = "Using a target size"
 """So begins PyTorch's warning that a loss compares each output with each target."""
 
 
-def batch_outputs(teacher: nn.Module, samples: Mapping[Split, Sample], findings: Findings) -> dict[Split, Tensor]:
+def batch_outputs(teacher: nn.Module, samples: Mapping[Split, Sample], findings: Findings) -> dict[Split, Outputs]:
     """Return the outputs of `teacher` for a batch of each split; adds to `findings` where there are none."""
-    found: dict[Split, Tensor] = {}
+    found: dict[Split, Outputs] = {}
     for split, sample in samples.items():
         inputs = as_tuple(sample.batch[0])
         at(f"teacher() with batches({split!r})")
         try:
             with torch.no_grad():
-                outputs: Tensor = teacher.eval()(*inputs)
+                outputs: Outputs = teacher.eval()(*inputs)
         except FAULTS as error:
             findings.add("task.use", f": teacher() with inputs {_shapes(inputs)}: {told(error)}", f"batches({split!r})")
             continue
-        if len(outputs) == len(inputs[0]):
+        if len(scored(outputs)) == len(inputs[0]):
             found[split] = outputs
         else:
-            about = f": teacher() gives {tuple(outputs.shape)} for inputs {_shapes(inputs)}"
+            about = f": teacher() gives {tuple(scored(outputs).shape)} for inputs {_shapes(inputs)}"
             findings.add("task.use", f"{about}: the batch dimension has to come first", f"batches({split!r})")
     return found
 
 
 def objective_problems(
-    task: Task, outputs: Mapping[Split, Tensor], samples: Mapping[Split, Sample], findings: Findings
+    task: Task, outputs: Mapping[Split, Outputs], samples: Mapping[Split, Sample], findings: Findings
 ) -> bool:
     """Note what is wrong with the task's loss and its score.
 
@@ -54,20 +58,23 @@ def objective_problems(
     Returns:
         Whether networks can be trained with the loss.
     """
-    message = _loss_problem(task, outputs["train"].requires_grad_(), samples["train"]) if "train" in outputs else None
+    message = None
+    if "train" in outputs:
+        given = pytree.tree_map(lambda x: x.requires_grad_() if x.is_floating_point() else x, outputs["train"])
+        message = _loss_problem(task, given, samples["train"])
     if message:
         findings.add("task.use", message)
     if "validation" in outputs:
         wrong = _score_problem(task, outputs["validation"], samples["validation"].batch[1])
-        if wrong:
+        if wrong := wrong or scores_problem(task):
             findings.add("task.use", wrong)
     return not message
 
 
-def _loss_problem(task: Task, outputs: Tensor, train: Sample) -> str | None:
+def _loss_problem(task: Task, outputs: Outputs, train: Sample) -> str | None:
     loss, targets = loss_of(task), train.batch[1]
-    is_own = hasattr(task, "loss")
-    name = defined(loss) if is_own else "the default loss, cross-entropy,"
+    is_own, own_name = getattr(task, "loss", None) is not None, loss_name(task)
+    name = f"the loss {own_name}" if own_name else defined(loss) if is_own else "the default loss, cross-entropy,"
     about = f"{name} of outputs {_shape(outputs)} and targets {_shape(targets)}"
     advice = "" if is_own else "; give the task a loss(outputs, targets)"
     with warnings.catch_warnings(record=True) as caught, torch.enable_grad():
@@ -86,14 +93,21 @@ def _loss_problem(task: Task, outputs: Tensor, train: Sample) -> str | None:
         return f"{about} does not depend on the outputs, so that nothing can be learned: do not detach or convert them"
     if not torch.isfinite(value):
         return f"{about} is {value.item():g} for the untrained teacher"
-    classes = outputs.shape[1] if outputs.dim() > 1 else 0
-    if not is_own and train.labels and not (train.labels[0] >= 0 and train.labels[1] < classes):
+    reading, logits = reading_of(task), scored(outputs)
+    dim = reading.dim_of(logits) if reading.kind == "classes" else None
+    classes = logits.shape[dim] if dim is not None and logits.dim() > 1 else 0
+    if (
+        (own_name or not is_own)
+        and reading.kind == "classes"
+        and train.labels
+        and not (train.labels[0] >= 0 and train.labels[1] < classes)
+    ):
         low, high = train.labels
         return f"'train' has labels from {low} to {high}, but outputs {_shape(outputs)} have classes 0 to {classes - 1}"
     return None
 
 
-def _score_problem(task: Task, outputs: Tensor, targets: Tensor) -> str | None:
+def _score_problem(task: Task, outputs: Outputs, targets: Tensor) -> str | None:
     at("the score")
     try:
         example_scores(task, outputs, targets)
@@ -104,7 +118,10 @@ def _score_problem(task: Task, outputs: Tensor, targets: Tensor) -> str | None:
     return None
 
 
-def _shape(tensor: Tensor) -> str:
+def _shape(outputs: Outputs) -> str:
+    if not isinstance(outputs, Tensor):
+        return ", ".join(f"{name} {_shape(x)}" for name, x in zip(outputs.names, outputs, strict=True))
+    tensor = outputs
     return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
 
 

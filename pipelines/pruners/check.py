@@ -16,6 +16,7 @@ from torch.nn.modules.conv import _ConvNd
 from pipelines.errors import TrialFailed
 from pipelines.pruners.slices import Slice, remove, target_of
 from pipelines.tasks.task import Inputs, as_tuple
+from pipelines.tasks.tensors import joined
 
 Part = TypeVar("Part")
 
@@ -143,10 +144,9 @@ def copied(model: nn.Module, example: Inputs) -> nn.Module:
 
 
 def outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-    """Return the outputs of `model` for copies of `inputs`, without gradients."""
+    """Return the outputs of `model` for copies of `inputs`, without gradients: several as one row of numbers."""
     with torch.no_grad():
-        result: Tensor = model(*(x.clone() for x in inputs))
-    return result
+        return joined(model(*(x.clone() for x in inputs)))
 
 
 def is_same(one: Tensor, other: Tensor) -> bool:

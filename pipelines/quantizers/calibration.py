@@ -11,7 +11,7 @@ from torch import Tensor
 from pipelines.errors import TrialFailed
 from pipelines.quantizers.parameters import ALL
 from pipelines.runtimes import Feed, to_feed
-from pipelines.tasks.task import Inputs, Task, as_tuple
+from pipelines.tasks.task import Inputs, Task, as_tuple, first
 from spaces import Params
 
 Found = TypeVar("Found")
@@ -57,7 +57,7 @@ class Calibration:
         for batch in self.batches():
             inputs = as_tuple(batch)
             if left is not None:
-                inputs = tuple(x[:left] for x in inputs)
+                inputs = first(inputs, left)
                 left -= len(inputs[0])
             if len(inputs[0]):
                 empty = False

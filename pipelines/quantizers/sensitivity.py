@@ -73,4 +73,4 @@ def most_sensitive(losses: Mapping[str, float], share: float) -> list[str]:
 
 def _outputs(file: Path, feeds: list[Feed]) -> np.ndarray:
     session = RUNTIMES["onnxruntime"].load(Artifact(file, "onnx"), Target())
-    return np.concatenate([session.run(feed).astype(np.float64) for feed in feeds])
+    return np.concatenate([session.run(feed).astype(np.float64).ravel() for feed in feeds])

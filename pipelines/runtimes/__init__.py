@@ -5,7 +5,7 @@ from pipelines.runtimes.example_feed import example_feed
 from pipelines.runtimes.onnx_runtime import OnnxRuntime
 from pipelines.runtimes.openvino import OpenVino
 from pipelines.runtimes.origin import Origin, origin_of, origin_problem
-from pipelines.runtimes.runtime import OUTPUT, Feed, Runtime, Session, input_names, to_feed
+from pipelines.runtimes.runtime import OUTPUT, Feed, Runtime, Session, to_feed
 from pipelines.runtimes.target import Target
 from pipelines.runtimes.timing import Timing, timed_on_cpu
 
@@ -24,7 +24,6 @@ __all__ = [
     "Target",
     "Timing",
     "example_feed",
-    "input_names",
     "origin_of",
     "origin_problem",
     "timed_on_cpu",

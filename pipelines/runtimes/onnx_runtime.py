@@ -7,7 +7,7 @@ import onnxruntime as ort
 
 from pipelines.errors import TrialFailed
 from pipelines.runtimes.artifact import Artifact
-from pipelines.runtimes.runtime import OUTPUT, Feed
+from pipelines.runtimes.runtime import Feed
 from pipelines.runtimes.target import Target
 from pipelines.runtimes.timing import Timing, timed_on_cpu
 
@@ -61,8 +61,13 @@ class OnnxSession:
 
     def run(self, feed: Feed) -> np.ndarray:
         """See `Session.run`."""
-        output: np.ndarray = self._session.run([OUTPUT], feed)[0]
+        output: np.ndarray = self._session.run(None, feed)[0]
         return output
+
+    def run_all(self, feed: Feed) -> dict[str, np.ndarray]:
+        """See `Session.run_all`."""
+        names = [output.name for output in self._session.get_outputs()]
+        return dict(zip(names, self._session.run(None, feed), strict=True))
 
     def timed_run(self, feed: Feed) -> Timing:
         """See `Session.timed_run`."""

@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.errors import TrialFailed
 from pipelines.extra import missing, without_telemetry
 from pipelines.runtimes.artifact import Artifact
-from pipelines.runtimes.runtime import OUTPUT, Feed
+from pipelines.runtimes.runtime import Feed
 from pipelines.runtimes.target import Target
 from pipelines.runtimes.timing import Timing, timed_on_cpu
 
@@ -81,8 +81,13 @@ class OpenVinoSession:
     def run(self, feed: Feed) -> np.ndarray:
         """See `Session.run`."""
         # Inputs need no copy, for the call ends before they can change; the next call writes over a shared output.
-        outputs: np.ndarray = self._request.infer(feed, share_inputs=True)[OUTPUT]
+        outputs: np.ndarray = self._request.infer(feed, share_inputs=True)[0]
         return outputs
+
+    def run_all(self, feed: Feed) -> dict[str, np.ndarray]:
+        """See `Session.run_all`."""
+        found = self._request.infer(feed, share_inputs=True)
+        return {output.get_any_name(): values for output, values in found.items()}
 
     def timed_run(self, feed: Feed) -> Timing:
         """See `Session.timed_run`."""

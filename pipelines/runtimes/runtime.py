@@ -5,6 +5,7 @@ Nothing in this package imports torch: the meter loads runtimes in a process wit
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from pipelines.runtimes.artifact import Artifact
 from pipelines.runtimes.target import Target
 from pipelines.runtimes.timing import Timing
+from pipelines.tasks.input_names import input_names
 
 if TYPE_CHECKING:
     from pipelines.tasks.task import Inputs
@@ -20,25 +22,28 @@ Feed = dict[str, np.ndarray]
 """One batch as an exported file takes it: input name → array."""
 
 OUTPUT = "output"
-"""The name of an exported file's output."""
-
-
-def input_names(count: int) -> list[str]:
-    """The names of an exported file's inputs: ``input``, or ``input_0``, ``input_1``, … if there are several."""
-    return ["input"] if count == 1 else [f"input_{index}" for index in range(count)]
+"""The name of an exported file's output, where there is one."""
 
 
 def to_feed(inputs: Inputs) -> Feed:
-    """`inputs` as the exported file takes them."""
-    tensors = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
-    return {name: x.detach().cpu().numpy() for name, x in zip(input_names(len(tensors)), tensors, strict=True)}
+    """`inputs` as the exported file takes them: by their own names, if they have names."""
+    if isinstance(inputs, Mapping):
+        named = dict(sorted(inputs.items()))
+    else:
+        tensors = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+        names = getattr(tensors, "names", None) or input_names(len(tensors))
+        named = dict(zip(names, tensors, strict=True))
+    return {name: x.detach().cpu().numpy() for name, x in named.items()}
 
 
 class Session(Protocol):
     """An exported file, loaded and ready."""
 
     def run(self, feed: Feed) -> np.ndarray:
-        """The file's output for one batch, batch first."""
+        """The file's output for one batch, batch first: the one that is scored, if there are several."""
+
+    def run_all(self, feed: Feed) -> dict[str, np.ndarray]:
+        """All outputs of the file for one batch by name, the scored one first."""
 
     def timed_run(self, feed: Feed) -> Timing:
         """Run one batch and give its duration by the clock that the device needs, once its output is there."""
@@ -72,6 +77,8 @@ class Runtime(Protocol):
 
     def script(self, file: str, feed: str, target: Target) -> str:
         """A Python program of 12 lines that runs `file`, which lies beside it, with the runtime and NumPy alone.
+
+        Its last line prints the output that is scored: ``print(…)``.
 
         Args:
             file: The file's name.

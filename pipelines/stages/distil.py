@@ -109,7 +109,7 @@ class Distil:
 
     name = "distil"
     form: Form = "network"
-    version = 3
+    version = 4
     libraries: tuple[str, ...] = ("torch",)
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:

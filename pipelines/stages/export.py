@@ -13,9 +13,11 @@ from torch import nn
 from pipelines.errors import TrialFailed
 from pipelines.formats import FORMATS, artifact_in, key_part
 from pipelines.pruners.checkpoint import Checkpoint
-from pipelines.runtimes import RUNTIMES, Session, Target, to_feed
+from pipelines.runtimes import OUTPUT, RUNTIMES, Session, Target, to_feed
 from pipelines.stages.stage import Form
-from pipelines.tasks.task import Task, as_tuple
+from pipelines.tasks.declared import free_axes
+from pipelines.tasks.task import Task, as_tuple, deployed, first
+from pipelines.tasks.tensors import names_of, parts
 from pipelines.training.context import Context
 from spaces import Params
 
@@ -48,7 +50,8 @@ class Export:
         """See `Stage.run`."""
         model, wanted = Checkpoint.load(parent, context.task).model, FORMATS[context.format]
         exported, runtime = artifact_in(out, wanted.name), RUNTIMES[wanted.reference]
-        wanted.export(model, as_tuple(context.task.example_input()), exported.path)
+        model = deployed(model, context.task).eval()
+        wanted.export(model, as_tuple(context.task.example_input()), exported.path, free_axes(context.task))
         session = runtime.load(exported, Target(runtime.name, runtime.devices[0]))
         _compare(model, session, context.task)
 
@@ -60,19 +63,28 @@ def _compare(model: nn.Module, session: Session, task: Task) -> None:
         TrialFailed: they do not agree.
     """
     batch = next(iter(task.batches("calibration")), None)
-    some = [tuple(x[:EXAMPLES] for x in as_tuple(batch[0]))] if batch else []
+    some = [first(batch[0], EXAMPLES)] if batch else []
     for inputs in (as_tuple(task.example_input()), *some):
         with torch.inference_mode():
-            expected = model(*as_tuple(inputs)).numpy()
-        if not np.isfinite(expected).all():
+            given = model(*as_tuple(inputs))
+        expected = {name: x.numpy() for name, x in zip(names_of(given) or (OUTPUT,), parts(given), strict=True)}
+        if not all(np.isfinite(values).all() for values in expected.values()):
             raise TrialFailed("the network gives outputs that are not finite")
-        found = session.run(to_feed(inputs))
-        if found.shape != expected.shape:
-            raise TrialFailed(f"the exported file gives outputs of shape {found.shape}, the network {expected.shape}")
-        error, scale = float(np.abs(found - expected).max()), float(np.abs(expected).max())
-        if not error <= TOLERANCE * scale:  # not a number is no agreement either
-            raise TrialFailed(
-                f"the exported file does not do what the network does: outputs differ by up to {error:.2g}, and the "
-                f"network's are no larger than {scale:.2g}; what of it depends on values or on the batch size is "
-                "fixed by the export"
-            )
+        found = session.run_all(to_feed(inputs))
+        for name, values in expected.items():
+            _compare_output(name if len(expected) > 1 else "", found[name], values)
+
+
+def _compare_output(name: str, found: np.ndarray, expected: np.ndarray) -> None:
+    which = f" called {name}" if name else ""
+    if found.shape != expected.shape:
+        shapes = f"of shape {found.shape}, the network {expected.shape}"
+        raise TrialFailed(f"the exported file gives outputs{which} {shapes}")
+    error = float(np.abs(found.astype(np.float64) - expected).max(initial=0))
+    scale = float(np.abs(expected).max(initial=0))
+    if not error <= TOLERANCE * scale:  # not a number is no agreement either
+        raise TrialFailed(
+            f"the exported file does not do what the network does: outputs{which} differ by up to {error:.2g}, and the "
+            f"network's are no larger than {scale:.2g}; what of it depends on values or on the batch size is "
+            "fixed by the export"
+        )

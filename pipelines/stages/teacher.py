@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.stages.stage import Form
+from pipelines.tasks.task import make_teacher
 from pipelines.training.context import Context
 from pipelines.training.epoch_budget import EpochBudget
 from pipelines.training.loop import train
@@ -39,5 +40,5 @@ class TrainTeacher:
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
         whole = replace(context, fidelity=1.0)
-        model = train(context.task.teacher(), whole, epochs=self.epochs(context.training))
+        model = train(make_teacher(context.task), whole, epochs=self.epochs(context.training))
         Checkpoint(model, [{"network": "teacher"}]).save(out)

@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from pipelines.tasks.tensors import Outputs
 from spaces import near_miss
 
 
 @runtime_checkable
-class OwnLoss(Protocol):
-    """A task with a loss of its own, instead of cross-entropy."""
+class OwnStudent(Protocol):
+    """A task with students of its own, instead of ones derived from its teacher.
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """A scalar to minimise."""
+    ``student`` may have a second argument called ``width``: students that are narrower too, ``width`` being the share
+    of the full width, above 0 and at most 1; it raises ValueError for a width that does not exist.
+    """
+
+    def student(self, depth: int) -> nn.Module:
+        """A fresh network of the given depth; raises ValueError for a depth that does not exist."""
+
+
+@runtime_checkable
+class OwnLoss(Protocol):
+    """A task with a loss of its own, instead of cross-entropy, or with the name of one of `pipelines.tasks.losses`."""
+
+    def loss(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        """A scalar to minimise, of all that the network gives in training."""
 
 
 @runtime_checkable
 class OwnScore(Protocol):
     """A task that says itself how good outputs are, instead of top-1 correctness."""
 
-    def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """One number per example, whose mean is the accuracy."""
+    def score(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        """One number per example, whose mean is the accuracy, of all that the exported file gives."""
 
 
 @runtime_checkable
@@ -50,11 +64,30 @@ class OwnFingerprint(Protocol):
         """Changes when the data or the networks change."""
 
 
+@runtime_checkable
+class OwnDeploy(Protocol):
+    """A task whose networks ship in another form than they are trained in, such as with parallel branches merged."""
+
+    def deploy(self, model: nn.Module) -> nn.Module:
+        """The trained `model` in the form in which it is exported; it may be changed in place."""
+
+
+@runtime_checkable
+class OwnFiles(Protocol):
+    """A task with files that go with each exported model, such as a tokenizer, labels, settings of preprocessing."""
+
+    def files(self) -> Mapping[str, str | bytes | Path]:
+        """What they hold, or where they lie now, each by its path within the export."""
+
+
 HOOKS: Mapping[str, type] = {
+    "student": OwnStudent,
     "loss": OwnLoss,
     "score": OwnScore,
     "feature_points": OwnFeaturePoints,
     "fingerprint": OwnFingerprint,
+    "deploy": OwnDeploy,
+    "files": OwnFiles,
 }
 """The optional methods by name."""
 

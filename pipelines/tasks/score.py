@@ -6,11 +6,15 @@ import torch
 from torch import Tensor
 
 from pipelines.errors import TrialFailed
+from pipelines.tasks.declared import loss_name, reading_of
 from pipelines.tasks.fault import defined
-from pipelines.tasks.task import Task, has_own_score, score_of
+from pipelines.tasks.hooks import OwnScore
+from pipelines.tasks.losses import NEXT_TOKEN
+from pipelines.tasks.task import Outputs, Task, score_of
+from pipelines.tasks.tensors import scored
 
 
-def example_scores(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
+def example_scores(task: Task, outputs: Outputs, targets: Tensor) -> Tensor:
     """The score of each example of a batch, shape (examples,), in double precision.
 
     The default leaves out examples all of whose labels are ignored; see `pipelines.tasks.task.top1`.
@@ -18,8 +22,8 @@ def example_scores(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
     Raises:
         TrialFailed: there is not one finite number for each example.
     """
-    if not has_own_score(task):
-        _check_labels(outputs, targets)
+    if not isinstance(task, OwnScore):
+        _check_targets(task, scored(outputs), targets)
         return score_of(task)(outputs, targets).double()
     score, wanted = score_of(task), f"not one number per example: a tensor of shape ({len(targets)},)"
     scores = score(outputs, targets)
@@ -33,18 +37,28 @@ def example_scores(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
     return scores.double()
 
 
-def _check_labels(outputs: Tensor, targets: Tensor) -> None:
-    """The default compares classes: there is one label for whatever outputs have a class for.
+def _check_targets(task: Task, outputs: Tensor, targets: Tensor) -> None:
+    """See whether there is one label for whatever outputs have a class for, or one number for each number.
 
     Raises:
-        TrialFailed: the targets are no labels for `outputs`.
+        TrialFailed: the targets are nothing that `outputs` can be compared with.
     """
-    expected = (*outputs.shape[:1], *outputs.shape[2:])
-    if outputs.dim() < 2 or targets.is_floating_point() or tuple(targets.shape) != expected:
+    reading, own = reading_of(task), loss_name(task)
+    named = f"the accuracy that goes with the loss {own}" if own else "the default accuracy"
+    if reading.kind == "classes":
+        logits = reading.classes_second(outputs)
+        expected = tuple(targets.shape) if own == NEXT_TOKEN else (*logits.shape[:1], *logits.shape[2:])
+        fits = outputs.dim() >= 2 and not targets.is_floating_point() and tuple(targets.shape) == tuple(expected)
+        if own == NEXT_TOKEN:
+            fits = fits and outputs.dim() == 3 and tuple(targets.shape) == tuple(outputs.shape[:2])
+        what, does = "classes", "classes"
+    else:
+        fits = targets.shape == outputs.shape
+        what, does = "values", "each output with its target"
+    if not fits:
         raise TrialFailed(
-            f"targets of shape {tuple(targets.shape)} and type {_word(targets)} are no classes for outputs of shape "
-            f"{tuple(outputs.shape)}, and the default accuracy compares classes; give the task a "
-            "score(outputs, targets)"
+            f"targets of shape {tuple(targets.shape)} and type {_word(targets)} are no {what} for outputs of shape "
+            f"{tuple(outputs.shape)}, and {named} compares {does}; give the task a score(outputs, targets)"
         )
 
 

@@ -8,6 +8,7 @@ from torch import nn
 from pipelines.errors import TrialFailed
 from pipelines.tasks.score import example_scores
 from pipelines.tasks.task import Split, move
+from pipelines.tasks.tensors import joined
 from pipelines.training.context import Context
 
 
@@ -23,7 +24,7 @@ def network_accuracy(model: nn.Module, context: Context, split: Split = "validat
         for inputs, targets in context.task.batches(split):
             context.lease.give_way()
             outputs = model(*move(inputs, device))
-            if not torch.isfinite(outputs).all():
+            if not torch.isfinite(joined(outputs)).all():
                 raise TrialFailed("the network gives outputs that are not finite")
             scores = example_scores(context.task, outputs, targets.to(device))
             total, count = total + float(scores.sum()), count + len(scores)

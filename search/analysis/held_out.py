@@ -44,10 +44,7 @@ class HeldOut:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> HeldOut:
         """Read what `to_json` wrote."""
-        validation, test = (
-            Score(**{**data[split], "interval": tuple(data[split]["interval"]) if data[split]["interval"] else None})
-            for split in ("validation", "test")
-        )
+        validation, test = (Score.from_json(data[split]) for split in ("validation", "test"))
         return cls(data["trial"], validation, test, data["opened"])
 
 
@@ -83,12 +80,11 @@ def held_out(folder: Path) -> dict[int, HeldOut]:
 
 
 def on_test(trial: Trial, found: HeldOut) -> Trial:
-    """`trial` as the test split sees it: its accuracy is the one on test, all else stays."""
-    metrics = {**trial.metrics, "accuracy": found.test.accuracy}
-    intervals = {name: ends for name, ends in trial.intervals.items() if name != "accuracy"}
-    if found.test.interval:
-        intervals["accuracy"] = found.test.interval
-    return trial.measured(replace(trial.measurement, metrics=metrics, intervals=intervals))
+    """`trial` as the test split sees it: its accuracy and the task's other scores are those on test, all else stays."""
+    again = found.test.measurement
+    metrics = {**trial.metrics, **again.metrics}
+    kept = {name: ends for name, ends in trial.intervals.items() if name not in again.metrics}
+    return trial.measured(replace(trial.measurement, metrics=metrics, intervals={**kept, **again.intervals}))
 
 
 def fronts_on_test(members: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[list[int], list[int]]:

@@ -130,13 +130,14 @@ def _network(config: SweepConfig, task: Task, depth: int | None) -> Recipe:
     """The teacher, or the student of `depth` as the sweep would distil it: with the first value of each axis."""
     from pipelines.sensitivity_analysis import student_of
     from pipelines.stages.distil import DEPTHS
+    from pipelines.tasks.task import make_student
 
     if depth is None:
         return Recipe()
     if problem := DEPTHS.problem(depth):
         raise InputError.at("--student", problem)
     try:
-        task.student(depth)
+        make_student(task, depth)
     except Exception as error:  # whatever a person's code does is told as theirs
         raise InputError.at("--student", f"student({depth}): {type(error).__name__}: {error}") from error
     return student_of(config.space, depth)

@@ -10,7 +10,9 @@ from pipelines import RUNTIMES, Task, Training, format_of, load_task
 from pipelines.preflight import Findings, preflight
 from pipelines.preflight.progress import at
 from pipelines.processors import beyond, processors
+from pipelines.scores import SCORES
 from pipelines.store import Remote
+from pipelines.tasks.declared import score_names
 from search.config.sections import ClusterSection, StoreSection, TargetSection, TaskSection, TrackingSection
 from search.config.sweep_config import Reading, read_config
 from search.config.tracking_address import file_problem
@@ -51,6 +53,7 @@ def check_sweep(raw: Mapping[str, Any]) -> Check:
         runtime = target.runtime if target.runtime in RUNTIMES else TargetSection().runtime
         findings = preflight(task, reading.space, training, format_of(runtime).name)
         problems += findings.problems
+        problems += _score_problems(reading, task)
     problems += _processor_problems(reading)
     problems += _tracking_problems(reading)
     at("reaching the store")
@@ -72,6 +75,17 @@ def _load_task(reading: Reading, problems: list[Problem]) -> Task | None:
         problems += [problem for problem in error.problems if known or problem.where != "task.args"]
         return None
     return task if known else None
+
+
+def _score_problems(reading: Reading, task: Task) -> Iterator[Problem]:
+    """Yield the objectives and constraints that look at a score of the whole split which the task does not name."""
+    named = score_names(task)
+    for section in ("objectives", "constraints"):
+        given = reading.raw.get(section)
+        for name in given if isinstance(given, Mapping) else ():
+            if name in SCORES and name not in named:
+                advice = f"write scores = {[*named, name]} in its class, or give a ready-made task the argument scores"
+                yield Problem(f"{section}.{name}", f"is measured only if the task names it: {advice}")
 
 
 def _processor_problems(reading: Reading) -> Iterator[Problem]:

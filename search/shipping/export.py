@@ -14,6 +14,8 @@ from pipelines import RUNTIMES
 from pipelines.file_hash import sha256
 from pipelines.own_folder import replacement
 from pipelines.runtimes import example_feed, to_feed
+from pipelines.tasks.fault import FAULTS, told
+from pipelines.tasks.files import READER, task_files
 from pipelines.tasks.task import to_batch
 from pipelines.whole_file import sync, write_text
 from search.config.yaml_file import write_yaml
@@ -25,6 +27,8 @@ from search.study.trial import Trial
 from spaces import InputError
 
 MANIFEST, CARD, RECIPE, SWEEP, SCRIPT = "manifest.json", "README.md", "recipe.yaml", "sweep.yaml", "run.py"
+
+READ = "reader.feed()"
 
 TEXTS_MB = 0.1
 """What the files beside the model need at most, about."""
@@ -83,7 +87,7 @@ def check_earlier(folder: Path) -> None:
 
 
 def export(bundle: ExportBundle, folder: Path) -> None:
-    """Write the model file, a manifest, a model card, a program that runs it, its recipe and its sweep to `folder`.
+    """Write the model file, a manifest, a card, a program that runs it, recipe, sweep and the task's files to `folder`.
 
     Everything is written aside and appears by a rename; an earlier export gives way.
 
@@ -102,7 +106,7 @@ def _hashes(folder: Path) -> dict[str, str]:
     """The hashes of the files that the export in `folder` had, by name; empty if there is none."""
     try:
         data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        whole = {data["file"], CARD, RECIPE, SWEEP, SCRIPT} == data["files"].keys()
+        whole = {data["file"], CARD, RECIPE, SWEEP, SCRIPT} <= data["files"].keys()
         return {**data["files"], MANIFEST: sha256(folder / MANIFEST)} if whole else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whatever another's file may look like
         return {}
@@ -138,16 +142,43 @@ def _write(bundle: ExportBundle, folder: Path) -> None:
         raise SweepError(f"{file} could not be copied whole; is the disk full?")
     sync(folder / file.name)
     runtime, target = RUNTIMES[config.target.runtime], config.target
-    feed = to_feed(to_batch(bundle.evaluator.task.example_input(), target.batch))
+    own = _files(bundle)
+    feed = example_feed(to_feed(to_batch(bundle.evaluator.task.example_input(), target.batch)))
+    script = runtime.script(file.name, READ if READER in own else feed, target)
+    script = _reading(script) if READER in own else script
     recipe = write_yaml(trial.recipe.to_list())
     texts = {
         RECIPE: recipe,
         SWEEP: config.dump(),
-        SCRIPT: runtime.script(file.name, example_feed(feed), target),
+        SCRIPT: script,
         CARD: model_card(bundle, recipe, sha256(file)),
     }
     for name, text in texts.items():
         write_text(folder / name, text)
-    hashes = {name: sha256(folder / name) for name in (file.name, *texts)}
+    for name, content in own.items():
+        (folder / name).write_bytes(content)
+        sync(folder / name)
+    hashes = {name: sha256(folder / name) for name in (file.name, *texts, *own)}
     text = json.dumps(manifest(bundle, hashes), indent=2, ensure_ascii=False)
     write_text(folder / MANIFEST, text + "\n")
+
+
+def _files(bundle: ExportBundle) -> Mapping[str, bytes]:
+    """The files of the task that go with its models.
+
+    Raises:
+        SweepError: it gives none that can be written.
+    """
+    try:
+        return task_files(bundle.evaluator.task, (MANIFEST, CARD, RECIPE, SWEEP, SCRIPT, bundle.file.name))
+    except FAULTS as error:  # a person's code may raise anything
+        raise SweepError(f"the files of the task {bundle.config.task.use} cannot be had: {told(error)}") from error
+
+
+def _reading(script: str) -> str:
+    """A runtime's program that takes its inputs from the task's reader, and has it say in words what comes out."""
+    lines = script.rstrip().splitlines()
+    lines[-1] = "reader.show" + lines[-1].removeprefix("print")
+    first = next(index for index, line in enumerate(lines) if line.startswith("import numpy"))
+    lines[first + 1 : first + 1] = ["import reader  # lies beside this file, and says what it needs"]
+    return "\n".join(line.replace("  # zeros: put your inputs here", "") for line in lines) + "\n"

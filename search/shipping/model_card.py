@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from pipelines import METRICS, RUNTIMES, format_of
 from pipelines.meters import Score
+from pipelines.tasks.files import READER, task_files
 from search.reports.table import number
 from search.shipping.export_bundle import ExportBundle
 from search.study.trial import NOTHING
@@ -64,9 +65,15 @@ def _use(bundle: ExportBundle) -> str:
     target, runtime = bundle.config.target, RUNTIMES[bundle.config.target.runtime]
     return f"""\
 Inference in {target}: that is what it was chosen for. Other batch sizes run too.
-To run it: `python run.py`, which needs {" and ".join([*runtime.packages, "numpy"])} only.
+To run it: {_command(bundle)}, which needs {" and ".join([*runtime.packages, "numpy"])} only.
 
 {UNKNOWN}"""
+
+
+def _command(bundle: ExportBundle) -> str:
+    if READER in task_files(bundle.evaluator.task):
+        return f"`python run.py INPUT`, with a text or a file; `{READER}` reads it and says what it needs besides"
+    return "`python run.py`"
 
 
 def _metrics(bundle: ExportBundle) -> str:

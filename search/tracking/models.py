@@ -18,9 +18,13 @@ from mlflow.tracking import MlflowClient
 
 from pipelines import RUNTIMES, Target, Task, format_of
 from pipelines.runtimes import Artifact, Feed, to_feed
+from pipelines.tasks.files import task_files
 
 NEEDS = ("onnx", "onnxruntime", "numpy")
 """What whoever loads an ONNX model needs; asked of MLflow, it would load each in another process to find out."""
+
+EXTRA_FILES = "extra_files"
+"""The folder of an MLflow model for what goes with it."""
 
 ILLEGAL = r"[/:.%\"']"
 """What MLflow does not allow in a model's name."""
@@ -51,7 +55,7 @@ def log_model(
     """
     feed = to_feed(task.example_input())
     written_as = format_of(target.runtime)
-    output = RUNTIMES[target.runtime].load(Artifact(file, written_as.name), target).run(feed)
+    outputs = RUNTIMES[target.runtime].load(Artifact(file, written_as.name), target).run_all(feed)
     name = re.sub(ILLEGAL, "_", run.info.run_name)
     params, run_id = dict(run.data.params), run.info.run_id
     logged = client.create_logged_model(run.info.experiment_id, name, run_id, dict(about), params, written_as.title)
@@ -63,10 +67,11 @@ def log_model(
                 model_uuid=logged.model_id,
                 model_id=logged.model_id,
                 run_id=logged.source_run_id,
-                signature=infer_signature(feed, output),
+                signature=infer_signature(feed, outputs if len(outputs) > 1 else next(iter(outputs.values()))),
             )
             FLAVORS.get(written_as.flavor or "", _save_plain)(file, folder, model, feed)
             shutil.copyfile(file, folder / written_as.file)  # what was measured, and not another way to write it down
+            _add_files(folder, task)
             client.log_model_artifacts(logged.model_id, str(folder))
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
         client.log_batch(run_id, metrics=_metrics(run, logged))
@@ -75,6 +80,13 @@ def log_model(
         with suppress(Exception):
             client.delete_logged_model(logged.model_id)
         raise
+
+
+def _add_files(folder: Path, task: Task) -> None:
+    """Put the files of `task` that go with its models into a folder of the model's."""
+    for name, content in task_files(task).items():
+        (folder / EXTRA_FILES).mkdir(exist_ok=True)
+        (folder / EXTRA_FILES / name).write_bytes(content)
 
 
 def _save_onnx(file: Path, folder: Path, model: Model, feed: Feed) -> None:

@@ -11,8 +11,10 @@ import numpy as np
 from torch import Tensor, nn
 
 from pipelines.errors import TrialFailed
+from pipelines.formats.format import FIXED
 from pipelines.measurement import Measurement
 from pipelines.runtimes import Feed
+from pipelines.tasks.declared import Axes
 
 
 class NpzFormat:
@@ -28,7 +30,7 @@ class NpzFormat:
     lacks: Mapping[str, str] = {"macs": "the file does not say how often a weight is used"}
     flavor: str | None = None
 
-    def export(self, network: nn.Module, example: tuple[Tensor, ...], file: Path) -> None:
+    def export(self, network: nn.Module, example: tuple[Tensor, ...], file: Path, axes: Axes = FIXED) -> None:
         arrays = {}
         for index, layer in enumerate(network if isinstance(network, nn.Sequential) else [network]):
             match layer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.errors import TrialFailed
-from pipelines.runtimes import Artifact, Feed, Target, Timing, timed_on_cpu
+from pipelines.runtimes import OUTPUT, Artifact, Feed, Target, Timing, timed_on_cpu
 
 SCRIPT = """\
 # Runs {file} with NumPy alone: pip install numpy
@@ -57,6 +57,9 @@ class NumpySession:
                 case "bias":
                     x = x + array
         return x
+
+    def run_all(self, feed: Feed) -> dict[str, np.ndarray]:
+        return {OUTPUT: self.run(feed)}
 
     def timed_run(self, feed: Feed) -> Timing:
         return timed_on_cpu(self.run, feed)

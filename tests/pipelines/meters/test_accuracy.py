@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from pipelines.errors import TrialFailed
-from pipelines.meters import mean_interval, scores
+from pipelines.meters import mean_interval, split_scores
 from pipelines.runtimes import Feed
 
 
@@ -13,6 +13,9 @@ class Echo:
 
     def run(self, feed: Feed) -> np.ndarray:
         return feed["input"]
+
+    def run_all(self, feed: Feed) -> dict[str, np.ndarray]:
+        return {"output": self.run(feed)}
 
 
 class Listed:
@@ -35,11 +38,11 @@ LEFT, RIGHT = [1.0, 0.0], [0.0, 1.0]
 
 def test_it_is_the_mean_over_examples_and_not_over_batches() -> None:
     task = Listed(([LEFT, RIGHT, LEFT], [0, 1, 0]), ([LEFT], [1]))
-    assert scores(Echo(), task, "validation").mean() == 0.75
+    assert split_scores(Echo(), task, "validation")[0].mean() == 0.75
 
 
 def test_a_task_may_have_its_own_score() -> None:
-    assert scores(Echo(), Scored(([LEFT, RIGHT], [2.0, 4.0])), "validation") == pytest.approx([0.2, 0.4])
+    assert split_scores(Echo(), Scored(([LEFT, RIGHT], [2.0, 4.0])), "validation")[0] == pytest.approx([0.2, 0.4])
 
 
 @pytest.mark.parametrize(
@@ -53,12 +56,12 @@ def test_a_task_may_have_its_own_score() -> None:
 )
 def test_what_has_no_accuracy_fails_the_trial(task: Listed, split: str, reason: str) -> None:
     with pytest.raises(TrialFailed, match=reason):
-        scores(Echo(), task, split)
+        split_scores(Echo(), task, split)
 
 
 def test_scores_are_those_of_every_example_in_order() -> None:
     task, seen = Listed(([LEFT, RIGHT, LEFT], [0, 1, 1]), ([LEFT], [1])), []
-    assert scores(Echo(), task, "validation", between=lambda: seen.append(1)).tolist() == [1, 1, 0, 0]
+    assert split_scores(Echo(), task, "validation", between=lambda: seen.append(1))[0].tolist() == [1, 1, 0, 0]
     assert len(seen) == 2
 
 

@@ -12,6 +12,9 @@ class Fixed:
     def run(self, feed):
         return np.tile(np.float32([1, 0]), (len(feed["input"]), 1))
 
+    def run_all(self, feed):
+        return {"output": self.run(feed)}
+
 
 def task(targets: list[list[int]], **hooks):
     def batches(split):

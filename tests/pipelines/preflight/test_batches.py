@@ -46,12 +46,11 @@ def test_a_search_never_sees_the_test_split() -> None:
         ((torch.zeros(4, 6), LABELS, LABELS), "must give pairs (inputs, targets), not a tuple of 3"),
         (
             ({"x": torch.zeros(4, 6)}, LABELS),
-            "gives inputs of type dict, not tensors or tuples of tensors; a network takes its inputs one by one: give "
-            "them as a tuple, in the order of its arguments",
+            "gives inputs called x, but example_input() has them without names",
         ),
         (
             (torch.zeros(4, 6).numpy(), LABELS),
-            "gives inputs of type ndarray, not tensors or tuples of tensors; use torch.from_numpy",
+            "gives inputs of type ndarray, not tensors, or tuples or dicts of them; use torch.from_numpy",
         ),
         ((torch.zeros(4, 6), [0, 0, 0, 0]), "gives targets of type list, not a tensor"),
         (((torch.zeros(4, 6), torch.zeros(4, 6)), LABELS), "gives 2 inputs, but example_input() has 1"),

@@ -14,5 +14,5 @@ def test_an_example_that_fails_is_told_once_and_not_by_each_network(check, words
     assert told.startswith("task.use: example_input(): FileNotFoundError: example.npy (")
     assert told.endswith("test_example.py:7)")
     assert check(Listing(), student={"depth": [1, 2]}) == [
-        "task.use: example_input() gives a list of float, not a tensor or a tuple of tensors"
+        "task.use: example_input() gives a list of float, not a tensor or a tuple or a dict of tensors"
     ]

@@ -75,6 +75,11 @@ class Halving(nn.Module):
         return self.layer(x.mul_(0.5))
 
 
+class Nothing(nn.Linear):
+    def forward(self, x: torch.Tensor) -> dict[str, None]:
+        return {"loss": None}
+
+
 class Pair(nn.Linear):
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return super().forward(x), x
@@ -91,11 +96,11 @@ def whole(model: nn.Module) -> nn.Module:
     [
         (lambda: Noisy(1.0), "gives other outputs when asked twice: in evaluation mode nothing may be random"),
         (lambda: Noisy(3e-4), "gives other outputs when asked twice"),
-        (lambda: Pair(6, 2), "gives a tuple, not one tensor: return that alone which is scored"),
+        (lambda: Nothing(6, 2), "gives a dict, and no tensor in it"),
         (lambda: nn.Sequential(nn.Linear(6, 2), nn.Flatten(0)), "gives (2,) for (1, 6): the batch dimension has to"),
         (lambda: whole(nn.Linear(6, 2)), "gives outputs that are not finite"),
     ],
-    ids=["random", "hardly random", "tuple", "no batch", "not finite"],
+    ids=["random", "hardly random", "nothing", "no batch", "not finite"],
 )
 def test_answers_that_nothing_can_be_done_with_are_told_once_for_all_networks(check, words, make, message) -> None:
     class Strange(words):
@@ -107,6 +112,21 @@ def test_answers_that_nothing_can_be_done_with_are_told_once_for_all_networks(ch
 
     (told,) = check(Strange(), student={"depth": [1, 2]})
     assert told.startswith(f"task.use: teacher(), student(1), student(2) with example_input(): {message}")
+
+
+def test_of_several_outputs_it_is_told_which_is_scored_unless_the_task_says_it(words, warnings) -> None:
+    class Pairs(words):
+        def teacher(self) -> nn.Module:
+            return Pair(6, 2)
+
+    class Named(Pairs):
+        outputs = ("output_0",)
+
+    assert warnings(Pairs()) == [
+        "task.use: teacher() gives several outputs, output_0, output_1: all are exported, and the first of them is "
+        "scored; to choose, write outputs = ['output_0', …] in the task's class"
+    ]
+    assert warnings(Named()) == []
 
 
 def test_a_network_may_change_what_it_is_given(check, words) -> None:

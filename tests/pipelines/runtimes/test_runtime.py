@@ -11,7 +11,8 @@ import torch
 
 from pipelines.errors import TrialFailed
 from pipelines.formats import FORMATS, artifact_in
-from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Target, example_feed, input_names, to_feed
+from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Target, example_feed, to_feed
+from pipelines.tasks.tensors import as_tuple
 
 
 @pytest.fixture(params=RUNTIMES.values(), ids=RUNTIMES.keys())
@@ -64,10 +65,18 @@ def test_a_file_that_does_not_load_fails_the_trial(runtime: Runtime, tmp_path: P
 
 
 def test_inputs_are_named_by_their_position() -> None:
-    assert input_names(1) == ["input"]
-    assert input_names(3) == ["input_0", "input_1", "input_2"]
+    assert list(to_feed(torch.zeros(2, 3))) == ["input"]
     feed = to_feed((torch.zeros(2, 3), torch.ones(2)))
     assert {name: array.shape for name, array in feed.items()} == {"input_0": (2, 3), "input_1": (2,)}
+
+
+def test_inputs_that_have_names_keep_them_in_any_order() -> None:
+    ids, mask = torch.zeros(2, 3), torch.ones(2)
+    named = [{"ids": ids, "mask": mask}, {"mask": mask, "ids": ids}]
+    feeds = [to_feed(inputs) for inputs in (*named, *map(as_tuple, named))]
+    assert all(
+        [(name, array.shape) for name, array in feed.items()] == [("ids", (2, 3)), ("mask", (2,))] for feed in feeds
+    )
 
 
 def test_its_script_runs_a_file_without_torch(runtime: Runtime, exported, artifact: Artifact, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pipelines.distillers import ActivationRecorder, Point
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.stages import TrainTeacher
 from pipelines.tasks.digits import Digits
-from pipelines.tasks.task import top1
+from pipelines.tasks.losses import top1
 from pipelines.training.context import Context
 
 

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from pipelines.errors import TrialFailed
+from pipelines.tasks.losses import top1
+from pipelines.tasks.reading import IGNORED
 from pipelines.tasks.score import example_scores
-from pipelines.tasks.task import IGNORED, top1
 
 OUTPUTS = torch.tensor([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]])
 

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from pipelines.tasks.digits import Digits
-from pipelines.tasks.task import load_task, loss_of, make_student, score_of, takes_width, to_batch, top1
+from pipelines.tasks.losses import top1
+from pipelines.tasks.task import load_task, loss_of, make_student, score_of, takes_width, to_batch
 from spaces import InputError
 
 SOURCE = """
@@ -74,7 +75,8 @@ def test_a_class_of_the_current_folder_is_found(write: Callable[[str], str]) -> 
 
 def test_a_name_that_does_not_exist_is_told_with_those_that_do() -> None:
     assert problem("digit") == (
-        "task.use: 'digit' is not known (did you mean 'digits'?); legal: digits, or package.module:ClassName"
+        "task.use: 'digit' is not known (did you mean 'digits'?); legal: digits, hf-image, hf-text, timm, or "
+        "package.module:ClassName"
     )
 
 
@@ -141,7 +143,7 @@ def test_arguments_that_are_refused(write: Callable[[str], str], args: dict, mes
 
 def test_methods_that_are_missing(write: Callable[[str], str]) -> None:
     name = write(SOURCE)
-    assert problem(f"{name}:Half") == "task.use: Half has no method student, example_input; see docs/tasks.md"
+    assert problem(f"{name}:Half") == "task.use: Half has no method example_input; see docs/tasks.md"
     assert problem(f"{name}:Slip") == (
         "task.use: Slip has no method example_input (is exemple_input meant?); see docs/tasks.md"
     )
@@ -163,7 +165,9 @@ def test_loss_and_score_have_defaults(tiny) -> None:
             return targets
 
     own = Own()
-    assert (loss_of(tiny), score_of(tiny)) == (cross_entropy, top1)
+    outputs, targets = torch.randn(4, 2), torch.tensor([0, 1, 1, 0])
+    assert loss_of(tiny)(outputs, targets) == cross_entropy(outputs, targets)
+    assert score_of(tiny)(outputs, targets).equal(top1(outputs, targets))
     assert (loss_of(own), score_of(own)) == (own.loss, own.score)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.meters import scores
+from pipelines.meters import split_scores
 from pipelines.runtimes import OnnxRuntime, Target
 from search.planning.reading import read_sweep
 from search.study.saved import sweep_evaluator
@@ -256,4 +256,4 @@ def trial(config, home: Path, rng: random.Random) -> None:
     evaluator = sweep_evaluator(config, Workspace(home))
     recipe = config.space.recipe(config.space.draw(rng))
     session = OnnxRuntime().load(evaluator.build(recipe).artifact, Target())
-    assert len(scores(session, evaluator.task, "validation"))
+    assert len(split_scores(session, evaluator.task, "validation")[0])

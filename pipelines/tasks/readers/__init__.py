@@ -1,0 +1,4 @@
+"""Programs that go with exported models: what turns a sentence or an image file into inputs, and outputs into words.
+
+They are copied into exports, so they import nothing of Paredown.
+"""
