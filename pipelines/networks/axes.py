@@ -10,6 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+PARTS = "they are parts of a layer's output"
+"""Why an axis of queries, keys and values, of halves or of other parts is fixed."""
+
 Dim = tuple["Axis", ...]
 """A product of axes, the outermost first; empty for a dimension of one entry."""
 
@@ -147,7 +150,7 @@ def factored(axis: Axis, outer: int) -> list[Axis]:
     elif len(terms) == outer and all(size_of(term) == inner for term in terms):
         for term in terms[1:]:
             unify(terms[0], term)
-        axis.factors = (Axis(outer, "they are parts of a layer's output"), *terms[0])
+        axis.factors = (Axis(outer, PARTS), *terms[0])
     elif all(size_of(term) % inner == 0 for term in terms):
         parts = [outermost(term, size_of(term) // inner) for term in terms]
         for _, rest in parts[1:]:

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pipelines.networks.axes import Axis, Dim, Mismatch, fix, fresh, mark, size_of, unify
-from pipelines.networks.operators import OPERATORS, of_elements
+from pipelines.networks.axes import PARTS, Axis, Dim, Mismatch, fix, fresh, resolved, size_of, unify
+from pipelines.networks.operators import OPERATORS, POSITIONS, of_elements
 
 OF_INPUT = "it is the network's input"
 OF_OUTPUT = "it is the network's output"
-OWN = (OF_INPUT, OF_OUTPUT, "positions")
-"""Why axes that nobody would cut are fixed: these go without saying."""
+SILENT = (OF_INPUT, OF_OUTPUT, POSITIONS, PARTS)
+"""Why axes are fixed that nobody would cut: these reasons go without saying."""
 
 
 class Dataflow(TorchDispatchMode):
@@ -131,8 +131,6 @@ class Dataflow(TorchDispatchMode):
 
     def products(self, axis: Axis) -> set[int]:
         """The sizes that dimensions have which begin or end, as products, anywhere around `axis`."""
-        from pipelines.networks.axes import resolved
-
         found = {axis.size}
         for dim in {tuple(resolved(one)) for one in (*self._seen, *(d for dims in self.leaves.values() for d in dims))}:
             if axis in dim:
@@ -151,6 +149,3 @@ def _tensors(values: Any) -> list[Tensor]:
         elif isinstance(value, (list, tuple)):
             found += _tensors(value)
     return found
-
-
-__all__ = ["OWN", "Dataflow", "mark"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from pipelines.networks.axes import Axis, Dim, Mismatch, fix, fresh, joined, mark, outermost, part, size_of
+from pipelines.networks.axes import PARTS, Axis, Dim, Mismatch, fix, fresh, joined, mark, outermost, part, size_of
 
 if TYPE_CHECKING:
     from pipelines.networks.dataflow import Dataflow
@@ -182,7 +182,7 @@ def _split(flow: Dataflow, args: Sequence[Any], kwargs: Mapping[str, Any], resul
     if len(set(sizes)) == 1 and len(sizes) > 1:  # equal parts stay equal only if they lose the same
         try:
             outer, inner = outermost(dims[place], len(sizes))
-            fix(outer, "they are parts of a layer's output")
+            fix(outer, PARTS)
             for each in result:
                 flow.give(each, [*dims[:place], inner, *dims[place + 1 :]])
             return
@@ -214,7 +214,7 @@ def _stack(flow: Dataflow, args: Sequence[Any], kwargs: Mapping[str, Any], resul
     for x in args[0][1:]:
         for one, other in zip(dims, flow.dims(x), strict=True):
             flow.same(one, other)
-    dims.insert(place, fresh(len(args[0]), "they are parts of a stack"))
+    dims.insert(place, fresh(len(args[0]), PARTS))
     flow.give(result, dims)
 
 
@@ -225,7 +225,7 @@ def _pad(flow: Dataflow, args: Sequence[Any], kwargs: Mapping[str, Any], result:
         if before < 0 or after < 0:
             raise Mismatch
         if before or after:
-            sides = [(Axis(count, "padding"),) if count else () for count in (before, after)]
+            sides = [(Axis(count, POSITIONS),) if count else () for count in (before, after)]
             dims[-1 - turn] = joined([dim for dim in (sides[0], dims[-1 - turn] or (Axis(1),), sides[1]) if dim])
     flow.give(result, dims)
 
@@ -450,7 +450,7 @@ def _glu(flow: Dataflow, args: Sequence[Any], kwargs: Mapping[str, Any], result:
     dims = list(flow.dims(args[0]))
     place = (args[1] if len(args) > 1 else -1) % len(dims)
     outer, inner = outermost(dims[place], 2)
-    fix(outer, "they are the halves of a gated unit")
+    fix(outer, PARTS)
     dims[place] = inner
     flow.give(result, dims)
 
@@ -514,7 +514,7 @@ OPERATORS: Mapping[str, Rule] = {
     **dict.fromkeys(("add", "add_"), _add),
     **dict.fromkeys(("clone", "detach", "alias", "lift_fresh", "contiguous", "_to_copy", "copy_", "native_dropout",
                      "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "fill", "masked_fill",
-                     "masked_fill_", "zero_", "fill_", "where", "bernoulli", "expand_as", "_prelu_kernel"), of_elements),
+                     "masked_fill_", "zero_", "fill_", "where", "bernoulli", "_prelu_kernel"), of_elements),
     **dict.fromkeys(("arange", "zeros", "ones", "full", "empty", "new_zeros", "new_ones", "new_full", "new_empty",
                      "scalar_tensor", "linspace", "eye", "tril_indices", "triu_indices"), _made),
     "permute": _permute,
