@@ -135,7 +135,7 @@ IMAGES: Mapping[str, Make] = {
         timm_network, "swin_tiny_patch4_window7_224", img_size=64, window_size=4, depths=(2, 2, 2), embed_dim=48,
         num_heads=(3, 6, 12),
     ),
-    "mixer_s32_224": partial(timm_network, "mixer_s32_224", img_size=64, num_blocks=3, embed_dim=128),
+    "mixer_s32_224": partial(timm_network, "mixer_s32_224", img_size=64),
     "levit_128s": partial(timm_network, "levit_128s", img_size=64),
     "unet": UNet,
     "ssd": Detector,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipelines.networks.axes import PARTS, Axis, Dim, Mismatch, fix, fresh, resolved, size_of, unify
 from pipelines.networks.operators import OPERATORS, POSITIONS, of_elements
+
+Call = tuple[str, int]
+"""The name of an operator, and which of its calls."""
 
 OF_INPUT = "it is the network's input"
 OF_OUTPUT = "it is the network's output"
@@ -27,7 +31,7 @@ class Dataflow(TorchDispatchMode):
 
     Attributes:
         leaves: By the name of each parameter and buffer that was read, the dimensions that it has.
-        statistics: By the number of each operator that takes statistics, the dimensions of its input that it takes
+        statistics: By the call of each operator that takes statistics, the dimensions of its input that it takes
             them over; see `pipelines.pruners.check`.
         groups: By the name of a convolution's weight, the groups.
         sizes: The numbers of entries that each axis has in products with its neighbours, such as all heads' widths.
@@ -36,9 +40,10 @@ class Dataflow(TorchDispatchMode):
     def __init__(self, model: nn.Module, inputs: Sequence[Tensor]) -> None:
         super().__init__()
         self.leaves: dict[str, tuple[Dim, ...]] = {}
-        self.statistics: dict[int, dict[int, Dim]] = {}
+        self.statistics: dict[Call, dict[int, Dim]] = {}
         self.groups: dict[str, Dim] = {}
-        self.operator, self.number = "", -1
+        self.operator = ""
+        self._calls = Counter[str]()
         self._seen: list[Dim] = []
         self._names = {id(tensor): name for name, tensor in (*model.named_buffers(), *model.named_parameters())}
         self._dims: dict[int, tuple[Dim, ...]] = {}
@@ -56,8 +61,8 @@ class Dataflow(TorchDispatchMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        self.number += 1
         self.operator = name = func.overloadpacket.__name__
+        self._calls[name] += 1
         given = _tensors((*args, *(kwargs or {}).values()))
         made = _tensors((result,))
         is_elementwise = torch.Tag.pointwise in func.tags
@@ -127,7 +132,7 @@ class Dataflow(TorchDispatchMode):
 
     def takes_statistics(self, dims: Mapping[int, Dim]) -> None:
         """Note that the operator at hand takes statistics over these dimensions of its first input, by position."""
-        self.statistics[self.number] = dict(dims)
+        self.statistics[self.operator, self._calls[self.operator]] = dict(dims)
 
     def products(self, axis: Axis) -> set[int]:
         """The sizes that dimensions have which begin or end, as products, anywhere around `axis`."""

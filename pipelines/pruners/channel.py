@@ -19,6 +19,11 @@ from spaces import Parameter, Params
 ROLES_OF_OTHERS = {"batched", "mixed", "group"}
 """What axes are used for that are no channels: heads and their widths, groups of a convolution."""
 
+NOTHING = (
+    "no layer has a width that is neither the input's, the output's nor one of attention or of another product of "
+    "activations"
+)
+
 
 class ChannelPruner:
     """Remove the least important channels together with all that depends on them.
@@ -36,8 +41,7 @@ class ChannelPruner:
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""
-        nothing = "no layer has a width that is neither the input's, the output's nor one of attention or of another product of activations"
-        return width_problem(model, example, _channels, nothing)
+        return width_problem(model, example, _channels, NOTHING)
 
     def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
         """See `Pruner.sizes`: output channels by layer; the last layer's are the network's own output."""

@@ -11,6 +11,7 @@ from pipelines.declaration import Declaration
 from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.networks.axes import basic
 from pipelines.networks.dataflow import Dataflow
+from pipelines.pruners.channel import ROLES_OF_OTHERS
 from pipelines.pruners.options import RATIO, ROUND_TO, SCOPE, is_local, width_label
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.widths import Width, cut_widths, replay_widths, sizes_of, width_problem
@@ -59,7 +60,7 @@ class FeedForwardPruner:
 
 
 def _feed_forward(widths: Sequence[Width], flow: Dataflow) -> list[Width]:
-    return [width for width in widths if not width.fault and _leads_there_and_back(width, flow)]
+    return [w for w in widths if not w.axis.roles & ROLES_OF_OTHERS and not w.fault and _leads_there_and_back(w, flow)]
 
 
 def _leads_there_and_back(width: Width, flow: Dataflow) -> bool:

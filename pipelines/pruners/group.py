@@ -51,7 +51,7 @@ def _layer(module: nn.Module, parameter: nn.Parameter | None, at: int) -> tuple[
     """A layer whose outputs are the channels that dimension `at` of `parameter` has; None if it is not ranked."""
     if parameter is None:
         return None, None
-    if isinstance(module, (_BatchNorm, nn.LayerNorm)) and parameter is module.weight:
+    if isinstance(module, (_BatchNorm, nn.LayerNorm)) and parameter is module.weight and parameter.dim() == 1:
         kind = tp.prune_batchnorm_out_channels if isinstance(module, _BatchNorm) else tp.prune_layernorm_out_channels
         return module, kind
     if parameter.dim() < 2 or not parameter.is_floating_point():

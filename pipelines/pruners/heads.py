@@ -19,6 +19,8 @@ from spaces import Parameter, Params
 
 NOTHING = "the network has no attention with several heads"
 
+ADVICE = "write its forward() in terms of its number of heads and their width"
+
 
 class HeadPruner:
     """Remove the least important attention heads: their queries, keys and values, and what the output takes of them.
@@ -38,7 +40,7 @@ class HeadPruner:
 
     def problem(self, model: nn.Module, example: Inputs) -> str | None:
         """See `Pruner.problem`."""
-        return width_problem(model, example, _heads, NOTHING)
+        return width_problem(model, example, _heads, NOTHING, ADVICE)
 
     def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
         """See `Pruner.sizes`: heads by the attention's module; of those that share keys and values, the groups."""

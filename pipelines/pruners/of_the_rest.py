@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pipelines.networks.dataflow import Call
 from pipelines.pruners.slices import Places, without
 
 
@@ -16,23 +18,23 @@ class OfTheRest(TorchDispatchMode):
     """Within it, the operators that take statistics over masked entries take them over the others.
 
     Args:
-        statistics: By the operator's number, counted as in `pipelines.networks.dataflow.Dataflow`, what is masked.
+        statistics: What is masked by call, as in `pipelines.networks.dataflow.Dataflow`.
     """
 
-    def __init__(self, statistics: Mapping[int, Places]) -> None:
+    def __init__(self, statistics: Mapping[Call, Places]) -> None:
         super().__init__()
-        self._statistics, self._number = statistics, -1
+        self._statistics, self._calls = statistics, Counter[str]()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        self._number += 1
-        places = self._statistics.get(self._number)
+        name = func.overloadpacket.__name__
+        self._calls[name] += 1
+        places = self._statistics.get((name, self._calls[name]))
         if not places:
             return func(*args, **(kwargs or {}))
         given, *others = args
         smaller = without(given, places)
-        name = func.overloadpacket.__name__
         if name == "native_group_norm":
             weights = [None if x is None else without(x, {0: places[1]}) for x in others[:2]]
             result = func(smaller, *weights, others[2], smaller.shape[1], *others[4:], **(kwargs or {}))

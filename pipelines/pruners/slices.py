@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
 from pipelines.networks.axes import Axis, basic, coordinates
-from pipelines.networks.dataflow import Dataflow
+from pipelines.networks.dataflow import Call, Dataflow
 
 Places = Mapping[int, tuple[int, ...]]
 """Indices that are gone, by dimension."""
@@ -26,12 +26,12 @@ class Slices:
     Attributes:
         gone: By the name of a parameter or buffer, what it loses.
         attributes: Numbers that modules keep of their sizes: the module's name, the attribute's, and the new value.
-        statistics: By the number of an operator that takes statistics, what its input loses; see `Dataflow`.
+        statistics: By the call of an operator that takes statistics, what its input loses; see `Dataflow`.
     """
 
     gone: Mapping[str, Places]
     attributes: Sequence[tuple[str, str, Any]] = ()
-    statistics: Mapping[int, Places] = field(default_factory=dict)
+    statistics: Mapping[Call, Places] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Slices:

@@ -38,8 +38,8 @@ FAR = 0.1
 MOST_TRIED = 12
 """So many choices of attributes that have to change with a width are tried."""
 
-Kind = tuple[str, str]
-"""The name of a class, and of one of its attributes that may say how wide something is."""
+Kind = tuple[str, str, int]
+"""The name of a class, of one of its attributes that may say how wide something is, and how many times a width."""
 
 Gone = Mapping[str, Collection[int]]
 """The entries that go, by the width's name."""
@@ -144,7 +144,7 @@ class Widths:
             if not (kinds := changes.get(name)):
                 continue
             for (module, attribute), sizes in self._candidates(width).items():
-                if self._kind(module, attribute) in kinds:
+                if self._kind(module, attribute, width) in kinds:
                     old = values.get((module, attribute), self._read()[module, attribute])
                     values[module, attribute] = _scaled(old, sizes, width.axis.size, len(indices))
         attributes = [(module, attribute, value) for (module, attribute), value in values.items()]
@@ -174,13 +174,18 @@ class Widths:
                     good, _ = sound({name: name for name in names}, lambda these: fault([*before, *these], changes))  # noqa: B023
                     self._changes |= dict.fromkeys(good, some)
                     break
+            else:
+                if kinds:  # what is wrong when all numbers are right tells more than that they are not
+                    faults |= dict.fromkeys(names, fault([names[0]], {names[0]: kinds}) or faults[names[0]])
         return {name: reason for name, reason in faults.items() if name not in self._changes}
 
     def _kinds(self, width: Width) -> frozenset[Kind]:
-        return frozenset(self._kind(module, attribute) for module, attribute in self._candidates(width))
+        return frozenset(self._kind(module, attribute, width) for module, attribute in self._candidates(width))
 
-    def _kind(self, module: str, attribute: str) -> Kind:
-        return type(self._model.get_submodule(module)).__qualname__, attribute
+    def _kind(self, module: str, attribute: str, width: Width) -> Kind:
+        value = self._read()[module, attribute]
+        times = (value[-1] if isinstance(value, tuple) else value) // width.axis.size
+        return type(self._model.get_submodule(module)).__qualname__, attribute, times
 
     def _candidates(self, width: Width) -> dict[tuple[str, str], set[int]]:
         """The attributes of modules around `width` whose values may follow from it, with such values."""
@@ -268,8 +273,8 @@ def sizes_of(model: nn.Module, example: Inputs, choice: Choice) -> Sizes:
         return Widths(model, example, choice).sizes
 
 
-def width_problem(model: nn.Module, example: Inputs, choice: Choice, nothing: str) -> str | None:
-    """Return why no width that `choice` takes can be cut, or None; `nothing` if it takes none."""
+def width_problem(model: nn.Module, example: Inputs, choice: Choice, nothing: str, advice: str = "") -> str | None:
+    """Return why no width that `choice` takes can be cut, with `advice`, or None; `nothing` if it takes none."""
     try:
         with traceable(model):
             widths = Widths(model, example, choice)
@@ -277,7 +282,9 @@ def width_problem(model: nn.Module, example: Inputs, choice: Choice, nothing: st
         return error.reason
     if any(width.can_shrink for width in widths.found):
         return None
-    return f"no width can be cut: {told(widths.faults)}" if widths.faults else nothing
+    if not widths.faults:
+        return nothing
+    return f"no width can be cut: {told(widths.faults)}" + (f"; {advice}" if advice else "")
 
 
 def cut_widths(model: nn.Module, cut: PruningRequest, choice: Choice, *, rounds: bool = True) -> Any:
@@ -308,6 +315,10 @@ def cut_widths(model: nn.Module, cut: PruningRequest, choice: Choice, *, rounds:
         round_to = int(value_of(ROUND_TO, cut.params)) if rounds else 1
         ranked = {name: _ranked(width, model, widths.flow, cut, round_to) for name, width in shrinking.items()}
         layers = {name: each for name, each in ranked.items() if each}
+        # What is left of a width with one entry is no axis any more.
+        layers |= {
+            name: Ranked(torch.zeros(1)) for name in cut.sizes if name not in found and name not in widths.faults
+        }
         gone = removed(layers, cut, together=is_global(cut.params))
         faults = widths.unsound(gone)
         gone = {name: indices for name, indices in gone.items() if name not in faults}
@@ -319,7 +330,9 @@ def cut_widths(model: nn.Module, cut: PruningRequest, choice: Choice, *, rounds:
         model.zero_grad(set_to_none=True)
         for note in stays({**widths.faults, **faults}):
             cut.note(note)
-        _tell_rounding({name: found[name] for name in layers if name not in faults}, gone, cut, round_to)
+        _tell_rounding(
+            {name: found[name] for name in layers if name in found and name not in faults}, gone, cut, round_to
+        )
         return {"converted": touched, **slices.to_json()}
 
 
