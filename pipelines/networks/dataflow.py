@@ -22,7 +22,7 @@ SILENT = (OF_INPUT, OF_OUTPUT, POSITIONS, PARTS)
 """Why axes are fixed that nobody would cut: these reasons go without saying."""
 
 
-class Dataflow(TorchDispatchMode):
+class Dataflow(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Follows one call of a network, operator by operator.
 
     Args:
@@ -38,7 +38,7 @@ class Dataflow(TorchDispatchMode):
     """
 
     def __init__(self, model: nn.Module, inputs: Sequence[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.leaves: dict[str, tuple[Dim, ...]] = {}
         self.statistics: dict[Call, dict[int, Dim]] = {}
         self.groups: dict[str, Dim] = {}

@@ -152,7 +152,8 @@ def _unbind(flow: Dataflow, args: Sequence[Any], kwargs: Mapping[str, Any], resu
 
 
 def _slice(flow: Dataflow, args: Sequence[Any], kwargs: Mapping[str, Any], result: Tensor) -> None:
-    place, start, stop, step = (*args[1:], *(0, None, None, 1)[len(args) - 1 :])
+    given = [*args[1:], *(0, None, None, 1)[len(args) - 1 :]]
+    place, start, stop, step = given
     place, dims = place % args[0].dim(), list(flow.dims(args[0]))
     size = args[0].shape[place]
     begin, end, step = slice(start, stop, step).indices(size)
@@ -514,7 +515,9 @@ OPERATORS: Mapping[str, Rule] = {
     **dict.fromkeys(("add", "add_"), _add),
     **dict.fromkeys(("clone", "detach", "alias", "lift_fresh", "contiguous", "_to_copy", "copy_", "native_dropout",
                      "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "fill", "masked_fill",
-                     "masked_fill_", "zero_", "fill_", "where", "bernoulli", "_prelu_kernel"), of_elements),
+                     "masked_fill_", "zero_", "fill_", "where", "bernoulli", "_prelu_kernel",
+                     "hardswish", "hardswish_", "hardtanh", "hardtanh_", "hardsigmoid_", "leaky_relu_", "silu_",
+                     "elu_", "mish_", "relu6", "as_strided_"), of_elements),
     **dict.fromkeys(("arange", "zeros", "ones", "full", "empty", "new_zeros", "new_ones", "new_full", "new_empty",
                      "scalar_tensor", "linspace", "eye", "tril_indices", "triu_indices"), _made),
     "permute": _permute,
@@ -525,7 +528,7 @@ OPERATORS: Mapping[str, Rule] = {
     "select": _select,
     "unbind": _unbind,
     "slice": _slice,
-    **dict.fromkeys(("split", "split_with_sizes", "chunk"), _split),
+    **dict.fromkeys(("split", "split_with_sizes", "chunk", "unsafe_split", "unsafe_chunk"), _split),
     "cat": _cat,
     "stack": _stack,
     "constant_pad_nd": _pad,
@@ -543,7 +546,7 @@ OPERATORS: Mapping[str, Rule] = {
     **dict.fromkeys(("mean", "var", "std", "var_mean"), _mean),
     **dict.fromkeys(("sum", "amax", "amin", "any", "all", "max", "min", "prod", "logsumexp", "argmax", "argmin",
                      "linalg_vector_norm", "norm"), _reduce),
-    **dict.fromkeys(("_softmax", "_log_softmax", "cumsum", "tril", "triu", "logcumsumexp", "cummax"), _kept),
+    **dict.fromkeys(("_softmax", "_safe_softmax", "_log_softmax", "cumsum", "logcumsumexp", "tril", "triu"), _kept),
     **dict.fromkeys(("avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool2d_with_indices", "max_pool3d_with_indices",
                      "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_avg_pool1d",
                      "mkldnn_max_pool2d", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d",

@@ -8,13 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipelines.pruners.slices import fit
-
 Numbers = dict[tuple[str, str], Any]
 """By the module's name and the attribute's: a whole number, or a tuple of these."""
-
-NOT_SIZES = ("training", "dim", "axis", "padding", "stride", "dilation", "kernel_size", "inplace", "p")
-"""Attributes of torch's own layers that are never a width."""
 
 
 def numbers_read(model: nn.Module, call: Callable[[nn.Module], Any]) -> Numbers:
@@ -37,7 +32,7 @@ def numbers_read(model: nn.Module, call: Callable[[nn.Module], Any]) -> Numbers:
     return found
 
 
-def _watched(kind: type, name: str, found: Numbers) -> type:
+def _watched(kind: Any, name: str, found: Numbers) -> type:
     def read(self: nn.Module, key: str) -> Any:
         value = kind.__getattribute__(self, key)
         if isinstance(value, (int, tuple)) and key in kind.__getattribute__(self, "__dict__") and _is_size(value):
@@ -59,6 +54,3 @@ def _is_own(module: nn.Module) -> bool:
 
 def _has_weight(module: nn.Module) -> bool:
     return getattr(module, "weight", None) is not None
-
-
-__all__ = ["Numbers", "fit", "numbers_read"]

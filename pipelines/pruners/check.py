@@ -43,7 +43,7 @@ class Check:
 
     def copy(self) -> nn.Module:
         """A copy of the network with random weights."""
-        return copy.deepcopy(self._model)
+        return copy.deepcopy(forgetful(self._model))
 
     def whole(self) -> Tensor:
         """The outputs of the uncut network with random weights."""
@@ -82,7 +82,7 @@ class Check:
     def masked(self, slices: Slices) -> Tensor:
         """The outputs of the whole network with `slices` at zero; see `fault`."""
         masked = self.copy()
-        tensors = dict(masked.named_parameters()) | dict(masked.named_buffers())
+        tensors: dict[str, Tensor] = {**dict(masked.named_parameters()), **dict(masked.named_buffers())}
         for name, places in slices.gone.items():
             tensors[name].data = zeroed(tensors[name].data, places)
         # With gradients, as it was followed: without them torch's transformers take another way.
@@ -152,11 +152,18 @@ def copied(model: nn.Module, example: Inputs) -> nn.Module:
     Raises:
         TrialFailed: it cannot be copied.
     """
-    outputs(model, as_tuple(example))  # weights that are computed at each call are free of their history after it
+    outputs(
+        forgetful(model), as_tuple(example)
+    )  # weights that are computed at each call are free of their history after it
     try:
         return copy.deepcopy(model).eval().cpu()
     except Exception as error:  # whatever a person's network holds
         raise TrialFailed(f"the network cannot be copied: {brief(error)}") from error
+
+
+def forgetful(model: nn.Module) -> nn.Module:
+    """`model` in evaluation mode, without what layers keep of earlier calls: training makes them drop it."""
+    return model.train().eval()
 
 
 def outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:

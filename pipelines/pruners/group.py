@@ -39,12 +39,12 @@ def scores_of(
         group[len(group) - 1].root_idxs = [entries[channel] for channel in channels]
     if not len(group):
         return None
-    channels = len(group[0].idxs)
+    count = len(group[0].idxs)
     found: Tensor | None = importance.of_groups()(group)
     if found is None:
         return None
     # What repeats count for on average, so that widths of all kinds can be ranked together.
-    return (found.detach()[: axis.size] * axis.size / channels).nan_to_num()
+    return (found.detach()[: axis.size] * axis.size / count).nan_to_num()
 
 
 def _layer(module: nn.Module, parameter: nn.Parameter | None, at: int) -> tuple[nn.Module | None, object]:

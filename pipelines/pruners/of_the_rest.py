@@ -14,7 +14,7 @@ from pipelines.networks.dataflow import Call
 from pipelines.pruners.slices import Places, without
 
 
-class OfTheRest(TorchDispatchMode):
+class OfTheRest(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Within it, the operators that take statistics over masked entries take them over the others.
 
     Args:
@@ -22,7 +22,7 @@ class OfTheRest(TorchDispatchMode):
     """
 
     def __init__(self, statistics: Mapping[Call, Places]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._statistics, self._calls = statistics, Counter[str]()
 
     def __torch_dispatch__(

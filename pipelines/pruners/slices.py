@@ -71,7 +71,7 @@ def slices_of(flow: Dataflow, gone: Mapping[Axis, Iterable[int]], attributes: Se
 
 def remove(model: nn.Module, slices: Slices) -> None:
     """Take `slices` out of `model`, in place; what modules share stays shared."""
-    tensors = dict(model.named_parameters(remove_duplicate=False))
+    tensors: dict[str, Tensor] = dict(model.named_parameters(remove_duplicate=False))
     tensors |= dict(model.named_buffers(remove_duplicate=False))
     names = defaultdict[int, list[str]](list)
     for name, tensor in tensors.items():
@@ -133,4 +133,4 @@ def fit(module: nn.Module) -> None:
     elif isinstance(module, nn.PReLU):
         module.num_parameters = len(module.weight)
     elif isinstance(module, nn.RNNBase):
-        module.input_size = module.weight_ih_l0.shape[1]  # type: ignore[union-attr,assignment]
+        module.input_size = module.get_parameter("weight_ih_l0").shape[1]

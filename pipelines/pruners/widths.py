@@ -16,7 +16,7 @@ from pipelines.errors import TrialFailed
 from pipelines.networks.axes import Axis, basic, coordinates, resolved
 from pipelines.networks.dataflow import SILENT, Dataflow
 from pipelines.pruners.attributes import numbers_read
-from pipelines.pruners.check import OTHER_OUTPUT, Check, copied, sound, stays, told
+from pipelines.pruners.check import OTHER_OUTPUT, Check, copied, forgetful, sound, stays, told
 from pipelines.pruners.conversion import convert, convertible
 from pipelines.pruners.group import scores_of
 from pipelines.pruners.options import ROUND_TO, is_global, value_of
@@ -110,7 +110,7 @@ class Widths:
         self.converted = convertible(network)
         convert(network, self.converted)
         self._check = Check(network, example)
-        self._model = self._check.model.train().eval()  # so that layers forget what they keep of earlier calls
+        self._model = forgetful(self._check.model)
         self.flow = Dataflow(self._model, self._check.inputs)
         self._order = {name: at for at, (name, _) in enumerate(self._model.named_modules())}
         self._numbers: dict[tuple[str, str], Any] | None = None
@@ -217,7 +217,7 @@ class Widths:
         found = [
             self._width(axis, where, frozenset(beside[axis]))
             for axis, where in places.items()
-            if axis.fixed not in SILENT and not (axis.fixed and any(not other.fixed for other in beside[axis]))
+            if axis.fixed not in SILENT and ("batched" in axis.roles or not _stands_beside_free(axis, beside[axis]))
         ]
         return sorted((width for width in found if width), key=lambda width: self._order[width.name])
 
@@ -326,7 +326,7 @@ def cut_widths(model: nn.Module, cut: PruningRequest, choice: Choice, *, rounds:
             raise TrialFailed(_nothing_goes(widths, faults, cut, round_to))
         slices = widths.slices(gone)
         remove(model, slices)
-        model.train().eval()
+        forgetful(model)
         model.zero_grad(set_to_none=True)
         for note in stays({**widths.faults, **faults}):
             cut.note(note)
@@ -382,6 +382,11 @@ def _ranked(width: Width, model: nn.Module, flow: Dataflow, cut: PruningRequest,
     # The whole width is a multiple: with 2 repeats and multiples of 8, of each repeat a multiple of 4 stays.
     multiple = math.lcm(round_to, width.repeats) // width.repeats
     return Ranked(scores, multiple, width.repeats)
+
+
+def _stands_beside_free(axis: Axis, beside: Collection[Axis]) -> bool:
+    """Return True if `axis` is fixed, and one that it is multiplied with is not: that is the width then."""
+    return bool(axis.fixed) and any(not other.fixed for other in beside)
 
 
 def _around(modules: Iterable[str], widths: Collection[Width]) -> list[str]:
