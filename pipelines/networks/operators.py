@@ -419,7 +419,10 @@ def _index(flow: Dataflow, args: Sequence[Any], kwargs: Mapping[str, Any], resul
         at += width
     kept += [(more, dims[more]) for more in range(at, len(dims))]
     for place in places:
-        flow.stop(dims[place])
+        if flow.depends_on_input(args[0]):
+            flow.stop(dims[place])
+        else:
+            fix(dims[place], POSITIONS)  # a table of learned numbers, such as biases by distance
     count = result.dim() - len(kept)
     adjacent = used == list(range(used[0], used[-1] + 1))
     before = [dim for place, dim in kept if place < places[0]] if adjacent else []
