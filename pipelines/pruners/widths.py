@@ -115,6 +115,7 @@ class Widths:
         self._order = {name: at for at, (name, _) in enumerate(self._model.named_modules())}
         self._numbers: dict[tuple[str, str], Any] | None = None
         self._changes: dict[str, frozenset[Kind]] = {}
+        self._around: dict[str, dict[tuple[str, str], set[int]]] = {}
         chosen = _told_apart(choice(self._widths(), self.flow))
         self._chosen = {width.name: width for width in chosen if not width.fault}
         self.faults = {width.name: width.fault for width in chosen if width.fault}
@@ -189,16 +190,19 @@ class Widths:
 
     def _candidates(self, width: Width) -> dict[tuple[str, str], set[int]]:
         """The attributes of modules around `width` whose values may follow from it, with such values."""
+        if width.name in self._around:
+            return self._around[width.name]
         sizes = self.flow.products(width.axis)
         around = {""}
         for name, _ in width.places:
             parts = name.split(".")
             around |= {".".join(parts[:end]) for end in range(len(parts))}
-        return {
+        self._around[width.name] = {
             (module, attribute): sizes
             for (module, attribute), value in self._read().items()
             if module in around and sizes & {*(value if isinstance(value, tuple) else (value,))}
         }
+        return self._around[width.name]
 
     def _read(self) -> dict[tuple[str, str], Any]:
         if self._numbers is None:
