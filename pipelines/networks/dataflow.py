@@ -111,7 +111,7 @@ class Dataflow(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def stop(self, dim: Dim) -> None:
         """Note that no entry of `dim` can go, because of the operator at hand."""
-        fix(dim, f"the operator {self.operator} moves or mixes them")
+        fix(dim, f"the operator {self.operator} moves or mixes its channels")
 
     def lose(self, given: Sequence[Tensor], made: Sequence[Tensor]) -> None:
         """Note that nothing is known of what the operator at hand does."""

@@ -158,7 +158,7 @@ CUT: dict[str, Callable[[], Network]] = {
 """Networks whose channels can be cut."""
 
 FAILS = "without some of its channels it fails"
-MOVED = "the operator {} moves or mixes them"
+MOVED = "the operator {} moves or mixes its channels"
 OTHER = "without some of its channels the network computes something else than with them at zero"
 
 LEFT: dict[str, tuple[Callable[[], Network], str]] = {
@@ -285,7 +285,7 @@ def test_the_rest_is_cut_beside_what_is_left_alone() -> None:
     notes: list[str] = []
     PRUNER.prune(model, request(model, notes))
     assert [len(layer.weight) for layer in (model.a, model.c, model.d)] == [16, 8, 8]
-    assert notes == ["a stays whole: the operator flip moves or mixes them"]
+    assert notes == ["a stays whole: the operator flip moves or mixes its channels"]
 
 
 def test_shared_weights_stay_shared() -> None:
