@@ -1,80 +1,10 @@
-"""Multi-head attention in networks: where it is, and a module of it that can lose heads."""
+"""Multi-head attention that can lose heads."""
 
 from __future__ import annotations
-
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-HEAD_COUNTS = ("num_heads", "n_heads", "n_head", "nhead", "num_attention_heads", "heads", "h")
-"""What repositories call the number of heads, as an attribute of the module with the projections."""
-
-_FILLER = re.compile(r"proj(ection)?|linear|layer|lin|fc|to|[w_\d]")
-_ROLES = {"q": "query", "query": "query", "k": "key", "key": "key", "v": "value", "value": "value"}
-
-
-@dataclass(frozen=True)
-class Attention:
-    """Attention whose projections are layers of their own.
-
-    Attributes:
-        name: The module's name.
-        module: The module that holds the projections and the number of heads.
-        query: From the input to all heads' queries, one head after the other; `key` and `value` likewise.
-        output: From all heads' results to the output.
-        heads: How many heads there are.
-        count: The name of the attribute that says so.
-    """
-
-    name: str
-    module: nn.Module
-    query: nn.Linear
-    key: nn.Linear
-    value: nn.Linear
-    output: nn.Linear
-    heads: int
-    count: str
-
-    @property
-    def width(self) -> int:
-        """The width of all heads together."""
-        return self.query.out_features
-
-
-def attentions(model: nn.Module) -> Iterator[Attention]:
-    """All attention of `model` with three linear projections of one width, an output projection and a head count.
-
-    The output projection may also be the only layer of that input width beside the module, as in BERT.
-    """
-    for name, module in model.named_modules():
-        roles = {
-            role: child
-            for key, child in module.named_children()
-            if isinstance(child, nn.Linear) and (role := _ROLES.get(_FILLER.sub("", key.lower())))
-        }
-        count = next((word for word in HEAD_COUNTS if _is_count(getattr(module, word, None))), None)
-        widths = {child.out_features for child in roles.values()}
-        if len(roles) < 3 or count is None or len(widths) != 1 or widths.pop() % getattr(module, count):
-            continue
-        parent = model.get_submodule(name.rpartition(".")[0])
-        output = _output(module, roles) or _output(parent, roles)
-        if output is not None:
-            yield Attention(name, module, **roles, output=output, heads=getattr(module, count), count=count)
-
-
-def attention_layers(model: nn.Module) -> set[nn.Module]:
-    """Every module of `model` that is attention, or a projection of one."""
-    found: set[nn.Module] = set()
-    for module in model.modules():
-        if isinstance(module, nn.MultiheadAttention):
-            found |= set(module.modules())
-    for attention in attentions(model):
-        found |= {attention.module, attention.query, attention.key, attention.value, attention.output}
-    return found
 
 
 class HeadAttention(nn.Module):
@@ -187,21 +117,6 @@ def with_separate_heads(attention: nn.MultiheadAttention) -> HeadAttention:
             made.output.bias.copy_(attention.out_proj.bias)
         made.output.weight.copy_(attention.out_proj.weight)
     return made.train(attention.training)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and value > 0
-
-
-def _output(module: nn.Module, roles: dict[str, nn.Linear]) -> nn.Linear | None:
-    """The only linear layer within `module`, beside `roles`, that takes what all heads give."""
-    width = roles["value"].out_features
-    found = [
-        layer
-        for layer in module.modules()
-        if isinstance(layer, nn.Linear) and layer.in_features == width and layer not in roles.values()
-    ]
-    return found[0] if len(found) == 1 else None
 
 
 def _added(mask: Tensor | None, padding: Tensor | None, dtype: torch.dtype) -> Tensor | None:

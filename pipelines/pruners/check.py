@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.modules.conv import _ConvNd
 
 from pipelines.errors import TrialFailed
-from pipelines.pruners.slices import Slice, remove, target_of
+from pipelines.pruners.of_the_rest import OfTheRest
+from pipelines.pruners.slices import Slices, remove, zeroed
 from pipelines.tasks.task import Inputs, as_tuple
 from pipelines.tasks.tensors import joined
 
@@ -45,7 +44,7 @@ class Check:
 
     def copy(self) -> nn.Module:
         """A copy of the network with random weights."""
-        return copy.deepcopy(self._model)
+        return copy.deepcopy(forgetful(self._model))
 
     def whole(self) -> Tensor:
         """The outputs of the uncut network with random weights."""
@@ -55,25 +54,43 @@ class Check:
         """Return the outputs of `model`, made from a `copy`, for the inputs of this check."""
         return outputs(model, self._inputs)
 
-    def fault(self, slices: Sequence[Slice]) -> str | None:
+    @property
+    def model(self) -> nn.Module:
+        """The network with random weights, which stays whole."""
+        return self._model
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What it is called with."""
+        return self._inputs
+
+    def fault(self, slices: Slices) -> str | None:
         """The reason why the network without `slices` does not compute what it does with them at zero, or None.
 
-        At zero means: what the layers that lose channels give there, and what layers and parameters take of it. The
-        statistics of layer and group normalization are those of the channels that stay.
+        Zero are the parameters that go. The statistics that normalization takes, and means, are those of what stays.
         """
         smaller = self.copy()
         try:
             remove(smaller, slices)
             got = self.of(smaller)
-        except TrialFailed as error:
-            return error.reason
         except Exception as error:  # whatever a person's network does when it is smaller
             return f"without some of its channels it fails: {brief(error)}"
-        with masked(self._model, slices):
-            expected = self.whole()
+        expected = self.masked(slices)
         if got.shape != expected.shape:
             return OTHER_OUTPUT
         return None if is_same(got, expected) else OTHER_RESULT
+
+    def masked(self, slices: Slices) -> Tensor:
+        """The outputs of the whole network with `slices` at zero; see `fault`."""
+        masked = self.copy()
+        tensors: dict[str, Tensor] = {**dict(masked.named_parameters()), **dict(masked.named_buffers())}
+        for name, places in slices.gone.items():
+            tensors[name].data = zeroed(tensors[name].data, places)
+        # With gradients, as it was followed: without them torch's transformers take another way.
+        inputs = [x.clone() for x in self._inputs]
+        with torch.enable_grad(), OfTheRest(slices.statistics):
+            result: Tensor = masked(*inputs)
+        return result.detach()
 
 
 def sound(
@@ -136,11 +153,18 @@ def copied(model: nn.Module, example: Inputs) -> nn.Module:
     Raises:
         TrialFailed: it cannot be copied.
     """
-    outputs(model, as_tuple(example))  # weights that are computed at each call are free of their history after it
+    outputs(
+        forgetful(model), as_tuple(example)
+    )  # weights that are computed at each call are free of their history after it
     try:
         return copy.deepcopy(model).eval().cpu()
     except Exception as error:  # whatever a person's network holds
         raise TrialFailed(f"the network cannot be copied: {brief(error)}") from error
+
+
+def forgetful(model: nn.Module) -> nn.Module:
+    """`model` in evaluation mode, without what layers keep of earlier calls: training makes them drop it."""
+    return model.train().eval()
 
 
 def outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
@@ -153,6 +177,8 @@ def is_same(one: Tensor, other: Tensor) -> bool:
     """Return True if two networks computed the same, up to rounding: half of the digits that their type has."""
     if one.shape != other.shape or not one.is_floating_point():
         return torch.equal(one, other)
+    if not bool(other.isfinite().all()):
+        return False
     near = math.sqrt(torch.finfo(one.dtype).eps)
     return torch.allclose(one, other, rtol=near, atol=near * float(other.detach().abs().max()))
 
@@ -178,23 +204,6 @@ def scramble(model: nn.Module) -> None:
                 module.running_var.copy_(torch.rand(module.running_var.shape, generator=noise) + 0.5)
 
 
-@contextmanager
-def masked(model: nn.Module, slices: Iterable[Slice]) -> Iterator[None]:
-    """Within it, `slices` of `model` are zero: outputs, inputs and parameters alike; see `Check.fault`."""
-    with ExitStack() as stack:
-        for one in slices:
-            target = target_of(model, one.place)
-            if isinstance(target, nn.Parameter):
-                stack.enter_context(_zeroed(target, one))
-            elif isinstance(target, (nn.LayerNorm, nn.GroupNorm)):
-                stack.enter_context(_of_the_rest(target, one))
-            elif one.side == "in":
-                stack.callback(target.register_forward_pre_hook(_zeroes_inputs(one)).remove)
-            else:
-                stack.callback(target.register_forward_hook(_zeroes_outputs(one)).remove)
-        yield
-
-
 def _subject(model: nn.Module, example: Inputs) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """A network to try cuts on, and inputs for it: as random as can be without making its outputs infinite."""
     given = as_tuple(example)
@@ -206,60 +215,6 @@ def _subject(model: nn.Module, example: Inputs) -> tuple[nn.Module, tuple[Tensor
         if bool(outputs(subject, inputs).isfinite().all()):
             return subject, inputs
     raise TrialFailed("the network gives numbers that are not finite for the example input, so no cut can be checked")
-
-
-def _dimension(layer: nn.Module) -> int:
-    """The dimension of what `layer` takes and gives that holds its channels."""
-    if isinstance(layer, _ConvNd):
-        return -1 - len(layer.kernel_size)
-    return 1 if isinstance(layer, (_NormBase, nn.PReLU, nn.GroupNorm)) else -1
-
-
-def _zeroes_inputs(one: Slice) -> Callable[[nn.Module, Any], Any]:
-    def hook(layer: nn.Module, args: Any) -> Any:
-        return (_without(args[0], _dimension(layer), one.gone), *args[1:])
-
-    return hook
-
-
-def _zeroes_outputs(one: Slice) -> Callable[[nn.Module, Any, Any], Any]:
-    def hook(layer: nn.Module, args: Any, output: Any) -> Any:
-        return _without(output, _dimension(layer), one.gone)
-
-    return hook
-
-
-def _without(x: Tensor, dim: int, gone: Sequence[int]) -> Tensor:
-    return x.index_fill(dim, torch.tensor(gone, dtype=torch.long), 0)
-
-
-@contextmanager
-def _zeroed(parameter: nn.Parameter, one: Slice) -> Iterator[None]:
-    before = parameter.data
-    parameter.data = _without(before, one.dim, one.gone)
-    try:
-        yield
-    finally:
-        parameter.data = before
-
-
-@contextmanager
-def _of_the_rest(norm: nn.LayerNorm | nn.GroupNorm, one: Slice) -> Iterator[None]:
-    """Within it, `norm` normalizes the channels that stay by themselves, and gives zero for the others."""
-    smaller = copy.deepcopy(norm)
-    remove(smaller, [Slice("", one.side, one.dim, one.gone)])
-    plain = type(norm).forward is nn.LayerNorm.forward  # else it may be one that has its channels second, as images do
-
-    def forward(x: Tensor) -> Tensor:
-        dim = -1 if plain or (isinstance(norm, nn.LayerNorm) and x.shape[1] != norm.normalized_shape[-1]) else 1
-        stay = torch.tensor(sorted({*range(x.shape[dim])} - {*one.gone}))
-        return torch.zeros_like(x).index_copy_(dim, stay, smaller(x.index_select(dim, stay)))
-
-    norm.forward = forward  # type: ignore[assignment, method-assign]
-    try:
-        yield
-    finally:
-        del norm.forward
 
 
 def brief(error: Exception) -> str:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
 
 from pipelines.declaration import Declaration
 from pipelines.importances import GLOBAL_ONLY, importance_of
-from pipelines.networks.attention import attention_layers
+from pipelines.networks.axes import basic
+from pipelines.networks.dataflow import Dataflow
+from pipelines.pruners.channel import ROLES_OF_OTHERS
 from pipelines.pruners.options import RATIO, ROUND_TO, SCOPE, is_local, width_label
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.widths import Width, cut_widths, replay_widths, sizes_of, width_problem
 from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params
 
-NOTHING = "no linear layers lead from a residual width to one of their own and back; for other layers use channel"
+NOTHING = (
+    "no linear layers or convolutions of one place lead from a residual width to one of their own and back; for other "
+    "layers use channel"
+)
 
 
 class FeedForwardPruner:
     """Remove the least important inner units of a transformer's feed-forward parts; the residual width stays.
 
-    A feed-forward part leads from the residual width through linear layers to a width of its own, and through one back.
+    A feed-forward part leads from a residual width, one to which something is added, through linear layers or
+    convolutions of one place to a width of its own, and back. It may be gated, and have norms or depthwise convolutions
+    inside; also positions may be mixed so.
     Source: as for channels; S. Muralidharan et al., "Compact Language Models via Pruning and Knowledge Distillation",
     NeurIPS 2024, name this axis the MLP width.
     """
@@ -51,27 +59,18 @@ class FeedForwardPruner:
         return width_label("ffn", params)
 
 
-def _feed_forward(model: nn.Module, widths: list[Width]) -> list[Width]:
-    attention = attention_layers(model)
-    return [
-        width
-        for width in widths
-        if not attention & {*width.producers, *width.consumers}
-        and _leads_there_and_back(width)
-        and (attention or any(_is_residual(other, width) for other in widths))
-    ]
+def _feed_forward(widths: Sequence[Width], flow: Dataflow) -> list[Width]:
+    return [w for w in widths if not w.axis.roles & ROLES_OF_OTHERS and not w.fault and _leads_there_and_back(w, flow)]
 
 
-def _leads_there_and_back(width: Width) -> bool:
-    """Return True if linear layers lead from one width to this one, and one leads back to a width of the same size."""
-    producers = [module for module in width.producers if isinstance(module, nn.Linear)]
-    consumers = [module for module in width.consumers if isinstance(module, nn.Linear)]
-    if not producers or len(consumers) != 1:
-        return False
-    return all(giver.in_features == consumers[0].out_features for giver in producers)
-
-
-def _is_residual(other: Width, width: Width) -> bool:
-    """Return True if the layers of `width` lead from width `other` and back to it, as where both are added."""
-    givers = {module for module in width.producers if isinstance(module, nn.Linear)}
-    return bool(givers) and givers <= {*other.consumers} and bool({*width.consumers} & {*other.producers})
+def _leads_there_and_back(width: Width, flow: Dataflow) -> bool:
+    """Return True if the matrices that have `width` lead to it from one width, and back to that, which is added to."""
+    others = []
+    for name, at in width.places:
+        dims = flow.leaves[name]
+        if at > 1 or any(dims[2:]):
+            if at > 1 or (dims[0] and dims[1]):
+                return False  # positions, or a convolution of several places
+        elif len(dims) > 1 and dims[1 - at]:
+            others.append(frozenset(basic(dims[1 - at])))
+    return len(others) > 1 and len({*others}) == 1 and all("added" in axis.roles for axis in others[0])

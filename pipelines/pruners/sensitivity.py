@@ -91,7 +91,7 @@ class _Extent:
     def lost(self, left: _Extent) -> tuple[int, int]:
         """The units and the parameters that are gone in `left`; what became zero is gone too."""
         zeroed = max(0, left.zeros - self.zeros)
-        units = sum(size - left.sizes.get(name, 0) for name, size in self.units)
+        units = sum(size - left.sizes.get(name, 1) for name, size in self.units)  # one stays, which is no width
         return units or zeroed, self.parameters - left.parameters + zeroed
 
 

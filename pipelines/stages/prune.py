@@ -116,7 +116,7 @@ class Prune:
 
     name = "prune"
     form: Form = "network"
-    version = 5
+    version = 6
     libraries: tuple[str, ...] = ("torch", "torch-pruning", "scipy")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:

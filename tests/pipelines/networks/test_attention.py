@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.networks.attention import HeadAttention, attention_layers, attentions, with_separate_heads
+from pipelines.networks.attention import with_separate_heads
 
 CAUSAL = torch.ones(5, 5, dtype=torch.bool).triu(1)
 PADDING = torch.tensor([[False] * 5, [False, False, False, True, True]])
@@ -58,70 +58,3 @@ def test_dropout_acts_while_training_only() -> None:
     assert not torch.equal(attention(x, x, x)[0], attention(x, x, x)[0])
     attention.eval()
     assert torch.equal(attention(x, x, x)[0], attention(x, x, x)[0])
-
-
-class Named(nn.Module):
-    def __init__(self, query: str, key: str, value: str, output: str, count: str, heads: int = 2) -> None:
-        super().__init__()
-        for name in (query, key, value, output):
-            self.add_module(name, nn.Linear(8, 8))
-        setattr(self, count, heads)
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("q", "k", "v", "o", "num_heads"),
-        ("q_proj", "k_proj", "v_proj", "out_proj", "num_heads"),
-        ("wq", "wk", "wv", "wo", "n_heads"),
-        ("to_q", "to_k", "to_v", "to_out", "heads"),
-        ("query", "key", "value", "dense", "num_attention_heads"),
-        ("q_lin", "k_lin", "v_lin", "out_lin", "n_heads"),
-        ("linear_q", "linear_k", "linear_v", "linear_out", "h"),
-    ],
-    ids=lambda names: names[0],
-)
-def test_attention_is_found_by_the_names_that_repositories_use(names: tuple[str, ...]) -> None:
-    model = nn.ModuleList([Named(*names)])
-    (found,) = attentions(model)
-    assert (found.name, found.heads, found.count, found.width) == ("0", 2, names[-1], 8)
-    assert found.query is getattr(model[0], names[0])
-    assert found.value is getattr(model[0], names[2])
-    assert found.output is getattr(model[0], names[3])
-
-
-def test_an_output_projection_may_stand_beside_the_module() -> None:
-    class Beside(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.own = Named("query", "key", "value", "other", "num_heads")
-            del self.own.other
-            self.output = nn.Sequential(nn.Linear(8, 12), nn.LayerNorm(12))
-
-    model = Beside()
-    (found,) = attentions(model)
-    assert (found.name, found.output) == ("own", model.output[0])
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        Named("q", "k", "v", "o", "num_heads", heads=3),
-        Named("q", "k", "v", "o", "num_heads", heads=0),
-        Named("q", "k", "v", "o", "number"),
-        Named("one", "two", "three", "four", "num_heads"),
-        nn.Linear(8, 8),
-    ],
-    ids=["width is no multiple", "no heads", "no count", "other names", "no attention"],
-)
-def test_what_is_no_attention_is_not_taken_for_it(model: nn.Module) -> None:
-    assert list(attentions(model)) == []
-    assert attention_layers(model) == set()
-
-
-def test_torchs_attention_and_the_converted_one_are_both_attention() -> None:
-    attention = nn.MultiheadAttention(16, 4)
-    assert attention_layers(nn.ModuleList([attention])) == {attention, attention.out_proj}
-    made = with_separate_heads(attention)
-    assert isinstance(made, HeadAttention)
-    assert attention_layers(nn.ModuleList([made])) == set(made.modules())

@@ -97,8 +97,7 @@ def test_what_a_cut_leaves_whole_is_told_beforehand(check, warnings, words) -> N
     space = {"student": {"depth": "none"}, "pruning": {"method": ["none", "channel"], "ratio": 0.5}}
     assert check(Flipped(), **space) == []
     assert warnings(Flipped(), **space) == [
-        "space.pruning.method: channel: one stays whole: without some of its channels the network computes something "
-        "else than with them at zero"
+        "space.pruning.method: channel: one stays whole: the operator flip moves or mixes its channels"
     ]
 
 

@@ -130,7 +130,7 @@ def test_a_network_may_take_several_inputs() -> None:
             0.001,
             "nothing to prune at ratio 0.001: that is less than half a channel of the widest layer, which has 16",
         ),
-        (nn.Flatten(), 0.5, "the network has no linear or convolutional layer to prune"),
+        (nn.Flatten(), 0.5, "nothing to prune at ratio 0.5: no layer has channels that could go"),
     ],
     ids=["too narrow", "too little", "no layers"],
 )

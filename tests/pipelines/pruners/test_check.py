@@ -15,24 +15,31 @@ from pipelines.errors import TrialFailed
 from pipelines.importances import L2
 from pipelines.pruners import ChannelPruner, PruningRequest
 from pipelines.pruners.check import Check, is_same, sound, stays, told
-from pipelines.pruners.slices import Slice
+from pipelines.pruners.slices import Slices
 
 PRUNER = ChannelPruner()
 IMAGE, TOKENS, VECTOR = torch.randn(1, 1, 8, 8), torch.randn(1, 5, 6), torch.randn(1, 16)
 
 
 class Network(nn.Module):
-    """Layers, and how they are called; `a` is the one whose channels die, `dead` the others that go with it."""
+    """Layers, and how they are called; `a` is the one whose channels die, `dead` the others that go with it.
+
+    Channels can go in units of `each` neighbours, and the same of `times` equal parts.
+    """
 
     def __init__(
         self,
         call: Callable[["Network", Tensor], Tensor],
         dead: tuple[str, ...] = (),
         example: Tensor = IMAGE,
+        *,
+        each: int = 1,
+        times: int = 1,
         **parts: Any,
     ) -> None:
         super().__init__()
         self.call, self.dead, self.example = call, ("a", *dead), example
+        self.each, self.times = each, times
         for name, part in parts.items():
             is_buffer = isinstance(part, Tensor) and not isinstance(part, nn.Parameter)
             self.register_buffer(name, part) if is_buffer else setattr(self, name, part)
@@ -45,10 +52,12 @@ class Network(nn.Module):
         with torch.no_grad():
             for name in self.dead:
                 layer = self.get_submodule(name)
-                order = torch.randperm(len(layer.weight), generator=torch.Generator().manual_seed(7))
+                parts = len(layer.weight) // self.each // self.times
+                units = torch.randperm(parts, generator=torch.Generator().manual_seed(7))[: parts // 2]
+                places = torch.arange(len(layer.weight)).view(self.times, parts, self.each)[:, units].flatten()
                 for tensor in (layer.weight, layer.bias):
                     tensor.mul_(8)
-                    tensor[order[: len(order) // 2]] = 0
+                    tensor[places] = 0
         return self
 
 
@@ -77,9 +86,9 @@ def normalized(norm: nn.Module, dead: tuple[str, ...] = ("norm",)) -> Callable[[
     )
 
 
-def flat(shape: Callable[[Tensor], Tensor], width: int) -> Callable[[], Network]:
+def flat(shape: Callable[[Tensor], Tensor], width: int, **units: int) -> Callable[[], Network]:
     """A network that gives 16 channels in another `shape` to a linear layer of `width`."""
-    return lambda: Network(lambda s, x: s.b(shape(torch.relu(s.a(x)))), a=conv(1, 16), b=nn.Linear(width, 4))
+    return lambda: Network(lambda s, x: s.b(shape(torch.relu(s.a(x)))), a=conv(1, 16), b=nn.Linear(width, 4), **units)
 
 
 CUT: dict[str, Callable[[], Network]] = {
@@ -121,6 +130,26 @@ CUT: dict[str, Callable[[], Network]] = {
         lambda s, x: s.o(torch.relu(s.b(torch.relu(s.b(torch.relu(s.a(x))))))), ("b",), VECTOR,
         a=nn.Linear(16, 16), b=nn.Linear(16, 16), o=nn.Linear(16, 4),
     ),
+    "channel shuffle": between(lambda s, h: s.c(h), c=nn.ChannelShuffle(4), times=4),
+    "flatten of channels last": flat(lambda h: h.permute(0, 2, 3, 1).flatten(1), 1024),
+    "pyramid": flat(
+        lambda h: torch.cat([functional.adaptive_avg_pool2d(h, k).flatten(1) for k in (1, 2)], 1), 80
+    ),
+    "padded": between(lambda s, h: functional.pad(h, (0, 0, 0, 0, 4, 4)), width=24),
+    "joined with itself, then flattened": flat(lambda h: torch.cat([h, h * 2], 1).flatten(1), 2048),
+    "pixel shuffle": between(lambda s, h: functional.pixel_shuffle(h, 2), width=4, each=4),
+    "pixel unshuffle": between(lambda s, h: functional.pixel_unshuffle(h, 2), width=64),
+    "gated halves": between(lambda s, h: functional.glu(h, 1), width=8, times=2),
+    "halves in another order": between(lambda s, h: torch.cat(h.chunk(2, 1)[::-1], 1), times=2),
+    "constant": between(lambda s, h: h * s.c, c=torch.rand(16, 1, 1)),
+    "repeat": between(lambda s, h: h.repeat(1, 2, 1, 1), width=32),
+    "groups": between(lambda s, h: torch.relu(s.c(h)), c=conv(16, 16, groups=4), times=4),
+    "groups, transposed": between(lambda s, h: torch.relu(s.c(h)), c=up(16, 16, groups=4), times=4),
+    "a multiple of each": between(lambda s, h: torch.relu(s.c(h)), width=32, c=conv(16, 32, groups=16, bias=False)),
+    "a number kept beside": lambda: Network(
+        lambda s, x: s.b(torch.relu(s.a(x)).view(-1, s.width)), example=VECTOR, a=nn.Linear(16, 32), width=32,
+        b=nn.Linear(32, 4),
+    ),
     "double precision": lambda: Network(
         lambda s, x: s.b(torch.relu(s.a(x))), example=VECTOR.double(),
         a=nn.Linear(16, 16).double(), b=nn.Linear(16, 4).double(),
@@ -129,67 +158,30 @@ CUT: dict[str, Callable[[], Network]] = {
 """Networks whose channels can be cut."""
 
 FAILS = "without some of its channels it fails"
+MOVED = "the operator {} moves or mixes its channels"
 OTHER = "without some of its channels the network computes something else than with them at zero"
 
 LEFT: dict[str, tuple[Callable[[], Network], str]] = {
-    "flip": (between(lambda s, h: h.flip(1)), OTHER),
-    "roll": (between(lambda s, h: h.roll(3, 1)), OTHER),
-    "unbind and stack": (between(lambda s, h: torch.stack(list(h.unbind(1))[::-1], 1)), OTHER),
-    "channel shuffle": (between(lambda s, h: s.c(h), c=nn.ChannelShuffle(4)), OTHER),
+    "flip": (between(lambda s, h: h.flip(1)), MOVED.format("flip")),
+    "roll": (between(lambda s, h: h.roll(3, 1)), MOVED.format("roll")),
+    "unbind and stack": (between(lambda s, h: torch.stack(list(h.unbind(1))[::-1], 1)), MOVED.format("unbind")),
     "view": (
         between(lambda s, h: h.view(1, 4, 4, 8, 8).transpose(1, 2).reshape(1, 16, 8, 8)),
         f"{FAILS}: RuntimeError: shape '[1, 4, 4, 8, 8]' is invalid for input of size",
     ),
-    "flatten of channels last": (flat(lambda h: h.permute(0, 2, 3, 1).flatten(1), 1024), OTHER),
-    "pyramid": (
-        flat(lambda h: torch.cat([functional.adaptive_avg_pool2d(h, k).flatten(1) for k in (1, 2)], 1), 80), OTHER,
+    "joined with its reverse": (
+        between(lambda s, h: torch.cat([h, h.flip(1)], 1), width=32), MOVED.format("flip"),
     ),
-    "joined with its reverse": (between(lambda s, h: torch.cat([h, h.flip(1)], 1), width=32), OTHER),
-    "padded": (between(lambda s, h: functional.pad(h, (0, 0, 0, 0, 4, 4)), width=24), OTHER),
-    "joined, then flattened": (
-        flat(lambda h: torch.cat([h, h[:, :4]], 1).flatten(1), 1280), "without some",
-    ),
-    "product with itself": (
-        flat(lambda h: (h.flatten(2) @ h.flatten(2).transpose(1, 2)).flatten(1), 256), "its channels lead to channel",
-    ),
-    "pixel shuffle": (
-        between(lambda s, h: functional.pixel_shuffle(h, 2), width=4),
-        "its channels lead to channel 15 of b, which has 4",
-    ),
-    "gated halves": (
-        between(lambda s, h: functional.glu(h, 1), width=8), "its channels lead to channel 15 of b, which has 8",
-    ),
-    "slice": (between(lambda s, h: h[:, ::2], width=8), f"{FAILS}: RuntimeError"),
-    "index": (between(lambda s, h: h[:, s.c], c=torch.arange(15, -1, -1)), f"{FAILS}: IndexError"),
-    "constant": (between(lambda s, h: h * s.c, c=torch.rand(16, 1, 1)), f"{FAILS}: RuntimeError"),
-    "repeat": (between(lambda s, h: h.repeat(1, 2, 1, 1), width=32), f"{FAILS}: RuntimeError"),
+    "slice": (between(lambda s, h: h[:, ::2], width=8), MOVED.format("slice")),
+    "index": (between(lambda s, h: h[:, s.c], c=torch.arange(15, -1, -1)), MOVED.format("index")),
     "softmax": (between(lambda s, h: h.softmax(1)), OTHER),
-    "mean of channels": (
-        between(lambda s, h: h * torch.sigmoid(s.c(h.mean(1, keepdim=True))), c=conv(1, 1)),
-        "its channels lead to channel 15 of c, which has 1",
-    ),
     "fixed width": (flat(lambda h: h.view(-1, 1024), 1024), f"{FAILS}: RuntimeError"),
-    "norm of an image": (normalized(nn.LayerNorm([16, 8, 8]), dead=()), "its channels lead to channel 15 of norm"),
-    "weight of a convolution's call": (
-        lambda: Network(
-            lambda s, x: functional.conv2d(torch.relu(s.a(x)), s.w).mean((2, 3)), a=conv(1, 16),
-            w=nn.Parameter(torch.randn(4, 16, 3, 3)),
-        ),
-        "its channels lead to channel 15 of w, which has 3",
-    ),
     "weight normalization": (
         between(lambda s, h: torch.relu(s.c(h)), width=4, c=parametrizations.weight_norm(conv(16, 4))),
         "c: its weights are computed from others (a parametrization, such as weight or spectral normalization)",
     ),
-    "one weight for two layers": (
-        lambda: tie(Network(
-            lambda s, x: s.o(torch.relu(s.b(torch.relu(s.a(x))))), example=VECTOR,
-            a=nn.Linear(16, 16), b=nn.Linear(16, 16), o=nn.Linear(16, 4),
-        )),
-        "a.weight and b.weight are one parameter, of which this would make two",
-    ),
     "a layer that gives nothing yet": (
-        lambda: silent(between(lambda s, h: h.flip(1))()), OTHER,
+        lambda: silent(between(lambda s, h: h.softmax(1))()), OTHER,
     ),
 }  # fmt: skip
 """Networks whose channels cannot be cut, each with the beginning of the reason."""
@@ -225,10 +217,10 @@ def fixed_weights() -> None:
 def test_cutting_what_is_dead_changes_nothing(make: Callable[[], Network]) -> None:
     model = make().eval().die()
     inputs = like(model.example)
-    expected = model(inputs)
+    expected, before = model(inputs), len(model.a.weight)
     assert PRUNER.problem(model, model.example) is None
     PRUNER.prune(model, replace(request(model), ratio={"a": 0.5}))
-    assert len(model.a.weight) == 8
+    assert len(model.a.weight) == before // 2
     assert is_same(model(inputs), expected)
 
 
@@ -242,6 +234,38 @@ def test_what_cannot_be_cut_is_left_alone_and_named(make: Callable[[], Network],
     with pytest.raises(TrialFailed, match=r"^nothing to prune at ratio 0\.5: a"):
         PRUNER.prune(model, request(model))
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+WITHIN: dict[str, Callable[[], Network]] = {
+    "a product with itself": flat(lambda h: (h.flatten(2) @ h.flatten(2).transpose(1, 2)).flatten(1), 256),
+    "one weight for two layers": lambda: tie(Network(
+        lambda s, x: s.o(torch.relu(s.b(torch.relu(s.a(x))))), example=VECTOR,
+        a=nn.Linear(16, 16), b=nn.Linear(16, 16), o=nn.Linear(16, 4),
+    )),
+}  # fmt: skip
+"""Networks of which nothing is a width of its own."""
+
+
+@pytest.mark.parametrize("make", WITHIN.values(), ids=WITHIN.keys())
+def test_what_is_no_width_of_its_own_is_not_offered(make: Callable[[], Network]) -> None:
+    model = make().eval()
+    assert (PRUNER.problem(model, model.example) or "").startswith("no layer has a width that is neither the input's")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        between(lambda s, h: h * torch.sigmoid(s.c(h.mean(1, keepdim=True))), c=conv(1, 1)),
+        normalized(nn.LayerNorm([16, 8, 8])),
+        between(lambda s, h: h * torch.rsqrt(h.square().mean(1, keepdim=True) + 1e-5)),
+    ],
+    ids=["mean of channels", "norm of an image", "root of the mean square"],
+)
+def test_statistics_over_the_channels_of_images_are_those_of_the_ones_that_stay(make: Callable[[], Network]) -> None:
+    model = make().eval()
+    assert PRUNER.problem(model, model.example) is None
+    PRUNER.prune(model, request(model))
+    assert len(model.a.weight) == 8
 
 
 @pytest.mark.parametrize(
@@ -261,7 +285,7 @@ def test_the_rest_is_cut_beside_what_is_left_alone() -> None:
     notes: list[str] = []
     PRUNER.prune(model, request(model, notes))
     assert [len(layer.weight) for layer in (model.a, model.c, model.d)] == [16, 8, 8]
-    assert notes == [f"a stays whole: {OTHER}"]
+    assert notes == ["a stays whole: the operator flip moves or mixes its channels"]
 
 
 def test_shared_weights_stay_shared() -> None:
@@ -283,7 +307,8 @@ def test_a_network_that_is_random_cannot_be_checked() -> None:
 def test_weights_that_are_not_numbers_hide_nothing() -> None:
     model = between(lambda s, h: h.flip(1))()
     nn.init.constant_(model.b.bias, torch.nan)
-    assert Check(model, model.example).fault([Slice("a", "out", -1, (1, 2)), Slice("b", "in", -1, (1, 2))]) == OTHER
+    slices = Slices({"a.weight": {0: (1, 2)}, "a.bias": {0: (1, 2)}, "b.weight": {1: (1, 2)}})
+    assert Check(model, model.example).fault(slices) == OTHER
 
 
 def test_parts_that_cannot_go_are_found_among_many() -> None:

@@ -64,7 +64,8 @@ def test_a_network_without_feed_forward_parts_is_told_beforehand(networks: dict,
 
     model, example = (networks[name][0](), networks[name][1]) if name in networks else (Only(), torch.zeros(1, 5, 16))
     assert PRUNER.problem(model.eval(), example) == (
-        "no linear layers lead from a residual width to one of their own and back; for other layers use channel"
+        "no linear layers or convolutions of one place lead from a residual width to one of their own and back; for "
+        "other layers use channel"
     )
 
 

@@ -73,7 +73,10 @@ def test_conversion_changes_nothing_and_a_cut_is_as_if_the_heads_gave_nothing(
     expected = model(*inputs)
     history = PRUNER.prune(model, cut(model, example, 0.5))
     assert torch.allclose(model(*inputs), expected, atol=1e-5)
-    assert [entry["heads"] for entry in history["heads"].values()] == list(gone.values())
+    name = "encoder.layers.{}.self_attn.output.weight"
+    assert [history["gone"][name.format(layer)]["1"] for layer in gone] == [
+        [4 * head + at for head in heads for at in range(4)] for heads in gone.values()
+    ]
     assert not torch.allclose(copy(*inputs), expected, atol=1e-3)
 
 
@@ -90,7 +93,7 @@ def test_ranked_together_the_weakest_attention_loses_most(networks: dict) -> Non
             parameter.grad = gradients[name].clone()
 
     PRUNER.prune(model, PruningRequest(example, 0.25, found.sizes, IMPORTANCES["taylor"], found.params, leave))
-    assert list(PRUNER.sizes(model, example).values()) == [4, 1, 4]
+    assert PRUNER.sizes(model, example) == {"blocks.0.attention": 4, "blocks.2.attention": 4}
     assert model.blocks[1].attention.num_heads == 1
 
 
@@ -108,23 +111,23 @@ def test_attributes_with_the_width_of_all_heads_shrink_with_them() -> None:
             "input's width",
             "it fails: RuntimeError: shape '[1, 5, 2, 8]' is invalid for input of size 40",
         ),
-        ("scale", "it computes something else"),
+        ("scale", "the network computes something else than with them at zero"),
     ],
 )
 def test_attention_that_cannot_lose_heads_is_told_beforehand(way: str, reason: str) -> None:
     model, example = nn.Sequential(Reads(way)).eval(), torch.zeros(1, 5, 16)
     advice = "write its forward() in terms of its number of heads and their width"
-    told = f"no attention of the network can have fewer heads: 0: with fewer heads {reason}; {advice}"
+    told = f"no width can be cut: 0: without some of its channels {reason}; {advice}"
     assert PRUNER.problem(model, example) == told
-    with pytest.raises(TrialFailed, match=re.escape(told)):
+    with pytest.raises(TrialFailed, match=re.escape(f"0: without some of its channels {reason}")):
         PRUNER.prune(model, cut(model, example, 0.5))
 
 
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (nn.Linear(16, 2), "the network has no attention with a head count and linear layers for queries, keys"),
-        (nn.Sequential(Reads("plain", heads=1)), "every attention of the network has one head"),
+        (nn.Linear(16, 2), "the network has no attention with several heads"),
+        (nn.Sequential(Reads("plain", heads=1)), "the network has no attention with several heads"),
     ],
     ids=["no attention", "one head"],
 )

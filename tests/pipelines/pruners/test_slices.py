@@ -1,19 +1,13 @@
-import pytest
 import torch
 from torch import nn
 
-from pipelines.errors import TrialFailed
-from pipelines.pruners.slices import Slice, merged, remove, target_of
+from pipelines.networks.dataflow import Dataflow
+from pipelines.pruners.slices import Slices, remove, slices_of
 
 
 def test_slices_survive_as_plain_data() -> None:
-    one = Slice("a.b", "in", -1, (0, 3))
-    assert Slice.from_json(one.to_json()) == one
-
-
-def test_slices_of_one_side_of_a_layer_become_one() -> None:
-    first, second = [Slice("a", "in", -1, (3,)), Slice("a", "out", -1, (1,))], [Slice("a", "in", -1, (0, 3))]
-    assert merged([first, second]) == [Slice("a", "in", -1, (0, 3)), Slice("a", "out", -1, (1,))]
+    one = Slices({"a.weight": {0: (0, 3), 1: (2,)}}, [("a", "width", 4), ("a", "shape", (4, 2))])
+    assert Slices.from_json(one.to_json()) == one
 
 
 def test_layers_and_parameters_lose_what_is_named() -> None:
@@ -21,16 +15,25 @@ def test_layers_and_parameters_lose_what_is_named() -> None:
     model.register_parameter("scale", nn.Parameter(torch.arange(8.0).view(4, 2)))
     kept = model[0].weight[[0, 2]].clone()
     gone = (1, 3)
-    remove(model, [Slice("0", "out", -1, gone), Slice("1", "in", -1, gone), Slice("scale", "out", 0, gone)])
+    remove(model, Slices({"0.weight": {0: gone}, "0.bias": {0: gone}, "1.weight": {1: gone}, "scale": {0: gone}}))
     assert torch.equal(model[0].weight, kept)
-    assert model[1].weight.shape == (2, 2)
-    assert target_of(model, "scale").tolist() == [[0, 1], [4, 5]]
+    assert (model[0].out_features, model[1].in_features) == (2, 2)
+    assert model.scale.tolist() == [[0, 1], [4, 5]]
 
 
-def test_a_shared_weight_stays_one_or_is_refused() -> None:
+def test_a_shared_weight_stays_one() -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
     model[1].weight = model[0].weight
-    remove(model, [Slice("0", "in", -1, (1,)), Slice("1", "in", -1, (1,))])
+    remove(model, Slices({"0.weight": {1: (1,)}}))
     assert model[0].weight is model[1].weight
-    with pytest.raises(TrialFailed, match=r"0\.weight and 1\.weight are one parameter, of which this would make two"):
-        remove(model, [Slice("0", "in", -1, (1,))])
+    assert model[1].in_features == 3
+
+
+def test_what_follows_from_an_axis_is_lost_with_it() -> None:
+    model = nn.Sequential(nn.Conv1d(1, 4, 1), nn.Conv1d(4, 8, 1, groups=4), nn.Flatten(), nn.Linear(16, 3)).eval()
+    flow = Dataflow(model, (torch.randn(1, 1, 2),))
+    (axis,) = flow.leaves["0.weight"][0]
+    slices = slices_of(flow, {axis.root: [1]}, [])
+    assert slices.gone["1.weight"] == {0: (2, 3)}
+    assert slices.gone["3.weight"] == {1: (4, 5, 6, 7)}
+    assert slices.attributes == [("1", "groups", 3)]

@@ -68,7 +68,7 @@ class Flipped(nn.Module):
     [
         (
             {"round_to": 2},
-            "one stays whole: without some of its channels the network computes something else",
+            "one stays whole: the operator flip moves or mixes its channels",
         ),
         (
             {"method": "unstructured"},
