@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from spaces import near_miss
 
@@ -50,11 +50,38 @@ class OwnFingerprint(Protocol):
         """Changes when the data or the networks change."""
 
 
+@runtime_checkable
+class OwnTensors(Protocol):
+    """A task whose training data are tensors: they are kept where networks are trained, and batches drawn there."""
+
+    def tensors(self, split: str) -> tuple[Any, Tensor]:
+        """All inputs and all targets of a split, examples first, the same each time; asked for ``train`` only."""
+
+
+@runtime_checkable
+class OwnAugmentation(Protocol):
+    """A task with `OwnTensors` whose training examples are changed at random each time that they are seen."""
+
+    def augment(self, inputs: Any, targets: Tensor) -> tuple[Any, Tensor]:
+        """A batch, changed on the device that it lies on; without this method examples are always the same."""
+
+
+@runtime_checkable
+class OwnFit(Protocol):
+    """A task with a training loop of its own, in place of Paredown's."""
+
+    def fit(self, model: nn.Module, job: Any) -> None:
+        """Train `model` in place, on whatever device; see `pipelines.training.fit.FitJob`."""
+
+
 HOOKS: Mapping[str, type] = {
     "loss": OwnLoss,
     "score": OwnScore,
     "feature_points": OwnFeaturePoints,
     "fingerprint": OwnFingerprint,
+    "tensors": OwnTensors,
+    "augment": OwnAugmentation,
+    "fit": OwnFit,
 }
 """The optional methods by name."""
 
