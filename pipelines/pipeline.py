@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pipelines.formats import artifact_in
 from pipelines.runtimes import Artifact
-from pipelines.stages import STAGES, Export, Pack, Stage, Trains, TrainTeacher, Work
-from pipelines.stages.stage import note_in
+from pipelines.stages import STAGES, Export, Listens, Pack, Stage, Trains, TrainTeacher, Work
+from pipelines.stages.stage import NOTE, note_in
 from pipelines.store import Entry, Store
 from pipelines.time_limit import handling_s, limit_s, time_limit
 from pipelines.training.context import Context
@@ -157,7 +157,8 @@ def run_stages(
         missing.append(todo.pop())
     for stage, params, key, origin in reversed(missing):
         begin(stage)
-        own = replace(context, trajectory=Trajectory(origin, store.local))
+        asked = _teacher_folder(context, store) if isinstance(stage, Listens) and stage.listens(params) else None
+        own = replace(context, trajectory=Trajectory(origin, store.local), teacher=asked, notes=[])
 
         def make(
             out: Path,
@@ -171,6 +172,8 @@ def run_stages(
             with context.lease.shared(), time_limit(limit, f"the stage {stage.name}") if limit else nullcontext():
                 seed_everything(origin)
                 stage.run(parent, out, params, own)
+                if own.notes:
+                    (out / NOTE).write_text("; ".join(own.notes), encoding="utf-8")
 
         history = [{"name": r.name, "key": r.key, "seconds": r.seconds, "note": r.note} for r in runs]
         settings = dict(stage.settings(params, context))
@@ -184,6 +187,11 @@ def run_stages(
         folder = entry.folder
         runs.append(StageRun(stage.name, key, entry.seconds, entry.reused, note_in(folder)))
     return folder, tuple(runs)
+
+
+def _teacher_folder(context: Context, store: Store) -> Path:
+    """The trained teacher, from the store or trained again: its result may have been evicted, those after it not."""
+    return run_stages([(TrainTeacher(), {})], context, store)[0]
 
 
 def _before(entry: Entry) -> list[StageRun]:

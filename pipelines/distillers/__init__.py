@@ -8,7 +8,7 @@ from pipelines.distillers.distiller import Distiller, FeatureDistiller
 from pipelines.distillers.hint import Hint
 from pipelines.distillers.point import Point
 from pipelines.distillers.relational import Relational
-from pipelines.distillers.response import Response
+from pipelines.distillers.response import Response, response_parameters
 from pipelines.distillers.signals import Signals
 
 RESPONSE = Response()
@@ -26,4 +26,5 @@ __all__ = [
     "FeatureDistiller",
     "Point",
     "Signals",
+    "response_parameters",
 ]

@@ -9,25 +9,37 @@ from pipelines.distillers.signals import Signals
 from spaces import Interval, Parameter, Params, When
 
 
+def response_parameters(group: str, alpha: float, when: tuple[When, ...] = ()) -> tuple[Parameter, ...]:
+    """The parameters of learning from a teacher's outputs, in a group of the space.
+
+    Args:
+        group: Which, such as ``distillation``.
+        alpha: The weight that the teacher has by default.
+        when: Conditions under which they apply.
+    """
+    return (
+        Parameter(
+            f"{group}.alpha",
+            Interval(0, 1),
+            default=alpha,
+            when=when,
+            help="weight of the teacher's outputs in the loss; the labels have the rest",
+        ),
+        Parameter(
+            f"{group}.temperature",
+            Interval(0.01, 1_000),
+            default=4,
+            when=(*when, When(f"{group}.alpha", (0,), negated=True)),
+            help="how much the teacher's outputs are softened",
+        ),
+    )
+
+
 class Response:
     """The student's outputs come near to the teacher's, softened: see `pipelines.tasks.reading.Reading.softened`."""
 
     name = "response"
-    parameters: tuple[Parameter, ...] = (
-        Parameter(
-            "distillation.alpha",
-            Interval(0, 1),
-            default=0.5,
-            help="weight of the teacher's outputs in the loss; the labels have the rest",
-        ),
-        Parameter(
-            "distillation.temperature",
-            Interval(0.01, 1_000),
-            default=4,
-            when=(When("distillation.alpha", (0,), negated=True),),
-            help="how much the teacher's outputs are softened",
-        ),
-    )
+    parameters: tuple[Parameter, ...] = response_parameters("distillation", 0.5)
     declares = Declaration()
     weight = "alpha"
 

@@ -12,26 +12,44 @@ from torch import Tensor, nn
 from pipelines.distillers import FEATURES, RESPONSE, ActivationRecorder, Distiller, Point, Signals
 from pipelines.errors import TrialFailed
 from pipelines.tasks.declared import reading_of
-from pipelines.tasks.hooks import OwnFeaturePoints
-from pipelines.tasks.task import Outputs, Task, as_tuple, loss_of
+from pipelines.tasks.hooks import OwnFeaturePoints, OwnFit, OwnTensors
+from pipelines.tasks.task import Outputs, Task, as_tuple
 from pipelines.tasks.tensors import scored
 from pipelines.training.context import Context
-from pipelines.training.loop import train
+from pipelines.training.feed import ResidentFeed, TrainBatch, feed_of
+from pipelines.training.loop import labels_loss, lay_out, train
+from pipelines.training.settings import Kind
 from spaces import NONE, Params, illegal
 
 Pairs = tuple[tuple[Point, Point], ...]
 """Where to listen: a point of the teacher and one of the student."""
 
+LARGEST = 2e9
+"""Bytes that a teacher's outputs for all examples may take."""
+
 
 def taught(params: Params) -> tuple[Distiller, ...]:
     """Return what a student learns from the teacher besides the labels, given the step's parameters by key."""
     feature = str(params.get("feature", NONE))
-    response = (RESPONSE,) if params["alpha"] else ()
+    response = (RESPONSE,) if params.get("alpha", 0) else ()
     return response if feature == NONE else (*response, FEATURES[feature])
 
 
-def teach(student: nn.Module, teacher: nn.Module | None, context: Context, params: Params, *, epochs: int) -> nn.Module:
+def teach(
+    student: nn.Module,
+    teacher: nn.Module | None,
+    context: Context,
+    params: Params,
+    *,
+    epochs: int,
+    kind: Kind = "student",
+    gentle: bool = False,
+    **how: Any,
+) -> nn.Module:
     """Train `student` in place; returns it in evaluation mode, on the CPU. Nothing else is changed.
+
+    The teacher is asked for each batch; once for all of them if nothing but its outputs is learned and the task's data
+    are fixed tensors.
 
     The loss is ``(1 - alpha) · the task's own + alpha · response + beta · features``, with what each distiller calls
     its loss.
@@ -42,34 +60,64 @@ def teach(student: nn.Module, teacher: nn.Module | None, context: Context, param
         context: The task and how to train.
         params: The step's parameters by key.
         epochs: Passes over the training split.
+        kind: Whose hyperparameters are taken.
+        gentle: The student began with weights that were trained elsewhere.
+        how: What else `train` is told.
 
     Raises:
         TrialFailed: the two networks cannot be compared so, or training fails.
     """
     distillers = taught(params)
     if teacher is None or not distillers:
-        train(student, context, epochs=epochs)
+        train(student, context, epochs=epochs, kind=kind, gentle=gentle, **how)
         return student
-    task_loss, alpha = loss_of(context.task), float(params["alpha"])
+    hyperparameters = context.training.of(kind, gentle=gentle)
+    task_loss, alpha = labels_loss(context, hyperparameters), float(params["alpha"])
     with ExitStack() as stack:
         taps = [
-            FeatureTap(distiller, student, teacher, context.task, int(params["depth"]), stack)
+            FeatureTap(distiller, student, teacher, context.task, int(params.get("depth", 1)), stack)
             for distiller in distillers
         ]
         trained = _StudentWithHeads(student, [tap.loss(params) for tap in taps])
         teacher.to(context.device).eval()
+        if hyperparameters.channels_last:
+            lay_out(teacher, torch.channels_last)
+        known = known_outputs(teacher, context) if distillers == (RESPONSE,) and epochs else None
 
-        def loss(inputs: tuple[Tensor, ...], outputs: Outputs, targets: Tensor) -> Tensor:
+        def loss(batch: TrainBatch, outputs: Outputs) -> Tensor:
             with torch.no_grad():
-                shown = teacher(*inputs)
-            total = (1 - alpha) * task_loss(outputs, targets)
+                if known is not None and batch.rows is not None:
+                    shown = known.index_select(0, batch.rows)
+                else:
+                    shown = teacher(*as_tuple(batch.inputs))
+            total = (1 - alpha) * task_loss(outputs, batch.targets)
             for tap, loss in zip(taps, trained.losses, strict=True):
                 own, others = tap.signals(outputs, shown)
                 total = total + float(params[tap.distiller.weight]) * loss(own, others)
             return total
 
-        train(trained, context, epochs=epochs, loss=loss)
+        train(trained, context, epochs=epochs, kind=kind, gentle=gentle, loss=loss, **how)
     return student
+
+
+def known_outputs(teacher: nn.Module, context: Context) -> Tensor | None:
+    """The outputs of `teacher`, which is on the device, for all training examples, in their order.
+
+    None if examples change from time to time, are not there at once, or are too many for their outputs to be kept.
+    """
+    if isinstance(context.task, OwnFit) or not isinstance(context.task, OwnTensors):
+        return None
+    feed = feed_of(context)
+    if not isinstance(feed, ResidentFeed) or not feed.is_fixed or not feed.resident:
+        return None
+    shown = list[Tensor]()
+    with torch.no_grad():
+        for batch in feed.all():
+            context.lease.give_way()
+            shown.append(scored(teacher(*as_tuple(batch.inputs))))
+            if sum(part.nbytes for part in shown) > LARGEST:
+                return None
+    return torch.cat(shown)
 
 
 def distillation_problem(

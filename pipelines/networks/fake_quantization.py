@@ -115,7 +115,8 @@ class _RoundedWeight(nn.Module):
         largest = largest.amax(dim=others) if self._per_channel else largest.amax()
         scale = torch.where(largest > 0, largest / WEIGHT_STEPS, 1.0)
         if self._per_channel:
-            zeros = torch.zeros_like(scale, dtype=torch.int32)
+            # Whole numbers would be looked at by the host, which waits for a GPU then.
+            zeros = torch.zeros_like(scale)
             rounded = torch.fake_quantize_per_channel_affine(folded, scale, zeros, 0, -WEIGHT_STEPS, WEIGHT_STEPS)
         else:
             zeros = torch.zeros((), dtype=torch.int32, device=scale.device)
@@ -143,7 +144,8 @@ class _Range:
     def observe(self, on: bool) -> None:
         """Begin to take the range anew, without rounding anything, or end it."""
         if on:
-            self._weight.low, self._weight.high = torch.zeros(()), torch.zeros(())
+            self._weight.low.zero_()
+            self._weight.high.zero_()
         self._observing, self._weight.rounds = on, not on
 
     def hook(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -168,7 +170,9 @@ class _Range:
                 low, high = torch.minimum(low, lowest), torch.maximum(high, highest)
             else:
                 low, high = torch.lerp(low, lowest, MOMENTUM), torch.lerp(high, highest, MOMENTUM)
-            self._weight.low, self._weight.high = low, high
+            # In place, so that a CUDA graph of the step goes on from what it left.
+            self._weight.low.copy_(low)
+            self._weight.high.copy_(high)
         if self._observing:
             return x
         scale = (high - low) / ACTIVATION_STEPS

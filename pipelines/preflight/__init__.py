@@ -16,6 +16,7 @@ from pipelines.preflight.progress import at
 from pipelines.preflight.rehearsal import rehearsal
 from pipelines.preflight.round import try_cuts, try_networks
 from pipelines.preflight.techniques import teaching_problems, technique_problems
+from pipelines.preflight.training import training_warnings
 from pipelines.tasks.task import Task
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
@@ -61,6 +62,7 @@ def _try(task: Task, space: SearchSpace, training: Training, format: str, findin
     if networks.teacher is None:
         return
     technique_problems(space, networks, findings)
+    findings.warnings += training_warnings(task, space, training)
     teachable = teaching_problems(task, space, networks, findings)
     outputs = batch_outputs(networks.teacher, samples, findings)
     objective = objective_problems(task, outputs, samples, findings)

@@ -91,7 +91,8 @@ def pick(space: SearchSpace, wanted: Mapping[str, Value], preferred: Preferred =
 
 def _of_method(space: SearchSpace, sizes: list[StudentSize], wanted: Mapping[str, Value]) -> Iterator[Cut]:
     """The networks that are pruned so: the students, and the teacher where it stays or is pruned before it teaches."""
-    preferred = (("pruning.ratio", _largest(space, "pruning.ratio")), *_teaching(space), *QUICK)
+    largest = (("pruning.ratio", _largest(space, "pruning.ratio")), ("pruning.alpha", _largest(space, "pruning.alpha")))
+    preferred = (*largest, *_teaching(space), *QUICK)
     conditions = _conditions(space, wanted)
     method = str(wanted["pruning.method"])
     first = [order for order in space.orders if order.index("prune") < order.index("distil")]

@@ -5,22 +5,28 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch.utils._pytree import tree_map
 
 from pipelines.errors import TrialFailed
 from pipelines.formats import FORMATS, artifact_in
 from pipelines.preflight.batches import Sample
 from pipelines.runtimes import RUNTIMES, Session, Target
-from pipelines.stages import Stage, Work
+from pipelines.stages import Listens, Stage, TrainTeacher, Work
+from pipelines.stages.stage import NOTE
 from pipelines.tasks.fault import FAULTS, told
+from pipelines.tasks.hooks import HOOKS, OwnTensors
 from pipelines.tasks.task import Batch, Split, Task
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
 from spaces import digest
+
+EXAMPLES = 8
+"""So many of a task's tensors are trained on."""
 
 
 class OneBatch:
@@ -33,8 +39,16 @@ class OneBatch:
 
     def __init__(self, task: Task, samples: Mapping[Split, Sample]) -> None:
         self._task, self._samples = task, samples
+        # As attributes of its own: Python 3.12 looks for hooks without asking __getattr__. A loop of the task's own
+        # would go through all of its data, so that it is not tried.
+        hooks = {name: getattr(task, name, None) for name in HOOKS if name != "fit"}
+        vars(self).update({name: hook for name, hook in hooks.items() if hook is not None})
+        if isinstance(task, OwnTensors):
+            vars(self)["tensors"] = lambda split: tree_map(lambda tensor: tensor[:EXAMPLES], task.tensors(split))
 
     def __getattr__(self, name: str) -> Any:
+        if name in HOOKS:
+            raise AttributeError(name)
         return getattr(self._task, name)
 
     def batches(self, split: Split) -> Iterable[Batch]:
@@ -102,10 +116,19 @@ class Rehearsal:
         return runtime.load(artifact_in(folder, wanted.name), Target(runtime.name, runtime.devices[0]))
 
     def _result(self, stage: Stage, params: Mapping[str, Any], parent: Path, key: str) -> Path | Fault:
+        context = self._context
+        if isinstance(stage, Listens) and stage.listens(params):
+            asked = self.run(((TrainTeacher(), {}),))
+            if isinstance(asked, Fault):
+                return asked
+            context = replace(context, teacher=asked)
+        context = replace(context, notes=[])
         out = self._folder / key
         out.mkdir()
         try:
-            stage.run(parent, out, params, self._context)
+            stage.run(parent, out, params, context)
+            if context.notes:
+                (out / NOTE).write_text("; ".join(context.notes), encoding="utf-8")
         except TrialFailed as error:
             return Fault(stage.name, error.reason)
         except FAULTS as error:  # a person's code may raise anything

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipelines.errors import UnchangedError
+from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.networks.axes import Axis, basic, coordinates, resolved
 from pipelines.networks.dataflow import SILENT, Dataflow
 from pipelines.pruners.attributes import numbers_read

@@ -10,7 +10,7 @@ from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import QuantizationSensitivity
 from pipelines.stages.quantize import QUANTIZE, Quantize, quantization
 from pipelines.stages.sensitivity import AnalyseSensitivity, analysis
-from pipelines.stages.stage import Form, Stage, Trains
+from pipelines.stages.stage import Form, Listens, Stage, Trains
 from pipelines.stages.teacher import TrainTeacher
 from spaces import Params, StepSpec
 
@@ -48,6 +48,7 @@ __all__ = [
     "Distil",
     "Export",
     "Form",
+    "Listens",
     "Pack",
     "Prune",
     "QuantizationAwareTraining",

@@ -115,7 +115,7 @@ class Distil:
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
         depth, width = int(params.get("depth", 1)), float(params.get("width", 1))
-        settings = {**context.training.optimizer(), "weights": context.student_weights(depth, width)}
+        settings = {**context.training.of("student").settings(), "weights": context.student_weights(depth, width)}
         if params.get("feature", NONE) != NONE:
             settings["points"] = task_points(context.task, depth)
         return settings
@@ -126,21 +126,26 @@ class Distil:
 
     def epochs(self, training: Training) -> int:
         """See `Trains.epochs`."""
-        return training.student_epochs
+        return training.epochs("student")
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
         depth, width = int(params["depth"]), float(params.get("width", 1))
         inherits = params.get("init") == "teacher"
-        teacher = Checkpoint.load(parent, context.task).model if taught(params) or inherits else None
+        before = Checkpoint.load(parent, context.task) if taught(params) or inherits else None
+        teacher = before.model if before else None
         student = make_student(context.task, depth, width)
         if teacher is not None and inherits and not inherit(student, teacher):
             raise TrialFailed(nothing_inherited(student, teacher))
-        teach(student, teacher, context, params, epochs=self.epochs(context.training))
+        gentle = context.is_pretrained(depth, width)
+        if inherits and before is not None:
+            gentle = gentle or bool(before.structure[0].get("gentle"))
+        teach(student, teacher, context, params, epochs=self.epochs(context.training), gentle=gentle)
         extent = self.extent(params, context)
         if extent.epochs == 0 and not extent.is_whole:
             tell_apart(student)
-        Checkpoint(student, [{"network": "student", "depth": depth, "width": width}]).save(out)
+        made = {"network": "student", "depth": depth, "width": width, **({"gentle": True} if gentle else {})}
+        Checkpoint(student, [made]).save(out)
 
 
 def tell_apart(model: nn.Module) -> None:

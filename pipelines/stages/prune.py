@@ -5,28 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from pipelines.distillers.teaching import teach
 from pipelines.errors import UnchangedError
 from pipelines.pruners import PRUNERS, Pruner, PruningRequest
 from pipelines.pruners.allocation import ratios_for
 from pipelines.pruners.checkpoint import Checkpoint, pruned_weights
 from pipelines.pruners.options import RATIO
 from pipelines.pruners.schedule import SCHEDULES, epochs_of, shares
+from pipelines.stages.listening import BEFORE, asks_teacher, listening_label, listening_parameters, teacher_for
 from pipelines.stages.pruning_request import pruning_request
-from pipelines.stages.stage import NOTE, Form
+from pipelines.stages.stage import Form
 from pipelines.stages.technique import gains_of, rules_of, switched
 from pipelines.training.accuracy import network_accuracy
 from pipelines.training.batchnorm import reestimate_statistics
 from pipelines.training.context import Context
 from pipelines.training.epoch_budget import EpochBudget
-from pipelines.training.loop import train
 from pipelines.training.masks import keep_zeros
 from pipelines.training.settings import Training
-from spaces import Interval, Options, Parameter, Params, Requirement, StepSpec, When
+from spaces import NONE, Interval, Options, Parameter, Params, Requirement, Rule, StepSpec, When
 
 GRADUAL = tuple(name for name, pruner in PRUNERS.items() if RATIO in pruner.parameters)
 """The methods that can be asked for several cuts."""
@@ -66,14 +68,32 @@ def prune_label(params: Params) -> str:
         extra.append(f"{params['steps']}{'lin' if params.get('schedule') == 'linear' else ''}x")
     if params.get("finetune", "always") != "always":
         extra.append("opt")
-    return "·".join([PRUNERS[str(params["method"])].label(params), *extra])
+    return "·".join([PRUNERS[str(params["method"])].label(params), *extra]) + listening_label(params)
 
+
+SAME_TEACHER = (
+    Rule(
+        "the network before the step is the uncompressed teacher",
+        when=(When("pruning.teacher", (BEFORE,)), When("student.depth", (NONE,))),
+    ),
+    Rule(
+        "the network before the step is the uncompressed teacher",
+        when=(When("pruning.teacher", (BEFORE,)),),
+        sequence=("prune", "distil"),
+    ),
+)
 
 PRUNE = StepSpec(
     "prune",
-    (*switched("pruning.method", PRUNERS, default="channel", help="what is removed"), STEPS, SCHEDULE, FINETUNE),
+    (
+        *switched("pruning.method", PRUNERS, default="channel", help="what is removed"),
+        STEPS,
+        SCHEDULE,
+        FINETUNE,
+        *listening_parameters("pruning"),
+    ),
     label=prune_label,
-    rules=rules_of("pruning.method", PRUNERS),
+    rules=(*rules_of("pruning.method", PRUNERS), *SAME_TEACHER),
     gains=gains_of("pruning.method", PRUNERS),
     requires=(Requirement(When(FINETUNE.name, ("if-needed",)), "accuracy"),),
 )
@@ -121,7 +141,7 @@ class Prune:
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        settings = context.training.optimizer()
+        settings = dict(context.training.of("finetune").settings())
         if params.get("finetune") == "if-needed":
             settings["accuracy_floor"] = context.accuracy_floor
         if int(params.get("steps", 1)) > 1:
@@ -134,13 +154,18 @@ class Prune:
 
     def epochs(self, training: Training) -> int:
         """See `Trains.epochs`."""
-        return training.finetune_epochs
+        return training.epochs("finetune")
+
+    def listens(self, params: Params) -> bool:
+        """See `Listens.listens`."""
+        return asks_teacher(params)
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
         before = Checkpoint.load(parent, context.task)
         model, structure = before.model, list(before.structure)
         pruner = PRUNERS[str(params["method"])]
+        teacher, gentle = teacher_for(parent, params, context), bool(before.structure[0].get("gentle"))
         notes, nothing = list[str](), ""
         goal = pruning_request(model, params, context, ratios_for(parent, params), notes.append)
         steps, spare, reports = int(params.get("steps", 1)), 0, list[CutReport]()
@@ -164,14 +189,15 @@ class Prune:
             reports.append(_report(model, pruner, cut, accuracy, until))
             if not is_enough:
                 several, keep = phase if steps > 1 else None, keep_zeros(model, pruned_weights(structure))
-                train(model, context, epochs=spare, until=until, phase=several, after_step=keep)
+                train_on = partial(teach, model, teacher, context, params, kind="finetune", gentle=gentle)
+                train_on(epochs=spare, until=until, phase=several, after_step=keep)
                 spare, left = 0, left - until
         Checkpoint(model, structure).save(out)
         _write(reports, nothing, out)
         if nothing:
             notes = [f"{pruner.name} left the network as it is: {nothing}"]
         if notes:
-            (out / NOTE).write_text(_told(notes), encoding="utf-8")
+            context.note(_told(notes))
 
 
 def left_whole(folder: Path) -> str:

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from pipelines.distillers.teaching import teach
 from pipelines.errors import TrialFailed
 from pipelines.networks.fake_quantization import FakeQuantization
 from pipelines.pruners.checkpoint import Checkpoint, pruned_weights
 from pipelines.quantizers import Calibration
+from pipelines.stages.listening import asks_teacher, teacher_for
 from pipelines.stages.stage import Form
 from pipelines.tasks.task import as_tuple
 from pipelines.training.accuracy import network_accuracy
 from pipelines.training.context import Context
 from pipelines.training.epoch_budget import EpochBudget
-from pipelines.training.loop import train
 from pipelines.training.masks import keep_zeros
 from pipelines.training.settings import Training
 from spaces import Params
-
-RATE = 0.1
-"""The learning rate, as a share of that of training: the network is moved a little, not trained anew."""
 
 REPORT = "qat.json"
 """The accuracy on the validation split: in floating point, rounded before the training, and rounded after it."""
@@ -40,12 +37,12 @@ class QuantizationAwareTraining:
 
     name = "qat"
     form: Form = "network"
-    version = 3
+    version = 4
     libraries: tuple[str, ...] = ("torch",)
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        return {"rate": RATE, **context.training.optimizer()}
+        return context.training.of("qat").settings()
 
     def extent(self, params: Params, context: Context) -> EpochBudget:
         """See `Trains.extent`."""
@@ -53,7 +50,11 @@ class QuantizationAwareTraining:
 
     def epochs(self, training: Training) -> int:
         """See `Trains.epochs`."""
-        return training.qat_epochs
+        return training.epochs("qat")
+
+    def listens(self, params: Params) -> bool:
+        """See `Listens.listens`."""
+        return asks_teacher(params)
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
@@ -65,23 +66,23 @@ class QuantizationAwareTraining:
         with FakeQuantization(model, example, per_channel=per_channel) as rounding:
             rounding.calibrate(calibration.inputs())
             report["rounded_before"] = network_accuracy(model, context)
-            _train(model, context, keep)
+            self._train(model, before, teacher_for(parent, params, context), params, context, keep)
             rounding.calibrate(calibration.inputs())  # as the file's ranges will be found
             report["rounded_after"] = network_accuracy(model, context)
         Checkpoint(model, before.structure).save(out)
         (out / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
 
-
-def _train(model: nn.Module, context: Context, keep: Callable[[], None]) -> None:
-    slower = context.training.model_copy(update={"learning_rate": RATE * context.training.learning_rate})
-    try:
-        train(
-            model,
-            replace(context, training=slower),
-            epochs=QuantizationAwareTraining().epochs(context.training),
-            after_step=keep,
-        )
-    except TrialFailed as error:
-        raise TrialFailed(
-            f"quantization-aware training, at {RATE:g} times training.learning_rate: {error.reason}"
-        ) from error
+    def _train(
+        self,
+        model: nn.Module,
+        before: Checkpoint,
+        teacher: nn.Module | None,
+        params: Params,
+        context: Context,
+        keep: Callable[[], None],
+    ) -> None:
+        gentle, epochs = bool(before.structure[0].get("gentle")), self.epochs(context.training)
+        try:
+            teach(model, teacher, context, params, epochs=epochs, kind="qat", gentle=gentle, after_step=keep)
+        except TrialFailed as error:
+            raise TrialFailed(f"quantization-aware training: {error.reason}") from error

@@ -14,19 +14,35 @@ from pipelines.onnxfile.layers import numbers
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.quantizers.parameters import KEEP_FLOAT
 from pipelines.quantizers.sensitivity import most_sensitive
+from pipelines.stages.listening import BEFORE, listening_label, listening_parameters
 from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import SENSITIVITY, QuantizationSensitivity
 from pipelines.stages.stage import NOTE, Form, Stage
 from pipelines.stages.technique import gains_of, rules_of, switched
 from pipelines.training.context import Context
-from spaces import Params, StepSpec
+from spaces import NONE, Params, Rule, StepSpec, When
+
+AWARE = tuple(name for name, quantizer in QUANTIZERS.items() if quantizer.aware)
+"""The schemes before which the network is trained with rounding."""
+
+SAME_TEACHER = Rule(
+    "the network before the step is the uncompressed teacher",
+    when=(
+        When("quantization.teacher", (BEFORE,)),
+        When("student.depth", (NONE,)),
+        When("pruning.method", (NONE,)),
+    ),
+)
 
 QUANTIZE = StepSpec(
     "quantize",
-    switched("quantization.scheme", QUANTIZERS, help="how weights and activations are stored"),
-    label=lambda p: QUANTIZERS[str(p["scheme"])].label(p),
+    (
+        *switched("quantization.scheme", QUANTIZERS, help="how weights and activations are stored"),
+        *listening_parameters("quantization", When("quantization.scheme", AWARE)),
+    ),
+    label=lambda p: QUANTIZERS[str(p["scheme"])].label(p) + listening_label(p),
     gives="file",
-    rules=rules_of("quantization.scheme", QUANTIZERS),
+    rules=(*rules_of("quantization.scheme", QUANTIZERS), SAME_TEACHER),
     gains=gains_of("quantization.scheme", QUANTIZERS),
 )
 

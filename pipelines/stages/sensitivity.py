@@ -12,6 +12,7 @@ from pipelines.pruners import PRUNERS
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.pruners.options import BY_SENSITIVITY
 from pipelines.pruners.sensitivity import OnProgress, analyse
+from pipelines.stages.listening import KEYS
 from pipelines.stages.pruning_request import pruning_request
 from pipelines.stages.stage import Form
 from pipelines.training.accuracy import network_accuracy
@@ -22,7 +23,7 @@ from spaces import Params
 EIGHTHS: tuple[float, ...] = tuple(eighth / 8 for eighth in range(1, 8))
 """The ratios that are analysed for pruning: only measured cuts can be chosen, so they are close to each other."""
 
-NOT_READ = frozenset({"ratio", "scope", "steps", "schedule", "finetune"})
+NOT_READ = frozenset({"ratio", "scope", "steps", "schedule", "finetune"}) | KEYS
 """Parameters of the prune step that change nothing here: recipes that differ in them share one analysis."""
 
 

@@ -62,6 +62,14 @@ class Trains(Protocol):
         """Return the number of epochs of its schedule with the settings `training`."""
 
 
+@runtime_checkable
+class Listens(Protocol):
+    """The protocol of stages that may ask the uncompressed teacher, whose folder is then `Context.teacher`."""
+
+    def listens(self, params: Params) -> bool:
+        """Return True if the stage asks it with `params`."""
+
+
 def note_in(folder: Path) -> str:
     """Return words that go with the result of a stage in `folder`, empty if there are none."""
     return (folder / NOTE).read_text(encoding="utf-8") if (folder / NOTE).exists() else ""

@@ -22,12 +22,12 @@ class TrainTeacher:
 
     name = "teacher"
     form: Form = "network"
-    version = 2
+    version = 3
     libraries: tuple[str, ...] = ("torch",)
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        return context.training.optimizer()
+        return context.training.of("teacher").settings()
 
     def extent(self, params: Params, context: Context) -> EpochBudget:
         """See `Trains.extent`: all epochs always, as everything else is compared with it."""
@@ -35,10 +35,14 @@ class TrainTeacher:
 
     def epochs(self, training: Training) -> int:
         """See `Trains.epochs`."""
-        return training.teacher_epochs
+        return training.epochs("teacher")
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        whole = replace(context, fidelity=1.0)
-        model = train(make_teacher(context.task), whole, epochs=self.epochs(context.training))
-        Checkpoint(model, [{"network": "teacher"}]).save(out)
+        whole, epochs = replace(context, fidelity=1.0), self.epochs(context.training)
+        gentle = context.is_pretrained()
+        if gentle and epochs and context.training.teacher.learning_rate is None:
+            rate = context.training.of("teacher", gentle=True).learning_rate
+            context.note(f"teacher() comes with trained weights, so that its learning rate was {rate:g}")
+        model = train(make_teacher(context.task), whole, epochs=epochs, kind="teacher", gentle=gentle)
+        Checkpoint(model, [{"network": "teacher", **({"gentle": True} if gentle else {})}]).save(out)

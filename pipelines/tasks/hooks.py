@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -80,6 +80,30 @@ class OwnFiles(Protocol):
         """What they hold, or where they lie now, each by its path within the export."""
 
 
+@runtime_checkable
+class OwnTensors(Protocol):
+    """A task whose training data are tensors: they are kept where networks are trained, and batches drawn there."""
+
+    def tensors(self, split: str) -> tuple[Any, Tensor]:
+        """All inputs and all targets of a split, examples first, the same each time; asked for ``train`` only."""
+
+
+@runtime_checkable
+class OwnAugmentation(Protocol):
+    """A task with `OwnTensors` whose training examples are changed at random each time that they are seen."""
+
+    def augment(self, inputs: Any, targets: Tensor) -> tuple[Any, Tensor]:
+        """A batch, changed on the device that it lies on; without this method examples are always the same."""
+
+
+@runtime_checkable
+class OwnFit(Protocol):
+    """A task with a training loop of its own, in place of Paredown's."""
+
+    def fit(self, model: nn.Module, job: Any) -> None:
+        """Train `model` in place, on whatever device; see `pipelines.training.fit.FitJob`."""
+
+
 HOOKS: Mapping[str, type] = {
     "student": OwnStudent,
     "loss": OwnLoss,
@@ -88,6 +112,9 @@ HOOKS: Mapping[str, type] = {
     "fingerprint": OwnFingerprint,
     "deploy": OwnDeploy,
     "files": OwnFiles,
+    "tensors": OwnTensors,
+    "augment": OwnAugmentation,
+    "fit": OwnFit,
 }
 """The optional methods by name."""
 

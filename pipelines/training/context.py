@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import torch
 
 from pipelines.lease import Lease
 from pipelines.tasks.task import Task, make_student
 from pipelines.training.epoch_budget import EpochBudget
-from pipelines.training.initial_weights import initial_weights
+from pipelines.training.initial_weights import initial_weights, is_pretrained
 from pipelines.training.settings import Training
 from pipelines.training.trajectory import Trajectory
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,10 @@ class Context:
         fidelity: How much of their epochs trainings are run for, 0 to 1; the teacher's are always run for all.
         trajectory: What a stage's trainings follow, each stage its own.
         format: The name of the format of exported files, in `pipelines.formats.FORMATS`.
+        teacher: The folder with the trained, uncompressed teacher, for stages that ask for it; see
+            `pipelines.stages.stage.Listens`.
+        notes: Words that go with the result of the stage that is at work, each stage its own.
+        kept: What was worked out of the task and serves all its trainings, by name.
     """
 
     task: Task
@@ -43,11 +53,32 @@ class Context:
     fidelity: float = 1.0
     trajectory: Trajectory = field(default_factory=Trajectory, compare=False)
     format: str = "onnx"
+    teacher: Path | None = None
+    notes: list[str] = field(default_factory=list, compare=False)
+    kept: dict[str, tuple[Task, Any]] = field(default_factory=dict, compare=False, repr=False)
     _weights: dict[tuple[int, float], str] = field(default_factory=dict, compare=False)
 
     def extent(self, epochs: int) -> EpochBudget:
         """Return how far a training goes that is made for `epochs`."""
         return EpochBudget.part(self.fidelity, epochs)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what `make` gives for this task, made when it is first asked for."""
+        task, found = self.kept.get(name, (None, None))
+        if task is not self.task:
+            found = make()
+            self.kept[name] = (self.task, found)
+        return cast(T, found)
+
+    def note(self, text: str) -> None:
+        """Say something of the result of the stage that is at work; twice is as good as once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def is_pretrained(self, depth: int | None = None, width: float = 1) -> bool:
+        """Return True if the teacher, or the student of `depth`, comes with weights that were trained elsewhere."""
+        make = self.task.teacher if depth is None else partial(make_student, self.task, depth, width)
+        return self.once(f"pretrained {depth} {width:g}", partial(is_pretrained, make))
 
     def student_weights(self, depth: int, width: float) -> str:
         """Return a digest of the weights with which such a student begins, see `initial_weights`; it is kept.

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import chain
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import chain, pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pipelines.errors import TrialFailed
-from pipelines.tasks.task import as_tuple, loss_of, move
+from pipelines.tasks.hooks import OwnFit, OwnLoss
+from pipelines.tasks.task import as_tuple, loss_of
 from pipelines.training.context import Context
-from pipelines.training.learning_rate import RATES
+from pipelines.training.early_stopping import EarlyStopping, calibration_loss
+from pipelines.training.feed import Feed, feed_of
+from pipelines.training.fit import fit
+from pipelines.training.learning_rate import RATES, rate_share
+from pipelines.training.settings import Hyperparameters, Kind
+from pipelines.training.step import StepLoss, TrainingStep
+from pipelines.training.step_runner import runner_for
 from pipelines.training.trajectory import State, TrainingPhase
-
-StepLoss = Callable[[tuple[Tensor, ...], Tensor, Tensor], Tensor]
-"""``(inputs, outputs, targets) -> scalar``; inputs are given for losses that ask another network."""
+from pipelines.training.weight_average import WeightAverage, tensors_of
 
 
 def train(
@@ -23,21 +32,27 @@ def train(
     context: Context,
     *,
     epochs: int,
+    kind: Kind = "student",
+    gentle: bool = False,
     until: int | None = None,
     phase: int | None = None,
     loss: StepLoss | None = None,
     after_step: Callable[[], None] = lambda: None,
 ) -> nn.Module:
-    """Train `model` in place with AdamW; returns it in evaluation mode, on the CPU.
+    """Train `model` in place; returns it in evaluation mode, on the CPU.
 
     It goes on from the latest state that `Context.trajectory` has of this training. All generators are seeded at the
     start of every epoch and at the end, so that on a CPU the result is the same, bit for bit, in one go or in several.
     Between two steps it gives way to those who wait to measure on this machine; see `pipelines.lease`.
 
+    A task's own ``fit`` takes the place of all that.
+
     Args:
         model: What to train; its weights at the start depend on nothing but the trajectory.
         context: The task, whose ``train`` split is used, how to train and on which device.
         epochs: Passes for which the schedule of the learning rate is made; 0 leaves the weights as they are.
+        kind: Whose hyperparameters are taken.
+        gentle: The network began with weights that were trained elsewhere, see `Training.of`.
         until: After how many of them to stop; after the context's share of them, when None.
         phase: Which training of its stage it is, if there are several. They are not gone on from by longer ones.
         loss: What to minimise; the task's own loss, when None.
@@ -46,58 +61,166 @@ def train(
     Raises:
         TrialFailed: the weights, or the loss, are not finite numbers, or there are no batches.
     """
-    training, rate, trajectory = context.training, RATES[context.training.schedule], context.trajectory
+    how, trajectory = context.training.of(kind, gentle=gentle), context.trajectory
     until = context.extent(epochs).epochs if until is None else until
-    course = TrainingPhase(epochs, rate.common(epochs) if phase is None else 0, phase)
-    loss = loss or task_loss(context)
+    loss = loss or task_loss(context, how)
     model.to(context.device).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
     _check_weights(model)
-    done = 0
-    if found := trajectory.latest(course, until):
-        done, state = found
-        _restore(model, optimizer, state)
-    for epoch in range(done, until):
-        trajectory.seed(epoch, phase)
-        for group in optimizer.param_groups:
-            group["lr"] = training.learning_rate * rate.share(epoch, epochs)
-        total = _pass(model, optimizer, context, loss, after_step)
-        if not torch.isfinite(total):
-            raise TrialFailed(_why_not_finite(context, f"{total.item():g} in epoch {epoch + 1} of {epochs}"))
-        last = context.fidelity < 1 and epoch + 1 == until
-        trajectory.passed(course, epoch + 1, lambda: _state(model, optimizer), last=last)
+    if isinstance(context.task, OwnFit):
+        trajectory.seed(0, phase)
+        if until:
+            fit(context.task, model, context, how, kind=kind, epochs=until, loss=loss, after_step=after_step)
+        trajectory.seed(until, phase)
+        return model.eval().cpu()
+    if how.channels_last:
+        lay_out(model, torch.channels_last)
+    if until and any(parameter.requires_grad for parameter in model.parameters()):
+        with _own_stream(context.device):
+            _Course(model, context, how, kind, epochs, until, phase, loss, after_step).run()
     trajectory.seed(until, phase)
+    if how.channels_last:
+        lay_out(model, torch.contiguous_format)
     return model.eval().cpu()
 
 
-def task_loss(context: Context) -> StepLoss:
-    """The task's own loss, as `train` takes it."""
-    loss = loss_of(context.task)
-    return lambda inputs, outputs, targets: loss(outputs, targets)
+def task_loss(context: Context, how: Hyperparameters) -> StepLoss:
+    """The task's own loss, or cross-entropy, as `train` takes it.
+
+    Raises:
+        TrialFailed: labels are to be smoothed, and the task has a loss of its own.
+    """
+    loss = labels_loss(context, how)
+    return lambda batch, outputs: loss(outputs, batch.targets)
 
 
-def _pass(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    context: Context,
-    loss: StepLoss,
-    after_step: Callable[[], None],
-) -> Tensor:
-    """Train for one epoch; returns the sum of the batches' losses, a scalar."""
-    device, seen = context.device, 0
-    total = torch.zeros((), device=device)
-    for inputs, targets in context.task.batches("train"):
-        moved, targets = move(inputs, device), targets.to(device)
-        value = loss(moved, model(*as_tuple(moved)), targets)  # a loss may ask another network
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        after_step()
-        context.lease.give_way(lambda: _settle(device))
-        total, seen = total + value.detach(), seen + 1
-    if not seen:
-        raise TrialFailed("the train split has no batches")
-    return total
+def labels_loss(context: Context, how: Hyperparameters) -> Callable[[Any, Tensor], Tensor]:
+    """The same as a function of outputs and targets."""
+    if not how.label_smoothing:
+        return loss_of(context.task)
+    if isinstance(context.task, OwnLoss):
+        raise TrialFailed(
+            f"training.label_smoothing: {how.label_smoothing:g} is for the default loss, and the task has one of its "
+            "own; smooth there, or set it to 0"
+        )
+    return lambda outputs, targets: functional.cross_entropy(outputs, targets, label_smoothing=how.label_smoothing)
+
+
+class _Course:
+    """One training, from the state that it goes on from to the epoch after which it stops."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        context: Context,
+        how: Hyperparameters,
+        kind: Kind,
+        epochs: int,
+        until: int,
+        phase: int | None,
+        loss: StepLoss,
+        after_step: Callable[[], None],
+    ) -> None:
+        self._model, self._context, self._how, self._kind = model, context, how, kind
+        self._epochs, self._until, self._phase = epochs, until, phase
+        self._rate = RATES[how.schedule]
+        self._feed: Feed = feed_of(context)
+        self._step = TrainingStep(model, how, loss, after_step)
+        self._average = WeightAverage(model, how.ema) if how.ema else None
+        self._stopping = EarlyStopping(how.patience)
+        self._runner = runner_for(self._step, self._feed, graph=context.training.cuda_graph, on_note=context.note)
+
+    def run(self) -> None:
+        """Train, and leave in the network what comes out."""
+        trajectory, context = self._context.trajectory, self._context
+        shared = self._rate.common(self._epochs) if self._phase is None else 0
+        course = TrainingPhase(self._epochs, shared, self._phase)
+        done = 0
+        if found := trajectory.latest(course, self._until):
+            done, state = found
+            self._restore(state)
+        while done < self._until and not self._stopping.stopped:
+            trajectory.seed(done, self._phase)
+            self._pass(done)
+            done += 1
+            self._look(done)
+            last = context.fidelity < 1 and (done == self._until or self._stopping.stopped)
+            trajectory.passed(course, done, self._state, last=last)
+        if self._stopping.stopped:
+            context.note(f"trained for {done} of {self._epochs} epochs, as the calibration loss fell no more")
+        if self._average:
+            self._average.apply()
+        self._stopping.apply(self._model)
+        self._step.forget_gradients()
+
+    def _pass(self, epoch: int) -> None:
+        """Train for one epoch."""
+        step, how, steps = self._step, self._how, math.ceil(self._feed.steps / self._how.accumulate)
+        step.begin()
+        for last, number, item in _grouped(self._feed.epoch(), how.accumulate):
+            if number % how.accumulate == 0:
+                index = epoch * steps + min(number // how.accumulate, steps - 1)
+                share = rate_share(self._rate, index, steps, self._epochs, how.warmup_epochs)
+                step.set_rate(how.learning_rate * share)
+            self._runner.run(item, last=last)
+            if last and self._average:
+                self._average.update()
+            self._context.lease.give_way(lambda: _settle(self._context.device))
+        if not torch.isfinite(step.total):
+            told = f"{step.total.item():g} in epoch {epoch + 1} of {self._epochs}"
+            raise TrialFailed(_why_not_finite(self._context, self._how, self._kind, told))
+
+    def _look(self, done: int) -> None:
+        """Find out whether to stop, if that is wanted."""
+        if self._how.patience is None:
+            return
+        loss = labels_loss(self._context, self._how)
+        with self._average.applied() if self._average else nullcontext():
+            self._stopping.look(self._model, calibration_loss(self._model, loss, self._context))
+
+    def _state(self) -> State:
+        average = {"average": self._average.state()} if self._average else {}
+        stopping = {"stopping": self._stopping.state()} if self._how.patience else {}
+        return {"tensors": tensors_of(self._model), **self._step.state(), **average, **stopping}
+
+    def _restore(self, state: State) -> None:
+        for name, tensor in tensors_of(self._model).items():
+            tensor.copy_(state["tensors"][name])
+        self._step.restore(state)
+        if self._average:
+            self._average.restore(state["average"])
+        if self._how.patience:
+            self._stopping.restore(state["stopping"])
+
+
+def _grouped(items: Iterator[Any], size: int) -> Iterator[tuple[bool, int, Any]]:
+    """Each of `items` with its number, and whether a group of `size` ends with it; the last group may be smaller."""
+    if size == 1:
+        yield from ((True, number, item) for number, item in enumerate(items))
+        return
+    ahead = chain(items, [None])
+    for number, (item, following) in enumerate(pairwise(ahead)):
+        yield (number + 1) % size == 0 or following is None, number, item
+
+
+@contextmanager
+def _own_stream(device: torch.device) -> Iterator[None]:
+    """Work on a stream of its own, as the default one cannot be captured."""
+    if device.type != "cuda":
+        yield
+        return
+    outer, own = torch.cuda.current_stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    own.wait_stream(outer)
+    with torch.cuda.stream(own):
+        yield
+    outer.wait_stream(own)
+    torch.cuda.synchronize(device)
+
+
+def lay_out(model: nn.Module, memory_format: torch.memory_format) -> None:
+    """Lay the filters of two-dimensional convolutions out in memory so."""
+    for tensor in chain(model.parameters(), model.buffers()):
+        if tensor.dim() == 4:
+            tensor.data = tensor.data.contiguous(memory_format=memory_format)
 
 
 def _check_weights(model: nn.Module) -> None:
@@ -112,9 +235,10 @@ def _check_weights(model: nn.Module) -> None:
             raise TrialFailed(f"before training, {name} of the network is not finite (NaN or infinite); {advice}")
 
 
-def _why_not_finite(context: Context, loss: str) -> str:
+def _why_not_finite(context: Context, how: Hyperparameters, kind: Kind, loss: str) -> str:
     """Return why the loss became `loss`: the batches' fault where they surely are it."""
-    rate = f"lower training.learning_rate (now {context.training.learning_rate:g})"
+    own = "" if how.learning_rate == context.training.learning_rate else f"{kind}."
+    rate = f"lower training.{own}learning_rate (now {how.learning_rate:g})"
     for index, (inputs, targets) in enumerate(context.task.batches("train")):
         batch = f"batch {index} of the train split"
         if not len(targets):
@@ -127,21 +251,6 @@ def _why_not_finite(context: Context, loss: str) -> str:
                     f"the loss became {loss}; {batch} has infinite {name}: clean the data or, if they are meant, {rate}"
                 )
     return f"the loss became {loss}; {rate}"
-
-
-def _tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers of `model` by name, those too that a file of its weights would leave out."""
-    return {name: tensor.detach() for name, tensor in chain(model.named_parameters(), model.named_buffers())}
-
-
-def _state(model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
-    return {"tensors": _tensors(model), "optimizer": optimizer.state_dict()}
-
-
-def _restore(model: nn.Module, optimizer: torch.optim.Optimizer, state: State) -> None:
-    for name, tensor in _tensors(model).items():
-        tensor.copy_(state["tensors"][name])
-    optimizer.load_state_dict(state["optimizer"])
 
 
 def _settle(device: torch.device) -> None:

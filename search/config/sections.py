@@ -176,9 +176,12 @@ class ClusterSection(Section):
     @field_validator("gpus_per_trial")
     @classmethod
     def _gpus(cls, gpus: float) -> float:
-        """Ray gives a share of one GPU, or whole ones."""
-        if gpus > 1 and gpus % 1:
-            problem = f"{gpus:g} is neither a share of one GPU nor a whole number of them"
+        """A training uses one GPU, or a share of it."""
+        if gpus > 1:
+            problem = (
+                f"{gpus:g} is more than a trial can use: a training runs on one GPU, and the others would stand idle; "
+                "legal: at most 1; with more GPUs in the cluster more trials run at once"
+            )
             raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
         return gpus
 

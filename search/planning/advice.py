@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines import METRICS, Task
-from pipelines.tasks.hooks import HOOKS, misspelt
+from pipelines.tasks.hooks import HOOKS, OwnFit, misspelt
 from search.config.sweep_config import SweepConfig
 from spaces import listed
 
@@ -11,10 +11,18 @@ from spaces import listed
 def warnings(config: SweepConfig, task: Task) -> list[str]:
     """Tell in words, for the sweep `config` of `task`, what is in vain or cannot be measured here.
 
-    That is methods named almost like a hook, techniques whose benefit no objective sees, values that no recipe has,
-    bounds that no trial can keep, metrics that this machine lacks, and what came out when the task was tried.
+    That is methods named almost like a hook, rungs that a loop of the task's own begins anew, techniques whose benefit
+    no objective sees, values that no recipe has, bounds that no trial can keep, metrics that this machine lacks, and
+    what came out when the task was tried.
     """
-    found = [*_misnamed(task), *_unseen(config), *_unused(config), *_unreachable(config, task), *_absent(config)]
+    found = [
+        *_misnamed(task),
+        *_begun_anew(config, task),
+        *_unseen(config),
+        *_unused(config),
+        *_unreachable(config, task),
+        *_absent(config),
+    ]
     return [*found, *config.warnings]
 
 
@@ -22,6 +30,16 @@ def _misnamed(task: Task) -> list[str]:
     """Methods of `task` that nobody calls, with a name that is nearly that of a hook which it does not have."""
     slips = misspelt(task, HOOKS).items()
     return [f"{type(task).__name__}.{slip}: did you mean the hook {name}?" for name, slip in slips]
+
+
+def _begun_anew(config: SweepConfig, task: Task) -> list[str]:
+    """A loop of the task's own cannot go on from where it was left, so that each rung costs all that it trains."""
+    if config.search.stopping != "halving" or not isinstance(task, OwnFit):
+        return []
+    return [
+        f"search.stopping: with {type(task).__name__}.fit each rung of halving trains from the start, as Paredown "
+        "cannot go on from where a loop of your own was left; structure costs nothing"
+    ]
 
 
 def _unseen(config: SweepConfig) -> list[str]:

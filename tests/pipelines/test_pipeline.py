@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from pipelines import STEPS, run_recipe
 from pipelines.lease import Lease
-from pipelines.pipeline import StageRun, nodes, parent_stages
+from pipelines.pipeline import StageRun, network_stages, nodes, parent_stages, run_stages
+from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.store import Store
 from pipelines.training.context import Context
+from pipelines.training.settings import Overrides
 from spaces import Recipe
 
 DISTIL = {"distil": {"depth": 1, "alpha": 0.5, "temperature": 2}}
@@ -116,6 +119,10 @@ ALL = ["teacher", "distil", "prune", "export", "quantize", "pack"]
         ({"teacher_epochs": 5}, ALL),
         ({"student_epochs": 5}, ALL[1:]),
         ({"finetune_epochs": 5}, ALL[2:]),
+        ({"optimizer": {"name": "adam"}}, ALL),
+        ({"student": Overrides(precision="bf16")}, ALL[1:]),
+        ({"finetune": Overrides(learning_rate=0.5)}, ALL[2:]),
+        ({"qat": Overrides(learning_rate=0.5), "cuda_graph": False}, []),
         ({}, []),
     ],
     ids=lambda value: "+".join(value) or "nothing" if isinstance(value, dict) else "",
@@ -182,3 +189,54 @@ class Counting(Lease):
         self.taken += 1
         with super().shared():
             yield
+
+
+TAUGHT = {"prune": {"ratio": 0.5, "alpha": 0.5, "temperature": 2}}
+
+
+def test_recipes_share_all_that_comes_before_a_teacher_is_asked(context: Context) -> None:
+    plain, taught = keys(recipe(DISTIL, PRUNE, STATIC), context), keys(recipe(DISTIL, TAUGHT, STATIC), context)
+    assert changed(plain, taught) == ALL[2:]
+    without = {"prune": {"ratio": 0.5, "alpha": 0}}
+    assert keys(recipe(DISTIL, without, STATIC), context) == plain, "no teacher is what was there before"
+
+
+@pytest.mark.parametrize("whom", ["teacher", "before"])
+def test_fine_tuning_listens_to_whom_it_is_told(whom: str, context: Context, store: Store, monkeypatch) -> None:
+    asked: list[nn.Module] = []
+
+    def noting(student: nn.Module, teacher: nn.Module, *arguments: object, **how: object) -> nn.Module:
+        asked.append(teacher)
+        return student
+
+    run_recipe(recipe(DISTIL), context, store)
+    monkeypatch.setattr("pipelines.stages.prune.teach", noting)
+    steps = [DISTIL, {"prune": {**TAUGHT["prune"], "teacher": whom}}]
+    chain = {stage.name: key for stage, _, key in nodes(recipe(*steps), context)}
+    run_stages(network_stages(recipe(*steps)), context, store)
+    folder = store.get(chain["teacher" if whom == "teacher" else "distil"])
+    assert folder
+    expected = Checkpoint.load(folder, context.task).model.state_dict()
+    (found,) = asked
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in found.state_dict().items())
+
+
+def test_a_teacher_that_was_evicted_is_trained_again_for_those_who_listen(context: Context, store: Store) -> None:
+    run_recipe(recipe(DISTIL), context, store)
+    first = {stage.name: key for stage, _, key in nodes(recipe(DISTIL), context)}
+    assert store.folder.remove(first["teacher"])
+    built = run_recipe(recipe(DISTIL, TAUGHT), context, store)
+    assert [run.reused for run in built.stages] == [True, True, False, False, False]
+    assert store.get(first["teacher"])
+
+
+def test_what_a_training_has_to_say_goes_with_its_result(context: Context, store: Store, monkeypatch) -> None:
+    monkeypatch.setattr(Context, "is_pretrained", lambda self, *which: True)
+    built = run_recipe(recipe(), context, store)
+    note = "teacher() comes with trained weights, so that its learning rate was 0.0005"
+    assert [run.note for run in built.stages if run.name == "teacher"] == [note]
+    again = run_recipe(recipe(PRUNE), context, store)
+    assert [run.note for run in again.stages if run.name == "teacher"] == [note]
+    folder = store.get(again.stages[1].key)
+    assert folder
+    assert Checkpoint.load(folder, context.task).structure[0] == {"network": "teacher", "gentle": True}

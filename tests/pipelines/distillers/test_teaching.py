@@ -13,6 +13,7 @@ from pipelines.distillers.hint import Hint
 from pipelines.distillers.teaching import distillation_problem, feature_pairs, task_points, taught, teach
 from pipelines.errors import TrialFailed
 from pipelines.training.context import Context
+from pipelines.training.feed import TrainBatch
 
 ALONE = {"depth": 1, "alpha": 0, "feature": "none"}
 RESPONSE_ONLY = {"depth": 1, "alpha": 0.5, "temperature": 4, "feature": "none"}
@@ -67,10 +68,10 @@ def test_the_weights_are_those_of_the_recipe(context: Context, networks, monkeyp
     student, teacher = networks
     losses: list[tuple[Tensor, Tensor, Tensor]] = []
 
-    def once(pupil: nn.Module, context: Context, *, epochs: int, loss) -> nn.Module:
+    def once(pupil: nn.Module, context: Context, *, loss, **how) -> nn.Module:
         inputs, targets = next(iter(context.task.batches("train")))
         outputs = pupil.eval()(inputs)
-        losses.append((loss((inputs,), outputs, targets), outputs, targets))
+        losses.append((loss(TrainBatch(inputs, targets), outputs), outputs, targets))
         return pupil
 
     monkeypatch.setattr("pipelines.distillers.teaching.train", once)
@@ -182,3 +183,47 @@ def test_a_problem_fails_the_trial_with_its_reason(context: Context, tiny, netwo
 def test_points_are_plain_data(tiny) -> None:
     assert task_points(tiny, 1) is None
     assert task_points(pointed(tiny, [["2", "2"]]), 1) == [("2", "2")]
+
+
+class Asked(nn.Linear):
+    """A network that counts the examples of which it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 2)
+        self.examples = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.examples += len(x)
+        return super().forward(x)
+
+
+class FixedTensors:
+    """Ten examples that are the same each time."""
+
+    x, y = torch.randn(10, 2, generator=torch.Generator().manual_seed(0)), torch.arange(10) % 2
+
+    def batches(self, split: str):
+        return [(self.x[:4], self.y[:4])]
+
+    def tensors(self, split: str):
+        return self.x, self.y
+
+    def example_input(self) -> Tensor:
+        return self.x[:1]
+
+
+class ChangedTensors(FixedTensors):
+    def augment(self, inputs: Tensor, targets: Tensor):
+        return inputs, targets  # it might change them
+
+
+def test_where_examples_are_fixed_the_teacher_is_asked_once(context: Context) -> None:
+    students, asked = [], []
+    for task in (FixedTensors(), ChangedTensors()):
+        torch.manual_seed(0)
+        teacher, student = Asked(), nn.Linear(2, 2)
+        teach(student, teacher, replace(context, task=task), {"alpha": 0.5, "temperature": 2.0}, epochs=3)
+        students.append(student)
+        asked.append(teacher.examples - 1)  # the example input
+    assert asked == [10, 3 * 10]
+    assert torch.equal(students[0].weight, students[1].weight)

@@ -150,3 +150,35 @@ class Pooled(nn.Linear):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(x).mean(1)
+
+
+def test_a_loop_of_the_tasks_own_is_not_run_and_its_tensors_are_few(words) -> None:
+    asked: list[int] = []
+
+    class Own(words):
+        def fit(self, model: nn.Module, job: object) -> None:
+            raise AssertionError("it would go through all of the data")
+
+        def tensors(self, split: str):
+            return torch.randn(100, 6), torch.arange(100) % 2
+
+        def augment(self, inputs, targets):
+            asked.append(len(targets))
+            return inputs, targets
+
+    assert [str(problem) for problem in preflight(Own(), space(), Training()).problems] == []
+    assert asked
+    assert set(asked) == {4}, "two batches as large as the first of its own, of eight examples"
+
+
+def test_a_fault_of_an_augmentation_is_told(words) -> None:
+    class Wrong(words):
+        def tensors(self, split: str):
+            return torch.randn(100, 6), torch.arange(100) % 2
+
+        def augment(self, inputs, targets):
+            raise IndexError("no such pixel")
+
+    told = [str(problem) for problem in preflight(Wrong(), space(), Training()).problems]
+    assert len(told) == 1
+    assert "training it: IndexError: no such pixel" in told[0]

@@ -124,14 +124,16 @@ def test_no_epochs_leave_the_weights_alone(trained: Path, context: Context, fold
 
 def test_what_the_training_depends_on_is_in_the_key(context: Context) -> None:
     stage = QuantizationAwareTraining()
-    pace = {"learning_rate": 0.01, "schedule": "cosine", "weight_decay": 0.01}
-    assert stage.settings(PARAMS, context) == {"rate": 0.1, **pace}
+    settings = stage.settings(PARAMS, context)
+    assert settings == context.training.of("qat").settings()
+    assert settings["learning_rate"] == pytest.approx(0.1 * context.training.learning_rate)
     assert stage.extent(PARAMS, context) == EpochBudget(3, 3)
 
 
 def test_a_diverging_training_says_where(trained: Path, context: Context, folder: Callable) -> None:
     wild = replace(context, training=context.training.model_copy(update={"learning_rate": 1e30}))
     with pytest.raises(
-        TrialFailed, match=r"quantization-aware training, at 0\.1 times training\.learning_rate: the loss became"
+        TrialFailed,
+        match=r"quantization-aware training: the loss became .* lower training\.qat\.learning_rate \(now 1e\+29\)",
     ):
         QuantizationAwareTraining().run(trained, folder("qat"), PARAMS, wild)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.training.initial_weights import initial_weights
+from pipelines.training.initial_weights import initial_weights, is_pretrained
 
 
 def filled(value: float) -> nn.Module:
@@ -56,3 +56,36 @@ def test_the_generators_are_left_as_they_were() -> None:
         seed(3)
     initial_weights(lambda: nn.Dropout(drawn()[0]))
     assert drawn() == expected
+
+
+def loaded() -> nn.Module:
+    """A network with the weights of a file, and a fresh head."""
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 2))
+    state = torch.random.get_rng_state()
+    torch.manual_seed(7)
+    weights = torch.randn(8, 8)
+    torch.random.set_rng_state(state)
+    model[0].weight.data.copy_(weights)
+    return model
+
+
+def seeded() -> nn.Module:
+    torch.manual_seed(7)
+    return nn.Linear(8, 2)
+
+
+def constant() -> nn.Module:
+    model = nn.Linear(8, 2)
+    nn.init.zeros_(model.weight)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [(loaded, True), (lambda: nn.Linear(8, 2), False), (seeded, False), (constant, False), (nn.ReLU, False)],
+    ids=["weights of a file", "drawn", "drawn with a seed of its own", "constant", "no weights"],
+)
+def test_weights_that_were_trained_elsewhere_do_not_come_of_chance(make, expected: bool) -> None:
+    before = torch.get_rng_state()
+    assert is_pretrained(make) is expected
+    assert torch.equal(before, torch.get_rng_state())

@@ -13,6 +13,7 @@ from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
 from pipelines.tasks.task import Batch, Split
 from pipelines.training.context import Context
+from pipelines.training.feed import TrainBatch
 from pipelines.training.loop import train
 
 SEPARABLE = (torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 1.0], [1.0, 2.0]]), torch.tensor([0, 1, 0, 1]))
@@ -60,7 +61,7 @@ def test_the_learning_rate_falls_along_a_cosine() -> None:
     weight = nn.Linear(1, 1, bias=False)
     start = weight.weight.item()
     flat = context((torch.ones(1, 1), torch.zeros(1)), learning_rate=0.1, weight_decay=0.0)
-    train(weight, flat, epochs=2, loss=lambda inputs, outputs, targets: outputs.sum())
+    train(weight, flat, epochs=2, loss=lambda batch, outputs: outputs.sum())
     assert start - weight.weight.item() == pytest.approx(0.1 + 0.05, rel=1e-4)
 
 
@@ -92,7 +93,7 @@ def test_what_cannot_be_trained_fails_the_trial(batches: list[Batch], reason: st
 def test_a_loss_that_becomes_no_number_by_training_fails_the_trial() -> None:
     message = "the loss became nan in epoch 1 of 1; lower training.learning_rate (now 0.05)"
     with pytest.raises(TrialFailed, match=re.escape(message)):
-        train(nn.Linear(2, 2), context(SEPARABLE), epochs=1, loss=lambda i, outputs, t: outputs.sum() * float("nan"))
+        train(nn.Linear(2, 2), context(SEPARABLE), epochs=1, loss=lambda batch, outputs: outputs.sum() * float("nan"))
 
 
 def test_weights_that_are_no_numbers_are_told_before_training() -> None:
@@ -112,9 +113,9 @@ def test_a_buffer_may_be_infinite() -> None:
 def test_the_loss_sees_the_inputs() -> None:
     seen = []
 
-    def looking(inputs: tuple[Tensor, ...], outputs: Tensor, targets: Tensor) -> Tensor:
-        seen.append(inputs[0].shape)
-        return cross_entropy(outputs, targets)
+    def looking(batch: TrainBatch, outputs: Tensor) -> Tensor:
+        seen.append(batch.inputs.shape)
+        return cross_entropy(outputs, batch.targets)
 
     train(nn.Linear(2, 2), context(SEPARABLE), epochs=2, loss=looking)
     assert seen == [(4, 2), (4, 2)]
@@ -143,3 +144,102 @@ def test_it_gives_way_after_every_step_to_those_who_wait_to_measure(tmp_path: Pa
     lease = Noting(folder=tmp_path)
     train(nn.Linear(2, 2), replace(context(SEPARABLE, SEPARABLE), lease=lease), epochs=3)
     assert lease.asked == 6
+
+
+def learn(**how: object) -> tuple[nn.Module, Context]:
+    used = replace(context(SEPARABLE, SEPARABLE, SEPARABLE), training=Training(**{"learning_rate": 0.05, **how}))
+    torch.manual_seed(0)
+    return train(nn.Linear(2, 2), used, epochs=2), used
+
+
+def test_gradients_of_several_batches_make_one_step() -> None:
+    taken: list[int] = []
+    used = replace(context(*[SEPARABLE] * 5), training=Training(accumulate=2))
+    train(nn.Linear(2, 2), used, epochs=2, after_step=lambda: taken.append(1))
+    assert len(taken) == 2 * 3, "two of two batches and one of what is left, in each epoch"
+
+
+def test_accumulated_they_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    inputs, targets = torch.randn(8, 2), torch.arange(8) % 2
+    whole, halves = [(inputs, targets)], list(zip(inputs.split(4), targets.split(4), strict=True))
+    found = []
+    for data, count in ((whole, 1), (halves, 2)):
+        torch.manual_seed(1)
+        used = replace(context(*data), training=Training(accumulate=count, optimizer="sgd", learning_rate=0.1,
+                                                         weight_decay=0))  # fmt: skip
+        found.append(train(nn.Linear(2, 2), used, epochs=3).weight)
+    torch.testing.assert_close(*found)
+
+
+def test_gradients_are_clipped() -> None:
+    weight = nn.Linear(1, 1, bias=False)
+    start = weight.weight.item()
+    how = Training(optimizer="sgd", learning_rate=1.0, weight_decay=0, clip_norm=0.25)
+    used = replace(context((torch.full((1, 1), 100.0), torch.zeros(1))), training=how)
+    train(weight, used, epochs=1, loss=lambda batch, outputs: outputs.sum())
+    assert start - weight.weight.item() == pytest.approx(0.25, rel=1e-3)
+
+
+def test_labels_are_smoothed_in_the_default_loss_only() -> None:
+    plain, _ = learn()
+    smoothed, _ = learn(label_smoothing=0.5)
+    assert smoothed.weight.abs().sum() < plain.weight.abs().sum()
+
+    class Own(Fixed):
+        def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+            return cross_entropy(outputs, targets)
+
+    used = replace(context(SEPARABLE), task=Own([SEPARABLE]), training=Training(label_smoothing=0.5))
+    with pytest.raises(TrialFailed, match=r"training\.label_smoothing: 0\.5 is for the default loss, and the task"):
+        train(nn.Linear(2, 2), used, epochs=1)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_weights_stay_in_single_precision(precision: str) -> None:
+    seen = []
+
+    class Watching(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(super().forward(x))
+            return seen[-1]
+
+    used = replace(context(SEPARABLE), training=Training(precision=precision, learning_rate=0.05))
+    model = train(Watching(2, 2), used, epochs=2)
+    assert {str(output.dtype) for output in seen} == {{"bf16": "torch.bfloat16", "fp16": "torch.float16"}[precision]}
+    assert model.weight.dtype == torch.float32
+    assert model.weight.isfinite().all()
+
+
+def test_images_lie_channels_last_in_training_only() -> None:
+    seen = []
+
+    class Watching(nn.Conv2d):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append((x.is_contiguous(memory_format=torch.channels_last), self.weight.stride()))
+            return super().forward(x).mean((2, 3))
+
+    images = (torch.rand(4, 3, 8, 8), torch.arange(4) % 2)
+    model = train(Watching(3, 2, 3), replace(context(images), training=Training(channels_last=True)), epochs=1)
+    assert seen == [(True, (27, 1, 9, 3))]
+    assert model.weight.is_contiguous()
+
+
+def test_the_average_of_the_weights_becomes_the_result() -> None:
+    last, _ = learn()
+    averaged, _ = learn(ema=0.9)
+    assert not torch.equal(last.weight, averaged.weight)
+
+
+def test_it_ends_early_with_the_best_weights() -> None:
+    class Split3(Fixed):
+        def batches(self, split: Split) -> Iterable[Batch]:
+            # what is learned makes the calibration examples worse with every epoch
+            return self.data if split == "train" else [(SEPARABLE[0], 1 - SEPARABLE[1])]
+
+    used = replace(context(), task=Split3([SEPARABLE]), training=Training(patience=2, learning_rate=0.1))
+    passes: list[int] = []
+    torch.manual_seed(0)
+    train(nn.Linear(2, 2), used, epochs=50, after_step=lambda: passes.append(1))
+    assert len(passes) == 3
+    assert used.notes == ["trained for 3 of 50 epochs, as the calibration loss fell no more"]

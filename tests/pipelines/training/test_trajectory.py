@@ -6,8 +6,8 @@ import multiprocessing
 import os
 import random
 import signal
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,10 +53,10 @@ class Restless:
         images[targets == 1, :, :, 4:] += 0.5
         if split != "train":
             return [(images, targets)]
-        self.passes += 1
-        return self._shuffled(images, targets)
+        return Counted(4, lambda: self._shuffled(images, targets))
 
-    def _shuffled(self, images: torch.Tensor, targets: torch.Tensor) -> Iterable[Batch]:
+    def _shuffled(self, images: torch.Tensor, targets: torch.Tensor) -> Iterator[Batch]:
+        self.passes += 1
         for index, chosen in enumerate(torch.randperm(48).split(12)):
             if self.passes == self.dies_in and index == 2:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -65,6 +65,20 @@ class Restless:
 
     def example_input(self) -> torch.Tensor:
         return torch.zeros(1, 1, 8, 8)
+
+
+@dataclass
+class Counted:
+    """Batches that say how many they are, so that none are drawn to count them."""
+
+    count: int
+    draw: Callable[[], Iterator[Batch]]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.draw()
 
 
 def network(depth: int) -> nn.Sequential:

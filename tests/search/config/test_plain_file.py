@@ -29,9 +29,9 @@ def test_a_key_that_is_wrong_or_meant_by_an_unknown_one_is_not_known(raw, wrong)
 
 
 def test_a_section_is_read_without_its_wrong_keys() -> None:
-    raw = {"cluster": {"cpus_per_trial": 0, "gpus_per_trial": 2}, "task": {"args": {}}, "training": 3}
+    raw = {"cluster": {"cpus_per_trial": 0, "gpus_per_trial": 0.5}, "task": {"args": {}}, "training": 3}
     left = read_plain(ClusterSection, raw, "cluster", {"cluster.cpus_per_trial"})
-    assert left == ClusterSection(gpus_per_trial=2)
+    assert left == ClusterSection(gpus_per_trial=0.5)
     assert read_plain(ClusterSection, {}, "cluster", ()) == ClusterSection()
     assert read_plain(ClusterSection, raw, "cluster", {"cluster"}) is None
     assert read_plain(TaskSection, raw, "task", ()) is None

@@ -95,3 +95,14 @@ def test_a_bound_that_no_trial_can_keep_is_told(make_config) -> None:
     told = "constraints.accuracy: no trial can keep accuracy >= 95, as accuracy is at most 1"
     assert told in warnings(make_config(constraints={"accuracy": ">= 95"}), Digits())
     assert told not in warnings(make_config(constraints={"accuracy": ">= 0.95"}), Digits())
+
+
+@pytest.mark.parametrize(("stopping", "told"), [("halving", 1), ("structure", 0), ("none", 0)])
+def test_rungs_that_begin_anew_are_told(make_config, stopping: str, told: int) -> None:
+    class Own(Digits):
+        def fit(self, model, job) -> None:
+            """It trains in its own way."""
+
+    found = warnings(make_config(search={"stopping": stopping}), Own())
+    assert len(found) == told
+    assert all("search.stopping: with Own.fit each rung of halving trains from the start" in each for each in found)
