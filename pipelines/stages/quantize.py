@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import TrialFailed
 from pipelines.extra import versions
 from pipelines.formats import FORMATS
 from pipelines.quantizers import QUANTIZERS, Calibration
@@ -49,6 +50,9 @@ class Quantize:
             losses = json.loads((parent / SENSITIVITY).read_text(encoding="utf-8"))
             keep = most_sensitive(losses, float(params[KEEP_FLOAT.key]))
         given, quantizer = FORMATS[context.format], QUANTIZERS[str(params["scheme"])]
+        if given.name not in quantizer.declares.formats:  # a sweep's file is made for another target than the sweep's
+            works_on = " and ".join(FORMATS[name].title for name in quantizer.declares.formats)
+            raise TrialFailed(f"{quantizer.name} works on {works_on} files, and the target executes {given.title}")
         prepared = out / f"prepared-{given.file}"
         given.prepare(parent / given.file, prepared)
         calibration = Calibration.of(context.task, params, context.lease.give_way)

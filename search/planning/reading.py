@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines import RUNTIMES, Task, Training, format_of, load_task
+from pipelines import RUNTIMES, Task, Training, device_problem, format_of, load_task
 from pipelines.preflight import Findings, preflight
 from pipelines.processors import beyond, processors
 from pipelines.store import Remote
@@ -39,6 +39,7 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepConfig, 
         findings = preflight(task, reading.space, training, format_of(runtime).name)
         problems += findings.problems
     problems += _processor_problems(reading)
+    problems += _device_problems(reading)
     problems += _store_problems(reading)
     if problems or task is None:
         raise InputError(_in_order(dict.fromkeys(problems), reading.raw))
@@ -74,6 +75,16 @@ def _processor_problems(reading: Reading) -> Iterator[Problem]:
     for where, count in asked.items():
         if count > have and where not in reading.wrong:
             yield Problem(where, beyond(count, have))
+
+
+def _device_problems(reading: Reading) -> Iterator[Problem]:
+    """Yield what keeps this machine from measuring on the target's device; those of a cluster are not known."""
+    cluster, target = reading.section(ClusterSection, "cluster"), reading.section(TargetSection, "target")
+    known = target is not None and not {"target", "target.runtime", "target.device"} & {*reading.wrong}
+    if cluster is None or cluster.address != "local" or target is None or not known or target.runtime not in RUNTIMES:
+        return
+    if problem := device_problem(target.value()):
+        yield Problem("target.device", problem)
 
 
 def _store_problems(reading: Reading) -> Sequence[Problem]:

@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
 import mlflow.onnx
@@ -17,6 +16,7 @@ from mlflow.models import Model, infer_signature
 from mlflow.tracking import MlflowClient
 
 from pipelines import RUNTIMES, Target, Task, format_of
+from pipelines.extra import distribution, installed_version
 from pipelines.runtimes import Artifact, Feed, to_feed
 
 NEEDS = ("onnx", "onnxruntime", "numpy")
@@ -84,7 +84,7 @@ def _save_onnx(file: Path, folder: Path, model: Model, feed: Feed) -> None:
         mlflow_model=model,
         signature=model.signature,
         input_example=feed,
-        pip_requirements=[f"{name}=={version(name)}" for name in NEEDS],
+        pip_requirements=[f"{distribution(name)}=={installed_version(name)}" for name in NEEDS],
         onnx_execution_providers=["CPUExecutionProvider"],
         save_as_external_data=False,
     )

@@ -1,8 +1,8 @@
 """The contract of every registered runtime."""
 
+import json
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,11 @@ import pytest
 import torch
 
 from pipelines.errors import TrialFailed
+from pipelines.extra import installed_version
+from pipelines.file_hash import sha256
 from pipelines.formats import FORMATS, artifact_in
 from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Target, example_feed, input_names, to_feed
+from tests.pipelines.technique_names import unknown_names
 
 
 @pytest.fixture(params=RUNTIMES.values(), ids=RUNTIMES.keys())
@@ -45,7 +48,17 @@ def test_it_gives_the_networks_own_outputs(
 
 def test_its_versions_can_be_named(runtime: Runtime) -> None:
     assert runtime.packages
-    assert all(version(library) for library in runtime.packages)
+    assert all(installed_version(library) for library in runtime.packages)
+
+
+def test_it_knows_the_attributes_of_its_protocol_and_no_others(runtime: Runtime) -> None:
+    assert unknown_names(runtime, Runtime) == set()
+    assert isinstance(runtime.needs_torch, bool)
+
+
+def test_every_machine_has_a_cpu_to_execute_on(runtime: Runtime) -> None:
+    assert runtime.devices[0] == "cpu"
+    assert runtime.problem("cpu") is None
 
 
 def test_runtimes_load_where_there_is_no_torch() -> None:
@@ -70,11 +83,15 @@ def test_inputs_are_named_by_their_position() -> None:
     assert {name: array.shape for name, array in feed.items()} == {"input_0": (2, 3), "input_1": (2,)}
 
 
-def test_its_script_runs_a_file_without_torch(runtime: Runtime, exported, artifact: Artifact, tmp_path: Path) -> None:
+def test_its_script_runs_a_file_with_the_runtime_alone(
+    runtime: Runtime, exported, artifact: Artifact, tmp_path: Path
+) -> None:
     script = runtime.script(artifact.path.name, example_feed(to_feed(torch.zeros(2, 1, 8, 8))), Target())
-    assert len(script.splitlines()) == 12
+    assert len(script.splitlines()) <= 14
     (tmp_path / "run.py").write_text(script, encoding="utf-8")
-    code = "import runpy, sys; sys.modules['torch'] = None; print(runpy.run_path(sys.argv[1])['feed']['input'].shape)"
+    (tmp_path / "manifest.json").write_text(json.dumps({"sha256": sha256(artifact.path)}), encoding="utf-8")
+    hidden = "" if runtime.needs_torch else "sys.modules['torch'] = None; "
+    code = f"import runpy, sys; {hidden}print(runpy.run_path(sys.argv[1])['feed']['input'].shape)"
     command = [sys.executable, "-c", code, str(tmp_path / "run.py")]
     done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=True)
     *printed, shape = done.stdout.splitlines()

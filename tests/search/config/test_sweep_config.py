@@ -250,7 +250,7 @@ def test_the_module_of_the_task_may_register_the_runtime(make_raw, own_format, t
     del FORMATS["npz"], RUNTIMES["numpy"]  # `own_format` removes what the module registers
     own = {"target": {"runtime": "numpy"}, "space": {"quantization": {"scheme": ["none"]}}}
     problems = problems_of(lambda: parse_config(make_raw(**own, task={"use": "absent_task:Halves"})))
-    assert problems == {"target.runtime": "'numpy' is not known; legal: onnxruntime, openvino"}
+    assert problems == {"target.runtime": "'numpy' is not known; legal: onnxruntime, openvino, torch"}
     (tmp_path / "registering_task.py").write_text(REGISTERING, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "registering_task", raising=False)
