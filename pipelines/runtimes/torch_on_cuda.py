@@ -229,16 +229,23 @@ def _agree(found: Any, expected: Any, module: Any) -> None:
 def float32_products(tf32: bool) -> Iterator[None]:
     """Compute products of float32 in TF32, or not, as far as they are computed on a GPU.
 
-    It is set in the older of torch's two ways, which its compiler reads, and set back in the newer one, which tells
-    what was set in either.
+    Torch has two ways to set it, and each refuses to tell what was set in the other. Its compiler reads the older one.
     """
     import torch
 
-    products: Any = torch.backends.cuda.matmul
-    convolutions: Any = torch.backends.cudnn
-    before = products.fp32_precision, convolutions.conv.fp32_precision
-    products.allow_tf32 = convolutions.allow_tf32 = tf32
+    products, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    kinds: list[tuple[Any, str, Any]] = [(products, "allow_tf32", tf32), (cudnn, "allow_tf32", tf32)]
+    try:
+        before = [getattr(kind, name) for kind, name, _ in kinds]
+    except RuntimeError:  # somebody in this process has used the newer one
+        precision = "tf32" if tf32 else "ieee"
+        newer = (products, cudnn.conv, cudnn.rnn)  # type: ignore[attr-defined]
+        kinds = [(kind, "fp32_precision", precision) for kind in newer]
+        before = [getattr(kind, name) for kind, name, _ in kinds]
+    for kind, name, value in kinds:
+        setattr(kind, name, value)
     try:
         yield
     finally:
-        products.fp32_precision, convolutions.conv.fp32_precision = before
+        for (kind, name, _), value in zip(kinds, before, strict=True):
+            setattr(kind, name, value)
