@@ -51,7 +51,7 @@ class FakeOrt:
         return made
 
     def InferenceSession(self, file: str, options: Any, providers: list[Any]) -> FakeSession:  # noqa: N802
-        (name, settings), _ = providers
+        (_, settings), _ = providers
         graph = settings["enable_cuda_graph"]
         self.opened.append((options.batch, graph, options.enable_profiling))
         if graph == "1" and self.cpu:
