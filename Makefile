@@ -4,10 +4,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep ui check test lint format clean
+.PHONY: help install sweep ui check test test-gpu lint format clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## create .venv/ and install the pinned packages
 
@@ -40,6 +40,9 @@ check: lint ## format, lint, types, import contracts and the fast tests: for the
 # be skipped run once more, so that the end names everything that was, and why.
 test: check ## the same with every test: what CI runs
 	$(BIN)/python -m pytest -m "slow or skipif" -n 4 --dist loadscope --no-loadscope-reorder --durations=15
+
+test-gpu: ## the tests that need a GPU, with the Python that has torch and onnxruntime-gpu: make test-gpu PYTHON=python3
+	$(PYTHON) -m pytest -m gpu -n 0
 
 format: install ## write the code in its one format
 	$(BIN)/ruff format .

@@ -1,10 +1,11 @@
 import math
 import pickle
+import shutil
 from dataclasses import replace
 
 import pytest
 
-from pipelines import METRICS, STEPS, Evaluator, TrialFailed
+from pipelines import METRICS, STEPS, Evaluator, Target, TrialFailed
 from pipelines.meters import Measurement, measure
 from spaces import Recipe
 
@@ -13,6 +14,7 @@ def recipe(*steps: dict) -> Recipe:
     return Recipe.from_list(list(steps), STEPS)
 
 
+PRUNED = recipe({"prune": {"method": "channel", "ratio": 0.5}})
 WHOLE = recipe(
     {"distil": {"depth": 1, "alpha": 0.5}}, {"prune": {"ratio": 0.5}}, {"quantize": {"scheme": "static-int8"}}
 )
@@ -141,6 +143,30 @@ def test_a_stored_file_that_is_not_packed_is_packed(evaluator: Evaluator) -> Non
     assert built == expected
     assert [run.name for run in built.stages] == ["teacher", "distil", "prune", "export", "pack"]
     assert all(run.reused for run in built.stages)
+
+
+def test_a_stored_network_is_written_in_the_format_of_another_target(evaluator: Evaluator) -> None:
+    stages = evaluator.build(PRUNED).stages
+    other = replace(evaluator, seed=evaluator.seed + 1, target=Target("torch"), stored={PRUNED.digest: stages})
+    built = other.build(PRUNED)
+    assert built.artifact.format == "torch-export"
+    assert [(run.name, run.reused) for run in built.stages] == [
+        ("teacher", True),
+        ("prune", True),
+        ("export", False),
+        ("pack", False),
+    ]
+    assert [run.key for run in built.stages[:2]] == [run.key for run in stages[:2]]
+    shutil.rmtree(evaluator.store.get(stages[1].key))
+    with pytest.raises(TrialFailed, match="its network is no longer in the store, and its file is not written in torch"):
+        other.build(PRUNED)
+
+
+def test_a_scheme_that_does_not_work_on_the_other_format_fails_the_trial(evaluator: Evaluator) -> None:
+    recipe = Recipe.from_list([{"quantize": {"scheme": "weight-int8"}}], STEPS)
+    other = replace(evaluator, target=Target("torch"), stored={recipe.digest: evaluator.build(recipe).stages})
+    with pytest.raises(TrialFailed, match=r"weight-int8 works on ONNX files, and the target executes torch\.export"):
+        other.build(recipe)
 
 
 def test_a_stored_file_that_is_lost_is_built_again(evaluator: Evaluator) -> None:
