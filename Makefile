@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Paredown needs Python 3.11 or newer: make install PYTHON=python3.12" >&2; \
 	  exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,openvino]'
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[cuda,dev,openvino]'
 	@touch $@
 
 sweep: install ## run configs/digits.yaml; run it again to go on where it stopped

@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,13 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
-from pipelines.bench.job import Job
 from pipelines.errors import TrialFailed
 from pipelines.formats import FORMATS, format_of
 from pipelines.gpu import Gpu, lease_name
 from pipelines.lease import Lease
-from pipelines.meters.running import run_bench
+from pipelines.meters import METRICS, Candidate, Measurement
 from pipelines.quantizers import QUANTIZERS, Calibration
-from pipelines.runtimes import RUNTIMES, Artifact, Target, to_feed
+from pipelines.runtimes import RUNTIMES, Artifact, Target
 from pipelines.stages.quantize import QUANTIZE
 from pipelines.suitability import device_problem
 from spaces import Recipe
@@ -171,6 +171,8 @@ def table(args: argparse.Namespace) -> list[dict[str, Any]]:
             print(f"left out: {problem}", file=sys.stderr)
             rows = [row for row in rows if row[0] != runtime]
     found: list[dict[str, Any]] = []
+    cells = "".join(f"{name:>12}" for name in ("latency", "host", "examples/s", "GPU MB", "mJ"))
+    print(f"{'network':<20}{'batch':>4}  {'runtime':<12}{'precision':<12}{cells}  milliseconds by both clocks")
     for name in args.networks or networks(args.quick):
         network, example = NETWORKS[name]()
         with tempfile.TemporaryDirectory() as folder:
@@ -179,23 +181,27 @@ def table(args: argparse.Namespace) -> list[dict[str, Any]]:
                 found += eager_rows(name, batch, args.device)
                 for runtime, scheme, artifact, reason in made:
                     found.append({"network": name, "batch": batch, "runtime": runtime, "precision": scheme})
-                    found[-1] |= measured(artifact, runtime, example, batch, args) if artifact else {"failed": reason}
+                    found[-1] |= (
+                        measured(artifact, runtime, example, batch, args.device) if artifact else {"failed": reason}
+                    )
                     print(line(found[-1]), flush=True)
     return found
 
 
-def measured(
-    artifact: Artifact, runtime: str, example: Example, batch: int, args: argparse.Namespace
-) -> dict[str, Any]:
-    target = Target(runtime, args.device, batch)
-    job = Job(artifact, artifact, artifact, Path(), target, args.budget)
-    began = time.perf_counter()
+def measured(artifact: Artifact, runtime: str, example: Example, batch: int, device: str) -> dict[str, Any]:
+    target, began = Target(runtime, device, batch), time.perf_counter()
     try:
-        found = run_bench(job, to_feed(several(example, batch)), Lease(lease_name(target)))
+        found = running(artifact, artifact, example, target, Lease(lease_name(target)))
     except TrialFailed as error:
         return {"failed": error.reason}
     numbers = {name: found.metrics[name] for name in SHOWN if name in found.metrics}
     return {**numbers, "notes": dict(found.notes), "seconds": time.perf_counter() - began}
+
+
+def running(artifact: Artifact, reference: Artifact, example: Example, target: Target, lease: Lease) -> Measurement:
+    """What the process that measures finds out of `artifact`, beside `reference`."""
+    task: Any = SimpleNamespace(example_input=lambda: example if len(example) > 1 else example[0])
+    return Candidate(artifact, reference, reference, task, target, lease).running(METRICS.values(), "latency.")
 
 
 def line(row: dict[str, Any]) -> str:
@@ -287,13 +293,11 @@ def fidelity(args: argparse.Namespace) -> dict[str, Any]:
             folder.mkdir()
             written.export(cifar_resnet(blocks, width), image32(), folder / written.file)
             artifacts.append(Artifact(folder / written.file, written.name))
-        feed = to_feed(several(image32(), target.batch))
 
         def ratios() -> tuple[list[float], float]:
             lease, found = Lease(lease_name(target)), []
             for artifact in artifacts:
-                job = Job(artifact, artifacts[0], artifacts[0], Path(), target, args.budget)
-                found.append(run_bench(job, feed, lease).metrics["latency_ratio"])
+                found.append(running(artifact, artifacts[0], image32(), target, lease).metrics["latency_ratio"])
             return found, lease.alone_s
 
         idle, _ = ratios()
@@ -424,9 +428,6 @@ def main() -> None:
     parser.add_argument("--runtime", choices=list(RUNTIMES), default="torch", help="of --fidelity")
     parser.add_argument("--networks", nargs="*", choices=list(NETWORKS))
     parser.add_argument("--batches", nargs="*", type=int, default=[1, 32])
-    parser.add_argument(
-        "--budget", type=float, default=1.5, help="seconds for each measurement beyond its first rounds"
-    )
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda", help="cpu tries the script, and no more")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--eager", help=argparse.SUPPRESS)
@@ -440,7 +441,6 @@ def main() -> None:
         assert set(FORMATS) >= {format_of(runtime).name for runtime, _ in ROWS}
         if args.device == "cuda":
             print(f"{Gpu.visible().name}, torch {torch.__version__}")
-        print(f"{'network':<20}{'batch':>4}  {'runtime':<12}{'precision':<12}" + "".join(f"{n:>12.12}" for n in SHOWN))
         found = fidelity(args) if args.fidelity else table(args)
         if args.json:
             args.json.write_text(json.dumps(found, indent=1), encoding="utf-8")

@@ -158,7 +158,9 @@ def test_a_stored_network_is_written_in_the_format_of_another_target(evaluator: 
     ]
     assert [run.key for run in built.stages[:2]] == [run.key for run in stages[:2]]
     shutil.rmtree(evaluator.store.get(stages[1].key))
-    with pytest.raises(TrialFailed, match="its network is no longer in the store, and its file is not written in torch"):
+    with pytest.raises(
+        TrialFailed, match="its network is no longer in the store, and its file is not written in torch"
+    ):
         other.build(PRUNED)
 
 
@@ -207,3 +209,14 @@ def test_a_stored_file_is_no_part_of_itself(evaluator: Evaluator) -> None:
     assert knowing.build(WHOLE, 1.0).stages[-1].key == stages[-1].key
     other = replace(knowing, seed=evaluator.seed + 1)
     assert other.build(Recipe(), 0.25) == knowing.build(Recipe())
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("runtime", ["onnxruntime", "torch"])
+def test_a_recipe_is_trained_and_measured_on_a_gpu(evaluator: Evaluator, runtime: str) -> None:
+    half = recipe({"prune": {"method": "channel", "ratio": 0.5}}, {"quantize": {"scheme": "fp16"}})
+    found = replace(evaluator, target=Target(runtime, "cuda", batch=8), device="cuda")(half).measurement
+    assert found.metrics["accuracy"] > 0.9
+    assert found.metrics["throughput"] > 0
+    assert found.metrics["size_ratio"] < 0.7
+    assert found.notes["latency.graph"] == "replayed in a CUDA graph"

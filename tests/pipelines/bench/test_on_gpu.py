@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipelines.bench.on_gpu import FIRST, GpuWatch, memory, row
-from pipelines.gpu import Gpu
+from pipelines.formats import artifact_in, format_of
+from pipelines.gpu import Gpu, lease_name
+from pipelines.lease import Lease
+from pipelines.meters import METRICS, Candidate
+from pipelines.runtimes import RUNTIMES, Target
+from pipelines.tasks.task import as_tuple
 from tests.pipelines.fake_nvml import FakeNvml
 
 FEED = {"input": np.zeros((32, 3), np.float32)}
@@ -81,3 +87,28 @@ def test_what_disturbed_is_told() -> None:
         "1 other process computed on the GPU",
     ]
     assert watch.conditions() == "NVIDIA H100 80GB HBM3, driver 580.1, 1500 MHz"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("runtime", [name for name, each in RUNTIMES.items() if "cuda" in each.devices])
+@pytest.mark.parametrize("batch", [1, 32])
+def test_a_file_is_measured_on_a_gpu_by_a_process_of_its_own(
+    fresh_cnn, tiny, tmp_path: Path, runtime: str, batch: int
+) -> None:
+    target, written, artifacts = Target(runtime, "cuda", batch), format_of(runtime), []
+    for width in (16, 64):
+        (tmp_path / str(width)).mkdir()
+        artifacts.append(artifact_in(tmp_path / str(width), written.name))
+        written.export(fresh_cnn(width=width), as_tuple(tiny.example_input()), artifacts[-1].path)
+    candidate = Candidate(artifacts[0], artifacts[1], artifacts[1], tiny, target, Lease(lease_name(target)))
+    found = candidate.running(METRICS.values(), "latency.")
+    assert found.notes["latency.graph"] == "replayed in a CUDA graph"
+    assert f", {Gpu.visible().name}, driver " in found.notes["latency.conditions"]
+    assert found.metrics["latency_ms"] > 0
+    assert found.metrics["latency_ratio"] == found.metrics["latency_vs_parent"] > 0
+    # Calls in a row are told in advance, so that no launch is waited for: at least as many as on the host's clock.
+    assert found.metrics["throughput"] > 0.5 * batch * 1000 / found.metrics["latency_wall_p50_ms"]
+    for name in ("energy_mj", "gpu_memory_mb"):
+        assert found.metrics.get(name, 1) > 0
+        assert (name in found.metrics) is not (name in candidate.running((), name).notes)
+    assert candidate.lease.alone_s > 0

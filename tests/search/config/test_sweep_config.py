@@ -460,9 +460,13 @@ def test_schemes_that_only_lose_on_a_gpu_are_refused_with_what_was_measured(make
     with pytest.raises(InputError) as error:
         parse_config(make_raw(**CUDA, space=space))
     static, dynamic = (problem.message for problem in error.value.problems)
-    assert static.startswith("'static-int8' on onnxruntime with target.device: cuda is slower than floating point there")
+    assert static.startswith(
+        "'static-int8' on onnxruntime with target.device: cuda is slower than floating point there"
+    )
     assert "2.70 ms against 0.92 ms" in static
-    assert "'dynamic-int8' on onnxruntime with target.device: cuda finds the ranges of activations on the CPU" in dynamic
+    assert (
+        "'dynamic-int8' on onnxruntime with target.device: cuda finds the ranges of activations on the CPU" in dynamic
+    )
     assert static.partition("legal: ")[2] == dynamic.partition("legal: ")[2]
     assert "int8" not in static.partition("legal: ")[2].replace("weight-int8", "")
 
