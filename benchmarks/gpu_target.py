@@ -303,13 +303,13 @@ def fidelity(args: argparse.Namespace) -> dict[str, Any]:
         idle, _ = ratios()
         again, _ = ratios()
         naive_idle = naive(shapes, target)
-        with trainings(args, target) as running:
-            undisturbed = rates(running, args.seconds)
+        with trainings(args, target) as others:
+            undisturbed = rates(others, args.seconds)
             naive_load = naive(shapes, target)
             began = time.perf_counter()
             load, alone_s = ratios()
             spent_s = time.perf_counter() - began
-            disturbed = rates(running, 0.0)
+            disturbed = rates(others, 0.0)
     kept = np.mean([after / before for before, after in zip(undisturbed, disturbed, strict=True)])
     report = {
         "device": Gpu.visible().name if args.device == "cuda" else "cpu",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
 import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,8 @@ BATCH = "batch"
 NO_GRAPH = "graph capture"
 """These words are in ONNX Runtime's error if parts of a file would not execute on the GPU."""
 
+LIBRARIES = ("cudart", "nvrtc", "cublasLt", "cublas", "curand", "cufft", "cudnn")
+
 TYPES = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
@@ -38,8 +43,22 @@ TYPES = {
 
 @cache
 def load_libraries() -> None:
-    """Load CUDA's libraries from the packages ``nvidia-*``, where they are installed: it needs no torch for that."""
+    """Load CUDA's libraries from the packages ``nvidia-*``, wherever they are installed: it needs no torch for that.
+
+    ONNX Runtime looks for them beside itself only, and takes those that are loaded.
+    """
+    for library in cuda_libraries():
+        with suppress(OSError):  # ONNX Runtime says what it misses
+            ctypes.CDLL(str(library))
     ort.preload_dlls()
+
+
+def cuda_libraries() -> Iterator[Path]:
+    """Yield the files of CUDA's libraries in packages that Python finds, those that others need first."""
+    spec = importlib.util.find_spec("nvidia")
+    folders = [Path(folder) for folder in (spec.submodule_search_locations or () if spec else ())]
+    for name in LIBRARIES:
+        yield from (file for folder in folders for file in sorted(folder.glob(f"*/lib/lib{name}.so.*")))
 
 
 class OnnxCudaSession:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -49,10 +50,11 @@ print(session.run(None, feed)[0])
 TRY_CUDA = """\
 import onnxruntime as ort
 from onnx import TensorProto, helper
+from pipelines.runtimes.onnx_on_cuda import load_libraries
 given, found = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
 graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "try", [given], [found])
 model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-ort.preload_dlls()
+load_libraries()
 session = ort.InferenceSession(model.SerializeToString(), providers=["CUDAExecutionProvider"])
 raise SystemExit(session.get_providers()[0] != "CUDAExecutionProvider")
 """
@@ -80,7 +82,13 @@ class OnnxRuntime:
                 'place: pip uninstall -y onnxruntime && pip install "onnxruntime-gpu[cuda,cudnn]"'
             )
         try:
-            tried = subprocess.run([sys.executable, "-c", TRY_CUDA], capture_output=True, text=True, timeout=TRY_S)
+            tried = subprocess.run(
+                [sys.executable, "-P", "-c", TRY_CUDA],
+                capture_output=True,
+                text=True,
+                timeout=TRY_S,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
         except subprocess.TimeoutExpired:
             return f"did not start on the GPU within {TRY_S:.0f} s"
         if not tried.returncode:

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.errors import TrialFailed
 from pipelines.runtimes import Artifact, GpuSession, OnnxRuntime, Target, onnx_on_cuda
-from pipelines.runtimes.onnx_on_cuda import CUDA, OnnxCudaSession
+from pipelines.runtimes.onnx_on_cuda import CUDA, OnnxCudaSession, cuda_libraries
 
 ONE, FOUR = ({"input": np.full((size, 3), size, np.float32)} for size in (1, 4))
 
@@ -174,6 +174,18 @@ def test_it_is_started_on_the_gpu_once(monkeypatch: pytest.MonkeyPatch, code: in
     problem = OnnxRuntime().problem("cuda")
     assert (problem is None) is (reason is None)
     assert re.search(reason or "", problem or "")
+
+
+def test_cudas_libraries_are_found_where_python_looks_for_packages(tmp_path: Path, monkeypatch) -> None:
+    folders = [tmp_path / "a" / "nvidia", tmp_path / "b" / "nvidia"]
+    for folder, file in zip(folders, ("cudnn/lib/libcudnn.so.9", "cu13/lib/libcublas.so.13"), strict=True):
+        (folder / file).parent.mkdir(parents=True)
+        (folder / file).touch()
+    spec = SimpleNamespace(submodule_search_locations=list(map(str, folders)))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
+    assert [file.name for file in cuda_libraries()] == ["libcublas.so.13", "libcudnn.so.9"]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert list(cuda_libraries()) == []
 
 
 def test_its_script_for_a_gpu_loads_cudas_libraries() -> None:
