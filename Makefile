@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Paredown needs Python 3.11 or newer: make install PYTHON=python3.12" >&2; \
 	  exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,hf,openvino]'
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[cuda,dev,hf,openvino]'
 	@touch $@
 
 sweep: install ## run configs/digits.yaml; run it again to go on where it stopped
@@ -41,8 +41,8 @@ check: lint ## format, lint, types, import contracts and the fast tests: for the
 test: check ## the same with every test: what CI runs
 	$(BIN)/python -m pytest -m "slow or skipif" -n 4 --dist loadscope --no-loadscope-reorder --durations=15
 
-test-gpu: install ## the tests that need a GPU
-	$(BIN)/python -m pytest -m gpu -n 0
+test-gpu: ## the tests that need a GPU, with the Python that has torch and onnxruntime-gpu: make test-gpu PYTHON=python3
+	$(PYTHON) -m pytest -m gpu -n 0
 
 format: install ## write the code in its one format
 	$(BIN)/ruff format .

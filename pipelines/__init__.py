@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.runtimes import RUNTIMES, Target
     from pipelines.stages import STEPS
     from pipelines.store import Store
-    from pipelines.suitability import metric_problem, runtime_problem, scheme_problem, suited
+    from pipelines.suitability import device_problem, metric_problem, runtime_problem, scheme_problem, suited
     from pipelines.tasks.task import Split, Task, load_task
     from pipelines.training.settings import Section, Training, within
 
@@ -34,7 +34,7 @@ _MODULES = {
     "training.settings": ("Section", "Training", "within"),
     "stages": ("STEPS",),
     "store": ("Store",),
-    "suitability": ("metric_problem", "runtime_problem", "scheme_problem", "suited"),
+    "suitability": ("device_problem", "metric_problem", "runtime_problem", "scheme_problem", "suited"),
     "tasks.task": ("Split", "Task", "load_task"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
@@ -70,6 +70,7 @@ __all__ = [
     "TaskIdentity",
     "Training",
     "TrialFailed",
+    "device_problem",
     "format_of",
     "load_task",
     "metric_problem",

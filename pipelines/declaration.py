@@ -19,6 +19,25 @@ def never(params: Params) -> bool:
 
 
 @dataclass(frozen=True)
+class Unsuited:
+    """A kind of target for which a technique makes nothing of use.
+
+    Attributes:
+        reason: Why, as a part of a sentence that begins with the technique; measured, where it is a loss.
+        device: The device of such targets.
+        runtime: Their runtime; any, when empty.
+    """
+
+    reason: str
+    device: str
+    runtime: str = ""
+
+    def holds(self, runtime: str, device: str) -> bool:
+        """Return True for targets with this `runtime` and `device`."""
+        return device == self.device and self.runtime in ("", runtime)
+
+
+@dataclass(frozen=True)
 class Declaration:
     """Facts that are known before anything is built; a technique with nothing to add has ``Declaration()``.
 
@@ -30,6 +49,7 @@ class Declaration:
             but the structure that it is given, not on values of weights; see `pipelines.forecast`.
         formats: The names of the formats that it works on, for what works on files; empty for all else.
         runtimes: The names of the only runtimes that its files are for; empty if any will do.
+        unsuited: The targets among these for which its files are of no use.
         packages: The optional packages that it needs, whose versions change its result.
     """
 
@@ -39,4 +59,5 @@ class Declaration:
     knows_structure: Callable[[Params], bool] = never
     formats: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ()
+    unsuited: tuple[Unsuited, ...] = ()
     packages: tuple[str, ...] = ()

@@ -59,7 +59,7 @@ def diagnose(candidate: Candidate, measurement: Measurement, step: str) -> dict[
     notes, evidence = {}, _Evidence(candidate, measurement)
     if verdict := _verdict(measurement, step):
         try:
-            why = "; ".join(_reasons(evidence)) or _unexplained(candidate)
+            why = "; ".join([*_reasons(evidence), *_not_captured(measurement)]) or _unexplained(candidate)
         except Exception as error:  # a trial that was measured is not lost over a remark
             why = f"the file cannot be examined: {type(error).__name__}: {error}"
         notes = {SPEEDUP: verdict, WHY: why}
@@ -100,6 +100,7 @@ def remark_kind(notes: Mapping[str, str]) -> str:
 OF_ONE_FILE = (
     (r"^(spoilt by \w+): .*$", r"outputs \1"),
     (r": [\d.]+×$", ""),
+    (r"^(no CUDA graph: .*) \([^()]*\)$", r"\1"),
     (r": \d+( \([\d, ]+\))?$", ""),
     (r"^\d+ of \d+ ", "some "),
     (r"^\d+% of ", "many of "),
@@ -130,6 +131,12 @@ def _reasons(evidence: _Evidence) -> list[str]:
     return [reason for find in REASONS if (reason := find(evidence))]
 
 
+def _not_captured(measurement: Measurement) -> list[str]:
+    """That the file cannot stay on the GPU, and why, if so: each operator is launched by the host then."""
+    graph = measurement.notes.get("latency.graph", "")
+    return [graph] if graph.startswith("no ") else []
+
+
 def _unexplained(candidate: Candidate) -> str:
     """Return what to say where no reason was found."""
     name = candidate.artifact.format
@@ -153,8 +160,9 @@ class _Evidence:
 
     @cached_property
     def executed(self) -> Mapping[str, int]:
-        """The operators that ONNX Runtime executes; none, if another runtime is the target."""
-        return operators(self.candidate.artifact.path) if self.candidate.runtime.name == "onnxruntime" else {}
+        """The operators that ONNX Runtime executes on a CPU; none, if that is not the target."""
+        on_cpu = self.candidate.runtime.name == "onnxruntime" and not self.candidate.target.on_gpu
+        return operators(self.candidate.artifact.path) if on_cpu else {}
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -213,7 +221,8 @@ def _zeros(evidence: _Evidence) -> str:
 
 def _narrow(evidence: _Evidence) -> str:
     widest = max(evidence.own.hidden_widths, default=0)
-    if not (evidence.quantized and evidence.own.integers and widest <= NARROW):
+    on_cpu = not evidence.candidate.target.on_gpu
+    if not (on_cpu and evidence.quantized and evidence.own.integers and widest <= NARROW):
         return ""
     return f"no inner layer is wider than {NARROW}: too small for integer kernels to pay"
 
@@ -221,7 +230,7 @@ def _narrow(evidence: _Evidence) -> str:
 def _short(evidence: _Evidence) -> str:
     metrics = evidence.measurement.metrics
     parent_ms = metrics.get("latency_ms", 0.0) / metrics.get(VERSUS_PARENT, 1.0)
-    if not 0 < parent_ms < SHORT_MS:
+    if not 0 < parent_ms < SHORT_MS or evidence.candidate.target.on_gpu:
         return ""
     return f"without the step a call takes {parent_ms:.3f} ms, most of it the operators' fixed cost"
 

@@ -12,10 +12,11 @@ import torch
 
 from pipelines.diagnosis import diagnose
 from pipelines.errors import TaskChanged, TrialFailed
+from pipelines.gpu import lease_name
 from pipelines.identity import TaskIdentity
 from pipelines.lease import Lease
 from pipelines.meters import Candidate, Measurement, measure
-from pipelines.pipeline import Built, StageKey, StageRun, nodes, run_recipe, shipped
+from pipelines.pipeline import Built, StageKey, StageRun, exported_anew, nodes, run_recipe, shipped
 from pipelines.runtimes import RUNTIMES, Target
 from pipelines.store import Store
 from pipelines.tasks.task import Task, load_task
@@ -58,7 +59,9 @@ class Evaluator:
         required: Optional metrics without which a trial is of no use to the sweep.
         stored: The stages of recipes whose files exist, by the recipe's digest: such a file is taken as it is, also
             where other versions of the libraries would now give it another key, and built again only if it is lost. One
-            that is not packed yet, as its stages do not end with that, is packed.
+            that is not packed yet, as its stages do not end with that, is packed. For a target that executes another
+            format, the network that these stages have left is exported anew.
+        stored_as: The name of the format of these files.
         expected: The task as it was when the work was begun, maybe in another process; as it is found, when None.
     """
 
@@ -72,6 +75,7 @@ class Evaluator:
     accuracy_floor: float | None = None
     required: tuple[str, ...] = ()
     stored: Mapping[str, tuple[StageRun, ...]] = field(default_factory=dict)
+    stored_as: str = "onnx"
     expected: TaskIdentity | None = None
 
     def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
@@ -124,6 +128,8 @@ class Evaluator:
     def build(self, recipe: Recipe, fidelity: float = 1.0) -> Built:
         """The file that `recipe` describes, from the store where it can be; for `fidelity` see `__call__`."""
         stages, store, context = self.stored.get(recipe.digest), self.store, self._context_for(fidelity)
+        if stages and self._is_whole(recipe, fidelity) and self.stored_as != context.format:
+            return exported_anew(recipe, stages, context, store)
         if stages and self._is_whole(recipe, fidelity) and (folder := store.get(stages[-1].key)):
             return shipped(tuple(replace(stage, reused=True) for stage in stages), folder, context, store)
         return run_recipe(recipe, context, store)
@@ -203,7 +209,7 @@ class Evaluator:
             self.seed,
             torch.device(device),
             self.accuracy_floor,
-            Lease(self.target.device),
+            Lease(lease_name(self.target)),
             format=RUNTIMES[self.target.runtime].format,
         )
 

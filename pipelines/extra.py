@@ -11,15 +11,39 @@ EXTRAS = {
     "nncf": "openvino",
     "transformers": "hf",
     "tokenizers": "hf",
+    "nvidia-ml-py": "cuda",
 }
 """The extra of Paredown with which each optional package is installed."""
+
+BUILDS = {"onnxruntime": ("onnxruntime-gpu",)}
+"""Other distributions of the same package, which take its place where they are installed."""
+
+
+def distribution(package: str) -> str:
+    """Return the name of the distribution of `package` that is installed: its own, unless another build of it is."""
+    for build in BUILDS.get(package, ()):
+        try:
+            version(build)
+        except PackageNotFoundError:
+            continue
+        return build
+    return package
+
+
+def installed_version(package: str) -> str:
+    """Return the version of `package`, whichever build of it is installed.
+
+    Raises:
+        PackageNotFoundError: none is.
+    """
+    return version(distribution(package))
 
 
 def missing(packages: Sequence[str]) -> str | None:
     """Return what to do about the first of `packages` that is not installed, or None if all are."""
     for package in packages:
         try:
-            version(package)
+            installed_version(package)
         except PackageNotFoundError:
             extra = EXTRAS.get(package)
             command = f"-e '.[{extra}]'" if extra else package
@@ -29,7 +53,7 @@ def missing(packages: Sequence[str]) -> str | None:
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
     """The versions of those of `packages` that are installed."""
-    return {package: version(package) for package in packages if missing([package]) is None}
+    return {package: installed_version(package) for package in packages if missing([package]) is None}
 
 
 def without_telemetry() -> None:

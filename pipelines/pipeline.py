@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from importlib import metadata
+from itertools import takewhile
 from pathlib import Path
 
+from pipelines.errors import TrialFailed
+from pipelines.extra import installed_version
 from pipelines.formats import artifact_in
 from pipelines.runtimes import Artifact
 from pipelines.stages import STAGES, Export, Listens, Pack, Stage, Trains, TrainTeacher, Work
@@ -32,7 +34,7 @@ BOUNDED = (Export.name, Pack.name)
 MANIFEST_VERSION = 2
 """Raised when what stages read in manifests changes: entries that were written before are not found then."""
 
-version = cache(metadata.version)
+version = cache(installed_version)
 """The version of an installed distribution, looked up once: that takes longer than all else about a key."""
 
 
@@ -108,6 +110,31 @@ def shipped(stages: tuple[StageRun, ...], folder: Path, context: Context, store:
     if stages[-1].name == Pack.name:
         return Built(artifact_in(folder, context.format), stages)
     folder, runs = run_stages([(Pack(), {})], context, store, after=(stages, folder))
+    return Built(artifact_in(folder, context.format), runs)
+
+
+def exported_anew(recipe: Recipe, stages: tuple[StageRun, ...], context: Context, store: Store) -> Built:
+    """The file of `recipe` in the context's format, where `stages` led to one of another; nothing is trained.
+
+    Args:
+        recipe: What led to the network.
+        stages: All that led to the other file, or to one on the way to it.
+        context: What stages share.
+        store: Where results are kept.
+
+    Raises:
+        TrialFailed: the network is not in the store any more, or a stage cannot do its work in this format.
+    """
+    networks = tuple(takewhile(lambda stage: stage.name != Export.name, stages))
+    folder = store.get(networks[-1].key)
+    if folder is None:
+        raise TrialFailed(
+            f"its network is no longer in the store, and its file is not written in {context.format}; run the sweep "
+            "for this target, or keep more with store.limit_gb"
+        )
+    work = [(stage, params) for stage, params in _stages(recipe) if stage.form == "file"]
+    reused = tuple(replace(stage, reused=True) for stage in networks)
+    folder, runs = run_stages(work, context, store, after=(reused, folder))
     return Built(artifact_in(folder, context.format), runs)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pipelines.errors import TrialFailed
 from pipelines.extra import missing
 from pipelines.formats import FORMATS, format_of
+from pipelines.gpu import Gpu
+from pipelines.meters import METRICS
 from pipelines.quantizers import QUANTIZERS
-from pipelines.runtimes import RUNTIMES, origin_problem
+from pipelines.runtimes import RUNTIMES, Target, origin_problem
 from spaces import Problem, SearchSpace, illegal
 
 SCHEME = "quantization.scheme"
@@ -26,35 +29,63 @@ def runtime_problem(runtime: str) -> str | None:
     return f"{runtime!r} {problem}" if problem else None
 
 
-def metric_problem(metric: str, runtime: str) -> str | None:
-    """Return why the metric called `metric` is never measured for the runtime called `runtime`, or None."""
-    executed = format_of(runtime)
+def device_problem(target: Target) -> str | None:
+    """Return why nothing can be measured on the target's device on this machine, or None.
+
+    A GPU is looked for, and the runtime is started on it once: that takes seconds.
+    """
+    if target.on_gpu:
+        try:
+            Gpu.visible()
+        except TrialFailed as error:
+            return f"{target.device!r}: {error.reason}"
+    problem = RUNTIMES[target.runtime].problem(target.device)
+    return f"{target.device!r}: {target.runtime} {problem}" if problem else None
+
+
+def metric_problem(metric: str, target: Target) -> str | None:
+    """Return why the metric called `metric` is never measured for `target`, or None."""
+    if (devices := METRICS[metric].devices) and target.device not in devices:
+        return f"is measured on {' and '.join(devices)} only, and target.device is {target.device}"
+    executed = format_of(target.runtime)
     reason = executed.lacks.get(metric)
-    return f"is not available with {runtime}, which executes {executed.title} files: {reason}" if reason else None
+    return (
+        f"is not available with {target.runtime}, which executes {executed.title} files: {reason}" if reason else None
+    )
 
 
-def suited(space: SearchSpace, runtime: str) -> tuple[SearchSpace, list[Problem]]:
-    """Return the part of `space` that suits the runtime called `runtime`, and a problem for each other value."""
-    asked = {value: scheme_problem(str(value), runtime) for value in space.axis(SCHEME).values}
+def suited(space: SearchSpace, target: Target) -> tuple[SearchSpace, list[Problem]]:
+    """Return the part of `space` that suits `target`, and a problem for each other value."""
+    asked = {value: scheme_problem(str(value), target) for value in space.axis(SCHEME).values}
     messages = {value: message for value, message in asked.items() if message}
     return space.without(SCHEME, messages), [Problem(f"space.{SCHEME}", message) for message in messages.values()]
 
 
-def scheme_problem(scheme: str, runtime: str) -> str | None:
-    """Return why the quantization `scheme` makes nothing for the registered runtime called `runtime`, or None."""
+def scheme_problem(scheme: str, target: Target) -> str | None:
+    """Return why the quantization `scheme` makes nothing for `target`, whose runtime is registered, or None."""
     if scheme not in QUANTIZERS:
         return None
-    declares, executed = QUANTIZERS[scheme].declares, RUNTIMES[runtime].format
-    legal = ", ".join(["none", *(name for name in QUANTIZERS if _is_for(name, runtime))])
+    declares, runtime = QUANTIZERS[scheme].declares, target.runtime
+    executed = RUNTIMES[runtime].format
+    legal = ", ".join(["none", *(name for name in QUANTIZERS if _is_for(name, target))])
     if executed not in declares.formats:
         return f"{scheme!r} works on {', '.join(declares.formats)}, and {runtime} executes {executed}; legal: {legal}"
-    if not _is_for(scheme, runtime):
+    if declares.runtimes and runtime not in declares.runtimes:
         return f"{scheme!r} is for {', '.join(declares.runtimes)}, not for {runtime}; legal: {legal}"
+    if reason := _unsuited(scheme, target):
+        return f"{scheme!r} on {runtime} with target.device: {target.device} {reason}; legal: {legal}"
     problem = missing(declares.packages)
     return f"{scheme!r} {problem}" if problem else None
 
 
-def _is_for(scheme: str, runtime: str) -> bool:
-    """Return True if `scheme` declares that its files are for `runtime`."""
-    declares = QUANTIZERS[scheme].declares
-    return RUNTIMES[runtime].format in declares.formats and runtime in (declares.runtimes or RUNTIMES)
+def _unsuited(scheme: str, target: Target) -> str:
+    """Return why files of `scheme` are of no use for `target`; empty if they may be."""
+    declared = QUANTIZERS[scheme].declares.unsuited
+    return next((each.reason for each in declared if each.holds(target.runtime, target.device)), "")
+
+
+def _is_for(scheme: str, target: Target) -> bool:
+    """Return True if `scheme` declares that its files are for `target`."""
+    declares, runtime = QUANTIZERS[scheme].declares, target.runtime
+    is_for = RUNTIMES[runtime].format in declares.formats and runtime in (declares.runtimes or RUNTIMES)
+    return is_for and not _unsuited(scheme, target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from pipelines import Target
+from pipelines import Target, device_problem
 from search.analysis.before_after import compare
 from search.analysis.post_hoc import PostHoc
 from search.analysis.remeasurement import Remeasurement
@@ -44,12 +44,17 @@ def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Eva
 
 
 def _evaluator(sweep: Sweep, workspace: Workspace, console: Console) -> Evaluate | None:
-    """Return what measures the front again, or None, with a remark, if the task has changed since."""
+    """Return what measures the front again, or None, with a remark, if the task has changed or the device is absent."""
     try:
-        return stored_evaluator(sweep, workspace)
+        evaluator = stored_evaluator(sweep, workspace)
     except InputError as error:
         console.print(f"the front is not measured again: {error}", markup=False, soft_wrap=True)
         return None
+    if problem := device_problem(sweep.config.target):
+        advice = f"on a machine with such a device: paredown measure {sweep.config.sweep}"
+        console.print(f"the front is not measured again here: {problem}; {advice}", markup=False, soft_wrap=True)
+        return None
+    return evaluator
 
 
 def check_complete(sweep: Sweep) -> None:

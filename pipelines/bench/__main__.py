@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,15 @@ from pipelines.bench.conditions import conditions
 from pipelines.bench.job import Job
 from pipelines.bench.latency import report, take
 from pipelines.bench.memory import peak_growth
+from pipelines.bench.on_gpu import ON_GPUS, GpuWatch, row
+from pipelines.bench.on_gpu import memory as gpu_memory
 from pipelines.bench.rapl import Counters, energy_mj
 from pipelines.bench.rounds import Rounds
 from pipelines.errors import TrialFailed
+from pipelines.gpu import Gpu
 from pipelines.measurement import Measurement
 from pipelines.processes import die_with_parent
-from pipelines.runtimes import RUNTIMES, Session
+from pipelines.runtimes import RUNTIMES, Artifact, GpuSession, Session
 
 
 def main() -> None:
@@ -53,24 +57,39 @@ def _measure(job: Job, told: threading.Event, say: Callable[[str], None]) -> Mea
     with np.load(job.feed) as arrays:
         feed = {name: arrays[name] for name in arrays.files}
 
-    def load_and_run() -> Session:
-        session = runtime.load(job.artifact, job.target)
-        session.run(feed)
+    def load_and_run(artifact: Artifact) -> Session:
+        session = runtime.load(artifact, job.target)
+        session.timed_run(feed)  # also compiles what is compiled for these inputs
         return session
 
-    first, peak_bytes = peak_growth(load_and_run)
+    if runtime.needs_torch:
+        import_module("torch")
+    first, peak_bytes = peak_growth(lambda: load_and_run(job.artifact))
+    memory = Measurement({"peak_memory_mb": peak_bytes / 1e6})
+    if isinstance(first, GpuSession):
+        gpu = Gpu.visible()
+        memory |= gpu_memory(first, gpu)
+        sessions = [first, *map(load_and_run, job.artifacts[1:])]
+        say("ready")
+        told.wait()
+        watch = GpuWatch(gpu)
+        taken, found = take(Rounds(sessions, feed), job.target, job.budget_s, steady=watch.steady)
+        noise, in_a_row = watch.noise(), row(first, feed, gpu)
+        say("measured")
+        told_by_gpu = f"{conditions(job, runtime)}, {watch.conditions()}"
+        return report(taken, found, job, told_by_gpu, noise) | Measurement({}, notes=first.notes) | memory | in_a_row
     sessions = [first, *(runtime.load(each, job.target) for each in job.artifacts[1:])]
     say("ready")
     told.wait()
-    taken, found = take(Rounds(sessions, feed), job.target.threads, job.budget_s)
+    taken, found = take(Rounds(sessions, feed), job.target, job.budget_s)
     counters = Counters(job.powercap)
     absence = counters.absence()
     energy = Measurement({}, notes={"energy_mj": f"not available: {absence}"})
     if not absence:
         energy = Measurement({"energy_mj": energy_mj(counters, lambda: first.run(feed))})
     say("measured")
-    memory = Measurement({"peak_memory_mb": peak_bytes / 1e6})
-    return report(taken, found, job, conditions(job, runtime)) | memory | energy
+    absent = Measurement({}, notes={name: f"not available: {why}" for name, why in ON_GPUS.items()})
+    return report(taken, found, job, conditions(job, runtime)) | memory | energy | absent
 
 
 def _listen(told: threading.Event) -> None:

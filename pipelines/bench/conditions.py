@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
 from pathlib import Path
 
 from pipelines.bench.job import Job
+from pipelines.extra import distribution, installed_version
 from pipelines.runtimes import Runtime
 
 CPUS = Path("/sys/devices/system/cpu")
@@ -15,7 +15,8 @@ CPUS = Path("/sys/devices/system/cpu")
 
 def conditions(job: Job, runtime: Runtime) -> str:
     """Batch, threads, runtime and processor of a measurement, in words."""
-    parts = [job.target.call, *(f"{library} {version(library)}" for library in runtime.packages)]
+    versions = (f"{distribution(library)} {installed_version(library)}" for library in runtime.packages)
+    parts = [job.target.call, *versions]
     parts += [f"{os.cpu_count()} × {processor()}", *clocks()]
     return ", ".join(parts)
 

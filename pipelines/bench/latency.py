@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.bench.conditions import throttled
-from pipelines.bench.estimate import OWN, WALL, Estimate, contention, estimate, quiet
+from pipelines.bench.estimate import WALL, Estimate, clock_of, contention, estimate, quiet, shows_contention
 from pipelines.bench.job import Job
 from pipelines.bench.load import Load
 from pipelines.bench.rounds import Rounds
 from pipelines.measurement import Measurement
+from pipelines.runtimes import Target
 
 ROUNDS = 25
 """Fewer rounds leave a low quantile unsteady."""
@@ -56,45 +57,59 @@ class Taken:
 
 
 def take(
-    rounds: Rounds, threads: int, budget_s: float, clock: Callable[[], float] = time.perf_counter
+    rounds: Rounds,
+    target: Target,
+    budget_s: float,
+    clock: Callable[[], float] = time.perf_counter,
+    steady: Callable[[], bool] = lambda: True,
 ) -> tuple[Taken, Estimate]:
     """Warm up and time rounds until the interval is no wider than a tie, or the budget is spent.
 
     Rounds that other processes disturbed do not count: they are taken again, unless that goes on and on.
+
+    Args:
+        rounds: What is timed.
+        target: Where.
+        budget_s: How long to go on for a narrower interval, beyond the first rounds.
+        clock: The wall clock.
+        steady: Whether the device's clocks are steady, as far as it tells: the warm-up waits for that, too.
     """
     load, hot = Load.now(), throttled()
-    warm = rounds.warm_up()
+    warm = rounds.warm_up(steady)
     began = clock()
     rounds.add(ROUNDS, until=lambda: clock() - began > LIMIT_S)
     ends = min(max(clock(), began) + budget_s, began + LIMIT_S)
-    while not _enough(rounds.times, threads) and clock() < ends:
+    while not _enough(rounds.times, target) and clock() < ends:
         rounds.add(MORE, until=lambda: clock() > ends)
     later_hot = throttled()
     heat = None if hot is None or later_hot is None else later_hot - hot
     taken = Taken(rounds.times, warm, Load.now().others_since(load), heat)
-    return taken, estimate(kept(taken.times, threads), clock_of(threads))
+    return taken, estimate(kept(taken.times, target), clock_of(target))
 
 
-def clock_of(threads: int) -> int:
-    """The clock that counts: of one thread its own, which other processes do not lengthen; of several the wall's."""
-    return OWN if threads == 1 else WALL
-
-
-def kept(times: Sequence[np.ndarray], threads: int) -> list[np.ndarray]:
+def kept(times: Sequence[np.ndarray], target: Target) -> list[np.ndarray]:
     """The rounds that count: the undisturbed ones if there are enough of them, all otherwise."""
-    mask = quiet(times, threads)
+    mask = quiet(times, target)
     return [runs[mask] for runs in times] if mask.sum() >= ROUNDS else list(times)
 
 
-def _enough(times: Sequence[np.ndarray], threads: int) -> bool:
-    if quiet(times, threads).sum() < ROUNDS and len(times[0]) < AGAIN * ROUNDS:
+def _enough(times: Sequence[np.ndarray], target: Target) -> bool:
+    if quiet(times, target).sum() < ROUNDS and len(times[0]) < AGAIN * ROUNDS:
         return False
-    return estimate(kept(times, threads), clock_of(threads), SKETCH).half_width <= TIE
+    return estimate(kept(times, target), clock_of(target), SKETCH).half_width <= TIE
 
 
-def report(taken: Taken, found: Estimate, job: Job, conditions: str) -> Measurement:
-    """The numbers of `taken` and what is to be said of them."""
-    wall = kept(taken.times, job.target.threads)[0][:, :, WALL]
+def report(taken: Taken, found: Estimate, job: Job, conditions: str, disturbed: Sequence[str] = ()) -> Measurement:
+    """The numbers of `taken` and what is to be said of them.
+
+    Args:
+        taken: The times.
+        found: What follows from them.
+        job: What was measured.
+        conditions: Under what conditions.
+        disturbed: What else may have disturbed the times.
+    """
+    wall = kept(taken.times, job.target)[0][:, :, WALL]
     value = {each: index for index, each in enumerate(job.artifacts)}
     metrics = {
         "latency_ms": float(found.values[0]),
@@ -106,13 +121,13 @@ def report(taken: Taken, found: Estimate, job: Job, conditions: str) -> Measurem
         # A file beside itself is 1 without a doubt.
         metrics[name] = float(found.values[value[other]]) if value[other] else 1.0
         intervals[name] = _ends(found.intervals[value[other]]) if value[other] else (1.0, 1.0)
-    count, again = len(taken.times[0]), int((~quiet(taken.times, job.target.threads)).sum())
-    notes = {"latency.conditions": conditions, "latency.load": _load(taken, job.target.threads)}
+    count, again = len(taken.times[0]), int((~quiet(taken.times, job.target)).sum())
+    notes = {"latency.conditions": conditions, "latency.load": _load(taken, job.target)}
     notes["latency.rounds"] = f"{count} of {', '.join(str(runs.shape[1]) for runs in taken.times)} calls" + (
         f"; {again} round{'s' if again > 1 else ''} disturbed by other processes" if again else ""
     )
-    if noise := _noise(taken, found, job.target.threads):
-        notes["latency.noise"] = noise
+    if noise := [*_noise(taken, found, job.target), *disturbed]:
+        notes["latency.noise"] = "; ".join(noise)
     return Measurement(metrics, intervals, notes)
 
 
@@ -120,25 +135,26 @@ def _ends(interval: np.ndarray) -> tuple[float, float]:
     return float(interval[0]), float(interval[1])
 
 
-def _load(taken: Taken, threads: int) -> str:
+def _load(taken: Taken, target: Target) -> str:
     used = "an unknown number of" if taken.others is None else f"{taken.others:.2f}"
     words = f"other processes used {used} cores"
-    return words + (f", wall/CPU {np.median(contention(taken.times)):.2f}" if threads == 1 else "")
+    return words + (f", wall/CPU {np.median(contention(taken.times)):.2f}" if shows_contention(target) else "")
 
 
-def _noise(taken: Taken, found: Estimate, threads: int) -> str:
-    """Return what could not be overcome; empty if there is nothing to say."""
+def _noise(taken: Taken, found: Estimate, target: Target) -> list[str]:
+    """Return what could not be overcome."""
     words = []
     if found.half_width > TIE:
         words.append(f"interval ±{found.half_width:.1%}, wanted ±{TIE:.0%}")
-    if quiet(taken.times, threads).sum() < min(ROUNDS, len(taken.times[0])):
+    if quiet(taken.times, target).sum() < min(ROUNDS, len(taken.times[0])):
         words.append(f"wall/CPU {np.median(contention(taken.times)):.2f}: other processes were running")
-    if taken.others is not None and taken.others >= max(BUSY, BUSY_SHARE * (os.cpu_count() or 1)):
-        words.append(f"other processes used {taken.others:.1f} cores")
+    busy = None if target.on_gpu else taken.others  # the host's work lies between the GPU's events
+    if busy is not None and busy >= max(BUSY, BUSY_SHARE * (os.cpu_count() or 1)):
+        words.append(f"other processes used {busy:.1f} cores")
     if len(taken.times[0]) < ROUNDS:
         words.append(f"only {len(taken.times[0])} rounds fit into {LIMIT_S:.0f} s, wanted {ROUNDS}")
     if not taken.warm:
         words.append("durations still drifted after the warm-up")
-    if taken.throttled:
+    if taken.throttled and not target.on_gpu:
         words.append(f"processors were throttled {taken.throttled} times")
-    return "; ".join(words)
+    return words

@@ -43,8 +43,11 @@ class Rounds:
         self._calls = [1 for _ in sessions]
         self._times: list[list[np.ndarray]] = [[] for _ in sessions]
 
-    def warm_up(self) -> bool:
+    def warm_up(self, steady: Callable[[], bool] = lambda: True) -> bool:
         """Call every session until its duration no longer drifts, at most for `WARM_S`; decides how long visits are.
+
+        Args:
+            steady: Whether the device's clocks have come to rest since it was asked last, as far as it tells.
 
         Returns:
             Whether the drift stopped.
@@ -56,7 +59,7 @@ class Rounds:
                 latest, more_ms = self._block()
                 spent_ms += more_ms
                 drifts = [abs(new - old) > DRIFT * old for new, old in zip(latest, best, strict=True)]
-                still = 0 if any(drifts) else still + 1
+                still = 0 if any(drifts) or not steady() else still + 1
                 best = latest
         self._calls = [max(1, min(CALLS, int(VISIT_MS / ms) - 1)) if ms > 0 else CALLS for ms in best]
         return still == 2

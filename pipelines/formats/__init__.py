@@ -4,9 +4,10 @@ from pathlib import Path
 
 from pipelines.formats.format import Format, key_part
 from pipelines.formats.onnx_format import OnnxFormat
+from pipelines.formats.torch_export_format import TorchExportFormat
 from pipelines.runtimes import RUNTIMES, Artifact
 
-FORMATS: dict[str, Format] = {each.name: each for each in (OnnxFormat(),)}
+FORMATS: dict[str, Format] = {each.name: each for each in (OnnxFormat(), TorchExportFormat())}
 
 
 def format_of(runtime: str) -> Format:
@@ -19,4 +20,4 @@ def artifact_in(folder: Path, format: str) -> Artifact:
     return Artifact(folder / FORMATS[format].file, format)
 
 
-__all__ = ["FORMATS", "Format", "OnnxFormat", "artifact_in", "format_of", "key_part"]
+__all__ = ["FORMATS", "Format", "OnnxFormat", "TorchExportFormat", "artifact_in", "format_of", "key_part"]

@@ -9,13 +9,24 @@ from pipelines.measurement import Interval, Measurement
 from pipelines.meters.accuracy import Accuracy, mean_interval, split_scores
 from pipelines.meters.complexity import Complexity
 from pipelines.meters.energy import Energy
+from pipelines.meters.gpu_memory import GpuMemory
 from pipelines.meters.latency import Latency
 from pipelines.meters.memory import Memory
 from pipelines.meters.meter import Candidate, Direction, Meter, Metric
 from pipelines.meters.score import Score, score_split
 from pipelines.meters.size import Size
+from pipelines.meters.throughput import Throughput
 
-METERS: tuple[Meter, ...] = (Accuracy(), Latency(), Memory(), Energy(), Size(), Complexity())
+METERS: tuple[Meter, ...] = (
+    Accuracy(),
+    Latency(),
+    Throughput(),
+    Memory(),
+    GpuMemory(),
+    Energy(),
+    Size(),
+    Complexity(),
+)
 
 METRICS: dict[str, Metric] = {metric.name: metric for meter in METERS for metric in meter.metrics}
 """Everything that a trial measures, by name: the legal objectives and constraints."""
@@ -44,6 +55,7 @@ __all__ = [
     "Complexity",
     "Direction",
     "Energy",
+    "GpuMemory",
     "Interval",
     "Latency",
     "Measurement",
@@ -52,6 +64,7 @@ __all__ = [
     "Metric",
     "Score",
     "Size",
+    "Throughput",
     "mean_interval",
     "measure",
     "score_split",

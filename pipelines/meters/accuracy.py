@@ -22,7 +22,11 @@ from pipelines.tasks.tensors import joined, scored
 def _metric(score: SplitScore) -> Metric:
     """A score of the whole split as a metric: measured where the task names it."""
     return Metric(
-        score.name, score.direction, f"{score.help}, on the validation split", absence=lambda: "", best=score.best
+        score.name,
+        score.direction,
+        f"{score.help}, on the validation split",
+        absence=lambda target: "",
+        best=score.best,
     )
 
 

@@ -27,7 +27,9 @@ class Metric:
         direction: Which way is better.
         help: What it is, in one line.
         objective: Whether it may be optimised; some numbers mislead by themselves and are only shown.
-        absence: For a number that not every machine can measure: says why this one cannot, empty if it can.
+        absence: For a number that not every machine can measure: says why this one cannot for a target, empty if it
+            can.
+        devices: The devices on which it is ever measured; any, when empty.
         of_structure: Whether it depends on nothing but the file's structure, not on the values that training finds.
         exact: Whether every measurement of the same file repeats it.
         best: The best value that there can be, None if there is no bound; see `best_for`.
@@ -38,7 +40,8 @@ class Metric:
     direction: Direction
     help: str
     objective: bool = True
-    absence: Callable[[], str] | None = None
+    absence: Callable[[Target], str] | None = None
+    devices: tuple[str, ...] = ()
     of_structure: bool = False
     exact: bool = False
     best: float | None = None

@@ -1,5 +1,6 @@
 """Quantization schemes. A new one is a file here with a `Quantizer`, and its line in `QUANTIZERS`."""
 
+from pipelines.quantizers.bf16 import Bf16
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.dynamic_int8 import DynamicInt8
 from pipelines.quantizers.fp16 import Fp16
@@ -8,6 +9,7 @@ from pipelines.quantizers.palettize import Palettize
 from pipelines.quantizers.qat_int8 import QatInt8
 from pipelines.quantizers.quantizer import Quantizer
 from pipelines.quantizers.static_int8 import StaticInt8
+from pipelines.quantizers.tf32 import Tf32
 from pipelines.quantizers.weight_int4 import WeightInt4
 from pipelines.quantizers.weight_int8 import WeightInt8
 
@@ -22,11 +24,14 @@ QUANTIZERS: dict[str, Quantizer] = {
         WeightInt4(),
         Palettize(),
         NncfInt8(),
+        Tf32(),
+        Bf16(),
     )
 }
 
 __all__ = [
     "QUANTIZERS",
+    "Bf16",
     "Calibration",
     "DynamicInt8",
     "Fp16",
@@ -35,6 +40,7 @@ __all__ = [
     "QatInt8",
     "Quantizer",
     "StaticInt8",
+    "Tf32",
     "WeightInt4",
     "WeightInt8",
 ]

@@ -11,7 +11,7 @@ import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 
-from pipelines.declaration import Declaration
+from pipelines.declaration import Declaration, Unsuited
 from pipelines.onnxfile.layers import no_weights
 from pipelines.onnxfile.operators import OPERATORS
 from pipelines.quantizers.calibration import Calibration
@@ -23,6 +23,13 @@ OTHERS = sorted(name for name, known in OPERATORS.items() if known.dynamic and n
 
 UNSIGNED: Mapping[str, Any] = {"weight_type": QuantType.QUInt8}
 SIGNED: Mapping[str, Any] = {"weight_type": QuantType.QInt8, "per_channel": True, "reduce_range": True}
+
+ON_CPU = Unsuited(
+    "finds the ranges of activations on the CPU at every call, as the CUDA provider has no DynamicQuantizeLinear: they "
+    "go there and back, which also forbids a CUDA graph; use fp16",
+    device="cuda",
+    runtime="onnxruntime",
+)
 
 
 class DynamicInt8:
@@ -36,7 +43,7 @@ class DynamicInt8:
 
     name = "dynamic-int8"
     parameters: tuple[Parameter, ...] = (KEEP_FLOAT,)
-    declares = Declaration(formats=("onnx",), knows_structure=keeps_none)
+    declares = Declaration(formats=("onnx",), unsuited=(ON_CPU,), knows_structure=keeps_none)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:

@@ -10,12 +10,16 @@ from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from onnxruntime.quantization.onnx_model import ONNXModel
 from torch import nn
 
 from pipelines.declaration import Declaration, always
+from pipelines.formats import TorchExportFormat
 from pipelines.onnxfile.layers import no_weights
 from pipelines.quantizers.calibration import Calibration
+from pipelines.quantizers.narrowed_program import narrowed
+from pipelines.runtimes import TorchProgram
 from spaces import Parameter, Params
 
 
@@ -33,13 +37,14 @@ LARGEST = float(np.finfo(np.float16).max)
 class Fp16:
     """Weights and activations in half precision; inputs and outputs stay in single precision.
 
-    It halves the file. It brings no speed on a CPU, where ONNX Runtime has few kernels for it and computes the rest in
-    single precision. Source: ONNX Runtime documentation, "Create Float16 and Mixed Precision Models".
+    It halves the file, of either format. It brings no speed on a CPU, where ONNX Runtime has few kernels for it and
+    computes the rest in single precision; a GPU computes in half precision. Source: ONNX Runtime documentation, "Create
+    Float16 and Mixed Precision Models".
     """
 
     name = "fp16"
     parameters: tuple[Parameter, ...] = ()
-    declares = Declaration(formats=("onnx",), knows_structure=always)
+    declares = Declaration(formats=("onnx", "torch-export"), knows_structure=always)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:
@@ -53,6 +58,9 @@ class Fp16:
         self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()
     ) -> None:
         """See `Quantizer.quantize`."""
+        if source.suffix == Path(TorchExportFormat.file).suffix:
+            narrowed(TorchProgram.read(source), torch.float16).write(target)
+            return
         converted = ONNXModel(
             convert_float_to_float16(onnx.load(source), keep_io_types=True, node_block_list=list(keep))
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipelines.declaration import Unsuited
 from spaces import Interval, Options, Parameter, Params
 
 ALL = "all"
@@ -51,6 +52,15 @@ KEEP_FLOAT = Parameter(
     Interval(0, 1, open_high=True),
     default=0,
     help="share of the layers that stays in floating point: those that quantizing hurts most, as measured",
+)
+
+
+NOT_FUSED_ON_CUDA = Unsuited(
+    "is slower than floating point there: the CUDA provider has no integer kernels for it, rounds with operators of "
+    "their own, some of them on the CPU, and so cannot use a CUDA graph (ResNet-50, batch 1, one H100: 2.70 ms against "
+    "0.92 ms; use fp16)",
+    device="cuda",
+    runtime="onnxruntime",
 )
 
 

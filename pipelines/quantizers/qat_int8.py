@@ -10,7 +10,7 @@ from torch import nn
 from pipelines.declaration import Declaration, always
 from pipelines.onnxfile.layers import no_weights
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.parameters import CALIBRATION_SIZE, GRANULARITY, OPERATORS, refined
+from pipelines.quantizers.parameters import CALIBRATION_SIZE, GRANULARITY, NOT_FUSED_ON_CUDA, OPERATORS, refined
 from pipelines.quantizers.static_int8 import StaticInt8
 from spaces import Parameter, Params
 
@@ -24,7 +24,7 @@ class QatInt8:
 
     name = "qat-int8"
     parameters: tuple[Parameter, ...] = (GRANULARITY, OPERATORS, CALIBRATION_SIZE)
-    declares = Declaration(formats=("onnx",), knows_structure=always)
+    declares = Declaration(formats=("onnx",), unsuited=(NOT_FUSED_ON_CUDA,), knows_structure=always)
     aware = True
 
     def problem(self, model: nn.Module) -> str | None:

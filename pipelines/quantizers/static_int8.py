@@ -24,6 +24,7 @@ from pipelines.quantizers.parameters import (
     EVERY,
     GRANULARITY,
     KEEP_FLOAT,
+    NOT_FUSED_ON_CUDA,
     OPERATORS,
     PRODUCTS,
     keeps_none,
@@ -47,7 +48,7 @@ class StaticInt8:
 
     name = "static-int8"
     parameters: tuple[Parameter, ...] = (CALIBRATOR, GRANULARITY, OPERATORS, CALIBRATION_SIZE, KEEP_FLOAT)
-    declares = Declaration(formats=("onnx",), knows_structure=keeps_none)
+    declares = Declaration(formats=("onnx",), unsuited=(NOT_FUSED_ON_CUDA,), knows_structure=keeps_none)
     aware = False
 
     def problem(self, model: nn.Module) -> str | None:

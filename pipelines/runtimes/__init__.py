@@ -5,17 +5,20 @@ from pipelines.runtimes.example_feed import example_feed
 from pipelines.runtimes.onnx_runtime import OnnxRuntime
 from pipelines.runtimes.openvino import OpenVino
 from pipelines.runtimes.origin import Origin, origin_of, origin_problem
-from pipelines.runtimes.runtime import OUTPUT, Feed, Runtime, Session, to_feed
+from pipelines.runtimes.runtime import OUTPUT, Feed, GpuSession, Runtime, Session, to_feed
 from pipelines.runtimes.target import Target
 from pipelines.runtimes.timing import Timing, timed_on_cpu
+from pipelines.runtimes.torch_program import TorchProgram
+from pipelines.runtimes.torch_runtime import TorchRuntime
 
-RUNTIMES: dict[str, Runtime] = {runtime.name: runtime for runtime in (OnnxRuntime(), OpenVino())}
+RUNTIMES: dict[str, Runtime] = {runtime.name: runtime for runtime in (OnnxRuntime(), OpenVino(), TorchRuntime())}
 
 __all__ = [
     "OUTPUT",
     "RUNTIMES",
     "Artifact",
     "Feed",
+    "GpuSession",
     "OnnxRuntime",
     "OpenVino",
     "Origin",
@@ -23,6 +26,8 @@ __all__ = [
     "Session",
     "Target",
     "Timing",
+    "TorchProgram",
+    "TorchRuntime",
     "example_feed",
     "origin_of",
     "origin_problem",

@@ -46,6 +46,11 @@ class OpenVino:
     format = "onnx"
     packages: tuple[str, ...] = ("openvino",)
     devices: tuple[str, ...] = ("cpu",)
+    needs_torch = False
+
+    def problem(self, device: str) -> str | None:
+        """See `Runtime.problem`."""
+        return None
 
     def load(self, artifact: Artifact, target: Target) -> OpenVinoSession:
         """See `Runtime.load`."""

@@ -27,6 +27,11 @@ class Target:
         return f"{self.runtime} on {self.device}, {self.call}"
 
     @property
+    def on_gpu(self) -> bool:
+        """True if files execute on a GPU, which has memory, clocks and counters of its own."""
+        return self.device == "cuda"
+
+    @property
     def call(self) -> str:
         """Batch and threads of one call, for people: ``batch 1, 1 thread``."""
         return f"batch {self.batch}, {self.threads} thread{'s' if self.threads > 1 else ''}"

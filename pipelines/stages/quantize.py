@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import UnchangedError
+from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.extra import versions
 from pipelines.formats import FORMATS
 from pipelines.onnxfile.layers import numbers
@@ -63,6 +63,9 @@ class Quantize:
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
         given, quantizer = FORMATS[context.format], QUANTIZERS[str(params["scheme"])]
+        if given.name not in quantizer.declares.formats:  # a sweep's file is made for another target than the sweep's
+            works_on = " and ".join(FORMATS[name].title for name in quantizer.declares.formats)
+            raise TrialFailed(f"{quantizer.name} works on {works_on} files, and the target executes {given.title}")
         prepared, result = out / f"prepared-{given.file}", out / given.file
         given.prepare(parent / given.file, prepared)
         calibration = Calibration.of(context.task, params, context.lease.give_way)

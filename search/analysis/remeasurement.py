@@ -7,12 +7,12 @@ import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pipelines import RUNTIMES, Target
 from pipelines.bench.conditions import processor
+from pipelines.extra import installed_version
 from pipelines.whole_file import write_json
 from search.study.trial import Result, Trial
 
@@ -40,7 +40,7 @@ class Remeasurement:
     @classmethod
     def here(cls, target: Target, results: Iterable[Result], started: float, finished: float) -> Remeasurement:
         """A remeasurement on this machine."""
-        versions = {package: version(package) for package in RUNTIMES[target.runtime].packages}
+        versions = {package: installed_version(package) for package in RUNTIMES[target.runtime].packages}
         return cls(target, tuple(results), started, finished, f"{platform.node()} ({processor()})", versions)
 
     @property

@@ -13,7 +13,7 @@ from search.cli.options import Csv, Json, Name
 from search.cli.output import err, out, print_json
 from search.errors import SweepError
 from search.study.workspace import Workspace
-from spaces import InputError, Problem
+from spaces import InputError, Problem, illegal
 
 if TYPE_CHECKING:
     from pipelines import Target
@@ -31,6 +31,9 @@ def measure(
         bool, typer.Option("--all", help="Every complete trial, not only the front and what is near.")
     ] = False,
     runtime: Annotated[str | None, typer.Option(metavar="NAME", help="Another runtime.", show_default=False)] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Another device: cpu or cuda.", show_default=False)
+    ] = None,
     batch: Annotated[int | None, typer.Option(help="Another batch size.", show_default=False)] = None,
     threads: Annotated[int | None, typer.Option(help="Other threads per call.", show_default=False)] = None,
     test: Annotated[bool, typer.Option("--test", help="Open the test split for every member of the front.")] = False,
@@ -52,7 +55,7 @@ def measure(
         raise InputError(problems)
     workspace = Workspace.default()
     sweep, folder = load_sweep(name, workspace), workspace.sweep(name)
-    target, console = _target(sweep.config.target, runtime, batch, threads), err()
+    target, console = _target(sweep.config.target, runtime, device, batch, threads), err()
     if test and target != sweep.config.target:
         raise InputError.at("--test", "the test split is for the sweep's own target; leave out what changes it")
     trials = subjects(sweep, PostHoc.of(sweep, folder).near, everything=everything)
@@ -87,32 +90,26 @@ OPENED = (
 )
 
 
-def _target(own: Target, runtime: str | None, batch: int | None, threads: int | None) -> Target:
+def _target(own: Target, runtime: str | None, device: str | None, batch: int | None, threads: int | None) -> Target:
     """The sweep's target with what is to be different."""
-    from pipelines import Target, runtime_problem
+    from pipelines import RUNTIMES, Target, device_problem, runtime_problem
     from pipelines.processors import beyond, processors
     from search.config.sections import BATCH, THREADS
 
-    if runtime is not None and (problem := runtime_problem(runtime) or _foreign(own, runtime)):
+    if runtime is not None and (problem := runtime_problem(runtime)):
         raise InputError.at("--runtime", problem)
+    if (name := device or own.device) not in (devices := RUNTIMES[runtime or own.runtime].devices):
+        raise InputError.at("--device", illegal(name, devices))
     asked = (("--batch", batch, BATCH), ("--threads", threads, THREADS))
     if wrong := [Problem(name, told) for name, n, legal in asked if n is not None and (told := legal.problem(n))]:
         raise InputError(wrong)
     if threads is not None and threads > (have := processors()):
         raise InputError.at("--threads", beyond(threads, have))
-    changes = {"runtime": runtime, "batch": batch, "threads": threads}
-    return Target.from_json(own.to_json() | {key: value for key, value in changes.items() if value is not None})
-
-
-def _foreign(own: Target, runtime: str) -> str | None:
-    """Return why files for `own` cannot be measured in the runtime called `runtime`, or None if they can."""
-    from pipelines import RUNTIMES, format_of
-
-    made, executed = format_of(own.runtime), format_of(runtime)
-    if executed is made:
-        return None
-    legal = ", ".join(name for name, each in RUNTIMES.items() if each.format == made.name)
-    return f"{runtime!r} executes {executed.title} files, and the sweep's are {made.title}; legal: {legal}"
+    changes = {"runtime": runtime, "device": device, "batch": batch, "threads": threads}
+    target = Target.from_json(own.to_json() | {key: value for key, value in changes.items() if value is not None})
+    if problem := device_problem(target):
+        raise InputError.at("--device", problem)
+    return target
 
 
 def _members(sweep: Sweep) -> tuple[Trial, ...]:

@@ -170,16 +170,18 @@ def read_config(raw: Mapping[str, Any]) -> Reading:
     unbounded: list[Problem] = []
     constraints = _constraints(raw.get("constraints"), unbounded)
     problems += unbounded
-    if runtime is not None and not message:
-        problems += _unmeasured(runtime, objectives, constraints)
+    known = target.value() if target and runtime in RUNTIMES else None
+    if known and not message:
+        problems += _unmeasured(known, objectives, constraints)
     space, unread = SearchSpace.read(raw["space"], STEPS) if "space" in raw else (None, [])
     problems += unread
-    if space and runtime in RUNTIMES:
-        space, unsuited = suited(space, runtime)
+    if space and known:
+        space, unsuited = suited(space, known)
         problems += unsuited
     if space and not unbounded and "constraints" not in wrong:
         problems += _requirement_problems(space, constraints)
     problems += _budget_problems(raw, wrong)
+    problems += _gpu_problems(raw, known, wrong)
     config = None
     if file and space and not problems:
         config = SweepConfig(
@@ -208,12 +210,14 @@ def _register_runtimes(raw: Mapping[str, Any]) -> None:
             import_module(use.partition(":")[0], use)
 
 
-def _unmeasured(runtime: str, objectives: Iterable[Objective], constraints: Iterable[Constraint]) -> Iterator[Problem]:
-    """The objectives and constraints that look at what is never measured for `runtime`."""
+def _unmeasured(
+    target: Target, objectives: Iterable[Objective], constraints: Iterable[Constraint]
+) -> Iterator[Problem]:
+    """The objectives and constraints that look at what is never measured for `target`."""
     places = [(f"objectives.{objective.name}", objective.name) for objective in objectives]
     places += [(f"constraints.{constraint.name}", constraint.name) for constraint in constraints]
     for where, name in places:
-        if message := metric_problem(name, runtime):
+        if message := metric_problem(name, target):
             yield Problem(where, message)
 
 
@@ -234,6 +238,14 @@ def _budget_problems(raw: Mapping[str, Any], wrong: Collection[str]) -> Iterator
     if search.budget and not search.budget.per_trial(1, cluster.gpus_per_trial):
         advice = "is never used up, as cluster.gpus_per_trial is 0; raise that, or give a time or cpu-hours"
         yield Problem("search.budget", f"{str(search.budget)!r} {advice}")
+
+
+def _gpu_problems(raw: Mapping[str, Any], target: Target | None, wrong: Collection[str]) -> Iterator[Problem]:
+    """A trial that measures on a GPU has to have one: Ray hides those that it was not given."""
+    cluster = read_plain(ClusterSection, raw, "cluster", wrong)
+    if target and target.on_gpu and cluster and "cluster.gpus_per_trial" not in wrong and not cluster.gpus_per_trial:
+        advice = "needs a GPU for each trial; set cluster.gpus_per_trial, such as 1, or 0.25 for four trials on one"
+        yield Problem("target.device", f"{target.device!r} {advice}")
 
 
 def _objectives(given: object, problems: list[Problem]) -> tuple[Objective, ...]:

@@ -82,6 +82,6 @@ def _absent(config: SweepConfig) -> list[str]:
     found = []
     for name in config.optional_metrics:
         absence = METRICS[name].absence
-        if absence and (reason := absence()):
+        if absence and (reason := absence(config.target)):
             found.append(f"{name} is not available here: {reason}; trials that run here will fail")
     return found

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines import RUNTIMES, Task, Training, format_of, load_task
+from pipelines import RUNTIMES, Task, Training, device_problem, format_of, load_task
 from pipelines.preflight import Findings, preflight
 from pipelines.preflight.progress import at
 from pipelines.processors import beyond, processors
@@ -55,6 +55,7 @@ def check_sweep(raw: Mapping[str, Any]) -> Check:
         problems += findings.problems
         problems += _score_problems(reading, task)
     problems += _processor_problems(reading)
+    problems += _device_problems(reading)
     problems += _tracking_problems(reading)
     at("reaching the store")
     problems += _store_problems(reading)
@@ -98,6 +99,16 @@ def _processor_problems(reading: Reading) -> Iterator[Problem]:
     for where, count in asked.items():
         if count > have and where not in reading.wrong:
             yield Problem(where, beyond(count, have))
+
+
+def _device_problems(reading: Reading) -> Iterator[Problem]:
+    """Yield what keeps this machine from measuring on the target's device; those of a cluster are not known."""
+    cluster, target = reading.section(ClusterSection, "cluster"), reading.section(TargetSection, "target")
+    known = target is not None and not {"target", "target.runtime", "target.device"} & {*reading.wrong}
+    if cluster is None or cluster.address != "local" or target is None or not known or target.runtime not in RUNTIMES:
+        return
+    if problem := device_problem(target.value()):
+        yield Problem("target.device", problem)
 
 
 def _tracking_problems(reading: Reading) -> Iterator[Problem]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 from pipelines import RUNTIMES
+from pipelines.extra import installed_version
 from search.shipping.export_bundle import ExportBundle
 from search.study.trial import Trial
 
@@ -47,7 +47,7 @@ def manifest(bundle: ExportBundle, hashes: Mapping[str, str]) -> dict[str, Any]:
         "held_out": held_out,
         "stages": {stage.name: stage.key for stage in trial.result.stages} if trial.result else {},
         "rebuilds": bundle.is_current,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in names}},
+        "versions": {"python": platform.python_version(), **{name: installed_version(name) for name in names}},
         "files": dict(hashes),
     }
 

@@ -6,6 +6,7 @@ import inspect
 from datetime import UTC, datetime
 
 from pipelines import METRICS, RUNTIMES, format_of
+from pipelines.extra import distribution
 from pipelines.meters import Score
 from pipelines.tasks.files import READER, task_files
 from search.reports.table import number
@@ -15,6 +16,12 @@ from search.study.trial import NOTHING
 UNKNOWN = (
     "Paredown knows nothing of intended users, of groups and circumstances between which results may differ, of how "
     "the data was collected, and of ethical considerations: whoever ships this file adds them."
+)
+
+
+TRUST = (
+    "Loading such a file runs code of PyTorch on what it holds: load it only from whom you would run a program of, and "
+    "compare its hash first, as `run.py` does."
 )
 
 
@@ -63,9 +70,12 @@ To make it again, where the task can be imported, and print where it is: `paredo
 
 def _use(bundle: ExportBundle) -> str:
     target, runtime = bundle.config.target, RUNTIMES[bundle.config.target.runtime]
+    needs = [*map(distribution, runtime.packages), "numpy"]
+    trust = f"\n{TRUST}" if runtime.needs_torch else ""
+    gpu = " and an NVIDIA GPU" if target.on_gpu else ""
     return f"""\
 Inference in {target}: that is what it was chosen for. Other batch sizes run too.
-To run it: {_command(bundle)}, which needs {" and ".join([*runtime.packages, "numpy"])} only.
+To run it: {_command(bundle)}, which needs {" and ".join(needs)} only{gpu}.{trust}
 
 {UNKNOWN}"""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from pipelines import Evaluator, StageRun, Store
+from pipelines import Evaluator, StageRun, Store, format_of
 from pipelines.pipeline import parent_stages
 from search.config.objective import lower_bound
 from search.config.sweep_config import SweepConfig, load_config
@@ -73,7 +73,7 @@ def stored_evaluator(sweep: Sweep, workspace: Workspace) -> Evaluator:
         InputError: the task has changed since the sweep was begun.
     """
     evaluator = same_task(sweep_evaluator(sweep.config, workspace), workspace.sweep(sweep.config.sweep))
-    return replace(evaluator, stored=_stored(sweep.trials))
+    return replace(evaluator, stored=_stored(sweep.trials), stored_as=format_of(sweep.config.target.runtime).name)
 
 
 def _stored(trials: Iterable[Trial]) -> Mapping[str, tuple[StageRun, ...]]:

@@ -7,17 +7,18 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
 import mlflow.onnx
+import mlflow.pytorch
 import onnx
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
-from mlflow.models import Model, infer_signature
+from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.tracking import MlflowClient
 
 from pipelines import RUNTIMES, Target, Task, format_of
-from pipelines.runtimes import Artifact, Feed, to_feed
+from pipelines.extra import distribution, installed_version
+from pipelines.runtimes import Artifact, Feed, TorchProgram, to_feed
 from pipelines.tasks.files import task_files
 
 NEEDS = ("onnx", "onnxruntime", "numpy")
@@ -55,6 +56,9 @@ def log_model(
     """
     feed = to_feed(task.example_input())
     written_as = format_of(target.runtime)
+    if target.on_gpu:  # the driver may have none, and should not hold one: outputs have the same shape on a CPU
+        reference = RUNTIMES[written_as.reference]
+        target = Target(reference.name, reference.devices[0])
     outputs = RUNTIMES[target.runtime].load(Artifact(file, written_as.name), target).run_all(feed)
     name = re.sub(ILLEGAL, "_", run.info.run_name)
     params, run_id = dict(run.data.params), run.info.run_id
@@ -69,8 +73,8 @@ def log_model(
                 run_id=logged.source_run_id,
                 signature=infer_signature(feed, outputs if len(outputs) > 1 else next(iter(outputs.values()))),
             )
-            FLAVORS.get(written_as.flavor or "", _save_plain)(file, folder, model, feed)
-            shutil.copyfile(file, folder / written_as.file)  # what was measured, and not another way to write it down
+            place = FLAVORS.get(written_as.flavor or "", _save_plain)(file, folder, model, feed)
+            shutil.copyfile(file, place)  # what was measured, and not another way to write it down
             _add_files(folder, task)
             client.log_model_artifacts(logged.model_id, str(folder))
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
@@ -89,27 +93,46 @@ def _add_files(folder: Path, task: Task) -> None:
         (folder / EXTRA_FILES / name).write_bytes(content)
 
 
-def _save_onnx(file: Path, folder: Path, model: Model, feed: Feed) -> None:
+def _save_onnx(file: Path, folder: Path, model: Model, feed: Feed) -> Path:
     mlflow.onnx.save_model(
         onnx.load(file),
         folder,
         mlflow_model=model,
         signature=model.signature,
         input_example=feed,
-        pip_requirements=[f"{name}=={version(name)}" for name in NEEDS],
+        pip_requirements=[f"{distribution(name)}=={installed_version(name)}" for name in NEEDS],
         onnx_execution_providers=["CPUExecutionProvider"],
         save_as_external_data=False,
     )
+    return folder / "model.onnx"
 
 
-def _save_plain(file: Path, folder: Path, model: Model, feed: Feed) -> None:
+def _save_pytorch(file: Path, folder: Path, model: Model, feed: Feed) -> Path:
+    """A program of ``torch.export``. MLflow's flavour takes one tensor; what has several inputs is logged as it is."""
+    if len(feed) > 1:
+        return _save_plain(file, folder, model, feed)
+    (array,) = feed.values()
+    mlflow.pytorch.save_model(
+        TorchProgram.read(file).program.module(check_guards=False),
+        folder,
+        mlflow_model=model,
+        signature=ModelSignature(infer_signature(array).inputs, model.signature.outputs),
+        input_example=array,
+        pip_requirements=[f"torch=={installed_version('torch')}", f"numpy=={installed_version('numpy')}"],
+        serialization_format="pt2",
+    )
+    return folder / "data" / "model.pt2"
+
+
+def _save_plain(file: Path, folder: Path, model: Model, feed: Feed) -> Path:
     """A model without a flavour: MLflow shows, keeps and registers it; to load it is left to whoever knows the file."""
     folder.mkdir()
     model.save(str(folder / "MLmodel"))
+    return folder / file.name
 
 
-FLAVORS: Mapping[str, Callable[[Path, Path, Model, Feed], None]] = {"onnx": _save_onnx}
-"""By the name of the flavour, what writes an MLflow model of a file into a new folder; the file itself comes last."""
+FLAVORS: Mapping[str, Callable[[Path, Path, Model, Feed], Path]] = {"onnx": _save_onnx, "pytorch": _save_pytorch}
+"""By the name of the flavour, what writes an MLflow model of a file into a new folder, and says where the file goes."""
 
 
 def _metrics(run: Run, logged: LoggedModel) -> list[Metric]:

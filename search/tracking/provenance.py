@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import getpass
 import platform
-from importlib.metadata import version
 
+from pipelines.extra import installed_version
 from search.config.sweep_config import SweepConfig
 from search.tracking.client import SWEEP
 
@@ -14,7 +14,7 @@ LIBRARIES = ("paredown", "torch", "torch-pruning", "onnx", "onnxruntime", "optun
 
 def provenance(config: SweepConfig) -> dict[str, str]:
     """The tags of the sweep's run; the driver's machine and environment, which all workers of a cluster share."""
-    tags = {f"version.{name}": version(name) for name in LIBRARIES}
+    tags = {f"version.{name}": installed_version(name) for name in LIBRARIES}
     tags |= {f"objective.{objective.name}": objective.direction for objective in config.objectives}
     tags |= {f"constraint.{constraint.name}": str(constraint) for constraint in config.constraints}
     return {

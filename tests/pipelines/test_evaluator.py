@@ -1,10 +1,11 @@
 import math
 import pickle
+import shutil
 from dataclasses import replace
 
 import pytest
 
-from pipelines import METRICS, STEPS, Evaluator, TrialFailed
+from pipelines import METRICS, STEPS, Evaluator, Target, TrialFailed
 from pipelines.meters import Measurement, measure
 from spaces import Recipe
 
@@ -13,6 +14,7 @@ def recipe(*steps: dict) -> Recipe:
     return Recipe.from_list(list(steps), STEPS)
 
 
+PRUNED = recipe({"prune": {"method": "channel", "ratio": 0.5}})
 WHOLE = recipe(
     {"distil": {"depth": 1, "alpha": 0.5}}, {"prune": {"ratio": 0.5}}, {"quantize": {"scheme": "static-int8"}}
 )
@@ -141,6 +143,32 @@ def test_a_stored_file_that_is_not_packed_is_packed(evaluator: Evaluator) -> Non
     assert all(run.reused for run in built.stages)
 
 
+def test_a_stored_network_is_written_in_the_format_of_another_target(evaluator: Evaluator) -> None:
+    stages = evaluator.build(PRUNED).stages
+    other = replace(evaluator, seed=evaluator.seed + 1, target=Target("torch"), stored={PRUNED.digest: stages})
+    built = other.build(PRUNED)
+    assert built.artifact.format == "torch-export"
+    assert [(run.name, run.reused) for run in built.stages] == [
+        ("teacher", True),
+        ("prune", True),
+        ("export", False),
+        ("pack", False),
+    ]
+    assert [run.key for run in built.stages[:2]] == [run.key for run in stages[:2]]
+    shutil.rmtree(evaluator.store.get(stages[1].key))
+    with pytest.raises(
+        TrialFailed, match="its network is no longer in the store, and its file is not written in torch"
+    ):
+        other.build(PRUNED)
+
+
+def test_a_scheme_that_does_not_work_on_the_other_format_fails_the_trial(evaluator: Evaluator) -> None:
+    recipe = Recipe.from_list([{"quantize": {"scheme": "weight-int8"}}], STEPS)
+    other = replace(evaluator, target=Target("torch"), stored={recipe.digest: evaluator.build(recipe).stages})
+    with pytest.raises(TrialFailed, match=r"weight-int8 works on ONNX files, and the target executes torch\.export"):
+        other.build(recipe)
+
+
 def test_a_stored_file_that_is_lost_is_built_again(evaluator: Evaluator) -> None:
     outcome = evaluator(WHOLE)
     file = evaluator.build(WHOLE).file
@@ -179,3 +207,14 @@ def test_a_stored_file_is_no_part_of_itself(evaluator: Evaluator) -> None:
     assert knowing.build(WHOLE, 1.0).stages[-1].key == stages[-1].key
     other = replace(knowing, seed=evaluator.seed + 1)
     assert other.build(Recipe(), 0.25) == knowing.build(Recipe())
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("runtime", ["onnxruntime", "torch"])
+def test_a_recipe_is_trained_and_measured_on_a_gpu(evaluator: Evaluator, runtime: str) -> None:
+    half = recipe({"prune": {"method": "channel", "ratio": 0.5}}, {"quantize": {"scheme": "fp16"}})
+    found = replace(evaluator, target=Target(runtime, "cuda", batch=8), device="cuda")(half).measurement
+    assert found.metrics["accuracy"] > 0.9
+    assert found.metrics["throughput"] > 0
+    assert found.metrics["size_ratio"] < 0.7
+    assert found.notes["latency.graph"] == "replayed in a CUDA graph"

@@ -28,6 +28,10 @@ class NumpyRuntime:
     format = "npz"
     packages: tuple[str, ...] = ("numpy",)
     devices: tuple[str, ...] = ("cpu",)
+    needs_torch = False
+
+    def problem(self, device: str) -> str | None:
+        return None
 
     def load(self, artifact: Artifact, target: Target) -> NumpySession:
         try:

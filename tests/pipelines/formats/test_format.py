@@ -111,7 +111,8 @@ def test_it_counts_what_it_does_not_lack(written_as: Format, exported: Path) -> 
 def test_a_network_that_it_cannot_write_fails_the_trial(written_as: Format, tmp_path: Path) -> None:
     class Inexportable(nn.Linear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return super().forward(x) @ torch.linalg.pinv(self.weight @ self.weight.T)
+            sign = 1 if float(x.sum().item()) > 0 else -1  # what a graph of operators cannot decide
+            return super().forward(sign * x) @ torch.linalg.pinv(self.weight @ self.weight.T)
 
     broken = nn.Sequential(nn.Flatten(), nn.Sequential(Inexportable(64, 2)))
     with pytest.raises(TrialFailed, match=f"the network cannot be exported to {written_as.title}: "):

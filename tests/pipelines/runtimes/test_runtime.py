@@ -1,8 +1,8 @@
 """The contract of every registered runtime."""
 
+import json
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,12 @@ import pytest
 import torch
 
 from pipelines.errors import TrialFailed
+from pipelines.extra import installed_version
+from pipelines.file_hash import sha256
 from pipelines.formats import FORMATS, artifact_in
 from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Target, example_feed, to_feed
 from pipelines.tasks.tensors import as_tuple
+from tests.pipelines.technique_names import unknown_names
 
 
 @pytest.fixture(params=RUNTIMES.values(), ids=RUNTIMES.keys())
@@ -46,7 +49,17 @@ def test_it_gives_the_networks_own_outputs(
 
 def test_its_versions_can_be_named(runtime: Runtime) -> None:
     assert runtime.packages
-    assert all(version(library) for library in runtime.packages)
+    assert all(installed_version(library) for library in runtime.packages)
+
+
+def test_it_knows_the_attributes_of_its_protocol_and_no_others(runtime: Runtime) -> None:
+    assert unknown_names(runtime, Runtime) == set()
+    assert isinstance(runtime.needs_torch, bool)
+
+
+def test_every_machine_has_a_cpu_to_execute_on(runtime: Runtime) -> None:
+    assert runtime.devices[0] == "cpu"
+    assert runtime.problem("cpu") is None
 
 
 def test_runtimes_load_where_there_is_no_torch() -> None:
@@ -79,15 +92,24 @@ def test_inputs_that_have_names_keep_them_in_any_order() -> None:
     )
 
 
-def test_its_script_runs_a_file_without_torch(runtime: Runtime, exported, artifact: Artifact, tmp_path: Path) -> None:
-    script = runtime.script(artifact.path.name, example_feed(to_feed(torch.zeros(2, 1, 8, 8))), Target())
-    assert len(script.splitlines()) == 12
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_its_script_runs_a_file_with_the_runtime_alone(
+    runtime: Runtime, exported, artifact: Artifact, tmp_path: Path, device: str
+) -> None:
+    if device not in runtime.devices:
+        pytest.skip(f"{runtime.name} has no {device}")
+    target = Target(runtime.name, device, batch=2)
+    script = runtime.script(artifact.path.name, example_feed(to_feed(torch.zeros(2, 1, 8, 8))), target)
+    assert len(script.splitlines()) <= 15
     (tmp_path / "run.py").write_text(script, encoding="utf-8")
-    code = "import runpy, sys; sys.modules['torch'] = None; print(runpy.run_path(sys.argv[1])['feed']['input'].shape)"
+    (tmp_path / "manifest.json").write_text(json.dumps({"sha256": sha256(artifact.path)}), encoding="utf-8")
+    hidden = "" if runtime.needs_torch else "sys.modules['torch'] = None; "
+    code = f"import runpy, sys; {hidden}print(runpy.run_path(sys.argv[1])['feed']['input'].shape)"
     command = [sys.executable, "-c", code, str(tmp_path / "run.py")]
     done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=True)
     *printed, shape = done.stdout.splitlines()
     assert shape == "(2, 1, 8, 8)"
     outputs = np.array("".join(printed).translate(str.maketrans("", "", "[]")).split(), dtype=np.float32)
     expected = exported.model(torch.zeros(2, 1, 8, 8)).detach().numpy().ravel()
-    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+    close = 1e-2 if device == "cuda" else 1e-4  # there products may be in TF32
+    np.testing.assert_allclose(outputs, expected, rtol=close, atol=close / 10)

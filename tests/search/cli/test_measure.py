@@ -101,6 +101,8 @@ def test_every_measurement_is_told_before_it_begins(sweep, cli_run) -> None:
     [
         (["--runtime", "openvin"], "--runtime: 'openvin' is not known (did you mean 'openvino'?)"),
         (["--csv", "absent/a.csv"], "--csv: folder absent does not exist"),
+        (["--device", "gpu"], "--device: 'gpu' is not known (did you mean 'cpu'?); legal: cpu, cuda"),
+        (["--runtime", "openvino", "--device", "cuda"], "--device: 'cuda' is not known; legal: cpu"),
         (["--test", "--batch", "8"], "--test: the test split is for the sweep's own target"),
     ],
 )
@@ -111,12 +113,22 @@ def test_wrong_options_are_told(sweep, cli_run, workspace, arguments, told) -> N
     assert kept(workspace) == []
 
 
-def test_a_runtime_that_executes_other_files_is_told(sweep, cli_run, workspace, own_format) -> None:
-    code, _, err = cli_run("measure", "small", "--runtime", "numpy")
+def test_a_device_that_is_not_there_is_told_before_anything_is_measured(sweep, cli_run, workspace, monkeypatch) -> None:
+    monkeypatch.setattr("pipelines.suitability.Gpu.visible", no_gpu)
+    code, _, err = cli_run("measure", "small", "--runtime", "torch", "--device", "cuda")
     assert code == 2
-    told = "--runtime: 'numpy' executes NumPy files, and the sweep's are ONNX; legal: onnxruntime, openvino"
-    assert told in " ".join(err.split())
+    assert "--device: 'cuda': this machine has no NVIDIA GPU" in err
     assert kept(workspace) == []
+
+
+def no_gpu() -> None:
+    raise TrialFailed("this machine has no NVIDIA GPU")
+
+
+def test_files_of_another_format_are_measured_too(sweep, cli_run, workspace) -> None:
+    code, out, err = cli_run("measure", "small", "--runtime", "torch")
+    assert code == 0, err
+    assert "Measured again: torch on cpu, batch 1, 1 thread" in out
 
 
 def test_a_runtime_that_is_not_installed_is_told(sweep, cli_run, monkeypatch) -> None:

@@ -250,7 +250,7 @@ def test_the_module_of_the_task_may_register_the_runtime(make_raw, own_format, t
     del FORMATS["npz"], RUNTIMES["numpy"]  # `own_format` removes what the module registers
     own = {"target": {"runtime": "numpy"}, "space": {"quantization": {"scheme": ["none"]}}}
     problems = problems_of(lambda: parse_config(make_raw(**own, task={"use": "absent_task:Halves"})))
-    assert problems == {"target.runtime": "'numpy' is not known; legal: onnxruntime, openvino"}
+    assert problems == {"target.runtime": "'numpy' is not known; legal: onnxruntime, openvino, torch"}
     (tmp_path / "registering_task.py").write_text(REGISTERING, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "registering_task", raising=False)
@@ -445,3 +445,44 @@ def test_every_number_and_text_has_its_limits(make_raw, changes, told) -> None:
 )
 def test_arguments_that_no_key_can_hold_are_told_with_their_place(make_raw, value, told) -> None:
     assert problems_of(lambda: parse_config(make_raw(task={"args": {"a": value}})))["task.args"].startswith(told)
+
+
+CUDA = {"target": {"device": "cuda"}, "cluster": {"gpus_per_trial": 1}}
+
+
+def test_a_target_on_a_gpu_needs_one_for_each_trial(make_raw) -> None:
+    space = {"quantization": {"scheme": ["none", "fp16"]}}
+    assert parse_config(make_raw(**CUDA, space=space)).target.on_gpu
+    problems = problems_of(lambda: parse_config(make_raw(target={"device": "cuda"}, space=space)))
+    advice = "needs a GPU for each trial; set cluster.gpus_per_trial, such as 1, or 0.25 for four trials on one"
+    assert problems == {"target.device": f"'cuda' {advice}"}
+
+
+def test_schemes_that_only_lose_on_a_gpu_are_refused_with_what_was_measured(make_raw) -> None:
+    space = {"quantization": {"scheme": ["none", "fp16", "static-int8", "dynamic-int8"]}}
+    with pytest.raises(InputError) as error:
+        parse_config(make_raw(**CUDA, space=space))
+    static, dynamic = (problem.message for problem in error.value.problems)
+    assert static.startswith(
+        "'static-int8' on onnxruntime with target.device: cuda is slower than floating point there"
+    )
+    assert "2.70 ms against 0.92 ms" in static
+    assert (
+        "'dynamic-int8' on onnxruntime with target.device: cuda finds the ranges of activations on the CPU" in dynamic
+    )
+    assert static.partition("legal: ")[2] == dynamic.partition("legal: ")[2]
+    assert "int8" not in static.partition("legal: ")[2].replace("weight-int8", "")
+
+
+def test_tf32_is_for_gpus(make_raw) -> None:
+    space = {"quantization": {"scheme": ["none", "tf32", "bf16"]}}
+    problems = problems_of(lambda: parse_config(make_raw(target={"runtime": "torch"}, space=space)))
+    (message,) = problems.values()
+    assert message.startswith("'tf32' on torch with target.device: cpu changes how NVIDIA's GPUs multiply")
+
+
+@pytest.mark.parametrize("metric", ["throughput", "gpu_memory_mb"])
+def test_what_is_measured_on_gpus_only_is_no_objective_elsewhere(make_raw, metric: str) -> None:
+    direction = "maximize" if metric == "throughput" else "minimize"
+    problems = problems_of(lambda: parse_config(make_raw(objectives={"accuracy": "maximize", metric: direction})))
+    assert problems == {f"objectives.{metric}": "is measured on cuda only, and target.device is cpu"}

@@ -145,6 +145,22 @@ def test_problems_stand_as_in_the_file_after_those_of_overrides(told) -> None:
 
 
 @pytest.mark.parametrize("address", ["local", "head:6379"])
+def test_a_device_that_this_machine_does_not_have_is_refused_unless_another_one_works(
+    write_yaml, make_raw, monkeypatch, address: str
+) -> None:
+    monkeypatch.setattr("search.planning.reading.device_problem", lambda target: f"'{target.device}': no driver")
+    target = {"runtime": "torch", "device": "cuda"}
+    space = {"quantization": {"scheme": ["none", "tf32"]}}
+    file = write_yaml(make_raw(cluster={"address": address, "gpus_per_trial": 1}, target=target, space=space))
+    if address != "local":
+        assert read_sweep(file)[0].target.on_gpu
+        return
+    with pytest.raises(InputError) as error:
+        read_sweep(file)
+    assert [str(problem) for problem in error.value.problems] == ["target.device: 'cuda': no driver"]
+
+
+@pytest.mark.parametrize("address", ["local", "head:6379"])
 def test_more_processors_than_this_machine_has_are_refused_unless_another_one_works(
     write_yaml, make_raw, monkeypatch, address: str
 ) -> None:
