@@ -8,6 +8,7 @@ from pipelines.quantizers.palettize import Palettize
 from pipelines.quantizers.qat_int8 import QatInt8
 from pipelines.quantizers.quantizer import Quantizer
 from pipelines.quantizers.static_int8 import StaticInt8
+from pipelines.quantizers.weight_fp16 import WeightFp16
 from pipelines.quantizers.weight_int4 import WeightInt4
 from pipelines.quantizers.weight_int8 import WeightInt8
 
@@ -15,6 +16,7 @@ QUANTIZERS: dict[str, Quantizer] = {
     quantizer.name: quantizer
     for quantizer in (
         Fp16(),
+        WeightFp16(),
         DynamicInt8(),
         StaticInt8(),
         QatInt8(),
@@ -35,6 +37,7 @@ __all__ = [
     "QatInt8",
     "Quantizer",
     "StaticInt8",
+    "WeightFp16",
     "WeightInt4",
     "WeightInt8",
 ]

@@ -24,6 +24,7 @@ from tests.pipelines.technique_names import unknown_names
 NETWORKS = ["linear", "conv", "residual", "two inputs", "transformer"]
 SHARES = {
     "fp16": 0.51,
+    "weight-fp16": 0.51,
     "dynamic-int8": 0.27,
     "static-int8": 0.28,
     "qat-int8": 0.28,
