@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.meters.meter import Candidate
+from pipelines.noise import noise_share
 from pipelines.runtimes import to_feed
 from pipelines.tasks.task import as_tuple
 
@@ -42,13 +43,12 @@ def agreement(candidate: Candidate) -> Agreement:
     left = EXAMPLES
     for batch, _ in candidate.task.batches("calibration"):
         inputs = tuple(x[:left] for x in as_tuple(batch))
-        found.append([session.run(to_feed(inputs)).astype(np.float64) for session in sessions])
+        found.append([session.run(to_feed(inputs)) for session in sessions])
         left -= len(inputs[0])
         candidate.lease.give_way()
         if left <= 0:
             break
     own, parent = (np.concatenate(outputs) for outputs in zip(*found, strict=True))
-    power = float(np.square(parent).mean()) or 1.0
     rows = own.ndim == 2 and own.shape[1] > 1
     same = float((own.argmax(1) == parent.argmax(1)).mean()) if rows else None
-    return Agreement(float(np.square(own - parent).mean()) / power, same, len(own))
+    return Agreement(noise_share(own, parent), same, len(own))

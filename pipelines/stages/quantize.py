@@ -34,7 +34,7 @@ class Quantize:
 
     name = "quantize"
     form: Form = "file"
-    version = 5
+    version = 6
     libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
