@@ -37,8 +37,8 @@ OPERATORS = Parameter(
     "quantization.operators",
     Options((AUTO, EVERY, PRODUCTS)),
     default=AUTO,
-    help="which operators become integers: all that can, or matrix products, convolutions and embeddings only; "
-    "auto: the latter for transformers",
+    help="which operators become integers: all that can, or convolutions, embeddings and matrix products with weights "
+    "only; auto: the latter for transformers",
 )
 CALIBRATION_SIZE = Parameter(
     "quantization.calibration_size",
