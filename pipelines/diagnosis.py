@@ -209,8 +209,8 @@ def _zeros(evidence: _Evidence) -> str:
 
 
 def _narrow(evidence: _Evidence) -> str:
-    widest = max(evidence.own.hidden_widths, default=0)
-    if not (evidence.quantized and evidence.own.integers and widest <= NARROW):
+    widths = evidence.own.hidden_widths
+    if not (evidence.quantized and evidence.own.integers and widths and max(widths) <= NARROW):
         return ""
     return f"no inner layer is wider than {NARROW}: too small for integer kernels to pay"
 

@@ -41,7 +41,7 @@ class DynamicInt8:
 
     def problem(self, model: nn.Module) -> str | None:
         """See `Quantizer.problem`."""
-        return no_weights(model)
+        return no_weights(model, recurrent=(nn.LSTM,))
 
     def quantize(
         self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()

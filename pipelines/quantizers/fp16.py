@@ -45,7 +45,7 @@ class Fp16:
 
     def problem(self, model: nn.Module) -> str | None:
         """See `Quantizer.problem`."""
-        return too_large(model) or no_weights(model)
+        return too_large(model) or no_weights(model, recurrent=(nn.RNNBase,))
 
     def quantize(
         self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()
