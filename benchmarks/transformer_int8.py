@@ -1,4 +1,4 @@
-"""Time and error of a transformer in int8: which operators become integers, and how dynamic int8 stores weights.
+"""Time and error of a transformer in 8 and 16 bits: which operators become integers, how weights are stored, smoothing.
 
 An encoder of MiniLM's size (6 layers of width 384) with a padding mask and random weights, one sentence at a time, on
 one thread. Files take turns, so that what disturbs one disturbs all; times are processor time, as ratios to fp32.
@@ -20,7 +20,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from pipelines.formats import OnnxFormat
-from pipelines.quantizers import Calibration, DynamicInt8, StaticInt8
+from pipelines.quantizers import Calibration, DynamicInt8, Fp16, StaticInt8, WeightFp16
+from pipelines.quantizers.smoothing import mitigate
 from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 
 WORDS, LENGTH, WIDTH, LAYERS, HEADS, SENTENCES = 2000, 32, 384, 6, 12, 64
@@ -54,6 +55,17 @@ def files(folder: Path, calibration: Calibration, example: tuple[Tensor, ...]) -
         StaticInt8().quantize(source, folder / f"{operators}.onnx", calibration, params)
     found["dynamic-int8"] = folder / "dynamic.onnx"
     DynamicInt8().quantize(source, folder / "dynamic.onnx", calibration, {})
+    smoothed = folder / "smoothed.onnx"
+    smoothed.write_bytes(source.read_bytes())
+    mitigate(smoothed, {"mitigation": "smooth"}, calibration)
+    found["static-int8, matmul-conv, smooth"] = folder / "smooth-static.onnx"
+    params = {"calibrator": "minmax", "granularity": "channel", "operators": "matmul-conv"}
+    StaticInt8().quantize(smoothed, folder / "smooth-static.onnx", calibration, params)
+    found["dynamic-int8, smooth"] = folder / "smooth-dynamic.onnx"
+    DynamicInt8().quantize(smoothed, folder / "smooth-dynamic.onnx", calibration, {})
+    for name, half in {"fp16": Fp16(), "weight-fp16": WeightFp16()}.items():
+        found[name] = folder / f"{name}.onnx"
+        half.quantize(source, found[name], calibration, {})
     found["dynamic, unsigned, per tensor"] = folder / "unsigned.onnx"
     quantize_dynamic(onnx.load(source), folder / "unsigned.onnx", weight_type=QuantType.QUInt8)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spaces import Interval, Options, Parameter, Params
+from spaces import NONE, Interval, Options, Parameter, Params
 
 ALL = "all"
 
@@ -45,6 +45,13 @@ CALIBRATION_SIZE = Parameter(
     Size(1, 1_000_000, integer=True),
     default=ALL,
     help="how many examples of the calibration split are used, the first ones",
+)
+SMOOTH = "smooth"
+MITIGATION = Parameter(
+    "quantization.mitigation",
+    Options((NONE, SMOOTH)),
+    default=NONE,
+    help="what is done against the error of rounding; smooth: outliers of activations are moved into weights",
 )
 KEEP_FLOAT = Parameter(
     "quantization.keep_float",

@@ -24,6 +24,7 @@ from pipelines.quantizers.parameters import (
     EVERY,
     GRANULARITY,
     KEEP_FLOAT,
+    MITIGATION,
     OPERATORS,
     PRODUCTS,
     keeps_none,
@@ -46,7 +47,7 @@ class StaticInt8:
     """
 
     name = "static-int8"
-    parameters: tuple[Parameter, ...] = (CALIBRATOR, GRANULARITY, OPERATORS, CALIBRATION_SIZE, KEEP_FLOAT)
+    parameters: tuple[Parameter, ...] = (CALIBRATOR, GRANULARITY, OPERATORS, CALIBRATION_SIZE, MITIGATION, KEEP_FLOAT)
     declares = Declaration(formats=("onnx",), knows_structure=keeps_none)
     aware = False
 

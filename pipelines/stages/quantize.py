@@ -12,6 +12,7 @@ from pipelines.formats import FORMATS
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.quantizers.parameters import KEEP_FLOAT
 from pipelines.quantizers.sensitivity import most_sensitive
+from pipelines.quantizers.smoothing import mitigate
 from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import SENSITIVITY, QuantizationSensitivity
 from pipelines.stages.stage import Form, Stage
@@ -52,6 +53,7 @@ class Quantize:
         prepared = out / f"prepared-{given.file}"
         given.prepare(parent / given.file, prepared)
         calibration = Calibration.of(context.task, params, context.lease.give_way)
+        mitigate(prepared, params, calibration)
         quantizer.quantize(prepared, out / given.file, calibration, params, keep)
         prepared.unlink()
 
