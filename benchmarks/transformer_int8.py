@@ -20,7 +20,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from pipelines.formats import OnnxFormat
-from pipelines.quantizers import Calibration, DynamicInt8, Fp16, StaticInt8, WeightFp16
+from pipelines.quantizers import Calibration, DynamicInt8, StaticInt8, WeightFp16
 from pipelines.quantizers.smoothing import mitigate
 from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 
@@ -35,6 +35,9 @@ class Classifier(nn.Module):
         self.embedding, self.place = nn.Embedding(WORDS, WIDTH), nn.Parameter(0.02 * torch.randn(LENGTH, WIDTH))
         layer = nn.TransformerEncoderLayer(WIDTH, HEADS, 4 * WIDTH, 0.0, "gelu", batch_first=True)
         self.encoder = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
+        for parameter in self.encoder.parameters():  # its layers begin as copies, which an exporter stores once
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)
         self.head = nn.Linear(WIDTH, 2)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
@@ -63,9 +66,8 @@ def files(folder: Path, calibration: Calibration, example: tuple[Tensor, ...]) -
     StaticInt8().quantize(smoothed, folder / "smooth-static.onnx", calibration, params)
     found["dynamic-int8, smooth"] = folder / "smooth-dynamic.onnx"
     DynamicInt8().quantize(smoothed, folder / "smooth-dynamic.onnx", calibration, {})
-    for name, half in {"fp16": Fp16(), "weight-fp16": WeightFp16()}.items():
-        found[name] = folder / f"{name}.onnx"
-        half.quantize(source, found[name], calibration, {})
+    found["weight-fp16"] = folder / "halves.onnx"
+    WeightFp16().quantize(source, folder / "halves.onnx", calibration, {})
     found["dynamic, unsigned, per tensor"] = folder / "unsigned.onnx"
     quantize_dynamic(onnx.load(source), folder / "unsigned.onnx", weight_type=QuantType.QUInt8)
     return found
