@@ -1,4 +1,4 @@
-"""Time and error of a transformer in int8: which operators become integers, and how dynamic int8 stores weights.
+"""Time and error of a transformer in 8 and 16 bits: which operators become integers, how weights are stored, smoothing.
 
 An encoder of MiniLM's size (6 layers of width 384) with a padding mask and random weights, one sentence at a time, on
 one thread. Files take turns, so that what disturbs one disturbs all; times are processor time, as ratios to fp32.
@@ -20,7 +20,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from pipelines.formats import OnnxFormat
-from pipelines.quantizers import Calibration, DynamicInt8, StaticInt8
+from pipelines.quantizers import Calibration, DynamicInt8, StaticInt8, WeightFp16
+from pipelines.quantizers.smoothing import mitigate
 from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 
 WORDS, LENGTH, WIDTH, LAYERS, HEADS, SENTENCES = 2000, 32, 384, 6, 12, 64
@@ -34,6 +35,9 @@ class Classifier(nn.Module):
         self.embedding, self.place = nn.Embedding(WORDS, WIDTH), nn.Parameter(0.02 * torch.randn(LENGTH, WIDTH))
         layer = nn.TransformerEncoderLayer(WIDTH, HEADS, 4 * WIDTH, 0.0, "gelu", batch_first=True)
         self.encoder = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
+        for parameter in self.encoder.parameters():  # its layers begin as copies, which an exporter stores once
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)
         self.head = nn.Linear(WIDTH, 2)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
@@ -54,6 +58,16 @@ def files(folder: Path, calibration: Calibration, example: tuple[Tensor, ...]) -
         StaticInt8().quantize(source, folder / f"{operators}.onnx", calibration, params)
     found["dynamic-int8"] = folder / "dynamic.onnx"
     DynamicInt8().quantize(source, folder / "dynamic.onnx", calibration, {})
+    smoothed = folder / "smoothed.onnx"
+    smoothed.write_bytes(source.read_bytes())
+    mitigate(smoothed, {"mitigation": "smooth"}, calibration)
+    found["static-int8, matmul-conv, smooth"] = folder / "smooth-static.onnx"
+    params = {"calibrator": "minmax", "granularity": "channel", "operators": "matmul-conv"}
+    StaticInt8().quantize(smoothed, folder / "smooth-static.onnx", calibration, params)
+    found["dynamic-int8, smooth"] = folder / "smooth-dynamic.onnx"
+    DynamicInt8().quantize(smoothed, folder / "smooth-dynamic.onnx", calibration, {})
+    found["weight-fp16"] = folder / "halves.onnx"
+    WeightFp16().quantize(source, folder / "halves.onnx", calibration, {})
     found["dynamic, unsigned, per tensor"] = folder / "unsigned.onnx"
     quantize_dynamic(onnx.load(source), folder / "unsigned.onnx", weight_type=QuantType.QUInt8)
     return found

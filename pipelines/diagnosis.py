@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pipelines.meters import Candidate, Measurement
-from pipelines.meters.agreement import agreement
+from pipelines.meters.agreement import LOUD, agreement
 from pipelines.onnxfile.coverage import Coverage, int8_coverage
 from pipelines.onnxfile.layer_summary import Graph
 from pipelines.onnxfile.optimized_graph import operators
@@ -34,9 +34,6 @@ SHORT_MS = 0.02
 """Files whose call takes less than this got no faster by int8 in ONNX Runtime, be they convolutions or products."""
 
 MANY_ZEROS = 0.1
-
-LOUD = 0.1
-"""Storing weights otherwise spoils a file if the noise has this share of the power of its outputs (10 dB), or more."""
 
 EXAMINED = "onnx"
 """The format of the files into which is looked for reasons."""
@@ -220,9 +217,8 @@ def _zeros(evidence: _Evidence) -> str:
 
 
 def _narrow(evidence: _Evidence) -> str:
-    widest = max(evidence.own.hidden_widths, default=0)
-    on_cpu = not evidence.candidate.target.on_gpu
-    if not (on_cpu and evidence.quantized and evidence.own.integers and widest <= NARROW):
+    widths, on_cpu = evidence.own.hidden_widths, not evidence.candidate.target.on_gpu
+    if not (on_cpu and evidence.quantized and evidence.own.integers and widths and max(widths) <= NARROW):
         return ""
     return f"no inner layer is wider than {NARROW}: too small for integer kernels to pay"
 

@@ -16,6 +16,7 @@ from pipelines.gpu import lease_name
 from pipelines.identity import TaskIdentity
 from pipelines.lease import Lease
 from pipelines.meters import Candidate, Measurement, measure
+from pipelines.meters.agreement import check_runtime
 from pipelines.pipeline import Built, StageKey, StageRun, exported_anew, nodes, run_recipe, shipped
 from pipelines.runtimes import RUNTIMES, Target
 from pipelines.store import Store
@@ -104,6 +105,7 @@ class Evaluator:
             self.build(Recipe()),
         )
         candidate = Candidate(built.artifact, reference.artifact, parent.artifact, self.task, self.target, lease)
+        check_runtime(candidate)
         found = measure(candidate)
         for name in self.required:
             if name not in found.metrics:

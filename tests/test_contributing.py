@@ -44,8 +44,8 @@ def examples() -> dict[str, Example]:
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     told = r"`(\S+\.py)`, and `(\w+)\(\)` in `(\w+)`\..*?```python\n(.*?)^```"
     found = [Example(*groups) for groups in re.findall(told, page, re.MULTILINE | re.DOTALL)]
-    scheme = (ROOT / "docs/examples/weight_fp16.py").read_text(encoding="utf-8")
-    found.append(Example("pipelines/quantizers/weight_fp16.py", "WeightFp16", "QUANTIZERS", scheme))
+    scheme = (ROOT / "docs/examples/weight_bf16.py").read_text(encoding="utf-8")
+    found.append(Example("pipelines/quantizers/weight_bf16.py", "WeightBf16", "QUANTIZERS", scheme))
     return {example.registry: example for example in found}
 
 
@@ -103,7 +103,7 @@ def test_each_keeps_the_contract_of_its_kind_once_it_is_registered(tmp_path: Pat
         imported = f"\nfrom {example.file.removesuffix('.py').replace('/', '.')} import {example.name}"
         tail = re.sub(r"(\w+\(\))", rf"{example.name}(), \1", tail, count=1)
         registry.write_text(f"{head}{imported}{named}{tail}", encoding="utf-8")
-    ids = ["nsga2-blx", "Operators", "weight-fp16", "reference"]
+    ids = ["nsga2-blx", "Operators", "weight-bf16", "reference"]
     command = [sys.executable, "-m", "pytest", "-n", "0", "-vv", "-m", "not slow"]
     done = subprocess.run(
         [*command, "-k", " or ".join([*ids, "no_torch"]), *CONTRACTS.values()],
@@ -116,4 +116,4 @@ def test_each_keeps_the_contract_of_its_kind_once_it_is_registered(tmp_path: Pat
     assert done.returncode == 0, done.stdout[-4000:]
     for name in ids:
         assert len(re.findall(rf"\[(?:.*-)?{name}(?:-.*)?\] PASSED", done.stdout)) >= 4, name
-    assert "weight-fp16" not in QUANTIZERS  # the copy was tested, not this tree
+    assert "weight-bf16" not in QUANTIZERS  # the copy was tested, not this tree

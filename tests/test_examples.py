@@ -140,11 +140,11 @@ def test_the_page_on_measuring_names_every_metric() -> None:
 
 
 def test_the_technique_of_ones_own_is_shown_as_it_is_and_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = (ROOT / "docs/examples/weight_fp16.py").read_text(encoding="utf-8")
+    source = (ROOT / "docs/examples/weight_bf16.py").read_text(encoding="utf-8")
     assert source in (ROOT / "docs/techniques.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
     exec(source, names)
-    scheme = names["WeightFp16"]()
+    scheme = names["WeightBf16"]()
     legal = switched("quantization.scheme", {**QUANTIZERS, scheme.name: scheme})[0].domain
     assert legal.problem(scheme.name) is None
     monkeypatch.setitem(QUANTIZERS, scheme.name, scheme)

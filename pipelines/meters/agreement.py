@@ -1,4 +1,4 @@
-"""Agreement of a file with its parent: the file of the same recipe without its last step."""
+"""Agreement of a file with its parent, the file of the same recipe without its last step, and of two runtimes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.errors import TrialFailed
+from pipelines.formats import FORMATS
 from pipelines.meters.meter import Candidate
-from pipelines.runtimes import to_feed
+from pipelines.noise import noise_share
+from pipelines.runtimes import RUNTIMES, Session, Target, to_feed
 from pipelines.tasks.task import first
 
 EXAMPLES = 64
 """At most so many calibration examples are compared."""
+
+LOUD = 0.1
+"""Outputs are spoilt if noise has this share of their power (10 dB), or more."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class Agreement:
     """The agreement of two files' outputs.
 
     Attributes:
-        noise: The power of their difference, as a share of that of the parent's outputs: 0.01 is 20 dB.
+        noise: The power of their difference, as a share of that of the outputs that it is compared with: 0.01 is 20 dB.
         same: The share of the examples for which the largest output is the same one; None if outputs are no rows of
             several numbers.
         examples: How many were compared.
@@ -37,19 +43,41 @@ def agreement(candidate: Candidate) -> Agreement:
         TrialFailed: the runtime refuses a file.
         ValueError: the calibration split is empty.
     """
-    sessions = [candidate.load(artifact) for artifact in (candidate.artifact, candidate.parent)]
+    return _compared(candidate, candidate.load(candidate.artifact), candidate.load(candidate.parent))
+
+
+def check_runtime(candidate: Candidate) -> None:
+    """Run the file in the target runtime and in the one by which its format is compared with networks.
+
+    Raises:
+        TrialFailed: a runtime refuses the file, or it does something else in the target runtime.
+    """
+    reference = RUNTIMES[FORMATS[candidate.artifact.format].reference]
+    if candidate.runtime.name == reference.name:
+        return
+    with candidate.lease.shared():
+        known = reference.load(candidate.artifact, Target(reference.name, reference.devices[0]))
+        found = _compared(candidate, candidate.load(candidate.artifact), known)
+    if found.noise >= LOUD:
+        raise TrialFailed(
+            f"{candidate.runtime.name} does something else with the file than {reference.name}: outputs of "
+            f"{found.examples} examples differ by {found.noise:.0%} of their power; use another technique, or another "
+            "target.runtime"
+        )
+
+
+def _compared(candidate: Candidate, session: Session, other: Session) -> Agreement:
     found: list[list[np.ndarray]] = []
     left = EXAMPLES
     for batch, _ in candidate.task.batches("calibration"):
         inputs = first(batch, left)
-        found.append([session.run(to_feed(inputs)).astype(np.float64) for session in sessions])
+        found.append([each.run(to_feed(inputs)) for each in (session, other)])
         left -= len(inputs[0])
         candidate.lease.give_way()
         if left <= 0:
             break
     rows = all(own.ndim == 2 and own.shape[1] > 1 for own, _ in found)
-    same = float(np.concatenate([own.argmax(1) == parent.argmax(1) for own, parent in found]).mean()) if rows else None
+    same = float(np.concatenate([own.argmax(1) == other.argmax(1) for own, other in found]).mean()) if rows else None
     # In one row each: where lengths are free, batches have outputs of several shapes.
-    own, parent = (np.concatenate([each.ravel() for each in outputs]) for outputs in zip(*found, strict=True))
-    power = float(np.square(parent).mean()) or 1.0
-    return Agreement(float(np.square(own - parent).mean()) / power, same, sum(len(pair[0]) for pair in found))
+    own, expected = (np.concatenate([each.ravel() for each in outputs]) for outputs in zip(*found, strict=True))
+    return Agreement(noise_share(own, expected), same, sum(len(pair[0]) for pair in found))

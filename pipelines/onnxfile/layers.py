@@ -15,6 +15,9 @@ from torch import nn
 
 from pipelines.onnxfile.operators import operator
 
+LEAST = 0.1
+"""A scheme that reaches a smaller share of a network's weights changes next to nothing."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -72,8 +75,22 @@ def numbers(file: Path) -> int:
     return sum(math.prod(i.dims) for i in graph.initializer if i.data_type == TensorProto.FLOAT)
 
 
-def no_weights(model: nn.Module) -> str | None:
-    """Return why nothing in `model` can be quantized, or None: a layer's weight has two axes at least."""
-    if any(parameter.ndim >= 2 for parameter in model.parameters()):
+def no_weights(model: nn.Module, recurrent: tuple[type[nn.RNNBase], ...] = ()) -> str | None:
+    """Return why nothing in `model` is worth quantizing, or None: a layer's weight has two axes at least.
+
+    Args:
+        model: The network.
+        recurrent: The kinds of recurrent layers that a scheme quantizes, beside what `layers` finds.
+    """
+    left = [
+        module for module in model.modules() if isinstance(module, nn.RNNBase) and not isinstance(module, recurrent)
+    ]
+    within = {id(parameter) for module in left for parameter in module.parameters()}
+    sizes = {id(parameter): parameter.numel() for parameter in model.parameters() if parameter.ndim >= 2}
+    if not sizes:
+        return "the network has no convolution and no matrix product with weights"
+    share = sum(size for key, size in sizes.items() if key not in within) / sum(sizes.values())
+    if share >= LEAST:
         return None
-    return "the network has no convolution and no matrix product with weights"
+    kinds = " and ".join(sorted({type(module).__name__ for module in left}))
+    return f"{100 * (1 - share):.3g}% of the weights are in {kinds} layers, which stay as they are"

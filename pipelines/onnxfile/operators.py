@@ -81,7 +81,7 @@ OPERATORS: Mapping[str, Operator] = {
     "QLinearMatMul": Operator("matrix product", kernel=3, weights=(3,), integer=True),
     "QGemm": Operator("matrix product", kernel=3, weights=(3, 6), integer=True),
     "QAttention": Operator("attention", integer=True),
-    "DynamicQuantizeLSTM": Operator("recurrence", integer=True),
+    "DynamicQuantizeLSTM": Operator("recurrence", weights=(1, 2, 3, 7), integer=True),
     # ONNX Runtime has no 8-bit kernel for normalizations: around them there would only be more conversions.
     "BatchNormalization": Operator("normalization", weights=(1, 2)),
     "InstanceNormalization": Operator("normalization"),
@@ -89,6 +89,7 @@ OPERATORS: Mapping[str, Operator] = {
     "RMSNormalization": Operator("normalization", of_tokens=True),
     "EmbedLayerNormalization": Operator("embedding", dynamic=True, static=True),
     "Gather": Operator("embedding", kernel=0, dynamic=True, static=True),
+    "GatherBlockQuantized": Operator("embedding", kernel=0, weights=(0,)),
     # A single number that these take is a factor that somebody wrote down, not a weight.
     "Mul": Operator("scaling", through=True, static=True),
     "Div": Operator("scaling"),

@@ -10,6 +10,7 @@ from pipelines.quantizers.qat_int8 import QatInt8
 from pipelines.quantizers.quantizer import Quantizer
 from pipelines.quantizers.static_int8 import StaticInt8
 from pipelines.quantizers.tf32 import Tf32
+from pipelines.quantizers.weight_fp16 import WeightFp16
 from pipelines.quantizers.weight_int4 import WeightInt4
 from pipelines.quantizers.weight_int8 import WeightInt8
 
@@ -17,6 +18,7 @@ QUANTIZERS: dict[str, Quantizer] = {
     quantizer.name: quantizer
     for quantizer in (
         Fp16(),
+        WeightFp16(),
         DynamicInt8(),
         StaticInt8(),
         QatInt8(),
@@ -41,6 +43,7 @@ __all__ = [
     "Quantizer",
     "StaticInt8",
     "Tf32",
+    "WeightFp16",
     "WeightInt4",
     "WeightInt8",
 ]

@@ -16,6 +16,10 @@ from spaces import Params
 
 Found = TypeVar("Found")
 
+AT_ONCE = 8
+"""So many examples are looked at together at most: all activations of a file may be held meanwhile, and those of one
+image in a vision transformer take 200 MB."""
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -68,12 +72,14 @@ class Calibration:
             raise TrialFailed("the calibration split has no batches")
 
     def feeds(self) -> Iterator[Feed]:
-        """The examples as an exported file takes them, batch by batch.
+        """The examples as an exported file takes them, `AT_ONCE` of them together whatever the batches are.
 
         Raises:
             TrialFailed: there are none.
         """
-        return (to_feed(inputs) for inputs in self.inputs())
+        for inputs in self.inputs():
+            for start in range(0, len(inputs[0]), AT_ONCE):
+                yield to_feed(tuple(x[start : start + AT_ONCE] for x in inputs))
 
     def once(self, what: Hashable, find: Callable[[], Found]) -> Found:
         """Return the result of `find`, called once for each `what`: it may be dear, and serve several quantizations."""

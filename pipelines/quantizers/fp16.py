@@ -37,9 +37,10 @@ LARGEST = float(np.finfo(np.float16).max)
 class Fp16:
     """Weights and activations in half precision; inputs and outputs stay in single precision.
 
-    It halves the file, of either format. It brings no speed on a CPU, where ONNX Runtime has few kernels for it and
-    computes the rest in single precision; a GPU computes in half precision. Source: ONNX Runtime documentation, "Create
-    Float16 and Mixed Precision Models".
+    It halves the file, of either format. On a CPU it takes time instead of saving it: ONNX Runtime has few kernels for
+    it there and converts to single precision and back around all others, at every call; `WeightFp16` stores as little
+    and does not. A GPU computes in half precision. Source: ONNX Runtime documentation, "Create Float16 and Mixed
+    Precision Models".
     """
 
     name = "fp16"
@@ -49,10 +50,7 @@ class Fp16:
 
     def problem(self, model: nn.Module) -> str | None:
         """See `Quantizer.problem`."""
-        for name, parameter in model.named_parameters():
-            if parameter.numel() and parameter.abs().max() > LARGEST:
-                return f"{name} has values above {LARGEST:g}, the largest number in half precision"
-        return no_weights(model)
+        return too_large(model) or no_weights(model, recurrent=(nn.RNNBase,))
 
     def quantize(
         self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()
@@ -71,3 +69,11 @@ class Fp16:
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""
         return self.name
+
+
+def too_large(model: nn.Module) -> str | None:
+    """Return which weight of `model` half precision cannot hold, or None if there is none."""
+    for name, parameter in model.named_parameters():
+        if parameter.numel() and parameter.abs().max() > LARGEST:
+            return f"{name} has values above {LARGEST:g}, the largest number in half precision"
+    return None

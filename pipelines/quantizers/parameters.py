@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.declaration import Unsuited
-from spaces import Interval, Options, Parameter, Params
+from spaces import NONE, Interval, Options, Parameter, Params
 
 ALL = "all"
 
@@ -38,14 +38,21 @@ OPERATORS = Parameter(
     "quantization.operators",
     Options((AUTO, EVERY, PRODUCTS)),
     default=AUTO,
-    help="which operators become integers: all that can, or matrix products, convolutions and embeddings only; "
-    "auto: the latter for transformers",
+    help="which operators become integers: all that can, or convolutions, embeddings and matrix products with weights "
+    "only; auto: the latter for transformers",
 )
 CALIBRATION_SIZE = Parameter(
     "quantization.calibration_size",
     Size(1, 1_000_000, integer=True),
     default=ALL,
     help="how many examples of the calibration split are used, the first ones",
+)
+SMOOTH = "smooth"
+MITIGATION = Parameter(
+    "quantization.mitigation",
+    Options((NONE, SMOOTH)),
+    default=NONE,
+    help="what is done against the error of rounding; smooth: outliers of activations are moved into weights",
 )
 KEEP_FLOAT = Parameter(
     "quantization.keep_float",

@@ -33,7 +33,7 @@ def find_ranges(
 ) -> Any:
     """Find the ranges of the activations of the file `source`.
 
-    Batches are looked at one after another: together they would have to be of one size, and fill the memory.
+    Slices of batches are looked at one after another: together they would fill the memory.
 
     Args:
         source: A file as `pipelines.quantizers.preparation.prepare` leaves it.

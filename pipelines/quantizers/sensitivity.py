@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 
 from pipelines.errors import UnchangedError
+from pipelines.noise import noise_share
 from pipelines.onnxfile.layers import layers
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.quantizer import Quantizer
@@ -46,7 +47,6 @@ def layer_sensitivity(source: Path, quantizer: Quantizer, calibration: Calibrati
     operators = {node.name for node in graph.node}
     feeds = list(calibration.first(EXAMPLES).feeds())
     expected = _outputs(source, feeds)
-    power = float(np.square(expected).mean()) or 1.0
     noise = {}
     with tempfile.TemporaryDirectory() as folder:
         for layer in layers(graph):
@@ -54,7 +54,7 @@ def layer_sensitivity(source: Path, quantizer: Quantizer, calibration: Calibrati
             noise[layer.name] = 0.0
             with suppress(UnchangedError):
                 quantizer.quantize(source, alone, calibration, params, keep=operators - {layer.name})
-                noise[layer.name] = float(np.square(_outputs(alone, feeds) - expected).mean()) / power
+                noise[layer.name] = noise_share(_outputs(alone, feeds), expected)
     return dict(sorted(noise.items(), key=lambda item: -item[1]))
 
 
@@ -73,4 +73,4 @@ def most_sensitive(losses: Mapping[str, float], share: float) -> list[str]:
 
 def _outputs(file: Path, feeds: list[Feed]) -> np.ndarray:
     session = RUNTIMES["onnxruntime"].load(Artifact(file, "onnx"), Target())
-    return np.concatenate([session.run(feed).astype(np.float64).ravel() for feed in feeds])
+    return np.concatenate([session.run(feed).ravel() for feed in feeds])

@@ -24,6 +24,7 @@ from pipelines.quantizers.parameters import (
     EVERY,
     GRANULARITY,
     KEEP_FLOAT,
+    MITIGATION,
     NOT_FUSED_ON_CUDA,
     OPERATORS,
     PRODUCTS,
@@ -47,7 +48,7 @@ class StaticInt8:
     """
 
     name = "static-int8"
-    parameters: tuple[Parameter, ...] = (CALIBRATOR, GRANULARITY, OPERATORS, CALIBRATION_SIZE, KEEP_FLOAT)
+    parameters: tuple[Parameter, ...] = (CALIBRATOR, GRANULARITY, OPERATORS, CALIBRATION_SIZE, MITIGATION, KEEP_FLOAT)
     declares = Declaration(formats=("onnx",), unsuited=(NOT_FUSED_ON_CUDA,), knows_structure=keeps_none)
     aware = False
 
@@ -74,6 +75,7 @@ class StaticInt8:
         types = _types(model.graph, str(params.get(OPERATORS.key, OPERATORS.default)))
         # What follows a product computes in floating point then, which the integer kernels give it at once.
         whole = [] if types == TYPES else ["Gemm", "MatMul"]
+        left = [*keep, *_left_whole(model.graph, masks), *(() if types == TYPES else _of_activations(model.graph))]
         quantizer = QDQQuantizer(
             model,
             per_channel=params["granularity"] == "channel",
@@ -82,7 +84,7 @@ class StaticInt8:
             activation_qType=QuantType.QUInt8,
             tensors_range=known,
             nodes_to_quantize=[],
-            nodes_to_exclude=[*keep, *_left_whole(model.graph, masks)],
+            nodes_to_exclude=left,
             op_types_to_quantize=types,
             extra_options={"OpTypesToExcludeOutputQuantization": whole},
         )
@@ -124,6 +126,19 @@ def _left_whole(graph: Any, masks: Collection[str]) -> Iterator[str]:
     broken = {name for node in graph.node if _is_broken(node) for name in node.output}
     for node in graph.node:
         if not {*masks, *broken}.isdisjoint([*node.input, *node.output]):
+            yield node.name
+
+
+def _of_activations(graph: Any) -> Iterator[str]:
+    """The names of the matrix products, as in attention, of which neither side is a weight.
+
+    Rounding both sides takes longer than such small products gain: 6 % of MiniLM's time, 2 % of ViT-Tiny's.
+    """
+    varying = {given.name for given in graph.input} - {initializer.name for initializer in graph.initializer}
+    for node in graph.node:  # what a node reads comes before it
+        if varying.intersection(node.input):
+            varying.update(node.output)
+        if node.op_type == "MatMul" and varying.issuperset(node.input):
             yield node.name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch import nn
 
 from pipelines.declaration import Declaration
 from pipelines.errors import UnchangedError
+from pipelines.onnxfile.layers import LEAST
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.dynamic_int8 import also_as_products
 from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
@@ -23,7 +25,7 @@ from spaces import Parameter, Params
 BLOCK = 32
 IR_VERSION = 10  # the first with tensors of 4 bits
 DOMAIN = "com.microsoft"
-NOTHING = f"no linear layer has at least {BLOCK} inputs, and no embedding as many numbers: so many share one scale"
+REACHED = f"in linear layers with at least {BLOCK} inputs, or in embeddings of as many numbers: so many share one scale"
 
 
 class WeightInt4:
@@ -42,17 +44,26 @@ class WeightInt4:
 
     def problem(self, model: nn.Module) -> str | None:
         """See `Quantizer.problem`."""
-        return None if any(p.ndim == 2 and p.shape[1] >= BLOCK for p in model.parameters()) else NOTHING
+        recurrent = {id(p) for m in model.modules() if isinstance(m, nn.RNNBase) for p in m.parameters()}
+        weights = [p for p in model.parameters() if p.ndim >= 2]
+        reached = (p.numel() for p in weights if p.ndim == 2 and p.shape[1] >= BLOCK and id(p) not in recurrent)
+        return _too_few(sum(reached), sum(p.numel() for p in weights))
 
     def quantize(
         self, source: Path, target: Path, calibration: Calibration, params: Params, keep: Collection[str] = ()
     ) -> None:
         """See `Quantizer.quantize`."""
         model = ONNXModel(onnx.load(source))
+        weights = [
+            math.prod(i.dims)
+            for i in model.graph().initializer
+            if i.data_type == TensorProto.FLOAT and len(i.dims) >= 2
+        ]
         model.replace_gemm_with_matmul()
         found = list(_matrices(model.graph()))
-        if not found:
-            raise UnchangedError(NOTHING)
+        reached = {name: matrix.size for _, name, matrix in found}
+        if problem := _too_few(sum(reached.values()), sum(weights)):
+            raise UnchangedError(problem)
         kept, packed = also_as_products(keep), dict[str, Any]()
         for node, name, matrix in found:
             if node.name not in kept:
@@ -68,6 +79,14 @@ class WeightInt4:
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""
         return refined(self.name, params, self.parameters)
+
+
+def _too_few(reached: int, weights: int) -> str | None:
+    """Return why 4 bits would change next to nothing where they reach so many of the weights, or None."""
+    if reached >= LEAST * weights > 0:
+        return None
+    share = f"{100 * reached / weights:.3g}%" if reached else "none"
+    return f"{share} of the weights are {REACHED}"
 
 
 def _matrices(graph: Any) -> Iterator[tuple[Any, str, np.ndarray]]:

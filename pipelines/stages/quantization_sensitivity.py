@@ -10,6 +10,7 @@ from typing import Any
 from pipelines.formats import FORMATS
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.quantizers.sensitivity import EXAMPLES, layer_sensitivity
+from pipelines.quantizers.smoothing import mitigate
 from pipelines.stages.stage import Form
 from pipelines.training.context import Context
 from spaces import Params
@@ -27,7 +28,7 @@ class QuantizationSensitivity:
 
     name = "quantization-sensitivity"
     form: Form = "file"
-    version = 3
+    version = 4
     libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
@@ -40,5 +41,6 @@ class QuantizationSensitivity:
         given.prepare(parent / given.file, out / given.file)
         quantizer = QUANTIZERS[str(params["scheme"])]
         calibration = Calibration.of(context.task, params, context.lease.give_way)
+        mitigate(out / given.file, params, calibration)
         losses = layer_sensitivity(out / given.file, quantizer, calibration, params)
         (out / SENSITIVITY).write_text(json.dumps(losses, indent=1), encoding="utf-8")

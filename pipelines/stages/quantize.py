@@ -14,6 +14,7 @@ from pipelines.onnxfile.layers import numbers
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.quantizers.parameters import KEEP_FLOAT
 from pipelines.quantizers.sensitivity import most_sensitive
+from pipelines.quantizers.smoothing import mitigate
 from pipelines.stages.listening import BEFORE, listening_label, listening_parameters
 from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import SENSITIVITY, QuantizationSensitivity
@@ -52,7 +53,7 @@ class Quantize:
 
     name = "quantize"
     form: Form = "file"
-    version = 5
+    version = 6
     libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
@@ -69,6 +70,7 @@ class Quantize:
         prepared, result = out / f"prepared-{given.file}", out / given.file
         given.prepare(parent / given.file, prepared)
         calibration = Calibration.of(context.task, params, context.lease.give_way)
+        mitigate(prepared, params, calibration)
         try:
             quantizer.quantize(prepared, result, calibration, params, _kept(parent, params))
             if given.name == "onnx" and numbers(result) == numbers(prepared):

@@ -16,6 +16,9 @@ the sampler, by these rules:
 5. The candidate with the highest gain for its price is tried if that is more than the sampler's own trials brought of
    late, gain and seconds counted alike. It needs no more than any gain if a slot would have to wait otherwise.
 6. Of the last `WINDOW` trials given out, suffix variants are `MOST` at most, so that the sampler goes on exploring.
+7. Before all that, what the teacher's own file becomes by each scheme, with everything else at its default, is tried
+   once: whatever is found later has to beat these, and they need no training. They are a share of `FIRST` of the trials
+   at most, the cheapest first.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ from search.study.state import SweepState
 from search.study.trial import Trial
 from search.suggest.effects import Effects
 from search.suggest.in_flight import InFlight
-from search.suggest.suffixes import Prefix, choices, feature_names, join, prefix_of, suffixes
+from search.suggest.suffixes import Prefix, choices, feature_names, join, plainest, prefix_of, suffixes
 from spaces import NONE, Recipe, Value
 
 WINDOW, MOST = 8, 4
@@ -47,6 +50,9 @@ WARM_UP = 4
 
 MEMORY = 10
 """The sampler's trials are remembered for about so many of its further ones."""
+
+FIRST = 0.25
+"""The teacher's plain variants are at most this share of the trials that are planned."""
 
 PER_PREFIX = 64
 """The most suffixes that are considered for one prefix: all, in most spaces; else a random selection."""
@@ -97,6 +103,9 @@ class SuffixVariants:
         self._out: dict[str, np.ndarray] = {}
         self._ended: dict[tuple[Value, ...], tuple[int, int]] = {}
         self._recent: deque[Proposer] = deque(maxlen=WINDOW)
+        planned = config.search.trials
+        self._most_first = None if planned is None else int(FIRST * planned)
+        self._first: list[_Candidate] = []
         self._gain = self._seconds = 0.0
         self._warm = 0
         self._ranked: list[tuple[float, float, str]] | None = None
@@ -124,6 +133,10 @@ class SuffixVariants:
         if prefix not in self._prefixes:
             self._prefixes.add(prefix)
             self._grow(prefix, trial)
+        if trial.proposed == "baseline":
+            plain = [c for s in plainest(self._space, self._suffixes) if (c := self._candidate(prefix, trial, s))]
+            plain.sort(key=lambda candidate: self._in_flight.seconds(candidate.proposal.recipe))
+            self._first = plain[: self._most_first]
 
     def propose(self, state: SweepState, *, idle: bool = False) -> Proposal | None:
         """The variant to try next; None if none is worth it now.
@@ -132,7 +145,13 @@ class SuffixVariants:
             state: Where the sweep stands.
             idle: A slot has nothing else to do.
         """
-        if state.baseline is None or self._recent.count("suffix") >= MOST:
+        if state.baseline is None:
+            return None
+        self._first = [first for first in self._first if not self._tried(first.proposal.recipe)]
+        for first in self._first:
+            if self._in_flight.free(first.proposal.recipe):
+                return self._take(first)
+        if self._recent.count("suffix") >= MOST:
             return None
         if not idle and self._warm < WARM_UP:
             return None
@@ -146,11 +165,16 @@ class SuffixVariants:
             if candidate is None or self._tried(candidate.proposal.recipe):
                 self._candidates.pop(digest, None)
             elif self._in_flight.free(candidate.proposal.recipe):
-                self._out[digest] = self._predict([candidate])[0]
-                self._ranked = None
-                del self._candidates[digest]
-                return candidate.proposal
+                return self._take(candidate)
         return None
+
+    def _take(self, candidate: _Candidate) -> Proposal:
+        """The proposal of `candidate`, which from now on counts as out."""
+        digest = candidate.proposal.recipe.digest
+        self._out[digest] = self._predict([candidate])[0]
+        self._ranked = None
+        self._candidates.pop(digest, None)
+        return candidate.proposal
 
     def _rank(self, state: SweepState) -> list[tuple[float, float, str]]:
         """Gain, seconds and digest of the candidates that promise any gain, the most gain for the seconds first."""
@@ -217,15 +241,18 @@ class SuffixVariants:
         if len(suffixes) > PER_PREFIX:
             suffixes = random.Random(f"{self._seed}:{trial.recipe.digest}").sample(suffixes, PER_PREFIX)
         for suffix in suffixes:
-            params = join(self._space, trial.params, suffix)
-            if params is None:
-                continue
-            recipe = self._space.recipe(params)
-            if not self._tried(recipe) and prefix_of(recipe) == prefix:
-                proposal = Proposal(recipe, params, "suffix")
-                self._candidates[recipe.digest] = _Candidate(proposal, prefix, self._encode(params))
+            if candidate := self._candidate(prefix, trial, suffix):
+                self._candidates[candidate.proposal.recipe.digest] = candidate
         for digest in list(self._candidates)[:-KEPT]:
             del self._candidates[digest]
+
+    def _candidate(self, prefix: Prefix, trial: Trial, suffix: Mapping[str, Value]) -> _Candidate | None:
+        """The candidate that goes on from the networks of `trial` with `suffix`; None if there is none, or it was."""
+        params = join(self._space, trial.params, suffix)
+        recipe = None if params is None else self._space.recipe(params)
+        if params is None or recipe is None or self._tried(recipe) or prefix_of(recipe) != prefix:
+            return None
+        return _Candidate(Proposal(recipe, params, "suffix"), prefix, self._encode(params))
 
     def _values(self, metrics: Mapping[str, float]) -> np.ndarray:
         """The numbers that effects are learned of: maximised metrics as they are, others as logarithms."""

@@ -32,6 +32,19 @@ def suffixes(space: SearchSpace) -> list[dict[str, Value]]:
     return [{name: value for suffix in suffixes for name, value in suffix.items()} for suffixes in product(*each)]
 
 
+def plainest(space: SearchSpace, suffixes: Sequence[dict[str, Value]]) -> list[dict[str, Value]]:
+    """Of `suffixes`, for each way to switch the steps on files on, the one with most values at their defaults."""
+    defaults = {p.name: p.default for step in space.steps if step.gives == "file" for p in step.parameters}
+    switches = [step.switch.name for step in space.steps if step.gives == "file"]
+    found: dict[tuple[Value, ...], tuple[int, dict[str, Value]]] = {}
+    for suffix in suffixes:
+        switched = tuple(suffix.get(name, NONE) for name in switches)
+        plain = sum(value == defaults.get(name) for name, value in suffix.items())
+        if set(switched) != {NONE} and (switched not in found or plain > found[switched][0]):
+            found[switched] = plain, suffix
+    return [suffix for _, suffix in found.values()]
+
+
 def join(space: SearchSpace, params: Mapping[str, Value], suffix: Mapping[str, Value]) -> dict[str, Value] | None:
     """`params` with what `suffix` does to the file instead; None if that is not in the space."""
     off = {step.switch.name: NONE for step in space.steps}

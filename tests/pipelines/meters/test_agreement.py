@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from pipelines import Target
+from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
-from pipelines.meters.agreement import EXAMPLES, agreement
+from pipelines.meters.agreement import EXAMPLES, agreement, check_runtime
+from pipelines.runtimes import RUNTIMES
 
 
 @pytest.fixture
@@ -43,3 +45,34 @@ def test_no_more_examples_are_compared_than_it_takes(candidate) -> None:
     batches = ((torch.ones(40, 2), None) for _ in range(9))
     assert agreement(candidate(0.0, batches)).examples == EXAMPLES
     assert len(list(batches)) == 7
+
+
+def gives(add: float) -> SimpleNamespace:
+    """A runtime whose sessions add something to their input."""
+    session = SimpleNamespace(run=lambda feed: feed["input"] + np.float32(add))
+    return SimpleNamespace(name="elsewhere", devices=("cpu",), load=lambda artifact, target: session)
+
+
+def run_in(runtime: SimpleNamespace, folder) -> None:
+    task = SimpleNamespace(batches=lambda split: [(torch.tensor([[1.0, -1.0], [-1.0, 1.0]]), None)])
+    artifact, lease = SimpleNamespace(format="onnx"), Lease(folder=folder)
+    load = lambda artifact: runtime.load(artifact, None)  # noqa: E731
+    check_runtime(SimpleNamespace(runtime=runtime, artifact=artifact, load=load, task=task, lease=lease))
+
+
+def test_a_file_that_does_something_else_in_the_target_runtime_fails(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(RUNTIMES, "onnxruntime", SimpleNamespace(**{**vars(gives(0.0)), "name": "onnxruntime"}))
+    run_in(gives(0.1), tmp_path)  # rounding differs from kernel to kernel
+    with pytest.raises(TrialFailed) as failure:
+        run_in(gives(1.0), tmp_path)
+    assert failure.value.reason == (
+        "elsewhere does something else with the file than onnxruntime: outputs of 2 examples differ by 100% of their "
+        "power; use another technique, or another target.runtime"
+    )
+
+
+def test_the_runtime_that_files_are_compared_in_is_not_asked_twice(tmp_path) -> None:
+    def refuse(artifact, target):
+        raise AssertionError("loaded")
+
+    run_in(SimpleNamespace(name="onnxruntime", devices=("cpu",), load=refuse), tmp_path)

@@ -139,6 +139,27 @@ def test_packed_4_bit_weights_count_as_what_they_stand_for(tmp_path: Path) -> No
     assert (graph.parameters(), graph.macs()) == (32 * 8, 32 * 8)
 
 
+def test_4_bit_tables_count_their_numbers_and_not_their_scales(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Cast", ["input"], ["tokens"], to=TensorProto.INT64),
+        helper.make_node("GatherBlockQuantized", ["table", "tokens", "scales"], ["output"], domain="com.microsoft"),
+    ]
+    constants = {"table": np.zeros((10, 32), np.uint8), "scales": np.ones((10, 1), np.float32)}
+    graph = Graph(save(tmp_path / "m.onnx", nodes, constants, 6), {"input": np.zeros((1, 6), np.float32)})
+    assert graph.parameters() == 320
+
+
+def test_recurrences_in_8_bits_count_their_weights_and_not_their_scales(tmp_path: Path) -> None:
+    names = ["w", "r", "b", "", "", "", "", "ws", "wz", "rs", "rz"]
+    node = helper.make_node("DynamicQuantizeLSTM", ["input", *names], ["output"], domain="com.microsoft", hidden_size=4)
+    shapes = {"w": (1, 6, 16), "r": (1, 4, 16), "b": (1, 32)}
+    constants = {name: np.zeros(shape, np.float32 if name == "b" else np.uint8) for name, shape in shapes.items()}
+    constants |= {name: np.ones((1, 16), np.float32) for name in ("ws", "rs")}
+    constants |= {name: np.zeros((1, 16), np.uint8) for name in ("wz", "rz")}
+    graph = Graph(save(tmp_path / "m.onnx", [node], constants, 6), {"input": np.zeros((1, 6), np.float32)})
+    assert graph.parameters() == 6 * 16 + 4 * 16 + 32
+
+
 def test_shapes_that_nobody_can_tell_are_no_zero(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Unheard", ["input"], ["hidden"], domain="com.microsoft"),

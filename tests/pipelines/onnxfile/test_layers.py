@@ -37,8 +37,20 @@ def test_a_weight_of_a_layer_that_is_kept_is_not_replaceable(export: Callable) -
         (nn.Conv1d(1, 1, 1), None),
         (nn.Embedding(2, 2), None),
         (nn.LayerNorm(2), "the network has no convolution and no matrix product with weights"),
+        (nn.GRU(8, 8), "100% of the weights are in GRU layers, which stay as they are"),
+        (
+            nn.ModuleList([nn.LSTM(8, 16), nn.Linear(16, 4)]),
+            "96% of the weights are in LSTM layers, which stay as they are",
+        ),
+        (nn.ModuleList([nn.LSTM(8, 16), nn.Linear(16, 40)]), None),
     ],
-    ids=["convolution", "embedding", "normalization"],
+    ids=["convolution", "embedding", "normalization", "recurrence", "little else", "much else"],
 )
 def test_no_weights_says_what_is_missing(model: nn.Module, problem: str | None) -> None:
     assert no_weights(model) == problem
+
+
+def test_recurrences_that_a_scheme_quantizes_count() -> None:
+    assert no_weights(nn.LSTM(8, 8), recurrent=(nn.LSTM,)) is None
+    assert no_weights(nn.GRU(8, 8), recurrent=(nn.LSTM,)) is not None
+    assert no_weights(nn.GRU(8, 8), recurrent=(nn.RNNBase,)) is None

@@ -3,6 +3,7 @@ import torch
 
 from pipelines.errors import TrialFailed
 from pipelines.quantizers import Calibration
+from pipelines.quantizers.calibration import AT_ONCE
 
 BATCHES = [(torch.arange(4.0)[:, None], torch.arange(4)), (torch.arange(4.0, 7)[:, None], torch.arange(4, 7))]
 
@@ -13,6 +14,13 @@ def test_the_first_examples_are_used(size: int | None, lengths: list[int]) -> No
     assert [len(feed["input_0"]) for feed in feeds] == lengths
     assert [len(feed["input_1"]) for feed in feeds] == lengths
     assert feeds[0]["input_1"][0] == 0
+
+
+def test_large_batches_are_looked_at_in_slices() -> None:
+    batch = torch.arange(2.5 * AT_ONCE)[:, None]
+    feeds = list(Calibration(lambda: [batch, batch[:3]]).feeds())
+    assert [len(feed["input"]) for feed in feeds] == [AT_ONCE, AT_ONCE, AT_ONCE // 2, 3]
+    assert torch.equal(torch.cat([torch.from_numpy(feed["input"]) for feed in feeds[:3]]), batch)
 
 
 def test_no_more_batches_are_drawn_than_needed() -> None:

@@ -58,13 +58,27 @@ def test_two_layers_may_share_a_weight(export: Callable, tmp_path: Path) -> None
     assert (outputs - model(x)).abs().max() < 0.3
 
 
-def test_small_layers_are_a_problem_before_and_left_as_they_are_during_a_trial(
-    export: Callable, tmp_path: Path
+@pytest.mark.parametrize(
+    ("model", "example", "share"),
+    [
+        (nn.Linear(16, 2), torch.zeros(1, 16), "none"),
+        (nn.Sequential(nn.Conv2d(1, 64, 8), nn.Flatten(), nn.Linear(64, 4)), torch.zeros(1, 1, 8, 8), "5.88%"),
+    ],
+    ids=["small layers", "convolutions"],
+)
+def test_what_hardly_reaches_a_network_is_a_problem_before_and_left_as_it_is_during_a_trial(
+    export: Callable, tmp_path: Path, model: nn.Module, example: torch.Tensor, share: str
 ) -> None:
-    reason = "no linear layer has at least 32 inputs, and no embedding as many numbers: so many share one scale"
-    model = nn.Sequential(nn.Conv2d(1, 64, 8), nn.Flatten(), nn.Linear(64, 16), nn.Linear(16, 2))
-    assert WeightInt4().problem(model) is None
-    assert WeightInt4().problem(model[3]) == reason
-    with pytest.raises(UnchangedError) as error:
-        WeightInt4().quantize(export(model[3], torch.zeros(1, 16)), tmp_path / "model.onnx", None, {})
-    assert error.value.reason == reason
+    reason = (
+        f"{share} of the weights are in linear layers with at least 32 inputs, or in embeddings of as many numbers: "
+        "so many share one scale"
+    )
+    assert WeightInt4().problem(model) == reason
+    with pytest.raises(UnchangedError) as unchanged:
+        WeightInt4().quantize(export(model, example), tmp_path / "model.onnx", None, {})
+    assert unchanged.value.reason == reason
+
+
+def test_recurrent_weights_are_no_linear_layers() -> None:
+    assert str(WeightInt4().problem(nn.LSTM(64, 64))).startswith("none of the weights")
+    assert WeightInt4().problem(nn.Linear(64, 64)) is None

@@ -44,8 +44,8 @@ def test_its_label_names_the_scheme_and_what_differs_from_its_defaults(params: d
     [
         ("none", set()),
         ("fp16", set()),
-        ("dynamic-int8", {"keep_float"}),
-        ("static-int8", {"calibrator", "granularity", "operators", "calibration_size", "keep_float"}),
+        ("dynamic-int8", {"mitigation", "keep_float"}),
+        ("static-int8", {"calibrator", "granularity", "operators", "calibration_size", "mitigation", "keep_float"}),
         ("qat-int8", {"granularity", "operators", "calibration_size", "alpha"}),
         ("weight-int8", {"keep_float"}),
         ("weight-int4", {"keep_float"}),

@@ -108,6 +108,37 @@ def test_the_sampler_comes_first_until_it_can_be_compared_with(make_sweep, full)
     assert sweep.propose(idle=True)
 
 
+PLAIN = {"student": {"depth": ["none", 1]}, **SPACE}
+
+
+def firsts(sweep: Sweep) -> list[str]:
+    found = []
+    while proposal := sweep.propose():
+        found.append(proposal.recipe.label(STEPS))
+        sweep.end(proposal.params, proposal.by)
+    return found
+
+
+def test_the_teacher_by_each_scheme_comes_first_as_plain_as_can_be(make_sweep) -> None:
+    sweep = make_sweep(space=PLAIN, search={"trials": 8})
+    sweep.end({}, "baseline")
+    assert firsts(sweep) == ["dynamic-int8", "static-int8"]
+
+
+@pytest.mark.parametrize(("trials", "most"), [(3, 0), (4, 1), (8, 2), (800, 2)], ids=str)
+def test_the_teachers_plain_variants_are_a_share_of_the_trials(make_sweep, trials: int, most: int) -> None:
+    sweep = make_sweep(space=PLAIN, search={"trials": trials})
+    sweep.end({}, "baseline")
+    assert len(firsts(sweep)) == most
+
+
+def test_what_needs_training_is_no_plain_variant(make_sweep) -> None:
+    space = {**PLAIN, "quantization": {"scheme": ["none", "qat-int8", "static-int8"]}}
+    sweep = make_sweep(space=space, search={"trials": 80})
+    sweep.end({}, "baseline")
+    assert firsts(sweep) == ["static-int8"]
+
+
 def test_no_leaf_while_the_sampler_brings_more_for_its_time(make_sweep, full) -> None:
     sweep = make_sweep()
     sweep.end({}, "baseline")
