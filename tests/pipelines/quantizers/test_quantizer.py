@@ -1,6 +1,5 @@
 """The contract of every registered quantizer."""
 
-import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from pipelines.quantizers import QUANTIZERS, Calibration, Quantizer
 from pipelines.quantizers.parameters import KEEP_FLOAT
 from pipelines.runtimes import RUNTIMES, Artifact, OnnxRuntime, Target, to_feed
 from pipelines.stages import Quantize
+from pipelines.stages.stage import NOTE, note_in
 from pipelines.tasks.task import as_tuple
 from pipelines.training.context import Context
 from tests.pipelines.technique_names import unknown_names
@@ -47,7 +47,7 @@ draws. NNCF moves biases by what it sees of 16 examples. An output of something 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every scheme; where files are at hand, which are ONNX, every one that works on them."""
     if "quantizer" in metafunc.fixturenames:
-        on_onnx = "prepared" in metafunc.fixturenames
+        on_onnx = {"prepared", "exported"} & {*metafunc.fixturenames}
         known = [each for each in QUANTIZERS.values() if not on_onnx or "onnx" in each.declares.formats]
         metafunc.parametrize("quantizer", known, ids=[each.name for each in known])
 
@@ -101,7 +101,7 @@ def test_outputs_are_those_of_onnx_runtime_in_every_runtime_that_it_is_for(
     quantizer.quantize(given.file, target, given.calibration, some_params(quantizer))
     (inputs, _), *_ = given.task.batches("validation")
     expected = OnnxRuntime().load(Artifact(target, "onnx"), Target()).run(to_feed(inputs))
-    for name in quantizer.declares.runtimes or RUNTIMES:
+    for name in quantizer.declares.runtimes or [name for name, each in RUNTIMES.items() if each.format == "onnx"]:
         outputs = RUNTIMES[name].load(Artifact(target, "onnx"), Target()).run(to_feed(inputs))
         assert np.square(outputs - expected).mean() < 0.01 * np.square(expected).mean(), name
 
@@ -120,11 +120,10 @@ def test_a_trained_network_keeps_its_accuracy(
     quantizer: Quantizer, exported, context: Context, some_params: Callable, tmp_path: Path
 ) -> None:
     params = {"scheme": quantizer.name, **some_params(quantizer)}
-    if reason := quantizer.problem(exported.model):
-        with pytest.raises(TrialFailed, match=re.escape(reason)):
-            Quantize().run(exported.file.parent, tmp_path, params, context)
-        return
     Quantize().run(exported.file.parent, tmp_path, params, context)
+    if reason := quantizer.problem(exported.model):
+        assert reason in note_in(tmp_path)
+        (tmp_path / NOTE).unlink()
     session = OnnxRuntime().load(Artifact(tmp_path / MODEL, "onnx"), Target())
     assert [path.name for path in tmp_path.iterdir()] == [MODEL]
     for images, targets in context.task.batches("validation"):
