@@ -13,8 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipelines.errors import TrialFailed
+from pipelines.tasks.declared import loss_name, reading_of
 from pipelines.tasks.hooks import OwnFit, OwnLoss
-from pipelines.tasks.task import as_tuple, loss_of
+from pipelines.tasks.losses import DEFAULT
+from pipelines.tasks.task import Outputs, as_tuple, loss_of
+from pipelines.tasks.tensors import scored
 from pipelines.training.context import Context
 from pipelines.training.early_stopping import EarlyStopping, calibration_loss
 from pipelines.training.feed import Feed, feed_of
@@ -84,25 +87,28 @@ def train(
 
 
 def task_loss(context: Context, how: Hyperparameters) -> StepLoss:
-    """The task's own loss, or cross-entropy, as `train` takes it.
+    """The task's own loss, the one that it names, or cross-entropy, as `train` takes it.
 
     Raises:
-        TrialFailed: labels are to be smoothed, and the task has a loss of its own.
+        TrialFailed: labels are to be smoothed, and the loss is another one than cross-entropy.
     """
     loss = labels_loss(context, how)
     return lambda batch, outputs: loss(outputs, batch.targets)
 
 
-def labels_loss(context: Context, how: Hyperparameters) -> Callable[[Any, Tensor], Tensor]:
+def labels_loss(context: Context, how: Hyperparameters) -> Callable[[Outputs, Tensor], Tensor]:
     """The same as a function of outputs and targets."""
     if not how.label_smoothing:
         return loss_of(context.task)
-    if isinstance(context.task, OwnLoss):
+    named, reading = loss_name(context.task), reading_of(context.task)
+    if isinstance(context.task, OwnLoss) and named != DEFAULT.name:
+        other = f"names the loss {named}; set it to 0" if named else "has one of its own; smooth there, or set it to 0"
         raise TrialFailed(
-            f"training.label_smoothing: {how.label_smoothing:g} is for the default loss, and the task has one of its "
-            "own; smooth there, or set it to 0"
+            f"training.label_smoothing: {how.label_smoothing:g} is for {DEFAULT.name}, and the task {other}"
         )
-    return lambda outputs, targets: functional.cross_entropy(outputs, targets, label_smoothing=how.label_smoothing)
+    return lambda outputs, targets: functional.cross_entropy(
+        reading.classes_second(scored(outputs)), targets, label_smoothing=how.label_smoothing
+    )
 
 
 class _Course:

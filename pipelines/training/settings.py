@@ -73,7 +73,7 @@ class Hyperparameters(Section):
             teacher and students only.
         clip_norm: Gradients are scaled down to this norm; None leaves them.
         accumulate: Batches whose gradients one step of the optimizer takes together, as their mean.
-        label_smoothing: Share of a label that is spread over all classes; of the default loss only.
+        label_smoothing: Share of a label that is spread over all classes; of cross-entropy only.
         ema: Decay of an average of the weights that becomes the result; 0 takes the last weights.
         patience: Epochs without a smaller loss on the ``calibration`` split after which the training ends and its best
             weights are taken; None trains to the end.

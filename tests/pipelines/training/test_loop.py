@@ -11,10 +11,11 @@ from torch.nn.functional import cross_entropy
 from pipelines import Training
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
-from pipelines.tasks.task import Batch, Split
+from pipelines.tasks.task import IGNORED, Batch, Split
+from pipelines.tasks.tensors import Tensors
 from pipelines.training.context import Context
 from pipelines.training.feed import TrainBatch
-from pipelines.training.loop import train
+from pipelines.training.loop import labels_loss, train
 
 SEPARABLE = (torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 1.0], [1.0, 2.0]]), torch.tensor([0, 1, 0, 1]))
 
@@ -181,18 +182,60 @@ def test_gradients_are_clipped() -> None:
     assert start - weight.weight.item() == pytest.approx(0.25, rel=1e-3)
 
 
-def test_labels_are_smoothed_in_the_default_loss_only() -> None:
+def test_smoothed_labels_are_learned_less_surely() -> None:
     plain, _ = learn()
     smoothed, _ = learn(label_smoothing=0.5)
     assert smoothed.weight.abs().sum() < plain.weight.abs().sum()
 
-    class Own(Fixed):
-        def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-            return cross_entropy(outputs, targets)
 
-    used = replace(context(SEPARABLE), task=Own([SEPARABLE]), training=Training(label_smoothing=0.5))
-    with pytest.raises(TrialFailed, match=r"training\.label_smoothing: 0\.5 is for the default loss, and the task"):
-        train(nn.Linear(2, 2), used, epochs=1)
+def smoothing(task: Fixed) -> Context:
+    return replace(context(SEPARABLE), task=task, training=Training(label_smoothing=0.5))
+
+
+def test_of_several_outputs_the_scored_one_is_smoothed() -> None:
+    logits, targets = torch.tensor([[2.0, -1.0], [0.5, 1.0]]), torch.tensor([0, 1])
+    several = Tensors(["logits", "hidden"], [logits, torch.ones(2, 3)])
+    used = smoothing(Fixed([SEPARABLE]))
+    loss = labels_loss(used, used.training.of("student"))
+    assert loss(several, targets) == cross_entropy(logits, targets, label_smoothing=0.5)
+
+
+def test_labels_are_smoothed_over_the_classes_wherever_they_lie() -> None:
+    class Tokens(Fixed):
+        loss, class_dim = "cross-entropy", -1
+
+    logits, targets = torch.arange(12.0).sin().reshape(1, 4, 3), torch.tensor([[0, 2, 1, IGNORED]])
+    used = smoothing(Tokens([SEPARABLE]))
+    loss = labels_loss(used, used.training.of("student"))
+    assert loss(logits, targets) == cross_entropy(logits.movedim(-1, 1), targets, label_smoothing=0.5)
+
+
+class OwnLoss(Fixed):
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return cross_entropy(outputs, targets)
+
+
+class Numbers(Fixed):
+    loss = "mse"
+
+
+class Language(Fixed):
+    loss = "next-token"
+
+
+@pytest.mark.parametrize(
+    ("task", "reason"),
+    [
+        (OwnLoss, "the task has one of its own; smooth there, or set it to 0"),
+        (Numbers, "the task names the loss mse; set it to 0"),
+        (Language, "the task names the loss next-token; set it to 0"),
+    ],
+    ids=["a loss of its own", "numbers", "a language model"],
+)
+def test_labels_are_smoothed_in_cross_entropy_only(task: type[Fixed], reason: str) -> None:
+    with pytest.raises(TrialFailed) as caught:
+        train(nn.Linear(2, 2), smoothing(task([SEPARABLE])), epochs=1)
+    assert caught.value.reason == f"training.label_smoothing: 0.5 is for cross-entropy, and {reason}"
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
