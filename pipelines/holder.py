@@ -59,11 +59,13 @@ class Holder:
                 for words in end_hung(self._stem, lock, time.monotonic() - began):
                     say(words)
 
-        threading.Thread(target=look, name="hung-holders", daemon=True).start()
+        looking = threading.Thread(target=look, name="hung-holders", daemon=True)
+        looking.start()
         try:
             yield
         finally:
             done.set()
+            looking.join()  # whom it has just ended, it says before what waited goes on
 
 
 def end_hung(stem: Path, lock: Path, waited_s: float) -> Iterator[str]:
