@@ -54,8 +54,9 @@ class Dataflow(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._active.add(id(tensor))
         with self:
             result = model(*inputs)
-        for dim in self.dims(result):
-            fix(dim, OF_OUTPUT)
+        for tensor in _tensors((result,)):
+            for dim in self.dims(tensor):
+                fix(dim, OF_OUTPUT)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None

@@ -89,8 +89,7 @@ class Check:
         # With gradients, as it was followed: without them torch's transformers take another way.
         inputs = [x.clone() for x in self._inputs]
         with torch.enable_grad(), OfTheRest(slices.statistics):
-            result: Tensor = masked(*inputs)
-        return result.detach()
+            return joined(masked(*inputs)).detach()
 
 
 def sound(
