@@ -222,5 +222,5 @@ class _StudentWithHeads(nn.Module):
         super().__init__()
         self.student, self.losses = student, nn.ModuleList(losses)
 
-    def forward(self, *inputs: Tensor) -> Any:
-        return self.student(*inputs)
+    def forward(self, *inputs: Tensor, **named: Tensor) -> Any:
+        return self.student(*inputs, **named)

@@ -22,6 +22,7 @@ from pipelines.tasks.fault import FAULTS, told
 from pipelines.tasks.hooks import HOOKS, OwnTensors
 from pipelines.tasks.task import Batch, Split, Task
 from pipelines.training.context import Context
+from pipelines.training.feed import all_examples
 from pipelines.training.settings import Training
 from spaces import digest
 
@@ -44,7 +45,7 @@ class OneBatch:
         hooks = {name: getattr(task, name, None) for name in HOOKS if name != "fit"}
         vars(self).update({name: hook for name, hook in hooks.items() if hook is not None})
         if isinstance(task, OwnTensors):
-            vars(self)["tensors"] = lambda split: tree_map(lambda tensor: tensor[:EXAMPLES], task.tensors(split))
+            vars(self)["tensors"] = lambda split: tree_map(lambda x: x[:EXAMPLES], all_examples(task, split))
 
     def __getattr__(self, name: str) -> Any:
         if name in HOOKS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +13,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from pipelines.errors import TrialFailed
 from pipelines.tasks.hooks import OwnAugmentation, OwnTensors
-from pipelines.tasks.task import Task
+from pipelines.tasks.task import Inputs, Task
+from pipelines.tasks.tensors import mapped
 from pipelines.training.context import Context
 from pipelines.training.initial_weights import generators_kept
 from pipelines.training.seed import seed_everything
@@ -33,12 +34,12 @@ class TrainBatch:
     """One batch, on the device.
 
     Attributes:
-        inputs: What the network is called with.
+        inputs: What the network is called with, see `in_order`.
         targets: What its loss is told.
         rows: Where the examples stand among all, if each is the same every time.
     """
 
-    inputs: Any
+    inputs: tuple[Tensor, ...]
     targets: Tensor
     rows: Tensor | None = None
 
@@ -68,7 +69,7 @@ class HostFeed:
 
     def epoch(self) -> Iterator[Item]:
         """See `Feed.epoch`."""
-        yield from ((inputs, targets) for inputs, targets in self._task.batches("train"))
+        yield from ((in_order(inputs), targets) for inputs, targets in self._task.batches("train"))
 
     def prepare(self, item: Item) -> TrainBatch:
         """See `Feed.prepare`."""
@@ -87,7 +88,7 @@ class ResidentFeed:
 
     def __init__(self, task: Task, device: torch.device, room: float) -> None:
         assert isinstance(task, OwnTensors)
-        inputs, targets = task.tensors("train")
+        inputs, targets = all_examples(task, "train")
         _check(inputs, targets)
         self._augment = task.augment if isinstance(task, OwnAugmentation) else None
         self._batch = _batch_size(task)
@@ -120,16 +121,31 @@ class ResidentFeed:
         rows, inputs, targets = (item, *self._of(item)) if self.resident else item
         if self._augment:
             inputs, targets = self._augment(inputs, targets)
-        return TrainBatch(inputs, targets, None if self._augment else rows)
+        return TrainBatch(in_order(inputs), targets, None if self._augment else rows)
 
     def all(self) -> Iterator[TrainBatch]:
         """Every example once, in order."""
         for rows in torch.arange(self._count, device=self._data[1].device).split(self._batch):  # type: ignore[no-untyped-call]
-            yield TrainBatch(*self._of(rows), rows)
+            inputs, targets = self._of(rows)
+            yield TrainBatch(in_order(inputs), targets, rows)
 
     def _of(self, rows: Tensor) -> tuple[Any, Tensor]:
         inputs, targets = tree_map(lambda leaf: leaf.index_select(0, rows), self._data)
         return inputs, targets
+
+
+def in_order(inputs: Inputs) -> tuple[Tensor, ...]:
+    """`inputs` as networks are called with them: a flat tuple, those by name in the order of their names.
+
+    In whatever order a mapping has them, and whatever kind of mapping it is, a CUDA graph finds them in their places.
+    """
+    return mapped(inputs, lambda x: x)
+
+
+def all_examples(task: OwnTensors, split: str) -> tuple[Any, Tensor]:
+    """The tensors of `task` in `split`: inputs in the form that it gives them in, by name as a plain dict; targets."""
+    inputs, targets = task.tensors(split)
+    return dict(inputs) if isinstance(inputs, Mapping) else inputs, targets
 
 
 def feed_of(context: Context) -> Feed:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pipelines.errors import TrialFailed
 from pipelines.tasks.hooks import OwnFit
 from pipelines.training.context import Context
-from pipelines.training.feed import TrainBatch
+from pipelines.training.feed import TrainBatch, in_order
 from pipelines.training.settings import Hyperparameters, Kind
 from pipelines.training.step import StepLoss
 
@@ -65,7 +65,7 @@ def fit(
         torch.initial_seed() % 2**32,
         context.device,
         how,
-        lambda inputs, outputs, targets: loss(TrainBatch(inputs, targets), outputs),
+        lambda inputs, outputs, targets: loss(TrainBatch(in_order(inputs), targets), outputs),
         after_step,
         context.lease.give_way,
     )

@@ -157,3 +157,19 @@ def test_several_outputs_are_had_by_name_and_by_place() -> None:
         both["other"]
     with pytest.raises(AttributeError, match="there are logits, state"):
         _ = both.other
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5], ids=["from labels", "from a teacher"])
+def test_a_loop_of_its_own_calls_it_by_name_or_by_position(alpha: float, tmp_path) -> None:
+    class Looping(Reading):
+        def fit(self, model: nn.Module, job) -> None:
+            for inputs, targets in self.batches("train"):
+                outputs = [model(**inputs), model(inputs["ids"], inputs["weights"])]
+                assert torch.equal(outputs[0].logits, outputs[1].logits)
+                job.loss(inputs, outputs[1], targets).backward()
+
+    context, teacher, student = context_of(Looping()), tmp_path / "teacher", tmp_path / "student"
+    teacher.mkdir()
+    student.mkdir()
+    TrainTeacher().run(tmp_path, teacher, {}, context)
+    Distil().run(teacher, student, {"depth": 1, "alpha": alpha, "temperature": 2, "feature": "none"}, context)

@@ -1,3 +1,4 @@
+from collections import UserDict
 from dataclasses import replace
 
 import pytest
@@ -65,6 +66,34 @@ def test_tensors_come_in_batches_as_large_as_the_tasks_own_each_example_once() -
         assert torch.equal(batch.inputs[0][:, 0].long(), batch.targets)
         assert torch.equal(batch.inputs[1], batch.inputs[0] + 100)
         assert torch.equal(batch.rows, batch.targets), "rows say where examples stand"
+
+
+class Named:
+    """Inputs by name, in a mapping that is no dict and in another order in each batch."""
+
+    def batches(self, split: str):
+        yield UserDict(b=X + 100, a=X), Y
+        yield UserDict(a=X, b=X + 100), Y
+
+
+class NamedTensors(Named):
+    def tensors(self, split: str):
+        return UserDict(b=X + 100, a=X), Y
+
+
+class NamedAugmented(NamedTensors):
+    def augment(self, inputs, targets):
+        return {"b": inputs["b"] + 1, "a": inputs["a"] + 1}, targets
+
+
+@pytest.mark.parametrize("task", [Named, NamedTensors, NamedAugmented])
+def test_inputs_by_name_come_in_the_order_of_their_names(task: type) -> None:
+    feed = feed_of(context(task()))
+    for item in feed.epoch():
+        batch = feed.prepare(item)
+        assert batch.inputs.names == ("a", "b")
+        assert torch.equal(batch.inputs.a + 100, batch.inputs.b)
+        assert torch.equal(batch.inputs[1], batch.inputs.b)
 
 
 def test_the_order_follows_from_the_seed() -> None:
