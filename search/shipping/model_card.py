@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from pipelines import METRICS, RUNTIMES, format_of
 from pipelines.extra import distribution
@@ -113,9 +115,18 @@ def _training(bundle: ExportBundle) -> str:
     task = type(bundle.evaluator.task)
     said = (inspect.getdoc(task) or "").split("\n\n")[0].replace("\n", " ")
     about = f", which says of itself: “{said}”" if said else "."
-    settings = bundle.config.training.model_dump().items()
-    epochs = ", ".join(f"{key} {value if isinstance(value, str) else f'{value:g}'}" for key, value in settings)
-    return f"The train split of the task `{bundle.config.task.use}`{about}\n\nTraining: {epochs}."
+    settings = ", ".join(_named(bundle.config.training.model_dump()))
+    return f"The train split of the task `{bundle.config.task.use}`{about}\n\nTraining: {settings}."
+
+
+def _named(settings: Mapping[str, Any], within: str = "") -> Iterator[str]:
+    """What is set, each with the path of its key; what is left to its default by None is left out."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _named(value, f"{within}{key}.")
+        elif value is not None:
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            yield f"{within}{key} {f'{value:g}' if is_number else str(value).lower()}"
 
 
 def _figures(bundle: ExportBundle) -> str:

@@ -15,7 +15,7 @@ def ten_minutes_each(monkeypatch, analytic):
     monkeypatch.setattr("search.execution.work.time", SimpleNamespace(time=lambda: clock.now))
     monkeypatch.setattr(
         "search.suggest.queue.BudgetTracker",
-        lambda config, trials: BudgetTracker(config, trials, clock=lambda: clock.now),
+        lambda config, trials, _: BudgetTracker(config, trials, clock=lambda: clock.now),
     )
 
     def evaluate(recipe):

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from pipelines import Training
 from search.shipping.model_card import UNKNOWN, model_card
 
 
@@ -31,6 +34,18 @@ def test_both_splits_are_told_with_how_sure_they_are(card) -> None:
     assert "it was opened\nfor this file on 1970-01-02" in found
     assert "| validation | 0.95 | 0.93 to 0.97 | 400 |" in found
     assert "| test | 0.94 | not known | 500 |" in found
+
+
+def test_settings_of_training_are_told_as_far_as_they_are_set(bundle) -> None:
+    given = bundle()
+    training = Training(optimizer={"name": "sgd", "momentum": 0.9}, learning_rate=0.1, weight_decay=0.0,
+                        finetune={"learning_rate": 0.02})  # fmt: skip
+    config = replace(given.config, training=training)
+    text = model_card(replace(given, sweep=replace(given.sweep, config=config)), "", "c" * 64)
+    told = section(text, "Training data").partition("Training: ")[2].rstrip(".\n").split(", ")
+    assert {"optimizer.name sgd", "optimizer.momentum 0.9", "learning_rate 0.1", "finetune.learning_rate 0.02",
+            "channels_last false"} <= set(told)  # fmt: skip
+    assert not [each for each in told if each.startswith(("clip_norm", "qat."))], "nobody has set them"
 
 
 def test_figures_stand_beside_the_teachers(card) -> None:
