@@ -3,7 +3,6 @@ import torch
 from torch import Tensor, nn
 
 from pipelines import Training
-from pipelines.errors import TrialFailed
 from pipelines.tasks.tensors import Tensors
 from pipelines.training.feed import TrainBatch
 from pipelines.training.step import TrainingStep
@@ -54,8 +53,3 @@ def test_the_loss_sees_all_outputs_by_their_names_in_single_precision(precision:
 
     step(Several(), loss, precision=precision).backward(BATCH)
     assert seen == [("logits", "state"), torch.float32, torch.float32]
-
-
-def test_an_optimizer_that_refuses_the_network_is_told() -> None:
-    with pytest.raises(TrialFailed, match=r"training\.optimizer: muon refuses this network: "):
-        step(nn.Linear(3, 1), optimizer="muon", learning_rate=0.1, weight_decay=0.0)
