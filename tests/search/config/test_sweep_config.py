@@ -63,7 +63,7 @@ def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_r
         "task.args": ["3 is not a mapping"],
         "space.student.depht": ["did you mean 'depth'", "legal: depth"],
         "space.prunning": ["did you mean 'pruning'", "legal: student, distillation, pruning, quantization"],
-        "space.quantization.scheme": ["'int9'", "legal: none, fp16, dynamic-int8, static-int8"],
+        "space.quantization.scheme": ["'int9'", "legal: none, fp16, weight-fp16, dynamic-int8, static-int8"],
         "objectives.acuracy": ["did you mean 'accuracy'", "latency_ms"],
         "objectives.size_mb": ["'minimise'", "did you mean 'minimize'"],
         "constraints.latency": ["'latency'", "latency_ms"],
@@ -261,7 +261,7 @@ def test_a_scheme_for_another_runtime_is_ruled_out_before_the_search(make_raw, m
     changes = {"space": {"quantization": {"scheme": ["none", "nncf-int8", "static-int8"]}}}
     problem = problems_of(lambda: parse_config(make_raw(**changes)))["space.quantization.scheme"]
     assert problem.startswith(
-        "'nncf-int8' is for openvino, not for onnxruntime; legal: none, fp16, dynamic-int8, static-int8, "
+        "'nncf-int8' is for openvino, not for onnxruntime; legal: none, fp16, weight-fp16, dynamic-int8, static-int8, "
     )
     assert make_config(**changes, target={"runtime": "openvino"}).target.runtime == "openvino"
 
