@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import product
@@ -14,7 +14,7 @@ from pipelines.diagnosis import diagnose
 from pipelines.errors import TaskChanged, TrialFailed
 from pipelines.identity import TaskIdentity
 from pipelines.lease import Lease
-from pipelines.meters import Candidate, Measurement, measure
+from pipelines.meters import Candidate, Measurement, measure, measure_on_request
 from pipelines.pipeline import Built, StageKey, StageRun, nodes, run_recipe, shipped
 from pipelines.runtimes import RUNTIMES, Target
 from pipelines.store import Store
@@ -55,7 +55,8 @@ class Evaluator:
         store: Where results of stages are kept.
         device: Where to train; cuda if this process sees a GPU, when None.
         accuracy_floor: The sweep's lower bound on accuracy, if it has one.
-        required: Optional metrics without which a trial is of no use to the sweep.
+        required: Optional metrics without which a trial is of no use to the sweep: those that are measured on request
+            only are measured for it.
         stored: The stages of recipes whose files exist, by the recipe's digest: such a file is taken as it is, also
             where other versions of the libraries would now give it another key, and built again only if it is lost. One
             that is not packed yet, as its stages do not end with that, is packed.
@@ -94,12 +95,7 @@ class Evaluator:
     def _evaluate(self, recipe: Recipe, fidelity: float) -> Evaluation:
         lease = self.context.lease
         before = spent(lease)
-        built, parent, reference = (
-            self.build(recipe, fidelity),
-            self.build(recipe.parent(), fidelity),
-            self.build(Recipe()),
-        )
-        candidate = Candidate(built.artifact, reference.artifact, parent.artifact, self.task, self.target, lease)
+        built, candidate = self._candidate(recipe, fidelity, self.required)
         found = measure(candidate)
         for name in self.required:
             if name not in found.metrics:
@@ -110,6 +106,33 @@ class Evaluator:
         notes = diagnose(candidate, found, recipe.steps[-1].name) if recipe.steps else {}
         notes |= {stage.name: stage.note for stage in built.stages if stage.note}
         return Evaluation(found | Measurement({}, notes=notes), built.stages, built.stages[-1].key, seconds)
+
+    def on_request(self, recipe: Recipe, names: Iterable[str]) -> Mapping[str, float]:
+        """The metrics `names`, which are measured on request only, of the file of `recipe`.
+
+        Raises:
+            TrialFailed: they cannot be measured.
+        """
+        return measure_on_request(self._candidate(recipe, 1.0, names)[1]).metrics
+
+    def _candidate(self, recipe: Recipe, fidelity: float, asked: Iterable[str]) -> tuple[Built, Candidate]:
+        """The file of `recipe`, and what is measured of it."""
+        built, parent, reference = (
+            self.build(recipe, fidelity),
+            self.build(recipe.parent(), fidelity),
+            self.build(Recipe()),
+        )
+        candidate = Candidate(
+            built.artifact,
+            reference.artifact,
+            parent.artifact,
+            self.task,
+            self.target,
+            self.store,
+            frozenset(asked),
+            self.context.lease,
+        )
+        return built, candidate
 
     def __getstate__(self) -> dict[str, Any]:
         # Whoever gets a copy loads task and data itself: they may be large, and need not be picklable.
