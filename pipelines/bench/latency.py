@@ -16,14 +16,20 @@ from pipelines.bench.load import Load
 from pipelines.bench.rounds import Rounds
 from pipelines.measurement import Measurement
 
-ROUNDS = 25
-"""Fewer rounds leave a low quantile unsteady."""
+VISITS = 25
+"""Fewer visits of the session that is visited most often leave a low quantile unsteady."""
+
+FEW = 9
+"""So many rounds are enough if they were not disturbed and leave an interval of half a tie."""
 
 MORE = 10
-"""Rounds that are added at a time."""
+"""Visits of the session that is visited most often that are added at a time."""
 
 AGAIN = 2
 """Where there are not enough undisturbed rounds among this many times as many, there will be none: others wait."""
+
+LONGER = 3
+"""After this many times what the first rounds took, more of them hardly narrow an interval: others wait."""
 
 TIE = 0.03
 """Latencies within this share of each other are a tie: intervals need not be narrower."""
@@ -44,12 +50,14 @@ class Taken:
 
     Attributes:
         times: For each session milliseconds, shape (rounds, calls, 2).
+        wanted: How many undisturbed rounds there should be.
         warm: Whether the warm-up's drift stopped.
         others: How many processors others kept busy; None where that is not told.
         throttled: How often processors were slowed down for heat; None where that is not told.
     """
 
     times: Sequence[np.ndarray]
+    wanted: int
     warm: bool
     others: float | None
     throttled: int | None
@@ -64,15 +72,25 @@ def take(
     """
     load, hot = Load.now(), throttled()
     warm = rounds.warm_up()
-    began = clock()
-    rounds.add(ROUNDS, until=lambda: clock() - began > LIMIT_S)
-    ends = min(max(clock(), began) + budget_s, began + LIMIT_S)
-    while not _enough(rounds.times, threads) and clock() < ends:
-        rounds.add(MORE, until=lambda: clock() > ends)
+    wanted, began = rounds.holding(VISITS), clock()
+
+    def is_over() -> bool:
+        return clock() - began > LIMIT_S
+
+    first = min(FEW, wanted)
+    rounds.add(first, until=is_over)
+    if not is_over() and _enough(rounds.times, threads, first, TIE / 2):
+        wanted = first
+    elif not is_over():
+        rounds.add(wanted - first, until=is_over)
+    took_s = clock() - began
+    ends = began + min(took_s + min(budget_s, (LONGER - 1) * took_s), LIMIT_S)
+    while not _enough(rounds.times, threads, wanted, TIE) and clock() < ends:
+        rounds.add(rounds.holding(MORE), until=lambda: clock() > ends)
     later_hot = throttled()
     heat = None if hot is None or later_hot is None else later_hot - hot
-    taken = Taken(rounds.times, warm, Load.now().others_since(load), heat)
-    return taken, estimate(kept(taken.times, threads), clock_of(threads))
+    taken = Taken(rounds.times, wanted, warm, Load.now().others_since(load), heat)
+    return taken, estimate(kept(taken, threads), clock_of(threads))
 
 
 def clock_of(threads: int) -> int:
@@ -80,21 +98,25 @@ def clock_of(threads: int) -> int:
     return OWN if threads == 1 else WALL
 
 
-def kept(times: Sequence[np.ndarray], threads: int) -> list[np.ndarray]:
+def kept(taken: Taken, threads: int) -> list[np.ndarray]:
     """The rounds that count: the undisturbed ones if there are enough of them, all otherwise."""
+    return _kept(taken.times, threads, taken.wanted)
+
+
+def _kept(times: Sequence[np.ndarray], threads: int, wanted: int) -> list[np.ndarray]:
     mask = quiet(times, threads)
-    return [runs[mask] for runs in times] if mask.sum() >= ROUNDS else list(times)
+    return [runs[mask] for runs in times] if mask.sum() >= wanted else list(times)
 
 
-def _enough(times: Sequence[np.ndarray], threads: int) -> bool:
-    if quiet(times, threads).sum() < ROUNDS and len(times[0]) < AGAIN * ROUNDS:
+def _enough(times: Sequence[np.ndarray], threads: int, wanted: int, half_width: float) -> bool:
+    if quiet(times, threads).sum() < wanted and len(times[0]) < AGAIN * wanted:
         return False
-    return estimate(kept(times, threads), clock_of(threads), SKETCH).half_width <= TIE
+    return estimate(_kept(times, threads, wanted), clock_of(threads), SKETCH).half_width <= half_width
 
 
 def report(taken: Taken, found: Estimate, job: Job, conditions: str) -> Measurement:
     """The numbers of `taken` and what is to be said of them."""
-    wall = kept(taken.times, job.target.threads)[0][:, :, WALL]
+    wall = kept(taken, job.target.threads)[0][:, :, WALL]
     value = {each: index for index, each in enumerate(job.artifacts)}
     metrics = {
         "latency_ms": float(found.values[0]),
@@ -131,12 +153,12 @@ def _noise(taken: Taken, found: Estimate, threads: int) -> str:
     words = []
     if found.half_width > TIE:
         words.append(f"interval ±{found.half_width:.1%}, wanted ±{TIE:.0%}")
-    if quiet(taken.times, threads).sum() < min(ROUNDS, len(taken.times[0])):
+    if quiet(taken.times, threads).sum() < min(taken.wanted, len(taken.times[0])):
         words.append(f"wall/CPU {np.median(contention(taken.times)):.2f}: other processes were running")
     if taken.others is not None and taken.others >= max(BUSY, BUSY_SHARE * (os.cpu_count() or 1)):
         words.append(f"other processes used {taken.others:.1f} cores")
-    if len(taken.times[0]) < ROUNDS:
-        words.append(f"only {len(taken.times[0])} rounds fit into {LIMIT_S:.0f} s, wanted {ROUNDS}")
+    if len(taken.times[0]) < taken.wanted:
+        words.append(f"only {len(taken.times[0])} rounds fit into {LIMIT_S:.0f} s, wanted {taken.wanted}")
     if not taken.warm:
         words.append("durations still drifted after the warm-up")
     if taken.throttled:
