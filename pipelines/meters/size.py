@@ -8,6 +8,7 @@ from pathlib import Path
 from pipelines.bench.packed_size import ZSTD_LEVEL, packed_size
 from pipelines.extra import versions
 from pipelines.file_hash import sha256
+from pipelines.ledger import PACKING, spending
 from pipelines.measurement import Measurement
 from pipelines.meters.meter import NOT_ASKED_FOR, Candidate, Metric
 from pipelines.runtimes import Artifact
@@ -74,5 +75,6 @@ def _packed_bytes(candidate: Candidate, artifact: Artifact) -> int:
             (folder / FOUND).write_text(json.dumps(packed_size(artifact.path)), encoding="utf-8")
 
     about = {"stage": COMPRESS, "sha256": sha256(artifact.path), "level": ZSTD_LEVEL}
-    entry = candidate.store.compute(digest(about | versions(("zstandard",))), pack, about)
+    with spending(PACKING):
+        entry = candidate.store.compute(digest(about | versions(("zstandard",))), pack, about)
     return int(json.loads((entry.folder / FOUND).read_text(encoding="utf-8")))
