@@ -58,6 +58,7 @@ class Ledger:
 
     def __init__(self, rest: str = OTHER, clock: Callable[[], float] | None = None) -> None:
         self._rest, self._given = rest, clock
+        self._clock: Callable[[], float] = clock or time.perf_counter
         self._seconds: dict[str, float] = {}
         self._open: list[str] = []
         self._since = 0.0
@@ -67,7 +68,8 @@ class Ledger:
     def __enter__(self) -> Ledger:
         self._outer = _current.get()
         self._token = _current.set(self)
-        self._clock = self._given or (self._outer._clock if self._outer else time.perf_counter)
+        if self._outer and self._given is None:
+            self._clock = self._outer._clock
         self._open, self._since = [self._rest], self._clock()
         return self
 
