@@ -18,7 +18,7 @@ JOB = Job(*(Artifact(Path(name), "onnx") for name in ("own", "reference", "paren
 def taken(machine):
     def make(*sessions, threads: int = 1, budget_s: float = 1.0):
         rounds = Rounds(sessions, {})
-        return take(rounds, threads, budget_s, clock=lambda: machine.wall_ns / 1e9)
+        return take(rounds, Target(threads=threads), budget_s, clock=lambda: machine.wall_ns / 1e9)
 
     return make
 
