@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import product
@@ -14,7 +14,8 @@ from pipelines.diagnosis import diagnose
 from pipelines.errors import TaskChanged, TrialFailed
 from pipelines.identity import TaskIdentity
 from pipelines.lease import Lease
-from pipelines.meters import Candidate, Measurement, measure
+from pipelines.ledger import EXAMINING, STARTING, spending
+from pipelines.meters import Candidate, Measurement, measure, measure_on_request
 from pipelines.pipeline import Built, StageKey, StageRun, nodes, run_recipe, shipped
 from pipelines.runtimes import RUNTIMES, Target
 from pipelines.store import Store
@@ -32,14 +33,11 @@ class Evaluation:
         measurement: What every meter found out about the file.
         stages: What each stage cost.
         model: The key of the exported file in the store.
-        seconds: What measuring cost others: ``measuring`` is how long this trial had the device alone, ``waiting`` how
-            long it waited for that, and ``yielding`` how long its own work stood still while others measured.
     """
 
     measurement: Measurement
     stages: tuple[StageRun, ...]
     model: str
-    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,8 @@ class Evaluator:
         store: Where results of stages are kept.
         device: Where to train; cuda if this process sees a GPU, when None.
         accuracy_floor: The sweep's lower bound on accuracy, if it has one.
-        required: Optional metrics without which a trial is of no use to the sweep.
+        required: Optional metrics without which a trial is of no use to the sweep: those that are measured on request
+            only are measured for it.
         stored: The stages of recipes whose files exist, by the recipe's digest: such a file is taken as it is, also
             where other versions of the libraries would now give it another key, and built again only if it is lost. One
             that is not packed yet, as its stages do not end with that, is packed.
@@ -92,24 +91,44 @@ class Evaluator:
             return self._evaluate(recipe, fidelity)
 
     def _evaluate(self, recipe: Recipe, fidelity: float) -> Evaluation:
-        lease = self.context.lease
-        before = spent(lease)
-        built, parent, reference = (
-            self.build(recipe, fidelity),
-            self.build(recipe.parent(), fidelity),
-            self.build(Recipe()),
-        )
-        candidate = Candidate(built.artifact, reference.artifact, parent.artifact, self.task, self.target, lease)
+        built, candidate = self._candidate(recipe, fidelity, self.required)
         found = measure(candidate)
         for name in self.required:
             if name not in found.metrics:
                 reason = found.notes.get(name, "not available")
                 advice = "take it out of objectives and constraints, or run the sweep on a machine that can measure it"
                 raise TrialFailed(f"{name} is {reason}; {advice}")
-        seconds = {name: after - before[name] for name, after in spent(lease).items()}
-        notes = diagnose(candidate, found, recipe.steps[-1].name) if recipe.steps else {}
+        with spending(EXAMINING):
+            notes = diagnose(candidate, found, recipe.steps[-1].name) if recipe.steps else {}
         notes |= {stage.name: stage.note for stage in built.stages if stage.note}
-        return Evaluation(found | Measurement({}, notes=notes), built.stages, built.stages[-1].key, seconds)
+        return Evaluation(found | Measurement({}, notes=notes), built.stages, built.stages[-1].key)
+
+    def on_request(self, recipe: Recipe, names: Iterable[str]) -> Mapping[str, float]:
+        """The metrics `names`, which are measured on request only, of the file of `recipe`.
+
+        Raises:
+            TrialFailed: they cannot be measured.
+        """
+        return measure_on_request(self._candidate(recipe, 1.0, names)[1]).metrics
+
+    def _candidate(self, recipe: Recipe, fidelity: float, asked: Iterable[str]) -> tuple[Built, Candidate]:
+        """The file of `recipe`, and what is measured of it."""
+        built, parent, reference = (
+            self.build(recipe, fidelity),
+            self.build(recipe.parent(), fidelity),
+            self.build(Recipe()),
+        )
+        candidate = Candidate(
+            built.artifact,
+            reference.artifact,
+            parent.artifact,
+            self.task,
+            self.target,
+            self.store,
+            frozenset(asked),
+            self.context.lease,
+        )
+        return built, candidate
 
     def __getstate__(self) -> dict[str, Any]:
         # Whoever gets a copy loads task and data itself: they may be large, and need not be picklable.
@@ -120,6 +139,15 @@ class Evaluator:
         bound = replace(self, expected=identity)
         vars(bound)["task"] = self.task
         return bound
+
+    def is_built(self, recipe: Recipe) -> bool:
+        """Return True if the store seems to have the file of `recipe` and those that it is compared with."""
+        stored = (self.stored.get(each.digest) for each in (recipe, recipe.parent(), Recipe()))
+        last = [
+            stages[-1].key if stages else list(nodes(each, self.context))[-1][2]
+            for each, stages in zip((recipe, recipe.parent(), Recipe()), stored, strict=True)
+        ]
+        return all(self.store.has(key) for key in last)
 
     def build(self, recipe: Recipe, fidelity: float = 1.0) -> Built:
         """The file that `recipe` describes, from the store where it can be; for `fidelity` see `__call__`."""
@@ -189,6 +217,10 @@ class Evaluator:
         Raises:
             TrialFailed: the target's runtime is not registered in this process.
         """
+        with spending(STARTING):
+            return self._make_context()
+
+    def _make_context(self) -> Context:
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         task = self.task  # before the runtime is looked up: its module may register one
         if self.target.runtime not in RUNTIMES:
@@ -206,8 +238,3 @@ class Evaluator:
             Lease(self.target.device),
             format=RUNTIMES[self.target.runtime].format,
         )
-
-
-def spent(lease: Lease) -> dict[str, float]:
-    """The seconds that `lease` has counted, by the names that they have in `Evaluation.seconds`."""
-    return {"measuring": lease.alone_s, "waiting": lease.alone_wait_s, "yielding": lease.shared_wait_s}

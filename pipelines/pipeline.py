@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pipelines.formats import artifact_in
+from pipelines.ledger import READING, spending
 from pipelines.runtimes import Artifact
 from pipelines.stages import STAGES, Export, Listens, Pack, Stage, Trains, TrainTeacher, Work
 from pipelines.stages.stage import NOTE, note_in
@@ -43,7 +44,7 @@ class StageRun:
     Attributes:
         name: The stage.
         key: Its result's key in the store.
-        seconds: How long it took, now or when it was first computed.
+        seconds: How long it took, now or when it was first computed, without what it waited for others meanwhile.
         reused: Whether the result was there already.
         note: What is to be said of the result, empty if nothing.
     """
@@ -150,7 +151,9 @@ def run_stages(
     runs, missing = list(before), []
     while todo:
         stage, _, key, _ = todo[-1]
-        if found := store.find(key):
+        with spending(READING):
+            found = store.find(key)
+        if found:
             run = StageRun(stage.name, key, found.seconds, reused=True, note=note_in(found.folder))
             runs, folder = [*_before(found), run], found.folder
             break
@@ -181,7 +184,8 @@ def run_stages(
             settings["epochs"] = stage.extent(params, context).epochs
         about = {"stage": stage.name, "params": dict(params), "settings": settings, BEFORE: history}
         about |= {"task": context.fingerprint, "device": context.device.type}
-        entry = store.compute(key, make, about)
+        with spending(stage.name):
+            entry = store.compute(key, make, about)
         if isinstance(stage, Trains) and stage.extent(params, context).is_whole:
             own.trajectory.over()
         folder = entry.folder

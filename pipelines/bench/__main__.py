@@ -62,7 +62,7 @@ def _measure(job: Job, told: threading.Event, say: Callable[[str], None]) -> Mea
     sessions = [first, *(runtime.load(each, job.target) for each in job.artifacts[1:])]
     say("ready")
     told.wait()
-    taken, found = take(Rounds(sessions, feed), job.target.threads, job.budget_s)
+    taken, found = take(Rounds(sessions, feed), job.target, job.budget_s)
     counters = Counters(job.powercap)
     absence = counters.absence()
     energy = Measurement({}, notes={"energy_mj": f"not available: {absence}"})

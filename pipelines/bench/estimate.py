@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.runtimes import Target
+
 QUANTILE = 0.10
 """A low quantile is what a busy machine disturbs least; a mean under load can be off by a factor of two."""
 
@@ -67,8 +69,22 @@ def contention(times: Sequence[np.ndarray]) -> np.ndarray:
     return np.asarray(wall / np.maximum(own, 1e-9))
 
 
-def quiet(times: Sequence[np.ndarray], threads: int) -> np.ndarray:
+def clock_of(target: Target) -> int:
+    """The clock that counts: the own one of one thread, which others do not lengthen; else the wall's."""
+    return OWN if target.threads == 1 else WALL
+
+
+def shows_contention(target: Target) -> bool:
+    """Return True if the two clocks differ only where others took processors away.
+
+    With several threads the own clock runs several times as fast as the wall's, by a factor that depends on the
+    network.
+    """
+    return target.threads == 1
+
+
+def quiet(times: Sequence[np.ndarray], target: Target) -> np.ndarray:
     """Return a mask, of shape (rounds,), of rounds that other work did not cut into; all, where it cannot be told."""
-    if threads > 1:  # the own clock runs several times as fast as the wall's, by a factor that depends on the network
+    if not shows_contention(target):
         return np.ones(len(times[0]), bool)
     return np.asarray(contention(times) <= CONTENDED)

@@ -36,6 +36,18 @@ def measure(candidate: Candidate) -> Measurement:
     return measurement
 
 
+def measure_on_request(candidate: Candidate) -> Measurement:
+    """Return those of the metrics that the candidate is asked for that are measured on request only, and no others.
+
+    Raises:
+        TrialFailed: a meter cannot measure.
+    """
+    names = {name for name in candidate.asked if METRICS[name].on_request}
+    meters = (meter for meter in METERS if names & {metric.name for metric in meter.metrics})
+    found = reduce(or_, (meter.measure(candidate) for meter in meters), Measurement({}))
+    return Measurement({name: found.metrics[name] for name in sorted(names)})
+
+
 __all__ = [
     "METERS",
     "METRICS",
@@ -54,6 +66,7 @@ __all__ = [
     "Size",
     "mean_interval",
     "measure",
+    "measure_on_request",
     "score_split",
     "split_scores",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
+from pipelines.ledger import FOR_DEVICE, MEASURING, YIELDING
 from search.cli.options import Json
 from search.cli.output import out, print_json
 from search.study.workspace import SweepFolder, Workspace
@@ -54,6 +56,8 @@ def status(
         console.print(front_table(sweep.state, sweep.config.objectives, picks=picks))
         console.print(next_steps(name, picks), markup=False, soft_wrap=True)
     for row in summaries:
+        if name and (spent := _spent(row["seconds"])):
+            console.print(spent, highlight=False, soft_wrap=True)
         for failure in row["failures"]:
             console.print(f"trial {failure['trial']} ({failure['label']}) failed: {failure['reason']}", markup=False)
         for stop in row["stops"]:
@@ -92,7 +96,7 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
         "hypervolume": f"{row['hypervolume']:.4f}",
         "stages reused": f"{stages['reused']}/{stages['reused'] + stages['computed']}",
         "time saved": f"{stages['seconds_saved']:.0f} s",
-        "measuring": f"{row['measuring']['share']:.1%}",
+        "measuring": _share(row["seconds"], MEASURING, FOR_DEVICE, YIELDING),
     }
 
 
@@ -141,7 +145,7 @@ def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
             "seconds_spent": sum(stage.seconds for stage in stages if not stage.reused),
             "seconds_saved": sum(stage.seconds for stage in stages if stage.reused),
         },
-        "measuring": _measuring(sweep),
+        "seconds": _seconds(sweep),
         "failures": [
             {"trial": trial.number, "label": trial.label, "reason": trial.outcome.reason}
             for trial in sweep.trials
@@ -182,13 +186,21 @@ def _budget(sweep: Sweep, budget_tracker: BudgetTracker) -> dict[str, Any] | Non
     }
 
 
-def _measuring(sweep: Sweep) -> dict[str, float]:
-    """Seconds that trials spent measuring, waiting to measure and waiting for others who measured, and their share.
+def _seconds(sweep: Sweep) -> dict[str, float]:
+    """The time of all finished trials together by what it was spent on, the most first."""
+    found: Counter[str] = Counter()
+    for trial in sweep.trials:
+        found.update(trial.result.spent if trial.result else {})
+    return dict(found.most_common())
 
-    The share is of the time of all trials together, so that it is also the share of what the sweep's workers could
-    have done in that time.
-    """
-    results = [trial.result for trial in sweep.trials if trial.result]
-    spent = {name: sum(r.seconds.get(name, 0.0) for r in results) for name in ("measuring", "waiting", "yielding")}
-    total = sum(result.finished - result.started for result in results)
-    return {**spent, "share": sum(spent.values()) / total if total else 0.0}
+
+def _share(seconds: Mapping[str, float], *accounts: str) -> str:
+    """The share that `accounts` have of the time of all trials: of what the sweep's workers could have done in it."""
+    total = sum(seconds.values())
+    return f"{sum(seconds.get(account, 0.0) for account in accounts) / total if total else 0.0:.1%}"
+
+
+def _spent(seconds: Mapping[str, float]) -> str:
+    """What the trials' time was spent on, in one sentence; empty if none has ended."""
+    shares = (f"{account.replace('_', ' ')} {_share(seconds, account)}" for account in seconds)
+    return f"{sum(seconds.values()):.0f} s of trials: {', '.join(shares)}" if seconds else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines import StageRun
+from pipelines.ledger import OTHER
 from pipelines.measurement import Interval, Measurement
 from pipelines.whole_file import write_json
 from search.study.earlier_format import todays_result
@@ -37,7 +38,7 @@ class Result:
         stages: What each stage cost.
         rung_stages: What was computed for it besides, while its trainings had run in part; see
             `search.execution.rung_runner`.
-        seconds: What measuring cost others; see `pipelines.Evaluation`.
+        seconds: What its time was spent on, by the accounts of `pipelines.ledger` and the names of stages; see `spent`.
         usage: What the worker's process used, if the trial was long; see `search.execution.usage`.
     """
 
@@ -55,6 +56,12 @@ class Result:
     def computed(self) -> tuple[StageRun, ...]:
         """The stages that were computed for the trial; what was found in the store is left out."""
         return tuple(stage for stage in (*self.rung_stages, *self.stages) if not stage.reused)
+
+    @property
+    def spent(self) -> Mapping[str, float]:
+        """The seconds from its start to its end by what they were spent on: they sum to all of them."""
+        rest = self.finished - self.started - sum(self.seconds.values())
+        return {**self.seconds, OTHER: self.seconds.get(OTHER, 0.0) + rest}
 
     def stop(self, why: str) -> Result:
         """The result of a trial that ends here: its numbers are those of an unfinished network and are left out."""

@@ -50,10 +50,16 @@ class BudgetTracker:
     @property
     def used_s(self) -> float:
         """Seconds used, of what the budget counts; of wall time, if there is no budget."""
-        now = self._clock()
         if self._budget and self._budget.of != "wall":
+            now = self._clock()
             running_s = sum(max(0.0, now - since) for since in self._running.values())
             return (self._work_s + running_s) * self._per_trial
+        return self.wall_s
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds in which some trial ran."""
+        now = self._clock()
         # All that run have in common that they have not ended: together they are one span, up to now.
         since = min(self._running.values(), default=now)
         return max(0.0, now - since) + sum(max(0.0, min(end, since) - start) for start, end in self._spans)

@@ -17,6 +17,7 @@ from pipelines.diagnosis import diagnose, reasons, remark_kind
 from pipelines.meters import Candidate, Measurement
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.runtimes import RUNTIMES, Artifact, Target
+from pipelines.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ def smaller(folder: Path) -> tuple[Path, Path]:
 
 def candidate(files: tuple[Path, Path], runtime: str = "onnxruntime") -> Candidate:
     own, parent = (Artifact(file, "onnx") for file in files)
-    return Candidate(own, parent, parent, TASK, Target(runtime))  # type: ignore[arg-type]
+    return Candidate(own, parent, parent, TASK, Target(runtime), Store(own.path.parent))  # type: ignore[arg-type]
 
 
 def slower(ratio: float = 1.31, **metrics: float) -> Measurement:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines import METRICS, STEPS, Evaluator, TrialFailed
+from pipelines.ledger import ACCURACY, EXAMINING, LOADING, MEASURING, OTHER, READING, STARTING, WAITS, Ledger
 from pipelines.meters import Measurement, measure
 from spaces import Recipe
 
@@ -28,8 +29,17 @@ def test_a_recipe_becomes_numbers(evaluator: Evaluator) -> None:
     assert outcome.measurement.metrics["size_ratio"] < 1
     assert [run.name for run in outcome.stages] == ["teacher", "distil", "prune", "export", "quantize", "pack"]
     assert outcome.model == outcome.stages[-1].key
-    assert set(outcome.seconds) == {"measuring", "waiting", "yielding"}
-    assert outcome.seconds["measuring"] > 0
+
+
+def test_a_file_is_built_once_all_that_it_is_compared_with_is(evaluator: Evaluator) -> None:
+    assert not evaluator.is_built(WHOLE)
+    evaluator.build(WHOLE)
+    assert not evaluator.is_built(WHOLE), "its parent was not packed, nor was the teacher exported"
+    evaluator(WHOLE)
+    assert evaluator.is_built(WHOLE)
+    *_, last = evaluator.chain(WHOLE)
+    evaluator.store.discard(last.key)
+    assert not evaluator.is_built(WHOLE)
 
 
 def test_the_chain_of_a_recipe_is_what_its_trial_leaves_in_the_store(evaluator: Evaluator) -> None:
@@ -43,9 +53,15 @@ def test_the_chain_of_a_recipe_is_what_its_trial_leaves_in_the_store(evaluator: 
     assert len(list(evaluator.store.root.glob("entries/*/*"))) == len(chain)
 
 
-def test_what_measuring_cost_is_told_for_each_trial_by_itself(evaluator: Evaluator) -> None:
-    evaluator.context.lease.alone_s = 1000.0
-    assert evaluator(Recipe()).seconds["measuring"] < 500
+def test_what_a_trial_is_spent_on_has_a_name(evaluator: Evaluator) -> None:
+    with Ledger() as ledger:
+        outcome = evaluator(WHOLE)
+    work = {stage.name for stage in outcome.stages} | {STARTING, READING, LOADING, MEASURING, ACCURACY, EXAMINING}
+    assert work <= set(ledger.seconds) <= {*work, *WAITS, OTHER}
+    assert all(seconds >= 0 for seconds in ledger.seconds.values())
+    with Ledger() as again:
+        evaluator(WHOLE)
+    assert not {"teacher", "distil", "prune", "export", "quantize", "pack", STARTING} & set(again.seconds)
 
 
 def test_what_a_stage_has_to_say_goes_with_the_trial(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines.bench.estimate import OWN, WALL, contention, estimate, quiet
+from pipelines.runtimes import Target
 
 
 def times(own: np.ndarray, wall: np.ndarray | None = None) -> np.ndarray:
@@ -71,5 +72,5 @@ def test_a_round_that_others_cut_into_takes_longer_on_the_wall() -> None:
     wall[2, 1] = 3.0
     runs = [times(own, wall), times(own)]
     np.testing.assert_allclose(contention(runs), [1.0, 1.025, 1.25])
-    assert quiet(runs, threads=1).tolist() == [True, True, False]
-    assert quiet(runs, threads=4).tolist() == [True, True, True]
+    assert quiet(runs, Target()).tolist() == [True, True, False]
+    assert quiet(runs, Target(threads=4)).tolist() == [True, True, True]

@@ -9,13 +9,15 @@ import pytest
 from pipelines import Target
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
-from pipelines.meters import METERS, METRICS, Candidate, Measurement, Meter, Metric, measure
+from pipelines.meters import METERS, METRICS, Candidate, Measurement, Meter, Metric, measure, measure_on_request
 from pipelines.runtimes import RUNTIMES, Artifact, Feed
 
 
 @pytest.fixture
-def candidate(exported, tiny) -> Candidate:
-    return Candidate(exported.artifact, exported.artifact, exported.artifact, tiny, Target())
+def candidate(exported, tiny, store) -> Candidate:
+    asked = frozenset(name for name, metric in METRICS.items() if metric.on_request)
+    own = exported.artifact
+    return Candidate(own, own, own, tiny, Target(), store, asked)
 
 
 class Broken:
@@ -86,6 +88,22 @@ def test_every_metric_has_one_meter_a_direction_and_a_help() -> None:
 def test_all_numbers_are_measured_together(candidate: Candidate) -> None:
     here = {name for name, metric in METRICS.items() if not (metric.absence and metric.absence())}
     assert set(measure(candidate).metrics) == here
+
+
+@pytest.mark.parametrize("meter", METERS, ids=lambda meter: type(meter).__name__)
+def test_what_is_measured_on_request_is_absent_without_one_and_has_that_reason(meter, candidate: Candidate) -> None:
+    measured = meter.measure(replace(candidate, asked=frozenset()))
+    for metric in meter.metrics:
+        if metric.on_request:
+            assert metric.name not in measured.metrics
+            assert measured.notes[metric.name].startswith("not asked for")
+
+
+def test_what_was_not_asked_for_can_be_measured_later_and_nothing_besides(candidate: Candidate) -> None:
+    whole = measure(candidate).metrics
+    asked = replace(candidate, asked=frozenset({"size_zstd_mb", "accuracy"}))
+    assert measure_on_request(asked) == Measurement({"size_zstd_mb": whole["size_zstd_mb"]})
+    assert measure_on_request(replace(candidate, asked=frozenset())) == Measurement({})
 
 
 def test_the_reference_measured_against_itself_is_neutral(candidate: Candidate) -> None:
