@@ -6,7 +6,7 @@ load: as many workers as processors, each of which trains, measures one network,
 
 - ``naive``: 10 calls to warm up, then the mean of 20 on the wall clock, in the worker's own process while the others
   go on training. So measure the tools that give a mean, Olive by default.
-- ``paredown``: `pipelines.meters.running.run_bench` with the lease that trials hold: ``latency_ms``, and
+- ``paredown``: `pipelines.bench.running.run_bench` with the lease that trials hold: ``latency_ms``, and
   ``latency_ratio`` to the widest network, which stands for the teacher.
 
 Each way is compared with itself on the idle machine, by rank (Spearman) and by error. ``idle again`` compares one half
@@ -46,8 +46,8 @@ from torch import Tensor, nn
 from pipelines import Training
 from pipelines.bench.conditions import processor
 from pipelines.bench.job import Job
+from pipelines.bench.running import run_bench
 from pipelines.lease import Lease
-from pipelines.meters.running import run_bench
 from pipelines.runtimes import OUTPUT, Artifact, OnnxRuntime, Target
 from pipelines.training.context import Context
 from pipelines.training.loop import train

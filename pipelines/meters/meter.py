@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from pipelines.bench.job import Job
+from pipelines.bench.running import run_bench
 from pipelines.lease import Lease
 from pipelines.measurement import Measurement
-from pipelines.meters.running import run_bench
 from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Session, Target, origin_of, to_feed
 from pipelines.tasks.task import Task, has_own_score, to_batch
 
