@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import product
@@ -10,18 +11,49 @@ from typing import Any
 
 import torch
 
-from pipelines.diagnosis import diagnose
+from pipelines.diagnosis import Examination, diagnose, examine
 from pipelines.errors import TaskChanged, TrialFailed
+from pipelines.formats import artifact_in
 from pipelines.identity import TaskIdentity
 from pipelines.lease import Lease
-from pipelines.meters import Candidate, Measurement, measure
+from pipelines.meters import Candidate, Measurement, measure, measure_file, whole
 from pipelines.pipeline import Built, StageKey, StageRun, nodes, run_recipe, shipped
-from pipelines.runtimes import RUNTIMES, Target
+from pipelines.runtimes import RUNTIMES, Artifact, Feed, Target, to_feed
 from pipelines.store import Store
-from pipelines.tasks.task import Task, load_task
+from pipelines.tasks.task import Task, load_task, to_batch
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
 from spaces import NONE, Recipe, SearchSpace
+
+APART = "trainings"
+"""What trainings share of a machine on which files are measured on processors of their own; see `pipelines.lease`."""
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """The files of a recipe that are still to be measured while they run, and what completes the measurement then.
+
+    Attributes:
+        model: The key of the exported file in the store.
+        parent: That of the same recipe without its last step.
+        reference: That of the uncompressed teacher.
+        examination: The part of the diagnosis that is known.
+    """
+
+    model: str
+    parent: str
+    reference: str
+    examination: Examination = field(default_factory=Examination)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The distinct keys of the files, the exported one first."""
+        return tuple(dict.fromkeys((self.model, self.reference, self.parent)))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Unmeasured:
+        """The one that `dataclasses.asdict` made plain data of."""
+        return cls(**{**data, "examination": Examination.from_json(data["examination"])})
 
 
 @dataclass(frozen=True)
@@ -29,17 +61,20 @@ class Evaluation:
     """The outcome of evaluating one recipe.
 
     Attributes:
-        measurement: What every meter found out about the file.
+        measurement: What every meter found out about the file; what can be known where it was built, if the rest is
+            still to be measured.
         stages: What each stage cost.
         model: The key of the exported file in the store.
         seconds: What measuring cost others: ``measuring`` is how long this trial had the device alone, ``waiting`` how
             long it waited for that, and ``yielding`` how long its own work stood still while others measured.
+        unmeasured: What is still to be measured; None if nothing is.
     """
 
     measurement: Measurement
     stages: tuple[StageRun, ...]
     model: str
     seconds: Mapping[str, float] = field(default_factory=dict)
+    unmeasured: Unmeasured | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +95,7 @@ class Evaluator:
             where other versions of the libraries would now give it another key, and built again only if it is lost. One
             that is not packed yet, as its stages do not end with that, is packed.
         expected: The task as it was when the work was begun, maybe in another process; as it is found, when None.
+        apart: Whether files are measured on processors that no training uses, so that none need pause meanwhile.
     """
 
     use: str
@@ -73,6 +109,7 @@ class Evaluator:
     required: tuple[str, ...] = ()
     stored: Mapping[str, tuple[StageRun, ...]] = field(default_factory=dict)
     expected: TaskIdentity | None = None
+    apart: bool = False
 
     def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
         """Build `recipe` and measure the file; nothing that this needs is evicted from the store meanwhile.
@@ -88,28 +125,78 @@ class Evaluator:
             TrialFailed: the recipe cannot become a measured file.
             ValueError: `fidelity` is not between 0 and 1.
         """
-        with self.store.pinned([link.key for link in self.chain(recipe, fidelity)]):
-            return self._evaluate(recipe, fidelity)
+        with self._pinned(recipe, fidelity):
+            before = spent(self.context.lease)
+            made = self._files(recipe, fidelity)
+            found = self._with_required(measure(made.candidate))
+            notes = diagnose(made.candidate, found, made.step) if recipe.steps else {}
+            return self._evaluation(made, found | Measurement({}, notes=notes), before)
 
-    def _evaluate(self, recipe: Recipe, fidelity: float) -> Evaluation:
-        lease = self.context.lease
-        before = spent(lease)
-        built, parent, reference = (
+    def make(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
+        """Build `recipe`, and find out what need not be measured on the target; see `__call__`.
+
+        Returns:
+            An evaluation that `complete` completes, when its files were measured where they are to run.
+        """
+        with self._pinned(recipe, fidelity):
+            before = spent(self.context.lease)
+            made = self._files(recipe, fidelity)
+            found, examination = measure_file(made.candidate), examine(made.candidate, made.step)
+            own, parent, reference = (each.stages[-1].key for each in (made.built, made.parent, made.reference))
+            return self._evaluation(made, found, before, Unmeasured(own, parent, reference, examination))
+
+    def complete(self, found: Measurement, unmeasured: Unmeasured, ran: Measurement) -> Measurement:
+        """Return the whole measurement of a file.
+
+        Args:
+            found: What `make` found.
+            unmeasured: What it left to be measured.
+            ran: What the file showed while it ran, see `pipelines.bench.running.run_bench`.
+
+        Raises:
+            TrialFailed: a number is missing.
+        """
+        everything = self._with_required(whole(found | ran))
+        return everything | Measurement({}, notes=unmeasured.examination.notes(everything))
+
+    def artifact(self, key: str) -> Artifact | None:
+        """The file with this key in the store, None if it is lost."""
+        folder = self.store.get(key)
+        return artifact_in(folder, self.context.format) if folder else None
+
+    @cached_property
+    def feed(self) -> Feed:
+        """The inputs of one call on the target."""
+        return to_feed(to_batch(self.task.example_input(), self.target.batch))
+
+    def _pinned(self, recipe: Recipe, fidelity: float) -> AbstractContextManager[None]:
+        return self.store.pinned([link.key for link in self.chain(recipe, fidelity)])
+
+    def _files(self, recipe: Recipe, fidelity: float) -> _Made:
+        files = (
             self.build(recipe, fidelity),
             self.build(recipe.parent(), fidelity),
             self.build(Recipe()),
         )
-        candidate = Candidate(built.artifact, reference.artifact, parent.artifact, self.task, self.target, lease)
-        found = measure(candidate)
+        built, parent, reference = (each.artifact for each in files)
+        candidate = Candidate(built, reference, parent, self.task, self.target, self.context.lease)
+        return _Made(recipe.steps[-1].name if recipe.steps else "", candidate, *files)
+
+    def _with_required(self, found: Measurement) -> Measurement:
         for name in self.required:
             if name not in found.metrics:
                 reason = found.notes.get(name, "not available")
                 advice = "take it out of objectives and constraints, or run the sweep on a machine that can measure it"
                 raise TrialFailed(f"{name} is {reason}; {advice}")
-        seconds = {name: after - before[name] for name, after in spent(lease).items()}
-        notes = diagnose(candidate, found, recipe.steps[-1].name) if recipe.steps else {}
-        notes |= {stage.name: stage.note for stage in built.stages if stage.note}
-        return Evaluation(found | Measurement({}, notes=notes), built.stages, built.stages[-1].key, seconds)
+        return found
+
+    def _evaluation(
+        self, made: _Made, found: Measurement, before: Mapping[str, float], unmeasured: Unmeasured | None = None
+    ) -> Evaluation:
+        stages = made.built.stages
+        seconds = {name: after - before[name] for name, after in spent(self.context.lease).items()}
+        notes = {stage.name: stage.note for stage in stages if stage.note}
+        return Evaluation(found | Measurement({}, notes=notes), stages, stages[-1].key, seconds, unmeasured)
 
     def __getstate__(self) -> dict[str, Any]:
         # Whoever gets a copy loads task and data itself: they may be large, and need not be picklable.
@@ -203,9 +290,28 @@ class Evaluator:
             self.seed,
             torch.device(device),
             self.accuracy_floor,
-            Lease(self.target.device),
+            Lease(APART if self.apart else self.target.device),
             format=RUNTIMES[self.target.runtime].format,
         )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """The files of one recipe.
+
+    Attributes:
+        step: The name of its last step; empty if it has none.
+        candidate: What is measured.
+        built: The recipe's file.
+        parent: That of the same recipe without its last step.
+        reference: The uncompressed teacher's.
+    """
+
+    step: str
+    candidate: Candidate
+    built: Built
+    parent: Built
+    reference: Built
 
 
 def spent(lease: Lease) -> dict[str, float]:

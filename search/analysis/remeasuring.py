@@ -60,7 +60,7 @@ def remeasure(
 def affordable_passes(trials: Sequence[Trial], sweep: Sweep) -> int:
     """The number of times that `trials` are measured unasked after `sweep`: `PASSES`, or once where that takes long."""
     estimate_s = PASSES * sum(map(_measuring_s, trials))
-    search_s = sum(trial.result.finished - trial.result.started for trial in sweep.trials if trial.result)
+    search_s = sum(trial.result.worked_s for trial in sweep.trials if trial.result)
     return PASSES if estimate_s <= max(CHEAP_S, SHARE * search_s) else 1
 
 

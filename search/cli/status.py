@@ -190,5 +190,5 @@ def _measuring(sweep: Sweep) -> dict[str, float]:
     """
     results = [trial.result for trial in sweep.trials if trial.result]
     spent = {name: sum(r.seconds.get(name, 0.0) for r in results) for name in ("measuring", "waiting", "yielding")}
-    total = sum(result.finished - result.started for result in results)
+    total = sum(result.worked_s for result in results)
     return {**spent, "share": sum(spent.values()) / total if total else 0.0}

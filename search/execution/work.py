@@ -46,6 +46,7 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, fidelity: float =
         stages=found.stages,
         seconds=dict(found.seconds),
         usage=usage.series,
+        unmeasured=found.unmeasured,
     )
 
 

@@ -182,6 +182,11 @@ class StudyQueue:
         reached = self._study.reach(trial.number, Rung(result.fidelity, result.outcome.measurement))
         return self._stopping.judge(reached, self._study.trials, self._study.state.front)
 
+    def built(self, result: Result) -> None:
+        """Take note of a file that is measured elsewhere, while its worker goes on to another trial."""
+        self._in_flight.release(self._attempts.trial(result.number))
+        self._budget_tracker.built(result)
+
     def finish(self, result: Result) -> None:
         """Take a result from a worker."""
         self._in_flight.release(self._attempts.end(result.number))
