@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from pipelines.bench.conditions import WHERE
 from pipelines.diagnosis import Examination, diagnose, examine
 from pipelines.errors import TaskChanged, TrialFailed
 from pipelines.formats import artifact_in
@@ -96,6 +97,7 @@ class Evaluator:
             that is not packed yet, as its stages do not end with that, is packed.
         expected: The task as it was when the work was begun, maybe in another process; as it is found, when None.
         apart: Whether files are measured on processors that no training uses, so that none need pause meanwhile.
+        where: What is noted with each measurement of where it is taken; nothing, if that is empty.
     """
 
     use: str
@@ -110,6 +112,7 @@ class Evaluator:
     stored: Mapping[str, tuple[StageRun, ...]] = field(default_factory=dict)
     expected: TaskIdentity | None = None
     apart: bool = False
+    where: str = ""
 
     def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
         """Build `recipe` and measure the file; nothing that this needs is evicted from the store meanwhile.
@@ -130,6 +133,7 @@ class Evaluator:
             made = self._files(recipe, fidelity)
             found = self._with_required(measure(made.candidate))
             notes = diagnose(made.candidate, found, made.step) if recipe.steps else {}
+            notes |= {WHERE: self.where} if self.where else {}
             return self._evaluation(made, found | Measurement({}, notes=notes), before)
 
     def make(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:

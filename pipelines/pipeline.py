@@ -12,6 +12,7 @@ from pathlib import Path
 from pipelines.formats import artifact_in
 from pipelines.runtimes import Artifact
 from pipelines.stages import STAGES, Export, Pack, Stage, Trains, TrainTeacher, Work
+from pipelines.stages.distil import Distil, stands_alone
 from pipelines.stages.stage import note_in
 from pipelines.store import Entry, Store
 from pipelines.time_limit import handling_s, limit_s, time_limit
@@ -24,7 +25,7 @@ BEFORE = "before"
 """Under this name a manifest has the stages that led to the entry, with the seconds that each took."""
 
 FIRST_STAGE = TrainTeacher.name
-"""The stage with which the work on every recipe begins: all wait for its result, and are compared with it."""
+"""The stage whose result all recipes are compared with, and with which the work on most begins."""
 
 BOUNDED = (Export.name, Pack.name)
 """The stages whose time follows from the size of what they are given, so that one that takes far longer hangs."""
@@ -229,8 +230,10 @@ def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tu
 
 def _stages(recipe: Recipe) -> Iterator[Work]:
     work = [item for step in recipe.steps for item in STAGES[step.name](step.params)]
-    yield TrainTeacher(), {}
-    yield from ((stage, params) for stage, params in work if stage.form == "network")
+    networks = [(stage, params) for stage, params in work if stage.form == "network"]
+    if not (networks and isinstance(networks[0][0], Distil) and stands_alone(networks[0][1])):
+        yield TrainTeacher(), {}
+    yield from networks
     yield Export(), {}
     yield from ((stage, params) for stage, params in work if stage.form == "file")
     yield Pack(), {}

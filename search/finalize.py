@@ -10,6 +10,7 @@ from search.analysis.post_hoc import PostHoc
 from search.analysis.remeasurement import Remeasurement
 from search.analysis.remeasuring import OnProgress, affordable_passes, remeasure, subjects
 from search.errors import SweepError
+from search.execution.ray_executor import RayExecutor
 from search.execution.work import Evaluate
 from search.study.saved import Sweep, stored_evaluator
 from search.study.trial import Trial
@@ -34,7 +35,8 @@ def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Eva
         trials = subjects(sweep, post_hoc.near)
         console.print(f"measuring {len(trials)} files of the front, near it and the baseline again, side by side")
         passes = affordable_passes(trials, sweep)
-        remeasurement = remeasure(trials, work, sweep.config.target, passes=passes)
+        with RayExecutor(sweep.config.cluster, folder.ray).measuring(work) as there:
+            remeasurement = remeasure(trials, there, sweep.config.target, passes=passes)
         remeasurement.write(folder.measurements)
         post_hoc = PostHoc.of(sweep, folder)
         added = before_after_annotation(sweep, compare(sweep, remeasurement))

@@ -14,6 +14,7 @@ from search.study.workspace import SweepFolder, Workspace
 
 if TYPE_CHECKING:
     from search.study.saved import Sweep
+    from search.study.trial import Trial
     from search.suggest.budget_tracker import BudgetTracker
 
 EXAMPLE = "paredown status digits"
@@ -93,6 +94,7 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
         "stages reused": f"{stages['reused']}/{stages['reused'] + stages['computed']}",
         "time saved": f"{stages['seconds_saved']:.0f} s",
         "measuring": f"{row['measuring']['share']:.1%}",
+        "measured on": row["measuring"]["where"] or "where trials run",
     }
 
 
@@ -182,13 +184,27 @@ def _budget(sweep: Sweep, budget_tracker: BudgetTracker) -> dict[str, Any] | Non
     }
 
 
-def _measuring(sweep: Sweep) -> dict[str, float]:
+def _measuring(sweep: Sweep) -> dict[str, Any]:
     """Seconds that trials spent measuring, waiting to measure and waiting for others who measured, and their share.
 
     The share is of the time of all trials together, so that it is also the share of what the sweep's workers could
-    have done in that time.
+    have done in that time. With them comes where the last trial's file was measured, if its notes say it, and the
+    seconds in which files that were measured elsewhere waited for that and were measured, while their workers went on.
     """
+    from pipelines.bench.conditions import WHERE
+    from search.study.trial import ELSEWHERE
+
     results = [trial.result for trial in sweep.trials if trial.result]
     spent = {name: sum(r.seconds.get(name, 0.0) for r in results) for name in ("measuring", "waiting", "yielding")}
     total = sum(result.worked_s for result in results)
-    return {**spent, "share": sum(spent.values()) / total if total else 0.0}
+    last = max((trial for trial in sweep.trials if trial.state == "complete"), key=_finished, default=None)
+    return {
+        **spent,
+        "elsewhere": sum(result.seconds.get(ELSEWHERE, 0.0) for result in results),
+        "share": sum(spent.values()) / total if total else 0.0,
+        "where": last.notes.get(WHERE, "") if last else "",
+    }
+
+
+def _finished(trial: Trial) -> float:
+    return trial.result.finished if trial.result else 0.0

@@ -24,6 +24,7 @@ from pipelines.bench.answer import Failure
 from pipelines.evaluator import Unmeasured
 from pipelines.measurement import Measurement
 from pipelines.runtimes import Artifact, origin_of
+from pipelines.waiting import telling
 from search.execution.attempts import MAX_ATTEMPTS
 from search.execution.measuring import Answered, Order, measure_files
 from search.execution.ray_error import error_words, first_line
@@ -158,10 +159,15 @@ class MeasuredThere:
             return made
         self._sender = self._sender or Sender(self._parted, self._place)
         began = time.monotonic()
-        answered = ray.get(self._sender.send(made.unmeasured))
+        with telling(self._nobody):
+            answered = ray.get(self._sender.send(made.unmeasured))
         found = _measurement(self._parted, made.measurement, made.unmeasured, answered)
         waited_s = made.seconds.get("waiting", 0.0) + time.monotonic() - began
         return replace(made, measurement=found, seconds={**made.seconds, "waiting": waited_s}, unmeasured=None)
+
+    def _nobody(self) -> str:
+        """That no machine measures; empty if one does."""
+        return "" if self._place.resource in ray.cluster_resources() else awaited(self._place.resource)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_sender": None}

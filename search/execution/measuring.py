@@ -14,15 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.bench.answer import Answer, Failure
+from pipelines.bench.conditions import WHERE
 from pipelines.bench.job import Job
 from pipelines.bench.running import run_bench
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
 from pipelines.measurement import Measurement
 from pipelines.runtimes import Artifact, Origin, Target
-
-WHERE = "latency.where"
-"""The note that says on which machine a file was measured, and on which of its processors if these were set apart."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
 from search.execution.executor import TrialQueue
-from search.execution.lane import Lane, LeftToMeasure, Place, awaited
+from search.execution.lane import Lane, LeftToMeasure, MeasuredThere, Place, awaited
 from search.execution.last_words import last_words, words_file
 from search.execution.notices import Notices, leave_notice
 from search.execution.own_processors import METER, kept_off, set_apart
@@ -71,6 +71,7 @@ class RayExecutor:
         self._cluster, self._scratch, self._tell = cluster, scratch, tell
         self._place: Place | None = None
         self._left: int | None = None
+        self._where = ""
         self._kept_off = contextlib.ExitStack()
         self._joined = False
 
@@ -113,6 +114,22 @@ class RayExecutor:
         self._kept_off.close()
         own_folder.remove(self._scratch)
 
+    @contextlib.contextmanager
+    def measuring(self, evaluate: Evaluate) -> Iterator[Evaluate]:
+        """Give, for measuring outside of a sweep, what measures where `evaluate` is to: it waits for each measurement.
+
+        Raises:
+            SweepError: the cluster cannot be reached.
+        """
+        if not (isinstance(evaluate, Evaluator) and evaluate.target.resource):
+            yield evaluate
+            return
+        with contextlib.closing(self):
+            self._decide(evaluate)
+            self._connect()
+            self._tell_if_awaited(evaluate.target.resource)
+            yield MeasuredThere(evaluate, Place(evaluate.target.resource))
+
     def _decide(self, evaluate: Evaluate) -> None:
         """Decide where files are measured: before Ray is started, which gives trials what is left."""
         if not isinstance(evaluate, Evaluator) or self._place:
@@ -124,18 +141,24 @@ class RayExecutor:
         apart = set_apart(self._cluster, evaluate.target, torch.cuda.device_count())
         if apart.words:
             self._tell(apart.words)
+            self._where = apart.words
         if apart.processors:
             self._place, self._left = Place(METER, apart.processors), apart.left
             self._kept_off.enter_context(kept_off(apart.processors))
 
     def _lane(self, evaluate: Evaluate, slots: int) -> tuple[Lane | None, Evaluate]:
         """The lane, if files are measured by another process than their worker, and what workers do then."""
-        if not (self._place and isinstance(evaluate, Evaluator)):
+        if not isinstance(evaluate, Evaluator):
             return None, evaluate
-        if self._place.resource not in ray.cluster_resources():
-            self._tell(awaited(self._place.resource))
+        if not self._place:
+            return None, replace(evaluate, where=self._where)
+        self._tell_if_awaited(self._place.resource)
         builds = replace(evaluate, apart=bool(self._place.processors))
         return Lane(evaluate, self._place, slots), LeftToMeasure(builds, self._place)
+
+    def _tell_if_awaited(self, resource: str) -> None:
+        if resource not in ray.cluster_resources():
+            self._tell(awaited(resource))
 
     def _connect(self) -> None:
         for name in ("ray", "ray.tune"):

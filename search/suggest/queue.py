@@ -24,7 +24,6 @@ from search.suggest.suffix_variants import SuffixVariants
 from search.suggest.suggester import Suggester
 from search.suggest.suggestion_buffer import SuggestionBuffer
 from search.suggest.warm_start import WarmStart
-from spaces import Recipe
 
 AHEAD = 4
 """How many suggestions may wait for each trial that runs at once, if the sweep does not say."""
@@ -94,16 +93,14 @@ class StudyQueue:
 
     def next(self) -> Trial | None:
         """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
-        # Every trial is compared with the uncompressed teacher: while that is in flight, nothing else can begin.
-        ready, more = self._in_flight.free(Recipe()), self._wants_more()
-        waiting = self._attempts.waiting
-        trial = next((trial for trial in waiting if ready and self._in_flight.free(trial.recipe)), None)
+        more, waiting = self._wants_more(), self._attempts.waiting
+        trial = next((trial for trial in waiting if self._in_flight.free(trial.recipe)), None)
         if trial:
             waiting.remove(trial)
             self.blocked = False
         else:
-            proposal = self._propose() if ready and more else None
-            pending = bool(waiting or (more and (not ready or len(self._suggested))))
+            proposal = self._propose() if more else None
+            pending = bool(waiting or (more and len(self._suggested)))
             self.blocked = proposal is None and pending
             if proposal is None:
                 return None

@@ -38,8 +38,9 @@ def changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
         ([PRUNE], ["teacher", "prune", "export", "pack"]),
         ([STATIC], ["teacher", "export", "quantize", "pack"]),
         ([DISTIL, PRUNE, STATIC], ["teacher", "distil", "prune", "export", "quantize", "pack"]),
+        ([{"distil": {"depth": 1, "alpha": 0}}, PRUNE], ["distil", "prune", "export", "pack"]),
     ],
-    ids=["teacher", "pruned", "quantized", "all"],
+    ids=["teacher", "pruned", "quantized", "all", "a student that takes nothing from the teacher"],
 )
 def test_networks_change_before_the_export_and_files_after(context: Context, steps: list, stages: list[str]) -> None:
     assert list(keys(recipe(*steps), context)) == stages

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from ray.cluster_utils import Cluster
 
-from search.execution.measuring import WHERE
+from pipelines.bench.conditions import WHERE
 from search.study.saved import Sweep, load_sweep
 from search.sweep import run_sweep
 
