@@ -49,6 +49,8 @@ def status(
     if name and (curve := sparkline(summaries[0]["hypervolumes"])):
         console.print(f"hypervolume over trials: {curve}", markup=False)
         console.print(summaries[0]["forecast"]["words"] or "too few trials for a forecast", markup=False)
+    if name and (where := summaries[0]["measuring"]["where"]):
+        console.print(f"where files are measured: {where}", markup=False, soft_wrap=True)
     if name and sweeps[0].state.front.members:
         sweep = sweeps[0]
         picks = recommended_picks(sweep.config, sweep.state)
@@ -94,7 +96,6 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
         "stages reused": f"{stages['reused']}/{stages['reused'] + stages['computed']}",
         "time saved": f"{stages['seconds_saved']:.0f} s",
         "measuring": f"{row['measuring']['share']:.1%}",
-        "measured on": row["measuring"]["where"] or "where trials run",
     }
 
 

@@ -64,7 +64,7 @@ ROW = {
     "front": 12,
     "hypervolume": 0.81234,
     "stages": {"computed": 120, "reused": 300, "seconds_saved": 1234.5},
-    "measuring": {"share": 0.123, "where": ""},
+    "measuring": {"share": 0.123},
 }
 
 
@@ -100,12 +100,12 @@ def test_a_curve_in_one_line(values, shown) -> None:
 
 def test_status_says_where_files_are_measured(cli_run, config, run_inline, analytic) -> None:
     run_inline(config)
-    assert "where trials run" in cli_run("status", "small")[1]
+    assert "where files are measured" not in cli_run("status", "small")[1]
 
     def noted(recipe):
         found = analytic(recipe)
         return replace(found, measurement=found.measurement | Measurement({}, notes={"latency.where": "a small board"}))
 
     run_inline(config, noted, fresh=True)
-    assert "a small board" in cli_run("status", "small")[1]
+    assert "where files are measured: a small board" in cli_run("status", "small")[1]
     assert json.loads(cli_run("status", "small", "--json")[1])["measuring"]["where"] == "a small board"
