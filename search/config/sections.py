@@ -18,7 +18,7 @@ from search.samplers import SAMPLERS
 from spaces import Interval, illegal, shown
 
 BATCH, THREADS = Interval(1, 65_536, integer=True), Interval(1, 1_024, integer=True)
-RESOURCE, RAYS_OWN = r"[A-Za-z][A-Za-z0-9_-]{0,62}", ("CPU", "GPU", "TPU", "memory", "object_store_memory")
+RESOURCE, RAYS_OWN = r"[A-Za-z][A-Za-z0-9_]{0,62}", ("CPU", "GPU", "TPU", "memory", "object_store_memory")
 LIMIT_GB = Interval(0, 1_000_000)
 
 

@@ -12,7 +12,7 @@ from search.config.sections import TargetSection
         ({"threads": 0}, "threads", "0 is out of range; legal: a whole number >= 1"),
         ({"device": "tpu"}, "device", "legal: cpu"),
         ({"resource": "GPU"}, "resource", "'GPU' is not the name of a resource of your own, such as edge"),
-        ({"resource": "an edge"}, "resource", "'an edge' is not the name of a resource of your own, such as edge"),
+        ({"resource": "an-edge"}, "resource", "'an-edge' is not the name of a resource of your own, such as edge"),
     ],
     ids=["text", "no threads", "unknown device", "Ray's own resource", "no resource's name"],
 )
