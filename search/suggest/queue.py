@@ -24,6 +24,7 @@ from search.suggest.suffix_variants import SuffixVariants
 from search.suggest.suggester import Suggester
 from search.suggest.suggestion_buffer import SuggestionBuffer
 from search.suggest.warm_start import WarmStart
+from spaces import Recipe
 
 AHEAD = 4
 """How many suggestions may wait for each trial that runs at once, if the sweep does not say."""
@@ -100,7 +101,9 @@ class StudyQueue:
             self.blocked = False
         else:
             proposal = self._propose() if more else None
-            pending = bool(waiting or (more and len(self._suggested)))
+            # While the teacher is computed, more may begin later than now: recipes of an earlier front, and variants.
+            teacher_is_ready = self._in_flight.free(Recipe())
+            pending = bool(waiting or (more and (not teacher_is_ready or len(self._suggested))))
             self.blocked = proposal is None and pending
             if proposal is None:
                 return None
