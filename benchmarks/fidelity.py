@@ -16,6 +16,10 @@ these is told with it (``--train``).
 
 ``--before FOLDER`` adds a third way: the meter of an earlier checkout that lies in FOLDER, in the same run.
 
+``--beside DEVICE`` adds a third way: the workers train on ``cuda`` and never pause, on processors other than those on
+which a meter of its own measures one network after the other, as sweeps with ``cluster.gpus_per_trial`` do. With
+``cpu`` the same is tried out without a GPU.
+
 ``--foreign N`` adds N busy processes that know nothing of the lease, to the load only.
 """
 
@@ -51,10 +55,13 @@ from pipelines.bench import running
 from pipelines.bench.conditions import processor
 from pipelines.bench.job import Job
 from pipelines.bench.running import run_bench
+from pipelines.evaluator import APART
 from pipelines.lease import Lease
 from pipelines.runtimes import OUTPUT, Artifact, OnnxRuntime, Target
 from pipelines.training.context import Context
 from pipelines.training.loop import train
+from search.config.sections import ClusterSection
+from search.execution.own_processors import set_apart
 
 TARGET_SPEARMAN, TARGET_ERROR, TARGET_SHARE = 0.99, 0.03, 0.10
 NAIVE_WARM_UP, NAIVE_REPEATS = 10, 20
@@ -272,6 +279,40 @@ def _line(process: subprocess.Popen[str], start: str) -> str:
     return line
 
 
+def train_on(device: str, processors: Sequence[int], folder: Path) -> None:
+    """Train on `device` until this process is ended, on `processors` alone."""
+    os.sched_setaffinity(0, processors)
+    torch.set_num_threads(1)
+    context = Context(Noise(5.0), "noise", Training(), 0, torch.device(device), Lease(APART, folder / "leases"))  # type: ignore[arg-type]
+    while True:
+        with context.lease.shared():
+            train(residual(16), context, epochs=1)
+        print("trains", flush=True)
+
+
+def beside(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Every variant, `args.repeats` times, measured on processors of its own while workers train on `args.beside`."""
+    cluster = ClusterSection(gpus_per_trial=1, max_concurrent_trials=args.workers)
+    apart = set_apart(cluster, Target(), args.workers)
+    if not apart.processors:
+        raise SystemExit(f"--beside: {apart.words}; give fewer --workers")
+    before = os.sched_getaffinity(0)
+    others = sorted(before - set(apart.processors))
+    trainer = [sys.executable, __file__, "--trainer", json.dumps([args.beside, others, str(folder)])]
+    tasks = [(repeat, variant) for repeat in range(args.repeats) for variant in VARIANTS]
+    np.random.default_rng(0).shuffle(tasks)  # type: ignore[arg-type]
+    with processes([trainer] * args.workers) as started:
+        for process in started:
+            _line(process, "trains")
+        say(f"beside: {args.workers} trainings on {args.beside}, {len(tasks)} measurements; {apart.words}")
+        os.sched_setaffinity(0, apart.processors)
+        try:
+            lease = Lease(folder=folder / "leases")
+            return [{"repeat": repeat, "variant": name, **paredown(folder, name, lease)} for repeat, name in tasks]
+        finally:
+            os.sched_setaffinity(0, before)
+
+
 def idle(folder: Path, repeats: int) -> list[dict[str, Any]]:
     """Every variant measured `repeats` times in both ways, by this process alone."""
     torch.set_num_threads(1)
@@ -354,6 +395,9 @@ def summarise(rows: Mapping[str, Sequence[Mapping[str, Any]]], spent: Mapping[st
             if second:
                 again = compare(second, medians(first, column), column)
                 compared.append({"column": column, "under": "idle again", **again})
+    for column in COLUMNS["paredown"] if "beside" in rows else ():
+        found = compare(rows["beside"], medians(rows["idle"], column), column)
+        compared.append({"column": column, "under": "trainings beside", **found})
     share = (spent["alone"] + spent["waiting"] + spent["yielding"]) / spent["total"]
     noisy = sum(bool(row["paredown noise"]) for row in rows["paredown"])
     timed = [way for way in WAYS if way != "naive"]
@@ -376,11 +420,13 @@ def main() -> int:
     parser.add_argument(
         "--train", type=float, default=30.0, help="seconds that a worker trains before it measures (default: 30)"
     )
+    parser.add_argument("--beside", metavar="DEVICE", help="also beside trainings on this device, such as cuda")
     parser.add_argument("--foreign", type=int, default=0, help="busy processes without a lease (default: 0)")
     parser.add_argument("--reference", choices=REFERENCES, default=REFERENCES[0], help="stands for the teacher")
     parser.add_argument("--before", type=Path, help="a checkout of an earlier version, to measure with its meter, too")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument("--worker", help=argparse.SUPPRESS)  # loaded
+    parser.add_argument("--trainer", help=argparse.SUPPRESS)  # beside
     args = parser.parse_args()
     if args.before or (args.worker and json.loads(args.worker)[0] == "before"):
         WAYS["before"] = before
@@ -388,6 +434,9 @@ def main() -> int:
         way, folder, tasks, train_s = json.loads(args.worker)
         work(way, Path(folder), tasks, train_s)
         return 0
+    if args.trainer:
+        device, own, folder = json.loads(args.trainer)
+        train_on(device, own, Path(folder))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         say(f"building {len(VARIANTS)} networks")
@@ -397,6 +446,8 @@ def main() -> int:
         rows, spent = {"idle": idle(folder, args.idle_repeats)}, {}
         for way in WAYS:
             rows[way], spent[way] = loaded(way, folder, args)
+        if args.beside:
+            rows["beside"] = beside(folder, args)
     summary = summarise(rows, spent["paredown"])
     report(summary, Console())
     if args.json:
@@ -406,7 +457,7 @@ def main() -> int:
             "torch": torch.__version__,
         }
         about = {"processor": processor(), "processors": os.cpu_count(), **versions}
-        options = {name: str(value) for name, value in vars(args).items() if name not in ("json", "worker")}
+        options = {name: str(value) for name, value in vars(args).items() if name not in ("json", "worker", "trainer")}
         text = json.dumps({"machine": about, "options": options, "summary": summary, "rows": rows}, indent=1)
         args.json.write_text(text + "\n", encoding="utf-8")
     return 0

@@ -38,7 +38,10 @@ YIELDING = "yielding"
 FOR_DEVICE, FOR_STAGE, FOR_DRIVER = "waiting_for_device", "waiting_for_stage", "waiting_for_driver"
 """Waiting to measure, for a result that another trial makes, and to be told to go on after a rung."""
 
-WAITS = (YIELDING, FOR_DEVICE, FOR_STAGE, FOR_DRIVER)
+FOR_TARGET = "waiting_for_target"
+"""Waiting until a file was measured on another machine, for a decision that rests on it."""
+
+WAITS = (YIELDING, FOR_DEVICE, FOR_STAGE, FOR_DRIVER, FOR_TARGET)
 """Accounts on which no work is done."""
 
 _current: ContextVar[Ledger | None] = ContextVar("ledger", default=None)

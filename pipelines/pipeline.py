@@ -13,6 +13,7 @@ from pipelines.formats import artifact_in
 from pipelines.ledger import READING, spending
 from pipelines.runtimes import Artifact
 from pipelines.stages import STAGES, Export, Listens, Pack, Stage, Trains, TrainTeacher, Work
+from pipelines.stages.distil import Distil, stands_alone
 from pipelines.stages.stage import NOTE, note_in
 from pipelines.store import Entry, Store
 from pipelines.time_limit import handling_s, limit_s, time_limit
@@ -25,7 +26,7 @@ BEFORE = "before"
 """Under this name a manifest has the stages that led to the entry, with the seconds that each took."""
 
 FIRST_STAGE = TrainTeacher.name
-"""The stage with which the work on every recipe begins: all wait for its result, and are compared with it."""
+"""The stage whose result all recipes are compared with, and with which the work on most begins."""
 
 BOUNDED = (Export.name, Pack.name)
 """The stages whose time follows from the size of what they are given, so that one that takes far longer hangs."""
@@ -231,6 +232,7 @@ def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tu
                 "params": dict(params),
                 "settings": dict(stage.settings(params, context)),
                 "libraries": {name: version(name) for name in stage.libraries},
+                **_asked(stage, params, context),
             }
         )
         key = (
@@ -239,10 +241,20 @@ def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tu
         yield stage, params, key, origin
 
 
+def _asked(stage: Stage, params: Params, context: Context) -> dict[str, str]:
+    """What the key of a stage knows of the teacher that it asks, with which its recipe need not begin."""
+    if not (isinstance(stage, Listens) and stage.listens(params)):
+        return {}
+    ((_, _, key, _),) = _keyed([(TrainTeacher(), {})], context)
+    return {"teacher": key}
+
+
 def _stages(recipe: Recipe) -> Iterator[Work]:
     work = [item for step in recipe.steps for item in STAGES[step.name](step.params)]
-    yield TrainTeacher(), {}
-    yield from ((stage, params) for stage, params in work if stage.form == "network")
+    networks = [(stage, params) for stage, params in work if stage.form == "network"]
+    if not (networks and isinstance(networks[0][0], Distil) and stands_alone(networks[0][1])):
+        yield TrainTeacher(), {}
+    yield from networks
     yield Export(), {}
     yield from ((stage, params) for stage, params in work if stage.form == "file")
     yield Pack(), {}

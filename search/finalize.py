@@ -14,6 +14,7 @@ from search.analysis.remeasurement import Remeasurement
 from search.analysis.remeasuring import PASSES, OnProgress, bounded_s, remeasure, subjects
 from search.config.budget import duration
 from search.errors import SweepError
+from search.execution.ray_executor import RayExecutor
 from search.execution.work import Evaluate
 from search.study.saved import Sweep, stored_evaluator
 from search.study.trial import Trial
@@ -35,7 +36,8 @@ def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Eva
     post_hoc, added = PostHoc.of(sweep, folder), Annotation()
     wanted = sweep.config.search.remeasure and not _is_finalized(sweep, post_hoc.remeasurement)
     if wanted and (work := evaluate or _evaluator(sweep, workspace, console)):
-        remeasurement = _measure_again(sweep, subjects(sweep, post_hoc.near), work, console)
+        with RayExecutor(sweep.config.cluster, folder.ray).measuring(work) as there:
+            remeasurement = _measure_again(sweep, subjects(sweep, post_hoc.near), work, there, console)
         remeasurement.write(folder.measurements)
         post_hoc = PostHoc.of(sweep, folder)
         added = before_after_annotation(sweep, compare(sweep, remeasurement))
@@ -44,8 +46,18 @@ def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Eva
     return post_hoc
 
 
-def _measure_again(sweep: Sweep, trials: Sequence[Trial], work: Evaluate, console: Console) -> Remeasurement:
-    """Measure `trials` again for a share of the search's time, the front and the baseline first; say what is left."""
+def _measure_again(
+    sweep: Sweep, trials: Sequence[Trial], work: Evaluate, measure: Evaluate, console: Console
+) -> Remeasurement:
+    """Measure `trials` again for a share of the search's time, the front and the baseline first; say what is left.
+
+    Args:
+        sweep: Whose trials they are.
+        trials: What is to be measured.
+        work: Knows their files.
+        measure: Measures them where they are to run.
+        console: Is told.
+    """
     there, limit_s = [trial for trial in trials if _is_built(trial, work)], bounded_s(sweep)
     console.print(
         f"measuring {len(there)} files of the front, near it and the baseline again, side by side, up to {PASSES} "
@@ -53,7 +65,7 @@ def _measure_again(sweep: Sweep, trials: Sequence[Trial], work: Evaluate, consol
         soft_wrap=True,
     )
     first = {trial.number for trial in subjects(sweep, ())}
-    remeasurement = remeasure(there, work, sweep.config.target, limit_s=limit_s, first=first)
+    remeasurement = remeasure(there, measure, sweep.config.target, limit_s=limit_s, first=first)
     left = {
         "are no longer in the store": len(trials) - len(there),
         "were left out for want of time": len(there) - len(remeasurement.results),

@@ -17,6 +17,9 @@ from pipelines.meters.size import Size
 
 METERS: tuple[Meter, ...] = (Accuracy(), Latency(), Memory(), Energy(), Size(), Complexity())
 
+RUNNING = (Latency, Memory, Energy)
+"""What has to be measured where the file is to run, see `Candidate.running`; all else can be where it was built."""
+
 METRICS: dict[str, Metric] = {metric.name: metric for meter in METERS for metric in meter.metrics}
 """Everything that a trial measures, by name: the legal objectives and constraints."""
 
@@ -25,10 +28,26 @@ def measure(candidate: Candidate) -> Measurement:
     """Return the measurements of all meters as one.
 
     Raises:
-        TrialFailed: a meter cannot measure, or a number is missing that is not optional, or it is not finite; nothing
-            is told by halves.
+        TrialFailed: a meter cannot measure, or the measurement is not whole.
     """
-    measurement = reduce(or_, (meter.measure(candidate) for meter in METERS))
+    return whole(reduce(or_, (meter.measure(candidate) for meter in METERS)))
+
+
+def measure_file(candidate: Candidate) -> Measurement:
+    """Return the measurements of the meters that need not run the file on the target, as one.
+
+    Raises:
+        TrialFailed: a meter cannot measure.
+    """
+    return reduce(or_, (meter.measure(candidate) for meter in METERS if not isinstance(meter, RUNNING)))
+
+
+def whole(measurement: Measurement) -> Measurement:
+    """Return `measurement`, which has been put together from all meters.
+
+    Raises:
+        TrialFailed: a number is missing that is not optional, or it is not finite; nothing is told by halves.
+    """
     for name, metric in METRICS.items():
         value = measurement.metrics.get(name)
         if not (metric.optional if value is None else math.isfinite(value)):
@@ -51,6 +70,7 @@ def measure_on_request(candidate: Candidate) -> Measurement:
 __all__ = [
     "METERS",
     "METRICS",
+    "RUNNING",
     "Accuracy",
     "Candidate",
     "Complexity",
@@ -66,7 +86,9 @@ __all__ = [
     "Size",
     "mean_interval",
     "measure",
+    "measure_file",
     "measure_on_request",
     "score_split",
     "split_scores",
+    "whole",
 ]

@@ -16,6 +16,7 @@ from search.study.workspace import SweepFolder, Workspace
 
 if TYPE_CHECKING:
     from search.study.saved import Sweep
+    from search.study.trial import Trial
     from search.suggest.budget_tracker import BudgetTracker
 
 EXAMPLE = "paredown status digits"
@@ -47,6 +48,8 @@ def status(
         console.print(f"no sweep in {workspace.root}; start one with: paredown run CONFIG")
         return
     console.print(_table([_cells(row) for row in summaries], console.width))
+    if name and (where := summaries[0]["where"]):
+        console.print(f"where files are measured: {where}", markup=False, soft_wrap=True)
     if name and (curve := sparkline(summaries[0]["hypervolumes"])):
         console.print(f"hypervolume over trials: {curve}", markup=False)
         console.print(summaries[0]["forecast"]["words"] or "too few trials for a forecast", markup=False)
@@ -96,7 +99,7 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
         "hypervolume": f"{row['hypervolume']:.4f}",
         "stages reused": f"{stages['reused']}/{stages['reused'] + stages['computed']}",
         "time saved": f"{stages['seconds_saved']:.0f} s",
-        "measuring": _share(row["seconds"], MEASURING, FOR_DEVICE, YIELDING),
+        "measuring": _share(_of_workers(row["seconds"]), MEASURING, FOR_DEVICE, YIELDING),
     }
 
 
@@ -146,6 +149,7 @@ def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
             "seconds_saved": sum(stage.seconds for stage in stages if stage.reused),
         },
         "seconds": _seconds(sweep),
+        "where": _where(sweep),
         "failures": [
             {"trial": trial.number, "label": trial.label, "reason": trial.outcome.reason}
             for trial in sweep.trials
@@ -194,8 +198,15 @@ def _seconds(sweep: Sweep) -> dict[str, float]:
     return dict(found.most_common())
 
 
+def _of_workers(seconds: Mapping[str, float]) -> dict[str, float]:
+    """`seconds` without those in which a trial had no worker any more, as its file was measured elsewhere."""
+    from search.study.trial import ELSEWHERE
+
+    return {account: spent for account, spent in seconds.items() if account != ELSEWHERE}
+
+
 def _share(seconds: Mapping[str, float], *accounts: str) -> str:
-    """The share that `accounts` have of the time of all trials: of what the sweep's workers could have done in it."""
+    """The share that `accounts` have of all `seconds`."""
     total = sum(seconds.values())
     return f"{sum(seconds.get(account, 0.0) for account in accounts) / total if total else 0.0:.1%}"
 
@@ -204,3 +215,15 @@ def _spent(seconds: Mapping[str, float]) -> str:
     """What the trials' time was spent on, in one sentence; empty if none has ended."""
     shares = (f"{account.replace('_', ' ')} {_share(seconds, account)}" for account in seconds)
     return f"{sum(seconds.values()):.0f} s of trials: {', '.join(shares)}" if seconds else ""
+
+
+def _where(sweep: Sweep) -> str:
+    """Where the last trial's file was measured, if its notes say it."""
+    from pipelines.bench.conditions import WHERE
+
+    last = max((trial for trial in sweep.trials if trial.state == "complete"), key=_finished, default=None)
+    return last.notes.get(WHERE, "") if last else ""
+
+
+def _finished(trial: Trial) -> float:
+    return trial.result.finished if trial.result else 0.0

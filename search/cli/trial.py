@@ -42,6 +42,8 @@ def trial(
     # The number of threads changes the order of sums, and with it the last digits of trained weights.
     torch.set_num_threads(config.cluster.cpus_per_trial)
     evaluate = sweep_evaluator(config, Workspace.default())
+    if config.target.resource:
+        err().print(f"measured on this machine, and not where {config.target.resource} is offered", soft_wrap=True)
     with Ledger() as ledger:
         outcome = _traced(lambda: evaluate(recipe))
     file = evaluate.build(recipe).file

@@ -180,6 +180,7 @@ def read_config(raw: Mapping[str, Any]) -> Reading:
     if space and not unbounded and "constraints" not in wrong:
         problems += _requirement_problems(space, constraints)
     problems += _budget_problems(raw, wrong)
+    problems += _resource_problems(raw, wrong)
     config = None
     if file and space and not problems:
         config = SweepConfig(
@@ -234,6 +235,16 @@ def _budget_problems(raw: Mapping[str, Any], wrong: Collection[str]) -> Iterator
     if search.budget and not search.budget.per_trial(1, cluster.gpus_per_trial):
         advice = "is never used up, as cluster.gpus_per_trial is 0; raise that, or give a time or cpu-hours"
         yield Problem("search.budget", f"{str(search.budget)!r} {advice}")
+
+
+def _resource_problems(raw: Mapping[str, Any], wrong: Collection[str]) -> Iterator[Problem]:
+    target, cluster = read_plain(TargetSection, raw, "target", wrong), read_plain(ClusterSection, raw, "cluster", wrong)
+    if target and cluster and target.resource and cluster.address == "local":
+        advice = (
+            "is what nodes of a cluster offer, and cluster.address is local; start a cluster here with: ray start "
+            "--head, and set cluster.address: auto; or leave target.resource out, to measure where trials run"
+        )
+        yield Problem("target.resource", f"{target.resource!r} {advice}")
 
 
 def _objectives(given: object, problems: list[Problem]) -> tuple[Objective, ...]:

@@ -41,7 +41,15 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, fidelity: float =
     # By the clock of the ledger: its accounts are all of the time in between, also if the machine's clock is set.
     finished = started + sum(ledger.seconds.values())
     return Result(
-        number, started, finished, outcome, fidelity, stages=stages, seconds=ledger.seconds, usage=usage.series
+        number,
+        started,
+        finished,
+        outcome,
+        fidelity,
+        stages=stages,
+        seconds=ledger.seconds,
+        usage=usage.series,
+        unmeasured=None if isinstance(found, Failed) else found.unmeasured,
     )
 
 

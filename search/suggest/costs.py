@@ -67,7 +67,7 @@ class Costs:
             computed[stage.name] = computed.get(stage.name, 0.0) + stage.seconds
         for name, seconds in computed.items():
             self.add(name, seconds)
-        spent = trial.result.finished - trial.result.started - sum(computed.values())
+        spent = trial.result.worked_s - sum(computed.values())
         self.add(MEASURE, max(0.0, spent))
         alone, waited = (sum(trial.result.spent.get(name, 0.0) for name in names) for names in ((MEASURING,), WAITS))
         self.add(ALONE, alone)

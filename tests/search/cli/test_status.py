@@ -1,10 +1,12 @@
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from pipelines.ledger import YIELDING, spending
+from pipelines.measurement import Measurement
 from search.cli.status import SHORT, _cells, _table, sparkline
 
 
@@ -71,6 +73,7 @@ ROW = {
     "hypervolume": 0.81234,
     "stages": {"computed": 120, "reused": 300, "seconds_saved": 1234.5},
     "seconds": {"distil": 877.0, "measuring": 100.0, "yielding": 23.0},
+    "where": "",
 }
 
 
@@ -87,6 +90,19 @@ def test_nothing_is_cut_off_whatever_the_width(console, rows, width) -> None:
         assert name in text
         assert name == "state" or cells[name] in text
     assert ("measuring" in text) == ("measuring" in shown)
+
+
+def test_status_says_where_files_are_measured(cli_run, config, run_inline, analytic) -> None:
+    run_inline(config)
+    assert "where files are measured" not in cli_run("status", "small")[1]
+
+    def noted(recipe):
+        found = analytic(recipe)
+        return replace(found, measurement=found.measurement | Measurement({}, notes={"latency.where": "a small board"}))
+
+    run_inline(config, noted, fresh=True)
+    assert "where files are measured: a small board" in cli_run("status", "small")[1]
+    assert json.loads(cli_run("status", "small", "--json")[1])["where"] == "a small board"
 
 
 @pytest.mark.parametrize(
