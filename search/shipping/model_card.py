@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from pipelines import METRICS, RUNTIMES, format_of
 from pipelines.meters import Score
@@ -103,9 +105,21 @@ def _training(bundle: ExportBundle) -> str:
     task = type(bundle.evaluator.task)
     said = (inspect.getdoc(task) or "").split("\n\n")[0].replace("\n", " ")
     about = f", which says of itself: “{said}”" if said else "."
-    settings = bundle.config.training.model_dump().items()
-    epochs = ", ".join(f"{key} {value if isinstance(value, str) else f'{value:g}'}" for key, value in settings)
-    return f"The train split of the task `{bundle.config.task.use}`{about}\n\nTraining: {epochs}."
+    settings = listed(bundle.config.training.model_dump(exclude_none=True))
+    return f"The train split of the task `{bundle.config.task.use}`{about}\n\nTraining: {settings}."
+
+
+def listed(settings: Mapping[str, Any]) -> str:
+    """Return `settings` in one line, groups of them in parentheses; groups without any are left out."""
+    return ", ".join(
+        f"{key} ({listed(value)})" if isinstance(value, Mapping) else f"{key} {_plain(value)}"
+        for key, value in settings.items()
+        if value != {}
+    )
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value).lower()
 
 
 def _figures(bundle: ExportBundle) -> str:

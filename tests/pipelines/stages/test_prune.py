@@ -13,7 +13,6 @@ from pipelines.pruners import PRUNERS
 from pipelines.pruners.checkpoint import Checkpoint, pruned_weights
 from pipelines.stages import PRUNE, Prune, TrainTeacher
 from pipelines.stages.prune import left_whole
-from pipelines.stages.stage import note_in
 from pipelines.training.context import Context
 from pipelines.training.masks import masks_of
 from spaces import Recipe, SearchSpace, Value, digest
@@ -201,7 +200,7 @@ def test_a_network_of_which_nothing_can_go_stays_as_it_is_with_a_note(
         "nothing to prune at ratio 0.5: widths are kept at multiples of 8 and the widest layer has 8 channels; use a "
         "wider network or a smaller pruning.round_to"
     )
-    assert note_in(after) == f"channel left the network as it is: {reason}"
+    assert narrow.notes == [f"channel left the network as it is: {reason}"]
     assert left_whole(after) == reason
     kept, given = (Checkpoint.load(folder, narrow.task) for folder in (after, before))
     assert kept.structure == given.structure

@@ -1,6 +1,6 @@
 import pytest
 
-from search.shipping.model_card import UNKNOWN, model_card
+from search.shipping.model_card import UNKNOWN, listed, model_card
 
 
 @pytest.fixture
@@ -52,3 +52,9 @@ def test_its_caveats_fit_the_file(card, current) -> None:
     assert "it is on the front with a probability of 0.75" in found
     assert ("It was made with another version of Paredown" in found) is not current
     assert "The test split was opened for several trials" not in found
+
+
+def test_settings_are_listed_with_their_groups() -> None:
+    settings = {"optimizer": {"name": "sgd", "momentum": 0.9}, "learning_rate": 1e-3, "ema": 0.0, "compile": False}
+    shown = "optimizer (name sgd, momentum 0.9), learning_rate 0.001, ema 0, compile false"
+    assert listed({**settings, "teacher": {}}) == shown
