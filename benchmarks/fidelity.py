@@ -6,13 +6,19 @@ load: as many workers as processors, each of which trains, measures one network,
 
 - ``naive``: 10 calls to warm up, then the mean of 20 on the wall clock, in the worker's own process while the others
   go on training. So measure the tools that give a mean, Olive by default.
-- ``paredown``: `pipelines.meters.running.run_bench` with the lease that trials hold: ``latency_ms``, and
-  ``latency_ratio`` to the widest network, which stands for the teacher.
+- ``paredown``: `pipelines.bench.running.run_bench` with the lease that trials hold: ``latency_ms``, and
+  ``latency_ratio`` to a wide network, which stands for the teacher (``--reference``).
 
 Each way is compared with itself on the idle machine, by rank (Spearman) and by error. ``idle again`` compares one half
 of the idle measurements with the other: nothing can be truer than that. The share is what measuring, waiting to measure
 and state still for others who measured took of the workers' time; it falls as trials get longer, so the length of
 these is told with it (``--train``).
+
+``--before FOLDER`` adds a third way: the meter of an earlier checkout that lies in FOLDER, in the same run.
+
+``--beside DEVICE`` adds a third way: the workers train on ``cuda`` and never pause, on processors other than those on
+which a meter of its own measures one network after the other, as sweeps with ``cluster.gpus_per_trial`` do. With
+``cpu`` the same is tried out without a GPU.
 
 ``--foreign N`` adds N busy processes that know nothing of the lease, to the load only.
 """
@@ -33,6 +39,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import onnxruntime
@@ -44,20 +51,26 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from pipelines import Training
+from pipelines.bench import running
 from pipelines.bench.conditions import processor
 from pipelines.bench.job import Job
+from pipelines.bench.running import run_bench
+from pipelines.evaluator import APART
 from pipelines.lease import Lease
-from pipelines.meters.running import run_bench
 from pipelines.runtimes import OUTPUT, Artifact, OnnxRuntime, Target
 from pipelines.training.context import Context
 from pipelines.training.loop import train
+from search.config.sections import ClusterSection
+from search.execution.own_processors import set_apart
 
 TARGET_SPEARMAN, TARGET_ERROR, TARGET_SHARE = 0.99, 0.03, 0.10
 NAIVE_WARM_UP, NAIVE_REPEATS = 10, 20
 NAIVE_TRAIN_S = 3.0
 """Nobody's share is counted while measuring the naive way: there is no need to train for long."""
 
-REFERENCE = "residual 64"
+REFERENCES = ("residual 64", "residual 208")
+"""The widest of the networks that are compared, and one that takes ten times as long."""
+
 SPIN = "while True: sum(range(10_000))"
 
 
@@ -101,6 +114,7 @@ NETWORKS = {
     **{f"dense {width}": (dense, width) for width in (96, 384)},
 }
 VARIANTS = [f"{name} {form}" for name in NETWORKS for form in ("fp32", "int8")]
+NETWORKS["residual 208"] = (residual, 208)  # a reference only
 
 
 class Calibration(CalibrationDataReader):  # type: ignore[misc]
@@ -149,22 +163,34 @@ def naive(folder: Path, variant: str, lease: Lease) -> dict[str, Any]:
     return {"naive": (time.perf_counter() - start) * 1000 / NAIVE_REPEATS}
 
 
-def paredown(folder: Path, variant: str, lease: Lease) -> dict[str, Any]:
-    """Milliseconds, the ratio to the reference, and what was said of the noise."""
-    file, reference = folder / f"{variant}.onnx", folder / f"{REFERENCE} fp32.onnx"
+def paredown(folder: Path, variant: str, lease: Lease, name: str = "paredown") -> dict[str, Any]:
+    """Milliseconds, the ratio to the reference, what was said of the noise, and seconds with the device alone."""
+    file, reference = folder / f"{variant}.onnx", folder / f"{(folder / 'reference').read_text()} fp32.onnx"
     parent = folder / f"{variant.rpartition(' ')[0]} fp32.onnx" if variant.endswith("int8") else reference
     own, other, before = (Artifact(path, "onnx") for path in (file, reference, parent))
+    already_s = lease.alone_s
     report = run_bench(Job(own, other, before, Path(), Target()), FEED, lease)
-    noise = report.notes.get("latency.noise", "")
     return {
-        "paredown ms": report.metrics["latency_ms"],
-        "paredown ratio": report.metrics["latency_ratio"],
-        "noise": noise,
+        f"{name} ms": report.metrics["latency_ms"],
+        f"{name} ratio": report.metrics["latency_ratio"],
+        f"{name} alone s": lease.alone_s - already_s,
+        f"{name} noise": report.notes.get("latency.noise", ""),
     }
 
 
+def before(folder: Path, variant: str, lease: Lease) -> dict[str, Any]:
+    """The same by the meter of another checkout."""
+    other = Path((folder / "before").read_text()) / "pipelines/bench/running.py"
+    with patch.object(running, "__file__", str(other)):  # whose process it starts
+        return paredown(folder, variant, lease, "before")
+
+
 WAYS = {"naive": naive, "paredown": paredown}
-COLUMNS = {"naive": ("naive",), "paredown": ("paredown ms", "paredown ratio")}
+COLUMNS = {
+    "naive": ("naive",),
+    "paredown": ("paredown ms", "paredown ratio"),
+    "before": ("before ms", "before ratio"),
+}
 
 
 @dataclass
@@ -229,7 +255,7 @@ def loaded(way: str, folder: Path, args: argparse.Namespace) -> tuple[list[dict[
     random.shuffle(tasks)  # type: ignore[arg-type]
     shares = [tasks[index :: args.workers] for index in range(args.workers)]
     own = [sys.executable, __file__, "--worker"]
-    train_s = args.train if way == "paredown" else min(args.train, NAIVE_TRAIN_S)
+    train_s = min(args.train, NAIVE_TRAIN_S) if way == "naive" else args.train
     workers = [[*own, json.dumps([way, str(folder), share, train_s])] for share in shares]
     foreign = [[sys.executable, "-c", SPIN] for _ in range(args.foreign)]
     with processes(workers) as started, processes(foreign):
@@ -251,6 +277,40 @@ def _line(process: subprocess.Popen[str], start: str) -> str:
     if not line.startswith(start):
         raise RuntimeError(f"a worker ended with {process.poll()}; see above")
     return line
+
+
+def train_on(device: str, processors: Sequence[int], folder: Path) -> None:
+    """Train on `device` until this process is ended, on `processors` alone."""
+    os.sched_setaffinity(0, processors)
+    torch.set_num_threads(1)
+    context = Context(Noise(5.0), "noise", Training(), 0, torch.device(device), Lease(APART, folder / "leases"))  # type: ignore[arg-type]
+    while True:
+        with context.lease.shared():
+            train(residual(16), context, epochs=1)
+        print("trains", flush=True)
+
+
+def beside(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Every variant, `args.repeats` times, measured on processors of its own while workers train on `args.beside`."""
+    cluster = ClusterSection(gpus_per_trial=1, max_concurrent_trials=args.workers)
+    apart = set_apart(cluster, Target(), args.workers)
+    if not apart.processors:
+        raise SystemExit(f"--beside: {apart.words}; give fewer --workers")
+    before = os.sched_getaffinity(0)
+    others = sorted(before - set(apart.processors))
+    trainer = [sys.executable, __file__, "--trainer", json.dumps([args.beside, others, str(folder)])]
+    tasks = [(repeat, variant) for repeat in range(args.repeats) for variant in VARIANTS]
+    np.random.default_rng(0).shuffle(tasks)  # type: ignore[arg-type]
+    with processes([trainer] * args.workers) as started:
+        for process in started:
+            _line(process, "trains")
+        say(f"beside: {args.workers} trainings on {args.beside}, {len(tasks)} measurements; {apart.words}")
+        os.sched_setaffinity(0, apart.processors)
+        try:
+            lease = Lease(folder=folder / "leases")
+            return [{"repeat": repeat, "variant": name, **paredown(folder, name, lease)} for repeat, name in tasks]
+        finally:
+            os.sched_setaffinity(0, before)
 
 
 def idle(folder: Path, repeats: int) -> list[dict[str, Any]]:
@@ -302,7 +362,8 @@ def report(summary: Mapping[str, Any], console: Console) -> None:
     spent, share = summary["spent"], summary["share"]
     parts = ", ".join(f"{name} {spent[name]:.1f} s" for name in ("alone", "waiting", "yielding"))
     whole = f"{share:.1%} of {spent['total']:.0f} s of all workers"
-    console.print(f"measuring took {whole} ({parts}), each {summary['alone_s']:.2f} s with the machine alone")
+    alone = ", ".join(f"{seconds:.2f} s ({way})" for way, seconds in summary["alone_s"].items())
+    console.print(f"measuring took {whole} ({parts}), each with the machine alone for {alone}")
     console.print(f"{summary['noisy']} of {summary['measured']} measurements under load were marked as noisy")
     best = next(row for row in summary["rows"] if row["column"] == "paredown ratio" and row["under"] == "load")
     for name, value, met, target in (
@@ -326,18 +387,22 @@ def report(summary: Mapping[str, Any], console: Console) -> None:
 def summarise(rows: Mapping[str, Sequence[Mapping[str, Any]]], spent: Mapping[str, float]) -> dict[str, Any]:
     """Every comparison."""
     compared = []
-    for way, columns in COLUMNS.items():
-        for column in columns:
+    for way in WAYS:
+        for column in COLUMNS[way]:
             truth = medians(rows["idle"], column)
             compared.append({"column": column, "under": "load", **compare(rows[way], truth, column)})
             first, second = ([r for r in rows["idle"] if r["repeat"] % 2 == half] for half in (0, 1))
             if second:
                 again = compare(second, medians(first, column), column)
                 compared.append({"column": column, "under": "idle again", **again})
+    for column in COLUMNS["paredown"] if "beside" in rows else ():
+        found = compare(rows["beside"], medians(rows["idle"], column), column)
+        compared.append({"column": column, "under": "trainings beside", **found})
     share = (spent["alone"] + spent["waiting"] + spent["yielding"]) / spent["total"]
-    noisy = sum(bool(row["noise"]) for row in rows["paredown"])
-    measured = len(rows["paredown"])
-    counts = {"noisy": noisy, "measured": measured, "alone_s": spent["alone"] / measured}
+    noisy = sum(bool(row["paredown noise"]) for row in rows["paredown"])
+    timed = [way for way in WAYS if way != "naive"]
+    alone = {way: float(np.mean([row[f"{way} alone s"] for row in rows[way]])) for way in timed}
+    counts = {"noisy": noisy, "measured": len(rows["paredown"]), "alone_s": alone}
     return {"rows": compared, "spent": spent, "share": share, **counts}
 
 
@@ -355,21 +420,34 @@ def main() -> int:
     parser.add_argument(
         "--train", type=float, default=30.0, help="seconds that a worker trains before it measures (default: 30)"
     )
+    parser.add_argument("--beside", metavar="DEVICE", help="also beside trainings on this device, such as cuda")
     parser.add_argument("--foreign", type=int, default=0, help="busy processes without a lease (default: 0)")
+    parser.add_argument("--reference", choices=REFERENCES, default=REFERENCES[0], help="stands for the teacher")
+    parser.add_argument("--before", type=Path, help="a checkout of an earlier version, to measure with its meter, too")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument("--worker", help=argparse.SUPPRESS)  # loaded
+    parser.add_argument("--trainer", help=argparse.SUPPRESS)  # beside
     args = parser.parse_args()
+    if args.before or (args.worker and json.loads(args.worker)[0] == "before"):
+        WAYS["before"] = before
     if args.worker:
         way, folder, tasks, train_s = json.loads(args.worker)
         work(way, Path(folder), tasks, train_s)
         return 0
+    if args.trainer:
+        device, own, folder = json.loads(args.trainer)
+        train_on(device, own, Path(folder))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         say(f"building {len(VARIANTS)} networks")
         build(folder)
+        (folder / "reference").write_text(args.reference)
+        (folder / "before").write_text(str(args.before.resolve()) if args.before else "")
         rows, spent = {"idle": idle(folder, args.idle_repeats)}, {}
         for way in WAYS:
             rows[way], spent[way] = loaded(way, folder, args)
+        if args.beside:
+            rows["beside"] = beside(folder, args)
     summary = summarise(rows, spent["paredown"])
     report(summary, Console())
     if args.json:
@@ -379,7 +457,7 @@ def main() -> int:
             "torch": torch.__version__,
         }
         about = {"processor": processor(), "processors": os.cpu_count(), **versions}
-        options = {name: value for name, value in vars(args).items() if name not in ("json", "worker")}
+        options = {name: str(value) for name, value in vars(args).items() if name not in ("json", "worker", "trainer")}
         text = json.dumps({"machine": about, "options": options, "summary": summary, "rows": rows}, indent=1)
         args.json.write_text(text + "\n", encoding="utf-8")
     return 0

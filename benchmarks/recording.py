@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import torch
 
 from pipelines import STEPS, Evaluator, Target, Training, TrialFailed
+from pipelines.ledger import WAITS, Ledger
 from spaces import Recipe, SearchSpace, Value
 
 METRICS = ("accuracy", "latency_ms", "size_mb")
@@ -209,9 +210,9 @@ def _build(recipe: Recipe) -> None:
 
 
 def _measure(recipe: Recipe) -> dict[str, Any]:
-    started = time.perf_counter()
-    outcome = _evaluator(recipe)
-    seconds = time.perf_counter() - started - outcome.seconds["waiting"] - outcome.seconds["yielding"]
+    with Ledger() as ledger:
+        outcome = _evaluator(recipe)
+    seconds = sum(spent for account, spent in ledger.seconds.items() if account not in WAITS)
     return {
         "metrics": [outcome.measurement.metrics[name] for name in METRICS],
         "measuring": seconds - sum(stage.seconds for stage in outcome.stages if not stage.reused),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from pipelines.meters import Candidate, Measurement
 from pipelines.meters.agreement import LOUD, agreement
@@ -35,6 +36,8 @@ SHORT_MS = 0.02
 
 MANY_ZEROS = 0.1
 
+UNEXPLAINED = "nothing in the file explains it"
+
 EXAMINED = "onnx"
 """The format of the files into which is looked for reasons."""
 
@@ -53,13 +56,56 @@ def diagnose(candidate: Candidate, measurement: Measurement, step: str) -> dict[
     """
     if candidate.artifact == candidate.parent:
         return {}
-    notes, evidence = {}, _Evidence(candidate, measurement)
-    if verdict := _verdict(measurement, step):
-        try:
-            why = "; ".join([*_reasons(evidence), *_not_captured(measurement)]) or _unexplained(candidate)
-        except Exception as error:  # a trial that was measured is not lost over a remark
-            why = f"the file cannot be examined: {type(error).__name__}: {error}"
-        notes = {SPEEDUP: verdict, WHY: why}
+    evidence = _Evidence(candidate)
+    reasons = _reasons(evidence) if _verdict(measurement, step) else ()
+    return Examination(step, reasons, _of_file(evidence, step)).notes(measurement)
+
+
+def examine(candidate: Candidate, step: str) -> Examination:
+    """Look into the file and its parent for all that `diagnose` may need, before anyone knows how fast they are.
+
+    Args:
+        candidate: What is going to be measured, elsewhere.
+        step: The name of the last step.
+    """
+    if candidate.artifact == candidate.parent:
+        return Examination(step)
+    evidence = _Evidence(candidate)
+    return Examination(step, _reasons(evidence), _of_file(evidence, step))
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The part of a diagnosis that is known before the file is measured.
+
+    Attributes:
+        step: The name of the last step; empty if there is none.
+        reasons: Why the file may be no faster than its parent, as far as the two files show it; one at least.
+        of_file: The notes that do not depend on how fast it is.
+    """
+
+    step: str = ""
+    reasons: tuple[str, ...] = ()
+    of_file: Mapping[str, str] = field(default_factory=dict)
+
+    def notes(self, measurement: Measurement) -> dict[str, str]:
+        """The notes of `diagnose`, now that there is a `measurement`."""
+        verdict = _verdict(measurement, self.step) if self.reasons else ""
+        if not verdict:
+            return dict(self.of_file)
+        reasons = [reason for reason in (*self.reasons, _short(measurement), _not_captured(measurement)) if reason]
+        known = [reason for reason in reasons if reason != UNEXPLAINED] or reasons
+        return {SPEEDUP: verdict, WHY: "; ".join(known), **self.of_file}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Examination:
+        """The examination that `dataclasses.asdict` made plain data of: JSON has a list where reasons are a tuple."""
+        return cls(data["step"], tuple(data["reasons"]), data["of_file"])
+
+
+def _of_file(evidence: _Evidence, step: str) -> dict[str, str]:
+    """The notes for which nobody needs to know how fast the file is."""
+    notes, candidate = {}, evidence.candidate
     ratio = candidate.artifact.path.stat().st_size / candidate.parent.path.stat().st_size
     if ratio > 1 - SAME_SIZE:
         notes[SIZE] = f"{'bigger' if ratio > 1 + SAME_SIZE else 'no smaller'} than without {step}: {ratio:.2f}×"
@@ -117,27 +163,20 @@ def _verdict(measurement: Measurement, step: str) -> str:
     return f"{'slower' if ratio > 1 + TIE and low > 1 else 'no faster'} than without {step}: {ratio:.2f}×"
 
 
-def reasons(candidate: Candidate, measurement: Measurement) -> list[str]:
-    """Return why a file may be no faster than its parent, as far as two ONNX files and their execution show it."""
-    return _reasons(_Evidence(candidate, measurement))
+def _reasons(evidence: _Evidence) -> tuple[str, ...]:
+    """Why a file may be no faster than its parent, as far as two ONNX files and their execution show it."""
+    if (name := evidence.candidate.artifact.format) != EXAMINED:
+        return (f"{name} files are not examined",)
+    try:
+        return tuple(reason for find in REASONS if (reason := find(evidence))) or (UNEXPLAINED,)
+    except Exception as error:  # a trial that was measured is not lost over a remark
+        return (f"the file cannot be examined: {type(error).__name__}: {error}",)
 
 
-def _reasons(evidence: _Evidence) -> list[str]:
-    if evidence.candidate.artifact.format != EXAMINED:
-        return []
-    return [reason for find in REASONS if (reason := find(evidence))]
-
-
-def _not_captured(measurement: Measurement) -> list[str]:
+def _not_captured(measurement: Measurement) -> str:
     """That the file cannot stay on the GPU, and why, if so: each operator is launched by the host then."""
     graph = measurement.notes.get("latency.graph", "")
-    return [graph] if graph.startswith("no ") else []
-
-
-def _unexplained(candidate: Candidate) -> str:
-    """Return what to say where no reason was found."""
-    name = candidate.artifact.format
-    return "nothing in the file explains it" if name == EXAMINED else f"{name} files are not examined"
+    return graph if graph.startswith("no ") else ""
 
 
 @dataclass(frozen=True)
@@ -145,7 +184,6 @@ class _Evidence:
     """The evidence in which reasons are found; each part is looked at once."""
 
     candidate: Candidate
-    measurement: Measurement
 
     @cached_property
     def own(self) -> Graph:
@@ -223,10 +261,11 @@ def _narrow(evidence: _Evidence) -> str:
     return f"no inner layer is wider than {NARROW}: too small for integer kernels to pay"
 
 
-def _short(evidence: _Evidence) -> str:
-    metrics = evidence.measurement.metrics
+def _short(measurement: Measurement) -> str:
+    """That a call of the parent takes hardly any time; empty if it takes some."""
+    metrics = measurement.metrics
     parent_ms = metrics.get("latency_ms", 0.0) / metrics.get(VERSUS_PARENT, 1.0)
-    if not 0 < parent_ms < SHORT_MS or evidence.candidate.target.on_gpu:
+    if not 0 < parent_ms < SHORT_MS:
         return ""
     return f"without the step a call takes {parent_ms:.3f} ms, most of it the operators' fixed cost"
 
@@ -239,6 +278,5 @@ REASONS: tuple[Callable[[_Evidence], str], ...] = (
     _odd_widths,
     _zeros,
     _narrow,
-    _short,
 )
 """What is looked for, likeliest first; each gives a reason, or nothing if it does not hold."""

@@ -12,8 +12,8 @@ _TRAININGS = frozenset(stage.name for stage in STAGE_TYPES if issubclass(stage, 
 
 def epochs_of(recipe: Recipe, training: Training) -> tuple[int, ...]:
     """The epochs of every training of `recipe` but the teacher's, in the order of its stages; 0 where there is none."""
-    _teacher, *stages = network_stages(recipe)
-    return tuple(stage.epochs(training) for stage, _ in stages if isinstance(stage, Trains))
+    stages = (stage for stage, _ in network_stages(recipe) if stage.name != FIRST_STAGE)
+    return tuple(stage.epochs(training) for stage in stages if isinstance(stage, Trains))
 
 
 def is_training(stage: str) -> bool:

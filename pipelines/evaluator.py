@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import product
@@ -10,20 +11,53 @@ from typing import Any
 
 import torch
 
-from pipelines.diagnosis import diagnose
+from pipelines.bench.conditions import WHERE
+from pipelines.diagnosis import Examination, diagnose, examine
 from pipelines.errors import TaskChanged, TrialFailed
+from pipelines.formats import artifact_in
 from pipelines.gpu import lease_name
 from pipelines.identity import TaskIdentity
 from pipelines.lease import Lease
-from pipelines.meters import Candidate, Measurement, measure
+from pipelines.ledger import EXAMINING, STARTING, spending
+from pipelines.meters import Candidate, Measurement, measure, measure_file, measure_on_request, whole
 from pipelines.meters.agreement import check_runtime
 from pipelines.pipeline import Built, StageKey, StageRun, exported_anew, nodes, run_recipe, shipped
-from pipelines.runtimes import RUNTIMES, Target
+from pipelines.runtimes import RUNTIMES, Artifact, Feed, Target, to_feed
 from pipelines.store import Store
-from pipelines.tasks.task import Task, load_task
+from pipelines.tasks.task import Task, load_task, to_batch
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
 from spaces import NONE, Recipe, SearchSpace
+
+APART = "trainings"
+"""What trainings share of a machine on which files are measured on processors of their own; see `pipelines.lease`."""
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """The files of a recipe that are still to be measured while they run, and what completes the measurement then.
+
+    Attributes:
+        model: The key of the exported file in the store.
+        parent: That of the same recipe without its last step.
+        reference: That of the uncompressed teacher.
+        examination: The part of the diagnosis that is known.
+    """
+
+    model: str
+    parent: str
+    reference: str
+    examination: Examination = field(default_factory=Examination)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The distinct keys of the files, the exported one first."""
+        return tuple(dict.fromkeys((self.model, self.reference, self.parent)))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Unmeasured:
+        """The one that `dataclasses.asdict` made plain data of."""
+        return cls(**{**data, "examination": Examination.from_json(data["examination"])})
 
 
 @dataclass(frozen=True)
@@ -31,17 +65,17 @@ class Evaluation:
     """The outcome of evaluating one recipe.
 
     Attributes:
-        measurement: What every meter found out about the file.
+        measurement: What every meter found out about the file; what can be known where it was built, if the rest is
+            still to be measured.
         stages: What each stage cost.
         model: The key of the exported file in the store.
-        seconds: What measuring cost others: ``measuring`` is how long this trial had the device alone, ``waiting`` how
-            long it waited for that, and ``yielding`` how long its own work stood still while others measured.
+        unmeasured: What is still to be measured; None if nothing is.
     """
 
     measurement: Measurement
     stages: tuple[StageRun, ...]
     model: str
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    unmeasured: Unmeasured | None = None
 
 
 @dataclass(frozen=True)
@@ -57,13 +91,16 @@ class Evaluator:
         store: Where results of stages are kept.
         device: Where to train; cuda if this process sees a GPU, when None.
         accuracy_floor: The sweep's lower bound on accuracy, if it has one.
-        required: Optional metrics without which a trial is of no use to the sweep.
+        required: Optional metrics without which a trial is of no use to the sweep: those that are measured on request
+            only are measured for it.
         stored: The stages of recipes whose files exist, by the recipe's digest: such a file is taken as it is, also
             where other versions of the libraries would now give it another key, and built again only if it is lost. One
             that is not packed yet, as its stages do not end with that, is packed. For a target that executes another
             format, the network that these stages have left is exported anew.
         stored_as: The name of the format of these files.
         expected: The task as it was when the work was begun, maybe in another process; as it is found, when None.
+        apart: Whether files are measured on processors that no training uses, so that none need pause meanwhile.
+        where: What is noted with each measurement of where it is taken; nothing, if that is empty.
     """
 
     use: str
@@ -78,6 +115,8 @@ class Evaluator:
     stored: Mapping[str, tuple[StageRun, ...]] = field(default_factory=dict)
     stored_as: str = "onnx"
     expected: TaskIdentity | None = None
+    apart: bool = False
+    where: str = ""
 
     def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
         """Build `recipe` and measure the file; nothing that this needs is evicted from the store meanwhile.
@@ -93,29 +132,88 @@ class Evaluator:
             TrialFailed: the recipe cannot become a measured file.
             ValueError: `fidelity` is not between 0 and 1.
         """
-        with self.store.pinned([link.key for link in self.chain(recipe, fidelity)]):
-            return self._evaluate(recipe, fidelity)
+        with self._pinned(recipe, fidelity):
+            made = self._files(recipe, fidelity, self.required)
+            found = self._with_required(measure(made.candidate))
+            with spending(EXAMINING):
+                notes = diagnose(made.candidate, found, made.step) if recipe.steps else {}
+            notes |= {WHERE: self.where} if self.where else {}
+            return self._evaluation(made, found | Measurement({}, notes=notes))
 
-    def _evaluate(self, recipe: Recipe, fidelity: float) -> Evaluation:
-        lease = self.context.lease
-        before = spent(lease)
-        built, parent, reference = (
+    def make(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
+        """Build `recipe`, and find out what need not be measured on the target; see `__call__`.
+
+        Returns:
+            An evaluation that `complete` completes, when its files were measured where they are to run.
+        """
+        with self._pinned(recipe, fidelity):
+            made = self._files(recipe, fidelity, self.required)
+            found = measure_file(made.candidate)
+            with spending(EXAMINING):
+                examination = examine(made.candidate, made.step)
+            own, parent, reference = (each.stages[-1].key for each in (made.built, made.parent, made.reference))
+            return self._evaluation(made, found, Unmeasured(own, parent, reference, examination))
+
+    def complete(self, found: Measurement, unmeasured: Unmeasured, ran: Measurement) -> Measurement:
+        """Return the whole measurement of a file.
+
+        Args:
+            found: What `make` found.
+            unmeasured: What it left to be measured.
+            ran: What the file showed while it ran, see `pipelines.bench.running.run_bench`.
+
+        Raises:
+            TrialFailed: a number is missing.
+        """
+        everything = self._with_required(whole(found | ran))
+        return everything | Measurement({}, notes=unmeasured.examination.notes(everything))
+
+    def artifact(self, key: str) -> Artifact | None:
+        """The file with this key in the store, None if it is lost."""
+        folder = self.store.get(key)
+        return artifact_in(folder, self.context.format) if folder else None
+
+    @cached_property
+    def feed(self) -> Feed:
+        """The inputs of one call on the target."""
+        return to_feed(to_batch(self.task.example_input(), self.target.batch))
+
+    def on_request(self, recipe: Recipe, names: Iterable[str]) -> Mapping[str, float]:
+        """The metrics `names`, which are measured on request only, of the file of `recipe`.
+
+        Raises:
+            TrialFailed: they cannot be measured.
+        """
+        return measure_on_request(self._files(recipe, 1.0, names).candidate).metrics
+
+    def _pinned(self, recipe: Recipe, fidelity: float) -> AbstractContextManager[None]:
+        return self.store.pinned([link.key for link in self.chain(recipe, fidelity)])
+
+    def _files(self, recipe: Recipe, fidelity: float, asked: Iterable[str]) -> _Made:
+        files = (
             self.build(recipe, fidelity),
             self.build(recipe.parent(), fidelity),
             self.build(Recipe()),
         )
-        candidate = Candidate(built.artifact, reference.artifact, parent.artifact, self.task, self.target, lease)
-        check_runtime(candidate)
-        found = measure(candidate)
+        built, parent, reference = (each.artifact for each in files)
+        task, lease = self.task, self.context.lease
+        candidate = Candidate(built, reference, parent, task, self.target, self.store, frozenset(asked), lease)
+        with spending(EXAMINING):
+            check_runtime(candidate)
+        return _Made(recipe.steps[-1].name if recipe.steps else "", candidate, *files)
+
+    def _with_required(self, found: Measurement) -> Measurement:
         for name in self.required:
             if name not in found.metrics:
                 reason = found.notes.get(name, "not available")
                 advice = "take it out of objectives and constraints, or run the sweep on a machine that can measure it"
                 raise TrialFailed(f"{name} is {reason}; {advice}")
-        seconds = {name: after - before[name] for name, after in spent(lease).items()}
-        notes = diagnose(candidate, found, recipe.steps[-1].name) if recipe.steps else {}
-        notes |= {stage.name: stage.note for stage in built.stages if stage.note}
-        return Evaluation(found | Measurement({}, notes=notes), built.stages, built.stages[-1].key, seconds)
+        return found
+
+    def _evaluation(self, made: _Made, found: Measurement, unmeasured: Unmeasured | None = None) -> Evaluation:
+        stages = made.built.stages
+        notes = {stage.name: stage.note for stage in stages if stage.note}
+        return Evaluation(found | Measurement({}, notes=notes), stages, stages[-1].key, unmeasured)
 
     def __getstate__(self) -> dict[str, Any]:
         # Whoever gets a copy loads task and data itself: they may be large, and need not be picklable.
@@ -126,6 +224,15 @@ class Evaluator:
         bound = replace(self, expected=identity)
         vars(bound)["task"] = self.task
         return bound
+
+    def is_built(self, recipe: Recipe) -> bool:
+        """Return True if the store seems to have the file of `recipe` and those that it is compared with."""
+        stored = (self.stored.get(each.digest) for each in (recipe, recipe.parent(), Recipe()))
+        last = [
+            stages[-1].key if stages else list(nodes(each, self.context))[-1][2]
+            for each, stages in zip((recipe, recipe.parent(), Recipe()), stored, strict=True)
+        ]
+        return all(self.store.has(key) for key in last)
 
     def build(self, recipe: Recipe, fidelity: float = 1.0) -> Built:
         """The file that `recipe` describes, from the store where it can be; for `fidelity` see `__call__`."""
@@ -197,6 +304,10 @@ class Evaluator:
         Raises:
             TrialFailed: the target's runtime is not registered in this process.
         """
+        with spending(STARTING):
+            return self._make_context()
+
+    def _make_context(self) -> Context:
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         task = self.task  # before the runtime is looked up: its module may register one
         if self.target.runtime not in RUNTIMES:
@@ -211,11 +322,25 @@ class Evaluator:
             self.seed,
             torch.device(device),
             self.accuracy_floor,
-            Lease(lease_name(self.target)),
+            Lease(APART if self.apart else lease_name(self.target)),
             format=RUNTIMES[self.target.runtime].format,
         )
 
 
-def spent(lease: Lease) -> dict[str, float]:
-    """The seconds that `lease` has counted, by the names that they have in `Evaluation.seconds`."""
-    return {"measuring": lease.alone_s, "waiting": lease.alone_wait_s, "yielding": lease.shared_wait_s}
+@dataclass(frozen=True)
+class _Made:
+    """The files of one recipe.
+
+    Attributes:
+        step: The name of its last step; empty if it has none.
+        candidate: What is measured.
+        built: The recipe's file.
+        parent: That of the same recipe without its last step.
+        reference: The uncompressed teacher's.
+    """
+
+    step: str
+    candidate: Candidate
+    built: Built
+    parent: Built
+    reference: Built

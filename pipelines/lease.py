@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipelines.errors import TrialFailed
 from pipelines.holder import Holder
+from pipelines.ledger import FOR_DEVICE, MEASURING, YIELDING, spending
 from pipelines.time_limit import GRACE_S, UNKNOWN_S
 from pipelines.waiting import others, telling
 
@@ -83,15 +84,18 @@ class Lease:
             raise RuntimeError("whoever measures has to give up its own share of the device first")
         gate, room = self._open()
         asked = time.perf_counter()
-        self._wait_for(gate, fcntl.LOCK_EX, MEASURES)
+        with spending(FOR_DEVICE):
+            self._wait_for(gate, fcntl.LOCK_EX, MEASURES)
         try:
             self._note(UNKNOWN_S + GRACE_S)  # by then it has ended those who do not give way
-            self._wait_for(room, fcntl.LOCK_EX, "works on this machine and has not paused for this measurement yet")
+            with spending(FOR_DEVICE):
+                self._wait_for(room, fcntl.LOCK_EX, "works on this machine and has not paused for this measurement yet")
             self._note(limit_s)
             got = time.perf_counter()
             self.alone_wait_s += got - asked
             try:
-                yield
+                with spending(MEASURING):
+                    yield
             finally:
                 self._leave()
                 self.alone_s += time.perf_counter() - got
@@ -125,12 +129,13 @@ class Lease:
     def _enter(self) -> None:
         gate, room = self._open()
         asked = time.perf_counter()
-        self._wait_for(gate, fcntl.LOCK_SH, MEASURES)
-        try:
-            self._wait_for(room, fcntl.LOCK_SH, MEASURES)
-            self._note(None)
-        finally:
-            fcntl.flock(gate, fcntl.LOCK_UN)
+        with spending(YIELDING):
+            self._wait_for(gate, fcntl.LOCK_SH, MEASURES)
+            try:
+                self._wait_for(room, fcntl.LOCK_SH, MEASURES)
+                self._note(None)
+            finally:
+                fcntl.flock(gate, fcntl.LOCK_UN)
         self.shared_wait_s += time.perf_counter() - asked
 
     def _wait_for(self, file: int, kind: int, what: str) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 from pipelines.errors import TrialFailed
 from pipelines.extra import installed_version
 from pipelines.formats import artifact_in
+from pipelines.ledger import READING, spending
 from pipelines.runtimes import Artifact
 from pipelines.stages import STAGES, Export, Listens, Pack, Stage, Trains, TrainTeacher, Work
+from pipelines.stages.distil import Distil, stands_alone
 from pipelines.stages.stage import NOTE, note_in
 from pipelines.store import Entry, Store
 from pipelines.time_limit import handling_s, limit_s, time_limit
@@ -26,7 +28,7 @@ BEFORE = "before"
 """Under this name a manifest has the stages that led to the entry, with the seconds that each took."""
 
 FIRST_STAGE = TrainTeacher.name
-"""The stage with which the work on every recipe begins: all wait for its result, and are compared with it."""
+"""The stage whose result all recipes are compared with, and with which the work on most begins."""
 
 BOUNDED = (Export.name, Pack.name)
 """The stages whose time follows from the size of what they are given, so that one that takes far longer hangs."""
@@ -45,7 +47,7 @@ class StageRun:
     Attributes:
         name: The stage.
         key: Its result's key in the store.
-        seconds: How long it took, now or when it was first computed.
+        seconds: How long it took, now or when it was first computed, without what it waited for others meanwhile.
         reused: Whether the result was there already.
         note: What is to be said of the result, empty if nothing.
     """
@@ -177,7 +179,9 @@ def run_stages(
     runs, missing = list(before), []
     while todo:
         stage, _, key, _ = todo[-1]
-        if found := store.find(key):
+        with spending(READING):
+            found = store.find(key)
+        if found:
             run = StageRun(stage.name, key, found.seconds, reused=True, note=note_in(found.folder))
             runs, folder = [*_before(found), run], found.folder
             break
@@ -208,7 +212,8 @@ def run_stages(
             settings["epochs"] = stage.extent(params, context).epochs
         about = {"stage": stage.name, "params": dict(params), "settings": settings, BEFORE: history}
         about |= {"task": context.fingerprint, "device": context.device.type}
-        entry = store.compute(key, make, about)
+        with spending(stage.name):
+            entry = store.compute(key, make, about)
         if isinstance(stage, Trains) and stage.extent(params, context).is_whole:
             own.trajectory.over()
         folder = entry.folder
@@ -254,6 +259,7 @@ def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tu
                 "params": dict(params),
                 "settings": dict(stage.settings(params, context)),
                 "libraries": {name: version(name) for name in stage.libraries},
+                **_asked(stage, params, context),
             }
         )
         key = (
@@ -262,10 +268,20 @@ def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tu
         yield stage, params, key, origin
 
 
+def _asked(stage: Stage, params: Params, context: Context) -> dict[str, str]:
+    """What the key of a stage knows of the teacher that it asks, with which its recipe need not begin."""
+    if not (isinstance(stage, Listens) and stage.listens(params)):
+        return {}
+    ((_, _, key, _),) = _keyed([(TrainTeacher(), {})], context)
+    return {"teacher": key}
+
+
 def _stages(recipe: Recipe) -> Iterator[Work]:
     work = [item for step in recipe.steps for item in STAGES[step.name](step.params)]
-    yield TrainTeacher(), {}
-    yield from ((stage, params) for stage, params in work if stage.form == "network")
+    networks = [(stage, params) for stage, params in work if stage.form == "network"]
+    if not (networks and isinstance(networks[0][0], Distil) and stands_alone(networks[0][1])):
+        yield TrainTeacher(), {}
+    yield from networks
     yield Export(), {}
     yield from ((stage, params) for stage, params in work if stage.form == "file")
     yield Pack(), {}

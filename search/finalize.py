@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from rich.console import Console
 
-from pipelines import Target, device_problem
+from pipelines import Evaluator, Target, device_problem
 from search.analysis.before_after import compare
 from search.analysis.post_hoc import PostHoc
 from search.analysis.remeasurement import Remeasurement
-from search.analysis.remeasuring import OnProgress, affordable_passes, remeasure, subjects
+from search.analysis.remeasuring import PASSES, OnProgress, bounded_s, remeasure, subjects
+from search.config.budget import duration
 from search.errors import SweepError
+from search.execution.ray_executor import RayExecutor
 from search.execution.work import Evaluate
 from search.study.saved import Sweep, stored_evaluator
 from search.study.trial import Trial
@@ -31,10 +36,8 @@ def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Eva
     post_hoc, added = PostHoc.of(sweep, folder), Annotation()
     wanted = sweep.config.search.remeasure and not _is_finalized(sweep, post_hoc.remeasurement)
     if wanted and (work := evaluate or _evaluator(sweep, workspace, console)):
-        trials = subjects(sweep, post_hoc.near)
-        console.print(f"measuring {len(trials)} files of the front, near it and the baseline again, side by side")
-        passes = affordable_passes(trials, sweep)
-        remeasurement = remeasure(trials, work, sweep.config.target, passes=passes)
+        with RayExecutor(sweep.config.cluster, folder.ray).measuring(work) as there:
+            remeasurement = _measure_again(sweep, subjects(sweep, post_hoc.near), work, there, console)
         remeasurement.write(folder.measurements)
         post_hoc = PostHoc.of(sweep, folder)
         added = before_after_annotation(sweep, compare(sweep, remeasurement))
@@ -43,10 +46,42 @@ def finalize(sweep: Sweep, workspace: Workspace, console: Console, evaluate: Eva
     return post_hoc
 
 
+def _measure_again(
+    sweep: Sweep, trials: Sequence[Trial], work: Evaluate, measure: Evaluate, console: Console
+) -> Remeasurement:
+    """Measure `trials` again for a share of the search's time, the front and the baseline first; say what is left.
+
+    Args:
+        sweep: Whose trials they are.
+        trials: What is to be measured.
+        work: Knows their files.
+        measure: Measures them where they are to run.
+        console: Is told.
+    """
+    there, limit_s = [trial for trial in trials if _is_built(trial, work)], bounded_s(sweep)
+    console.print(
+        f"measuring {len(there)} files of the front, near it and the baseline again, side by side, up to {PASSES} "
+        f"times each, for {duration(limit_s)} at most",
+        soft_wrap=True,
+    )
+    first = {trial.number for trial in subjects(sweep, ())}
+    remeasurement = remeasure(there, measure, sweep.config.target, limit_s=limit_s, first=first)
+    left = {
+        "are no longer in the store": len(trials) - len(there),
+        "were left out for want of time": len(there) - len(remeasurement.results),
+    }
+    for why, count in left.items():
+        if count:
+            advice = f"to measure all: paredown measure {sweep.config.sweep}"
+            console.print(f"{count} of {len(trials)} files {why}; {advice}", soft_wrap=True)
+    return remeasurement
+
+
 def _evaluator(sweep: Sweep, workspace: Workspace, console: Console) -> Evaluate | None:
     """Return what measures the front again, or None, with a remark, if the task has changed or the device is absent."""
     try:
-        evaluator = stored_evaluator(sweep, workspace)
+        # Without a GPU: nothing is trained, and others may use it meanwhile.
+        evaluator = replace(stored_evaluator(sweep, workspace), device="cpu")
     except InputError as error:
         console.print(f"the front is not measured again: {error}", markup=False, soft_wrap=True)
         return None
@@ -55,6 +90,11 @@ def _evaluator(sweep: Sweep, workspace: Workspace, console: Console) -> Evaluate
         console.print(f"the front is not measured again here: {problem}; {advice}", markup=False, soft_wrap=True)
         return None
     return evaluator
+
+
+def _is_built(trial: Trial, evaluate: Evaluate) -> bool:
+    """Return True if the trial's file need not be built again, which nobody asked for."""
+    return not isinstance(evaluate, Evaluator) or evaluate.is_built(trial.recipe)
 
 
 def check_complete(sweep: Sweep) -> None:
@@ -96,9 +136,6 @@ def counting(console: Console, target: Target) -> OnProgress:
 
 
 def _is_finalized(sweep: Sweep, remeasurement: Remeasurement | None) -> bool:
-    """Return True if the front was measured again after its last member had ended."""
-    if remeasurement is None:
-        return False
-    measured = {result.number for result in remeasurement.results}
+    """Return True if the front was measured again, as far as there was time, after its last member had ended."""
     ended = max((trial.result.finished for trial in sweep.trials if trial.result), default=0.0)
-    return remeasurement.started >= ended and all(trial.number in measured for trial in sweep.state.front.members)
+    return remeasurement is not None and remeasurement.started >= ended

@@ -16,6 +16,7 @@ from torch import nn
 from pipelines.meters import Candidate, Meter
 from pipelines.quantizers import QUANTIZERS
 from pipelines.runtimes import RUNTIMES, Artifact, Target, to_feed
+from pipelines.store import Store
 from pipelines.tasks.digits import Digits
 from search.config.sweep_config import load_config
 from search.samplers import SAMPLERS
@@ -85,7 +86,7 @@ def test_the_runtime_and_the_metric_work_on_a_file(tmp_path: Path) -> None:
     outputs = made("RUNTIMES").load(artifact, target).run(to_feed(inputs))
     torch.testing.assert_close(torch.from_numpy(outputs), model(inputs).detach())
     meter: Meter = made("METERS")
-    measured = meter.measure(Candidate(artifact, artifact, artifact, Digits(), target))
+    measured = meter.measure(Candidate(artifact, artifact, artifact, Digits(), target, Store(tmp_path)))
     assert measured.metrics == {"operators": 4.0}  # Flatten, Gemm, Relu, Gemm
 
 

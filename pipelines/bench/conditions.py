@@ -10,6 +10,9 @@ from pipelines.bench.job import Job
 from pipelines.extra import distribution, installed_version
 from pipelines.runtimes import Runtime
 
+WHERE = "latency.where"
+"""The note that says where a file was measured, where that is not said by where it was built."""
+
 CPUS = Path("/sys/devices/system/cpu")
 
 

@@ -17,14 +17,20 @@ from pipelines.bench.rounds import Rounds
 from pipelines.measurement import Measurement
 from pipelines.runtimes import Target
 
-ROUNDS = 25
-"""Fewer rounds leave a low quantile unsteady."""
+VISITS = 25
+"""Fewer visits of the session that is visited most often leave a low quantile unsteady."""
+
+FEW = 9
+"""So many rounds are enough if they were not disturbed and leave an interval of half a tie."""
 
 MORE = 10
-"""Rounds that are added at a time."""
+"""Visits of the session that is visited most often that are added at a time."""
 
 AGAIN = 2
 """Where there are not enough undisturbed rounds among this many times as many, there will be none: others wait."""
+
+LONGER = 3
+"""After this many times what the first rounds took, more of them hardly narrow an interval: others wait."""
 
 TIE = 0.03
 """Latencies within this share of each other are a tie: intervals need not be narrower."""
@@ -45,12 +51,14 @@ class Taken:
 
     Attributes:
         times: For each session milliseconds, shape (rounds, calls, 2).
+        wanted: How many undisturbed rounds there should be.
         warm: Whether the warm-up's drift stopped.
         others: How many processors others kept busy; None where that is not told.
         throttled: How often processors were slowed down for heat; None where that is not told.
     """
 
     times: Sequence[np.ndarray]
+    wanted: int
     warm: bool
     others: float | None
     throttled: int | None
@@ -76,27 +84,41 @@ def take(
     """
     load, hot = Load.now(), throttled()
     warm = rounds.warm_up(steady)
-    began = clock()
-    rounds.add(ROUNDS, until=lambda: clock() - began > LIMIT_S)
-    ends = min(max(clock(), began) + budget_s, began + LIMIT_S)
-    while not _enough(rounds.times, target) and clock() < ends:
-        rounds.add(MORE, until=lambda: clock() > ends)
+    wanted, began = rounds.holding(VISITS), clock()
+
+    def is_over() -> bool:
+        return clock() - began > LIMIT_S
+
+    first = min(FEW, wanted)
+    rounds.add(first, until=is_over)
+    if not is_over() and _enough(rounds.times, target, first, TIE / 2):
+        wanted = first
+    elif not is_over():
+        rounds.add(wanted - first, until=is_over)
+    took_s = clock() - began
+    ends = began + min(took_s + min(budget_s, (LONGER - 1) * took_s), LIMIT_S)
+    while not _enough(rounds.times, target, wanted, TIE) and clock() < ends:
+        rounds.add(rounds.holding(MORE), until=lambda: clock() > ends)
     later_hot = throttled()
     heat = None if hot is None or later_hot is None else later_hot - hot
-    taken = Taken(rounds.times, warm, Load.now().others_since(load), heat)
-    return taken, estimate(kept(taken.times, target), clock_of(target))
+    taken = Taken(rounds.times, wanted, warm, Load.now().others_since(load), heat)
+    return taken, estimate(kept(taken, target), clock_of(target))
 
 
-def kept(times: Sequence[np.ndarray], target: Target) -> list[np.ndarray]:
+def kept(taken: Taken, target: Target) -> list[np.ndarray]:
     """The rounds that count: the undisturbed ones if there are enough of them, all otherwise."""
+    return _kept(taken.times, target, taken.wanted)
+
+
+def _kept(times: Sequence[np.ndarray], target: Target, wanted: int) -> list[np.ndarray]:
     mask = quiet(times, target)
-    return [runs[mask] for runs in times] if mask.sum() >= ROUNDS else list(times)
+    return [runs[mask] for runs in times] if mask.sum() >= wanted else list(times)
 
 
-def _enough(times: Sequence[np.ndarray], target: Target) -> bool:
-    if quiet(times, target).sum() < ROUNDS and len(times[0]) < AGAIN * ROUNDS:
+def _enough(times: Sequence[np.ndarray], target: Target, wanted: int, half_width: float) -> bool:
+    if quiet(times, target).sum() < wanted and len(times[0]) < AGAIN * wanted:
         return False
-    return estimate(kept(times, target), clock_of(target), SKETCH).half_width <= TIE
+    return estimate(_kept(times, target, wanted), clock_of(target), SKETCH).half_width <= half_width
 
 
 def report(taken: Taken, found: Estimate, job: Job, conditions: str, disturbed: Sequence[str] = ()) -> Measurement:
@@ -109,7 +131,7 @@ def report(taken: Taken, found: Estimate, job: Job, conditions: str, disturbed: 
         conditions: Under what conditions.
         disturbed: What else may have disturbed the times.
     """
-    wall = kept(taken.times, job.target)[0][:, :, WALL]
+    wall = kept(taken, job.target)[0][:, :, WALL]
     value = {each: index for index, each in enumerate(job.artifacts)}
     metrics = {
         "latency_ms": float(found.values[0]),
@@ -146,13 +168,13 @@ def _noise(taken: Taken, found: Estimate, target: Target) -> list[str]:
     words = []
     if found.half_width > TIE:
         words.append(f"interval ±{found.half_width:.1%}, wanted ±{TIE:.0%}")
-    if quiet(taken.times, target).sum() < min(ROUNDS, len(taken.times[0])):
+    if quiet(taken.times, target).sum() < min(taken.wanted, len(taken.times[0])):
         words.append(f"wall/CPU {np.median(contention(taken.times)):.2f}: other processes were running")
     busy = None if target.on_gpu else taken.others  # the host's work lies between the GPU's events
     if busy is not None and busy >= max(BUSY, BUSY_SHARE * (os.cpu_count() or 1)):
         words.append(f"other processes used {busy:.1f} cores")
-    if len(taken.times[0]) < ROUNDS:
-        words.append(f"only {len(taken.times[0])} rounds fit into {LIMIT_S:.0f} s, wanted {ROUNDS}")
+    if len(taken.times[0]) < taken.wanted:
+        words.append(f"only {len(taken.times[0])} rounds fit into {LIMIT_S:.0f} s, wanted {taken.wanted}")
     if not taken.warm:
         words.append("durations still drifted after the warm-up")
     if taken.throttled and not target.on_gpu:

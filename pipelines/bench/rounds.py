@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from pipelines.garbage import no_collection
-from pipelines.runtimes import Feed, Session
+from pipelines.runtimes import Feed, Session, Timing
 
 VISIT_MS = 2.0
 """How long one visit lasts at most for a fast network; a slow one is run twice."""
 
 CALLS = 20
 """Timed calls of a visit at most: more of them say little that is new, and others wait meanwhile."""
+
+VISITS = 3
+"""Visits of a round at most: slow sessions are visited once, faster ones up to so often. A round costs what its slowest
+visit does, and a low quantile gains by calls; `benchmarks/fidelity.py` sees no difference to as many visits of all."""
 
 BLOCK = 3
 """Calls of each session in one block of the warm-up."""
@@ -27,9 +32,11 @@ WARM_S = 1.0
 
 
 class Rounds:
-    """Times calls of several sessions in rounds: each is visited once a round, in random order.
+    """Times calls of several sessions in rounds, in random order: slow ones are visited once a round, fast ones more.
 
-    The first call of a visit is dropped: it finds the caches full of another's data.
+    How often goes by the square root of what a visit takes: for calls that are equally noisy that is the share with
+    which a quotient is known best for the time it takes. Source: optimal allocation of W. G. Cochran, "Sampling
+    Techniques", 1977, section 5.5. The first call of a visit is dropped: it finds the caches full of another's data.
 
     Args:
         sessions: What to time.
@@ -40,11 +47,11 @@ class Rounds:
     def __init__(self, sessions: Sequence[Session], feed: Feed, seed: int = 0) -> None:
         self._sessions, self._feed = tuple(sessions), feed
         self._order = random.Random(seed)
-        self._calls = [1 for _ in sessions]
+        self._calls, self._visits = [1 for _ in sessions], [1 for _ in sessions]
         self._times: list[list[np.ndarray]] = [[] for _ in sessions]
 
     def warm_up(self, steady: Callable[[], bool] = lambda: True) -> bool:
-        """Call every session until its duration no longer drifts, at most for `WARM_S`; decides how long visits are.
+        """Call every session until its duration no longer drifts, all at most for `WARM_S`; decides on their visits.
 
         Args:
             steady: Whether the device's clocks have come to rest since it was asked last, as far as it tells.
@@ -52,30 +59,43 @@ class Rounds:
         Returns:
             Whether the drift stopped.
         """
-        still = 0
+        spent_ms = 0.0
+        best, still = [0.0 for _ in self._sessions], [0 for _ in self._sessions]
         with no_collection():
-            best, spent_ms = self._block()
-            while still < 2 and spent_ms < WARM_S * 1e3:
-                latest, more_ms = self._block()
-                spent_ms += more_ms
-                drifts = [abs(new - old) > DRIFT * old for new, old in zip(latest, best, strict=True)]
-                still = 0 if any(drifts) or not steady() else still + 1
-                best = latest
+            while True:
+                drifting = [index for index, count in enumerate(still) if count < 2]
+                warm = not drifting and steady()
+                if warm or spent_ms > WARM_S * 1e3:
+                    break
+                for index in drifting or range(len(still)):
+                    latest, more_ms = self._block(index)
+                    still[index] = still[index] + 1 if abs(latest - best[index]) <= DRIFT * best[index] else 0
+                    best[index] = latest
+                    spent_ms += more_ms
         self._calls = [max(1, min(CALLS, int(VISIT_MS / ms) - 1)) if ms > 0 else CALLS for ms in best]
-        return still == 2
+        took = [max(VISIT_MS, 2 * ms) for ms in best]
+        self._visits = [max(1, min(VISITS, round(math.sqrt(max(took) / ms)))) for ms in took]
+        return warm
 
     def add(self, count: int, until: Callable[[], bool] = lambda: False) -> None:
         """Time `count` more rounds, or fewer if `until` says so between two of them."""
         with no_collection():
             for _ in range(count):
-                for index in self._order.sample(range(len(self._sessions)), len(self._sessions)):
+                visits = [index for index, often in enumerate(self._visits) for _ in range(often)]
+                self._order.shuffle(visits)
+                found: list[list[Timing]] = [[] for _ in self._sessions]
+                for index in visits:
                     session = self._sessions[index]
                     session.run(self._feed)
-                    self._times[index].append(
-                        np.array([session.timed_run(self._feed) for _ in range(self._calls[index])])
-                    )
+                    found[index] += [session.timed_run(self._feed) for _ in range(self._calls[index])]
+                for times, timings in zip(self._times, found, strict=True):
+                    times.append(np.array(timings))
                 if until():
                     return
+
+    def holding(self, visits: int) -> int:
+        """The rounds in which the session that is visited most often is visited `visits` times."""
+        return math.ceil(visits / max(self._visits))
 
     @property
     def times(self) -> list[np.ndarray]:
@@ -83,10 +103,9 @@ class Rounds:
 
         There has to be a round.
         """
-        return [np.array(visits).reshape(len(visits), -1, 2) for visits in self._times]
+        return [np.array(rounds).reshape(len(rounds), -1, 2) for rounds in self._times]
 
-    def _block(self) -> tuple[list[float], float]:
-        """The fastest of some calls of each session, and what all of them took on the wall clock: milliseconds."""
-        timings = [[session.timed_run(self._feed) for _ in range(BLOCK)] for session in self._sessions]
-        fastest = [min(timing.own_ms for timing in calls) for calls in timings]
-        return fastest, sum(timing.wall_ms for calls in timings for timing in calls)
+    def _block(self, index: int) -> tuple[float, float]:
+        """The fastest of some calls of a session, and what all of them took on the wall clock: milliseconds."""
+        timings = [self._sessions[index].timed_run(self._feed) for _ in range(BLOCK)]
+        return min(timing.own_ms for timing in timings), sum(timing.wall_ms for timing in timings)

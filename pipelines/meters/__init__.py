@@ -28,6 +28,9 @@ METERS: tuple[Meter, ...] = (
     Complexity(),
 )
 
+RUNNING = (Latency, Memory, Energy)
+"""What has to be measured where the file is to run, see `Candidate.running`; all else can be where it was built."""
+
 METRICS: dict[str, Metric] = {metric.name: metric for meter in METERS for metric in meter.metrics}
 """Everything that a trial measures, by name: the legal objectives and constraints."""
 
@@ -36,10 +39,26 @@ def measure(candidate: Candidate) -> Measurement:
     """Return the measurements of all meters as one.
 
     Raises:
-        TrialFailed: a meter cannot measure, or a number is missing that is not optional, or it is not finite; nothing
-            is told by halves.
+        TrialFailed: a meter cannot measure, or the measurement is not whole.
     """
-    measurement = reduce(or_, (meter.measure(candidate) for meter in METERS))
+    return whole(reduce(or_, (meter.measure(candidate) for meter in METERS)))
+
+
+def measure_file(candidate: Candidate) -> Measurement:
+    """Return the measurements of the meters that need not run the file on the target, as one.
+
+    Raises:
+        TrialFailed: a meter cannot measure.
+    """
+    return reduce(or_, (meter.measure(candidate) for meter in METERS if not isinstance(meter, RUNNING)))
+
+
+def whole(measurement: Measurement) -> Measurement:
+    """Return `measurement`, which has been put together from all meters.
+
+    Raises:
+        TrialFailed: a number is missing that is not optional, or it is not finite; nothing is told by halves.
+    """
     for name, metric in METRICS.items():
         value = measurement.metrics.get(name)
         if not (metric.optional if value is None else math.isfinite(value)):
@@ -47,9 +66,22 @@ def measure(candidate: Candidate) -> Measurement:
     return measurement
 
 
+def measure_on_request(candidate: Candidate) -> Measurement:
+    """Return those of the metrics that the candidate is asked for that are measured on request only, and no others.
+
+    Raises:
+        TrialFailed: a meter cannot measure.
+    """
+    names = {name for name in candidate.asked if METRICS[name].on_request}
+    meters = (meter for meter in METERS if names & {metric.name for metric in meter.metrics})
+    found = reduce(or_, (meter.measure(candidate) for meter in meters), Measurement({}))
+    return Measurement({name: found.metrics[name] for name in sorted(names)})
+
+
 __all__ = [
     "METERS",
     "METRICS",
+    "RUNNING",
     "Accuracy",
     "Candidate",
     "Complexity",
@@ -67,6 +99,9 @@ __all__ = [
     "Throughput",
     "mean_interval",
     "measure",
+    "measure_file",
+    "measure_on_request",
     "score_split",
     "split_scores",
+    "whole",
 ]

@@ -9,6 +9,7 @@ import torch
 from scipy import stats
 
 from pipelines.errors import TrialFailed
+from pipelines.ledger import ACCURACY, spending
 from pipelines.measurement import Interval, Measurement
 from pipelines.meters.meter import Candidate, Metric
 from pipelines.runtimes import Artifact, Session, to_feed
@@ -49,7 +50,7 @@ class Accuracy:
 
     def measure(self, candidate: Candidate) -> Measurement:
         """See `Meter.measure`."""
-        with candidate.lease.shared():
+        with spending(ACCURACY), candidate.lease.shared():
             found, others = self._of(candidate.artifact, candidate)
             own = float(found.mean())
             if candidate.reference not in self._references:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelines.formats import FORMATS
+from pipelines.ledger import EXAMINING, spending
 from pipelines.measurement import Measurement
 from pipelines.meters.meter import Candidate, Metric
 from pipelines.runtimes import to_feed
@@ -40,6 +41,6 @@ class Complexity:
         """See `Meter.measure`."""
         written_as = FORMATS[candidate.artifact.format]
         lacking = {name: f"not available: {reason}" for name, reason in written_as.lacks.items()}
-        with candidate.lease.shared():
+        with spending(EXAMINING), candidate.lease.shared():
             found = written_as.complexity(candidate.artifact.path, to_feed(to_batch(candidate.task.example_input(), 1)))
         return Measurement({}, notes=lacking) | found

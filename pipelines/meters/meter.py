@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from pipelines.bench.job import Job
+from pipelines.bench.running import run_bench
 from pipelines.lease import Lease
 from pipelines.measurement import Measurement
-from pipelines.meters.running import run_bench
 from pipelines.runtimes import RUNTIMES, Artifact, Runtime, Session, Target, origin_of, to_feed
+from pipelines.store import Store
 from pipelines.tasks.task import Task, has_own_score, to_batch
 
 Direction = Literal["maximize", "minimize"]
+
+NOT_ASKED_FOR = "not asked for; it is measured where an objective or a constraint names it"
+"""The reason why a metric that is measured on request only is absent."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Metric:
         exact: Whether every measurement of the same file repeats it.
         best: The best value that there can be, None if there is no bound; see `best_for`.
         of_score: Whether it stands on the task's score, which a task may define itself.
+        on_request: Whether it is measured only where it is asked for, as it takes long.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Metric:
     exact: bool = False
     best: float | None = None
     of_score: bool = False
+    on_request: bool = False
 
     def best_for(self, task: Task) -> float | None:
         """The best value that there can be for `task`; None if none is known, as of a score that is the task's own."""
@@ -54,7 +60,7 @@ class Metric:
     @property
     def optional(self) -> bool:
         """True if a measurement is whole without it."""
-        return self.absence is not None
+        return self.absence is not None or self.on_request
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,8 @@ class Candidate:
             parent is the teacher.
         task: Gives the validation data.
         target: What the file has to run on.
+        store: Where what is measured once for a file is kept.
+        asked: The metrics that are asked for by name; of those that are measured on request only, no others are.
         lease: Of the device that is measured on.
     """
 
@@ -76,6 +84,8 @@ class Candidate:
     parent: Artifact
     task: Task
     target: Target
+    store: Store = field(compare=False)
+    asked: frozenset[str] = frozenset()
     lease: Lease = field(default_factory=Lease, compare=False)
 
     @property
@@ -127,7 +137,8 @@ class Meter(Protocol):
     def measure(self, candidate: Candidate) -> Measurement:
         """A number for each of `metrics`, and what goes with it.
 
-        An optional number that this machine cannot measure is left out, and a note of the metric's name says why.
+        An optional number that this machine cannot measure, or that nobody asked for, is left out, and a note of the
+        metric's name says why.
 
         Raises:
             TrialFailed: the file does not run, or gives no usable number.

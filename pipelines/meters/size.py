@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-import zstandard
-
+from pipelines.bench.packed_size import ZSTD_LEVEL, packed_size
+from pipelines.extra import versions
+from pipelines.file_hash import sha256
+from pipelines.ledger import PACKING, spending
 from pipelines.measurement import Measurement
-from pipelines.meters.meter import Candidate, Metric
+from pipelines.meters.meter import NOT_ASKED_FOR, Candidate, Metric
 from pipelines.runtimes import Artifact
+from spaces import digest
 
-ZSTD_LEVEL = 19
-"""The highest of zstd's levels that needs no more memory to unpack; files are packed once and unpacked often."""
+COMPRESS = "compress"
+"""What a packed size is called among the entries of the store."""
+
+FOUND = "size.json"
+"""The file of such an entry."""
 
 
 class Size:
@@ -19,6 +26,9 @@ class Size:
 
     The exported file stays dense: zeros of unstructured pruning and the few values of clustered weights cost as much on
     the disk as any other, and show in the packed size only. Source: Y. Collet, M. Kucherawy, RFC 8878.
+
+    Packing takes longer than all other measuring of a large file. So it is done only where it is asked for, and once
+    for all files with the same bytes: the store keeps the number.
     """
 
     metrics: tuple[Metric, ...] = (
@@ -30,6 +40,7 @@ class Size:
             "exported file packed with zstd, in units of 1,000,000 bytes",
             exact=True,
             best=0.0,
+            on_request=True,
         ),
         Metric(
             "size_zstd_ratio",
@@ -37,28 +48,33 @@ class Size:
             "packed size relative to the exported teacher's, packed too",
             exact=True,
             best=0.0,
+            on_request=True,
         ),
     )
 
-    def __init__(self) -> None:
-        self._references: dict[Artifact, int] = {}
-
     def measure(self, candidate: Candidate) -> Measurement:
         """See `Meter.measure`."""
+        size_bytes, reference_bytes = (each.path.stat().st_size for each in (candidate.artifact, candidate.reference))
+        found = Measurement({"size_mb": size_bytes / 1e6, "size_ratio": size_bytes / reference_bytes})
+        for metric in self.metrics:
+            if metric.on_request and metric.name not in candidate.asked:
+                found |= Measurement({}, notes={metric.name: NOT_ASKED_FOR})
+        if "size_zstd_mb" in candidate.asked:
+            found |= Measurement({"size_zstd_mb": _packed_bytes(candidate, candidate.artifact) / 1e6})
+        if "size_zstd_ratio" in candidate.asked:
+            own, reference = (_packed_bytes(candidate, each) for each in (candidate.artifact, candidate.reference))
+            found |= Measurement({"size_zstd_ratio": own / reference})
+        return found
+
+
+def _packed_bytes(candidate: Candidate, artifact: Artifact) -> int:
+    """The bytes of `artifact` when packed, from the store if some file with the same bytes was packed before."""
+
+    def pack(folder: Path) -> None:
         with candidate.lease.shared():
-            size_bytes, packed_bytes = candidate.artifact.path.stat().st_size, packed_size(candidate.artifact.path)
-            if candidate.reference not in self._references:
-                self._references[candidate.reference] = packed_size(candidate.reference.path)
-        return Measurement(
-            {
-                "size_mb": size_bytes / 1e6,
-                "size_ratio": size_bytes / candidate.reference.path.stat().st_size,
-                "size_zstd_mb": packed_bytes / 1e6,
-                "size_zstd_ratio": packed_bytes / self._references[candidate.reference],
-            }
-        )
+            (folder / FOUND).write_text(json.dumps(packed_size(artifact.path)), encoding="utf-8")
 
-
-def packed_size(file: Path) -> int:
-    """The bytes of `file` packed with zstd."""
-    return len(zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(file.read_bytes()))
+    about = {"stage": COMPRESS, "sha256": sha256(artifact.path), "level": ZSTD_LEVEL}
+    with spending(PACKING):
+        entry = candidate.store.compute(digest(about | versions(("zstandard",))), pack, about)
+    return int(json.loads((entry.folder / FOUND).read_text(encoding="utf-8")))

@@ -16,15 +16,19 @@ class Target:
         device: Where it executes; one of the runtime's devices.
         batch: Inputs per call while latency is measured.
         threads: Threads that the runtime may use for one call.
+        resource: The resource of the machines that it is measured on, which they offer to Ray; empty for the machine
+            where it is built.
     """
 
     runtime: str = "onnxruntime"
     device: str = "cpu"
     batch: int = 1
     threads: int = 1
+    resource: str = ""
 
     def __str__(self) -> str:
-        return f"{self.runtime} on {self.device}, {self.call}"
+        where = f", on {self.resource}" if self.resource else ""
+        return f"{self.runtime} on {self.device}, {self.call}{where}"
 
     @property
     def on_gpu(self) -> bool:
@@ -39,7 +43,8 @@ class Target:
     @property
     def parts(self) -> tuple[str, ...]:
         """The words that name it: ``("openvino", "cpu", "b8", "t1")``."""
-        return (self.runtime, self.device, f"b{self.batch}", f"t{self.threads}")
+        where = (self.resource,) if self.resource else ()
+        return (self.runtime, self.device, f"b{self.batch}", f"t{self.threads}", *where)
 
     @property
     def slug(self) -> str:
@@ -47,8 +52,8 @@ class Target:
         return "-".join(self.parts)
 
     def to_json(self) -> dict[str, Any]:
-        """It as plain data."""
-        return asdict(self)
+        """It as plain data; without a resource if it has none."""
+        return {name: value for name, value in asdict(self).items() if name != "resource" or value}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Target:

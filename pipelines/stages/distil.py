@@ -104,6 +104,11 @@ DISTIL = StepSpec(
 )
 
 
+def stands_alone(params: Params) -> bool:
+    """Return True if a student takes nothing from the network of the stage before: it learns from the labels alone."""
+    return not taught(params) and params.get("init") != "teacher"
+
+
 class Distil:
     """Train a student on the labels and on what the network of the stage before shows it."""
 
@@ -132,7 +137,7 @@ class Distil:
         """See `Stage.run`."""
         depth, width = int(params["depth"]), float(params.get("width", 1))
         inherits = params.get("init") == "teacher"
-        before = Checkpoint.load(parent, context.task) if taught(params) or inherits else None
+        before = None if stands_alone(params) else Checkpoint.load(parent, context.task)
         teacher = before.model if before else None
         student = make_student(context.task, depth, width)
         if teacher is not None and inherits and not inherit(student, teacher):

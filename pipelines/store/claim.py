@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from pipelines.ledger import FOR_STAGE, spending
 from pipelines.waiting import telling
 
 BEAT_S, DEAD_S = 3.0, 15.0
@@ -49,7 +50,7 @@ class Claim:
         Returns:
             What `arrived` gave, or None if the claim is held now; then `release` has to be called.
         """
-        with telling(self._holder):
+        with spending(FOR_STAGE), telling(self._holder):
             return self._take(arrived)
 
     def _take(self, arrived: Callable[[], T | None]) -> T | None:

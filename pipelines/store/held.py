@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pipelines.ledger import FOR_STAGE, spending
 from pipelines.waiting import others, telling
 
 
@@ -31,7 +32,8 @@ def held(path: Path, timeout_s: float = -1) -> Iterator[None]:
     except Timeout:
         if timeout_s == 0:
             raise
-        with telling(lambda: others(path, f"makes what is needed here, or looks after it ({path.name})")):
+        who = f"makes what is needed here, or looks after it ({path.name})"
+        with spending(FOR_STAGE), telling(lambda: others(path, who)):
             lock.acquire(timeout=timeout_s)
     try:
         yield

@@ -13,6 +13,7 @@ from typing import Any
 
 from filelock import Timeout
 
+from pipelines.ledger import Ledger
 from pipelines.store.entry import Entry, seal
 from pipelines.store.folder import Folder
 from pipelines.store.remote import Remote
@@ -20,6 +21,9 @@ from pipelines.store.remote import Remote
 TOUCH_EVERY_S, AWAY_S = 600.0, 60.0
 """The last use of an entry behind a URL is noted no more often than the first. After a failure there, work goes on
 without it for the second: backends try for long before they give up."""
+
+OWN = "own"
+"""The account of what an entry itself took: what was spent on waiting meanwhile is not its own."""
 
 LOG = logging.getLogger(__name__)
 
@@ -115,9 +119,9 @@ class Store:
 
     def _make(self, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Entry:
         with self.folder.draft(key) as draft:
-            started = time.perf_counter()
-            make(draft)
-            manifest = seal(draft, {**about, "key": key, "seconds": time.perf_counter() - started})
+            with Ledger(rest=OWN) as ledger:
+                make(draft)
+            manifest = seal(draft, {**about, "key": key, "seconds": ledger.seconds[OWN]})
             if self.remote:
                 self._unsent(key).parent.mkdir(parents=True, exist_ok=True)
                 self._unsent(key).touch()

@@ -137,6 +137,9 @@ class RepeatQueue:
         """See `TrialQueue.judge`."""
         return ""
 
+    def built(self, result: Result) -> None:
+        """See `TrialQueue.built`: nothing follows from it here."""
+
     def finish(self, result: Result) -> None:
         """See `TrialQueue.finish`."""
         self._attempts.end(result.number)

@@ -38,7 +38,8 @@ class NamedFront:
         """The front called `name`.
 
         ``digits`` is the sweep as searched. ``digits@openvino-b8`` is the last time that it was measured again for a
-        target with these parts; the parts are the runtime, the device, ``b`` and the batch, ``t`` and the threads.
+        target with these parts; the parts are the runtime, the device, ``b`` and the batch, ``t`` and the threads, and
+        the resource if it has one.
 
         Raises:
             InputError: there is no such sweep, it was never measured so, or several targets have these parts.

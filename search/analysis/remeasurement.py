@@ -39,7 +39,9 @@ class Remeasurement:
 
     @classmethod
     def here(cls, target: Target, results: Iterable[Result], started: float, finished: float) -> Remeasurement:
-        """A remeasurement on this machine."""
+        """A remeasurement on this machine, or on those that offer the target's resource."""
+        if target.resource:
+            return cls(target, tuple(results), started, finished, f"nodes that offer {target.resource}", {})
         versions = {package: installed_version(package) for package in RUNTIMES[target.runtime].packages}
         return cls(target, tuple(results), started, finished, f"{platform.node()} ({processor()})", versions)
 

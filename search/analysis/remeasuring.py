@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -15,13 +16,14 @@ from search.execution.work import Evaluate, run_trial
 from search.study.outcome import Complete
 from search.study.saved import Sweep
 from search.study.trial import Result, Trial
+from search.suggest.budget_tracker import BudgetTracker
 
 PASSES = 3
 """How often each file is measured. What a session's memory happens to look like, and what the machine does meanwhile,
 differs from one pass to the next, which the interval of one measurement does not know."""
 
 CHEAP_S, SHARE = 60.0, 0.1
-"""What measuring `PASSES` times may cost after a search unless it is asked for: seconds, or a share of the search's."""
+"""What measuring again may take after a search unless it is asked for: seconds, or a share of the search's if more."""
 
 OnProgress = Callable[[int, int, Trial], None]
 """Notified of each measurement before it begins: how many are done, of how many, and whose turn it is."""
@@ -32,44 +34,44 @@ def remeasure(
     evaluate: Evaluate,
     target: Target,
     on_progress: OnProgress = lambda done, total, trial: None,
-    passes: int = PASSES,
+    limit_s: float = math.inf,
+    first: Collection[int] = (),
+    clock: Callable[[], float] = time.monotonic,
 ) -> Remeasurement:
-    """Measure the files of `trials`, each once in each pass, in a new random order in each.
+    """Measure the files of `trials`, each once in each of `PASSES` passes, in a new random order in each.
 
     Args:
         trials: Complete trials.
         evaluate: Measures a recipe's file for `target`, and need not build it.
         target: What it measures for.
         on_progress: Notified of each measurement.
-        passes: How often each is measured.
+        limit_s: After so many seconds no further measurement is begun.
+        first: The numbers of the trials that come before the others in each pass, as time may not be enough for all.
+        clock: Seconds.
 
     Returns:
-        For each trial the medians over the passes, with intervals that hold every pass's.
+        For each trial that was measured the medians over its passes, with intervals that hold every pass's.
     """
-    started = time.time()
+    started, began = time.time(), clock()
     found: dict[int, list[Result]] = {trial.number: [] for trial in trials}
-    order, turns = random.Random(started), 0
-    for _ in range(passes):
-        for trial in order.sample(trials, len(trials)):
-            on_progress(turns, passes * len(trials), trial)
-            found[trial.number].append(run_trial(trial.number, trial.recipe, evaluate))
-            turns += 1
-    return Remeasurement.here(target, [combine(results) for results in found.values()], started, time.time())
+    order = random.Random(started)
+    turns = [
+        trial
+        for _ in range(PASSES)
+        for trial in sorted(order.sample(trials, len(trials)), key=lambda trial: trial.number not in first)
+    ]
+    for done, trial in enumerate(turns):
+        if clock() - began >= limit_s:
+            break
+        on_progress(done, len(turns), trial)
+        found[trial.number].append(run_trial(trial.number, trial.recipe, evaluate))
+    results = [combine(results) for results in found.values() if results]
+    return Remeasurement.here(target, results, started, time.time())
 
 
-def affordable_passes(trials: Sequence[Trial], sweep: Sweep) -> int:
-    """The number of times that `trials` are measured unasked after `sweep`: `PASSES`, or once where that takes long."""
-    estimate_s = PASSES * sum(map(_measuring_s, trials))
-    search_s = sum(trial.result.finished - trial.result.started for trial in sweep.trials if trial.result)
-    return PASSES if estimate_s <= max(CHEAP_S, SHARE * search_s) else 1
-
-
-def _measuring_s(trial: Trial) -> float:
-    """The seconds of a trial that its stages did not take."""
-    if trial.result is None:
-        return 0.0
-    building_s = sum(stage.seconds for stage in trial.result.stages if not stage.reused)
-    return max(0.0, trial.result.finished - trial.result.started - building_s)
+def bounded_s(sweep: Sweep) -> float:
+    """The seconds that measuring again may take unasked after `sweep`: `SHARE` of the search's, or `CHEAP_S`."""
+    return max(CHEAP_S, SHARE * BudgetTracker(sweep.config, sweep.trials).wall_s)
 
 
 def combine(results: Sequence[Result]) -> Result:

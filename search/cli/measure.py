@@ -36,15 +36,17 @@ def measure(
     ] = None,
     batch: Annotated[int | None, typer.Option(help="Another batch size.", show_default=False)] = None,
     threads: Annotated[int | None, typer.Option(help="Other threads per call.", show_default=False)] = None,
+    here: Annotated[bool, typer.Option("--here", help="On this machine, though the target is a resource.")] = False,
     test: Annotated[bool, typer.Option("--test", help="Open the test split for every member of the front.")] = False,
     csv: Csv = None,
     as_json: Json = False,
 ) -> None:
-    """Measure the front's files again, side by side, here and now, for this target or another; nothing is trained."""
+    """Measure the front's files again, side by side, for this target or another; nothing is trained."""
     from search.analysis.before_after import before_after_json, before_after_table, compare
     from search.analysis.held_out import hold_out
     from search.analysis.post_hoc import PostHoc
     from search.analysis.remeasuring import remeasure, subjects
+    from search.execution.ray_executor import RayExecutor
     from search.finalize import counting, report
     from search.reports.own_file import file_problems
     from search.reports.report import write_csv
@@ -55,7 +57,8 @@ def measure(
         raise InputError(problems)
     workspace = Workspace.default()
     sweep, folder = load_sweep(name, workspace), workspace.sweep(name)
-    target, console = _target(sweep.config.target, runtime, device, batch, threads), err()
+    own = replace(sweep.config.target, resource="") if here else sweep.config.target
+    target, console = _target(own, runtime, device, batch, threads), err()
     if test and target != sweep.config.target:
         raise InputError.at("--test", "the test split is for the sweep's own target; leave out what changes it")
     trials = subjects(sweep, PostHoc.of(sweep, folder).near, everything=everything)
@@ -64,7 +67,8 @@ def measure(
     if folder.is_running():
         console.print(f"sweep {name!r} is running: its trials disturb what is measured now", soft_wrap=True)
     build = stored_evaluator(sweep, workspace)
-    remeasurement = remeasure(trials, replace(build, target=target), target, counting(console, target))
+    with RayExecutor(sweep.config.cluster, folder.ray).measuring(replace(build, target=target)) as there:
+        remeasurement = remeasure(trials, there, target, counting(console, target))
     console.print(f"wrote {remeasurement.write(folder.measurements)}", soft_wrap=True, markup=False)
     opened = {t.number: hold_out(t, build, target, folder.held_out)[1] for t in _members(sweep)} if test else {}
     before_after, post_hoc = compare(sweep, remeasurement), PostHoc.of(sweep, folder)
@@ -103,7 +107,7 @@ def _target(own: Target, runtime: str | None, device: str | None, batch: int | N
     asked = (("--batch", batch, BATCH), ("--threads", threads, THREADS))
     if wrong := [Problem(name, told) for name, n, legal in asked if n is not None and (told := legal.problem(n))]:
         raise InputError(wrong)
-    if threads is not None and threads > (have := processors()):
+    if threads is not None and not own.resource and threads > (have := processors()):
         raise InputError.at("--threads", beyond(threads, have))
     changes = {"runtime": runtime, "device": device, "batch": batch, "threads": threads}
     target = Target.from_json(own.to_json() | {key: value for key, value in changes.items() if value is not None})

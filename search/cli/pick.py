@@ -52,6 +52,7 @@ def pick(
 ) -> None:
     """Pick one configuration of the front, say why that one, and test it on held-out data."""
     from search.analysis.held_out import held_out, hold_out
+    from search.analysis.on_request import lacking, with_requested
     from search.analysis.post_hoc import PostHoc
     from search.reports.report import trial_json
     from search.reports.table import number
@@ -65,8 +66,12 @@ def pick(
     workspace = Workspace.default()
     constraints, prefer = read_options(where or (), minimize, maximize, knee, weights, _outside(name, export, register))
     sweep, folder = load_sweep(name, workspace), workspace.sweep(name)
-    chosen = choose(sweep.state.front, constraints, prefer)
-    build = stored_evaluator(sweep, workspace)
+    named = (*(each.name for each in constraints), *prefer.needs(sweep.config.objectives))
+    front, build = sweep.state.front, stored_evaluator(sweep, workspace)
+    if names := lacking(front, named):
+        err().print(f"measuring {' and '.join(names)} of {len(front.members)} files: no trial was asked for it")
+        front = with_requested(front, names, build.on_request)
+    chosen = choose(front, constraints, prefer)
     if export:  # before the test split is opened, which cannot be taken back
         check_room(export, chosen.trial)
     opened = held_out(folder.held_out)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
+from pipelines.ledger import FOR_DEVICE, MEASURING, YIELDING
 from search.cli.options import Json
 from search.cli.output import out, print_json
 from search.study.workspace import SweepFolder, Workspace
 
 if TYPE_CHECKING:
     from search.study.saved import Sweep
+    from search.study.trial import Trial
     from search.suggest.budget_tracker import BudgetTracker
 
 EXAMPLE = "paredown status digits"
@@ -45,6 +48,8 @@ def status(
         console.print(f"no sweep in {workspace.root}; start one with: paredown run CONFIG")
         return
     console.print(_table([_cells(row) for row in summaries], console.width))
+    if name and (where := summaries[0]["where"]):
+        console.print(f"where files are measured: {where}", markup=False, soft_wrap=True)
     if name and (curve := sparkline(summaries[0]["hypervolumes"])):
         console.print(f"hypervolume over trials: {curve}", markup=False)
         console.print(summaries[0]["forecast"]["words"] or "too few trials for a forecast", markup=False)
@@ -54,6 +59,8 @@ def status(
         console.print(front_table(sweep.state, sweep.config.objectives, picks=picks))
         console.print(next_steps(name, picks), markup=False, soft_wrap=True)
     for row in summaries:
+        if name and (spent := _spent(row["seconds"])):
+            console.print(spent, highlight=False, soft_wrap=True)
         for failure in row["failures"]:
             console.print(f"trial {failure['trial']} ({failure['label']}) failed: {failure['reason']}", markup=False)
         for stop in row["stops"]:
@@ -92,7 +99,7 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
         "hypervolume": f"{row['hypervolume']:.4f}",
         "stages reused": f"{stages['reused']}/{stages['reused'] + stages['computed']}",
         "time saved": f"{stages['seconds_saved']:.0f} s",
-        "measuring": f"{row['measuring']['share']:.1%}",
+        "measuring": _share(_of_workers(row["seconds"]), MEASURING, FOR_DEVICE, YIELDING),
     }
 
 
@@ -141,7 +148,8 @@ def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
             "seconds_spent": sum(stage.seconds for stage in stages if not stage.reused),
             "seconds_saved": sum(stage.seconds for stage in stages if stage.reused),
         },
-        "measuring": _measuring(sweep),
+        "seconds": _seconds(sweep),
+        "where": _where(sweep),
         "failures": [
             {"trial": trial.number, "label": trial.label, "reason": trial.outcome.reason}
             for trial in sweep.trials
@@ -182,13 +190,40 @@ def _budget(sweep: Sweep, budget_tracker: BudgetTracker) -> dict[str, Any] | Non
     }
 
 
-def _measuring(sweep: Sweep) -> dict[str, float]:
-    """Seconds that trials spent measuring, waiting to measure and waiting for others who measured, and their share.
+def _seconds(sweep: Sweep) -> dict[str, float]:
+    """The time of all finished trials together by what it was spent on, the most first."""
+    found: Counter[str] = Counter()
+    for trial in sweep.trials:
+        found.update(trial.result.spent if trial.result else {})
+    return dict(found.most_common())
 
-    The share is of the time of all trials together, so that it is also the share of what the sweep's workers could
-    have done in that time.
-    """
-    results = [trial.result for trial in sweep.trials if trial.result]
-    spent = {name: sum(r.seconds.get(name, 0.0) for r in results) for name in ("measuring", "waiting", "yielding")}
-    total = sum(result.finished - result.started for result in results)
-    return {**spent, "share": sum(spent.values()) / total if total else 0.0}
+
+def _of_workers(seconds: Mapping[str, float]) -> dict[str, float]:
+    """`seconds` without those in which a trial had no worker any more, as its file was measured elsewhere."""
+    from search.study.trial import ELSEWHERE
+
+    return {account: spent for account, spent in seconds.items() if account != ELSEWHERE}
+
+
+def _share(seconds: Mapping[str, float], *accounts: str) -> str:
+    """The share that `accounts` have of all `seconds`."""
+    total = sum(seconds.values())
+    return f"{sum(seconds.get(account, 0.0) for account in accounts) / total if total else 0.0:.1%}"
+
+
+def _spent(seconds: Mapping[str, float]) -> str:
+    """What the trials' time was spent on, in one sentence; empty if none has ended."""
+    shares = (f"{account.replace('_', ' ')} {_share(seconds, account)}" for account in seconds)
+    return f"{sum(seconds.values()):.0f} s of trials: {', '.join(shares)}" if seconds else ""
+
+
+def _where(sweep: Sweep) -> str:
+    """Where the last trial's file was measured, if its notes say it."""
+    from pipelines.bench.conditions import WHERE
+
+    last = max((trial for trial in sweep.trials if trial.state == "complete"), key=_finished, default=None)
+    return last.notes.get(WHERE, "") if last else ""
+
+
+def _finished(trial: Trial) -> float:
+    return trial.result.finished if trial.result else 0.0

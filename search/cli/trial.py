@@ -31,6 +31,7 @@ def trial(
 
     from pipelines import STEPS
     from pipelines.file_hash import sha256
+    from pipelines.ledger import Ledger
     from search.planning.reading import read_sweep
     from search.reports.table import number
     from search.study.saved import sweep_evaluator
@@ -41,7 +42,10 @@ def trial(
     # The number of threads changes the order of sums, and with it the last digits of trained weights.
     torch.set_num_threads(config.cluster.cpus_per_trial)
     evaluate = sweep_evaluator(config, Workspace.default())
-    outcome = _traced(lambda: evaluate(recipe))
+    if config.target.resource:
+        err().print(f"measured on this machine, and not where {config.target.resource} is offered", soft_wrap=True)
+    with Ledger() as ledger:
+        outcome = _traced(lambda: evaluate(recipe))
     file = evaluate.build(recipe).file
     if as_json:
         stages = [{"name": s.name, "seconds": s.seconds, "reused": s.reused} for s in outcome.stages]
@@ -51,7 +55,7 @@ def trial(
                 "metrics": dict(outcome.measurement.metrics),
                 "intervals": dict(outcome.measurement.intervals),
                 "notes": dict(outcome.measurement.notes),
-                "seconds": dict(outcome.seconds),
+                "seconds": dict(ledger.seconds),
                 "stages": stages,
                 "file": str(file),
                 "sha256": sha256(file),
@@ -68,6 +72,8 @@ def trial(
         console.print(f"  {name}: {words}", markup=False)
     for stage in outcome.stages:
         console.print(f"  stage {stage.name}: {stage.seconds:.2f} s{' (reused)' if stage.reused else ''}")
+    spent = (f"{account.replace('_', ' ')} {seconds:.2f} s" for account, seconds in ledger.seconds.items())
+    console.print(f"  spent now: {', '.join(spent)}", highlight=False)
 
 
 def _traced(evaluate: Callable[[], Evaluation]) -> Evaluation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -17,6 +18,7 @@ from search.samplers import SAMPLERS
 from spaces import Interval, illegal, shown
 
 BATCH, THREADS = Interval(1, 65_536, integer=True), Interval(1, 1_024, integer=True)
+RESOURCE, RAYS_OWN = r"[A-Za-z][A-Za-z0-9_]{0,62}", ("CPU", "GPU", "TPU", "memory", "object_store_memory")
 LIMIT_GB = Interval(0, 1_000_000)
 
 
@@ -66,12 +68,26 @@ def _no_data(value: Any, where: str = "") -> str:
 
 
 class TargetSection(Section):
-    """The target that the exported file has to run on; see `pipelines.Target`."""
+    """The target that the exported file has to run on; see `pipelines.Target`.
+
+    Attributes:
+        resource: The resource that nodes offer to Ray on which files are measured; where they are built, when absent.
+    """
 
     runtime: str = Target.runtime
     device: str = Target.device
     batch: Annotated[int, within(BATCH)] = Target.batch
     threads: Annotated[int, within(THREADS)] = Target.threads
+    resource: str | None = None
+
+    @field_validator("resource")
+    @classmethod
+    def _resource(cls, resource: str | None) -> str | None:
+        """A name that nodes of a cluster can offer to Ray, and that is none of Ray's own."""
+        if resource is not None and (not re.fullmatch(RESOURCE, resource) or resource in RAYS_OWN):
+            problem = f"{shown(resource)} is not the name of a resource of your own, such as edge"
+            raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
+        return resource
 
     @field_validator("device")
     @classmethod
@@ -85,7 +101,7 @@ class TargetSection(Section):
 
     def value(self) -> Target:
         """The target that it describes."""
-        return Target(self.runtime, self.device, self.batch, self.threads)
+        return Target(self.runtime, self.device, self.batch, self.threads, self.resource or "")
 
 
 DEFAULT_TRIALS = 40

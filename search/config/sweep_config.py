@@ -182,6 +182,7 @@ def read_config(raw: Mapping[str, Any]) -> Reading:
         problems += _requirement_problems(space, constraints)
     problems += _budget_problems(raw, wrong)
     problems += _gpu_problems(raw, known, wrong)
+    problems += _resource_problems(raw, wrong)
     config = None
     if file and space and not problems:
         config = SweepConfig(
@@ -246,6 +247,16 @@ def _gpu_problems(raw: Mapping[str, Any], target: Target | None, wrong: Collecti
     if target and target.on_gpu and cluster and "cluster.gpus_per_trial" not in wrong and not cluster.gpus_per_trial:
         advice = "needs a GPU for each trial; set cluster.gpus_per_trial, such as 1, or 0.25 for four trials on one"
         yield Problem("target.device", f"{target.device!r} {advice}")
+
+
+def _resource_problems(raw: Mapping[str, Any], wrong: Collection[str]) -> Iterator[Problem]:
+    target, cluster = read_plain(TargetSection, raw, "target", wrong), read_plain(ClusterSection, raw, "cluster", wrong)
+    if target and cluster and target.resource and cluster.address == "local":
+        advice = (
+            "is what nodes of a cluster offer, and cluster.address is local; start a cluster here with: ray start "
+            "--head, and set cluster.address: auto; or leave target.resource out, to measure where trials run"
+        )
+        yield Problem("target.resource", f"{target.resource!r} {advice}")
 
 
 def _objectives(given: object, problems: list[Problem]) -> tuple[Objective, ...]:

@@ -37,6 +37,10 @@ class Attempts:
         self._out[trial.number] = trial
         self._counts[trial.number] = self._counts.get(trial.number, 0) + 1
 
+    def trial(self, number: int) -> Trial:
+        """The trial called `number`, which is out."""
+        return self._out[number]
+
     def end(self, number: int) -> Trial:
         """The trial that has come back with a result."""
         return self._out.pop(number)

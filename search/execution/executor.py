@@ -22,6 +22,9 @@ class TrialQueue(Protocol):
     def judge(self, trial: Trial, result: Result) -> str:
         """Take what a worker has found at a rung below the top: why `trial` ends there, empty if it goes on."""
 
+    def built(self, result: Result) -> None:
+        """Take note of a file that is measured elsewhere, while its worker goes on to another trial."""
+
     def finish(self, result: Result) -> None:
         """Take a result from a worker."""
 

@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ import ray
 import torch
 from ray import tune
 
-from pipelines import own_folder
+from pipelines import Evaluator, own_folder
 from pipelines.garbage import collect, no_collection
 from pipelines.processors import processors
 from pipelines.waiting import say_with
@@ -35,8 +36,10 @@ from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
 from search.execution.executor import TrialQueue
+from search.execution.lane import Lane, LeftToMeasure, MeasuredThere, Place, awaited
 from search.execution.last_words import last_words, words_file
 from search.execution.notices import Notices, leave_notice
+from search.execution.own_processors import METER, kept_off, set_apart
 from search.execution.ray_error import first_line, is_memory_kill
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
 from search.execution.rung_runner import RungRunner
@@ -61,10 +64,15 @@ class RayExecutor:
     Args:
         cluster: Where, and with what resources.
         scratch: A folder for what Ray Tune writes; emptied before and after.
+        tell: Told in words where files are measured, if there is a choice.
     """
 
-    def __init__(self, cluster: ClusterSection, scratch: Path) -> None:
-        self._cluster, self._scratch = cluster, scratch
+    def __init__(self, cluster: ClusterSection, scratch: Path, tell: Callable[[str], None] = LOG.warning) -> None:
+        self._cluster, self._scratch, self._tell = cluster, scratch, tell
+        self._place: Place | None = None
+        self._left: int | None = None
+        self._where = ""
+        self._kept_off = contextlib.ExitStack()
         self._joined = False
 
     def run(self, queue: TrialQueue, evaluate: Evaluate, results: Path) -> None:
@@ -73,12 +81,14 @@ class RayExecutor:
         Raises:
             SweepError: the cluster cannot be reached or has too little for one trial.
         """
+        self._decide(evaluate)
         self._connect()
         slots, deaths = self._slots(), 0
         while not queue.exhausted:
-            searcher = StudySearcher(queue, results)
+            lane, work = self._lane(evaluate, slots)
+            searcher = StudySearcher(queue, results, lane)
             try:
-                self._tuner(searcher, evaluate, results, slots).fit()
+                self._tuner(searcher, work, results, slots).fit()
             except (RayDied, Exception) as error:
                 if died := dead_process():
                     deaths += 1
@@ -88,6 +98,8 @@ class RayExecutor:
                     raise
                 searcher.ray_kills = searcher.ray_kills or is_memory_kill(error)
                 LOG.warning("Ray Tune stopped (%s); going on", first_line(error))
+            if lane is not None:
+                lane.drop()
             for trial in queue.out:
                 searcher.settle(trial)
             if searcher.ended_by:
@@ -99,7 +111,54 @@ class RayExecutor:
         """See `Executor.close`."""
         if self._joined:
             leave()
+        self._kept_off.close()
         own_folder.remove(self._scratch)
+
+    @contextlib.contextmanager
+    def measuring(self, evaluate: Evaluate) -> Iterator[Evaluate]:
+        """Give, for measuring outside of a sweep, what measures where `evaluate` is to: it waits for each measurement.
+
+        Raises:
+            SweepError: the cluster cannot be reached.
+        """
+        if not (isinstance(evaluate, Evaluator) and evaluate.target.resource):
+            yield evaluate
+            return
+        with contextlib.closing(self):
+            self._decide(evaluate)
+            self._connect()
+            self._tell_if_awaited(evaluate.target.resource)
+            yield MeasuredThere(evaluate, Place(evaluate.target.resource))
+
+    def _decide(self, evaluate: Evaluate) -> None:
+        """Decide where files are measured: before Ray is started, which gives trials what is left."""
+        if not isinstance(evaluate, Evaluator) or self._place:
+            return
+        if evaluate.target.resource:
+            self._place = Place(evaluate.target.resource)
+            self._tell(f"files are measured on nodes that offer {evaluate.target.resource}")
+            return
+        apart = set_apart(self._cluster, evaluate.target, torch.cuda.device_count())
+        if apart.words:
+            self._tell(apart.words)
+            self._where = apart.words
+        if apart.processors:
+            self._place, self._left = Place(METER, apart.processors), apart.left
+            self._kept_off.enter_context(kept_off(apart.processors))
+
+    def _lane(self, evaluate: Evaluate, slots: int) -> tuple[Lane | None, Evaluate]:
+        """The lane, if files are measured by another process than their worker, and what workers do then."""
+        if not isinstance(evaluate, Evaluator):
+            return None, evaluate
+        if not self._place:
+            return None, replace(evaluate, where=self._where)
+        self._tell_if_awaited(self._place.resource)
+        builds = replace(evaluate, apart=bool(self._place.processors))
+        return Lane(evaluate, self._place, slots), LeftToMeasure(builds, self._place)
+
+    def _tell_if_awaited(self, resource: str) -> None:
+        if resource not in ray.cluster_resources():
+            self._tell(awaited(resource))
 
     def _connect(self) -> None:
         for name in ("ray", "ray.tune"):
@@ -116,7 +175,8 @@ class RayExecutor:
             # name of one of Python's, or of ours.
             with contextlib.chdir(PACKAGES):
                 ray.init(
-                    num_cpus=processors() if address == "local" else None,
+                    num_cpus=(self._left or processors()) if address == "local" else None,
+                    resources={METER: 1} if self._left else None,
                     address=address,  # without one, Ray would join whatever cluster was started last on this machine
                     include_dashboard=False if address == "local" else None,
                     log_to_driver=False,
@@ -193,7 +253,7 @@ class RayExecutor:
                 name=EXPERIMENT,
                 storage_path=str(self._scratch),
                 verbose=0,
-                callbacks=[RayWatch(Notices(results))],
+                callbacks=[RayWatch(Notices(results), searcher.take_measured)],
                 # A dead worker's trial is given out again by the queue, which knows whether a result was written.
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -28,10 +29,11 @@ class RayWatch(tune.Callback):  # type: ignore[misc]
 
     Args:
         notices: What workers say.
+        look: Called each time.
     """
 
-    def __init__(self, notices: Notices) -> None:
-        self._notices = notices
+    def __init__(self, notices: Notices, look: Callable[[], None] = lambda: None) -> None:
+        self._notices, self._look = notices, look
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """See `ray.tune.Callback`; called about ten times a second.
@@ -42,6 +44,7 @@ class RayWatch(tune.Callback):  # type: ignore[misc]
         if name := dead_process():
             raise RayDied(name)
         self._notices.look()
+        self._look()
 
 
 def dead_process() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pipelines.ledger import FOR_DRIVER
 from search.execution.work import Evaluate, run_trial
 from search.study.trial import Result, Trial
 
@@ -46,8 +47,10 @@ def _added(past: Result, new: Result) -> Result:
     """`new` with what was spent before it: a stage that an earlier rung computed was not had for nothing."""
     spent = {stage.key: stage for stage in (*past.rung_stages, *past.stages) if not stage.reused}
     stages = tuple(spent.pop(stage.key) if stage.reused and stage.key in spent else stage for stage in new.stages)
+    told = {FOR_DRIVER: new.started - past.finished}
     seconds = {
-        name: past.seconds.get(name, 0.0) + new.seconds.get(name, 0.0) for name in {**past.seconds, **new.seconds}
+        name: sum(part.get(name, 0.0) for part in (past.seconds, told, new.seconds))
+        for name in {**past.seconds, **told, **new.seconds}
     }
     usage = {name: (*past.usage.get(name, ()), *new.usage.get(name, ())) for name in {**past.usage, **new.usage}}
     return replace(

@@ -13,15 +13,21 @@ from ray.tune.search import Searcher
 from pipelines.memory_kills import MemoryKills
 from search.execution import interruption
 from search.execution.executor import TrialQueue
+from search.execution.lane import Lane
 from search.execution.last_words import SILENT, how_it_ended, words_file
 from search.execution.ray_error import error_of, error_words, first_line, is_memory_kill
 from search.execution.ray_watch import dead_process
-from search.study.trial import Result, Trial
+from search.study.trial import Result, Trial, forget_built
 
 LOG = logging.getLogger(__name__)
 
 RUNG, ENDS = "rung", "ends the sweep"
 """Under these names a worker tells what it has found, or why nothing more is to be found."""
+
+IDLE_S = 0.1
+"""How long a measurement is waited for where no trial is built: then Ray Tune asks without end."""
+
+LOST = "its file was built twice, and twice it was gone from the store before it was measured; raise store.limit_gb"
 
 ALONE = "to see more, run its recipe in one process: paredown trial CONFIG RECIPE"
 
@@ -34,6 +40,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     Args:
         queue: Gives trials and takes results.
         results: Where workers write.
+        lane: Measures what workers have built; None if they measure it themselves.
 
     Attributes:
         given: How many trials were given out.
@@ -41,9 +48,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         ray_kills: Whether Ray has killed workers for want of memory.
     """
 
-    def __init__(self, queue: TrialQueue, results: Path) -> None:
+    def __init__(self, queue: TrialQueue, results: Path, lane: Lane | None = None) -> None:
         super().__init__(metric="number", mode="min")
-        self._queue, self._results = queue, results
+        self._queue, self._results, self._lane = queue, results, lane
         self._by_tune_id: dict[str, Trial] = {}
         self._errors: dict[int, str] = {}
         self._kernel = MemoryKills()
@@ -56,12 +63,43 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         interruption.check()
         if self.ended_by:
             return str(Searcher.FINISHED)
-        trial = self._queue.next()
-        if trial is None:  # with None, Ray Tune asks again about ten times a second as long as trials run
-            return None if self._queue.blocked else str(Searcher.FINISHED)
-        self._by_tune_id[trial_id] = trial
-        self.given += 1
-        return {"trial": trial, "fidelities": self._queue.fidelities(trial)}
+        self.take_measured(0.0 if self._by_tune_id else IDLE_S)
+        while self._lane is None or not self._lane.is_full:
+            trial = self._queue.next()
+            if trial is None:
+                # With None, Ray Tune asks again about ten times a second as long as trials run.
+                awaited = self._queue.blocked or (self._lane is not None and len(self._lane))
+                return None if awaited else str(Searcher.FINISHED)
+            self.given += 1
+            if not self._leave_to_lane(trial):  # else it was built before the sweep was interrupted
+                self._by_tune_id[trial_id] = trial
+                return {"trial": trial, "fidelities": self._queue.fidelities(trial)}
+        return None
+
+    def take_measured(self, timeout_s: float = 0.0) -> None:
+        """Take what was measured elsewhere, after waiting for something no longer than `timeout_s`."""
+        if self._lane is None or not len(self._lane):
+            return
+        out = {trial.number: trial for trial in self._queue.out}
+        for built, result in self._lane.collect(timeout_s):
+            if result:
+                result.write(self._results)
+                self._queue.finish(result)
+            else:
+                forget_built(self._results, built.number)
+                self._queue.retry(out[built.number], LOST, time.time())
+
+    def _leave_to_lane(self, trial: Trial) -> bool:
+        """Have the file of `trial` measured, if its worker has left it to be measured elsewhere."""
+        built = self._unmeasured(trial)
+        if built is None or self._lane is None:
+            return False
+        self._queue.built(built)
+        self._lane.add(built)
+        return True
+
+    def _unmeasured(self, trial: Trial) -> Result | None:
+        return None if Result.read(self._results, trial.number) else Result.read_built(self._results, trial.number)
 
     def ends(self, trial_id: str, result: Result) -> bool:
         """Return True if a trial ends with what its worker has found below the top; then its result is written down."""
@@ -83,16 +121,19 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if trial and result and ENDS in result:
             self._queue.requeue(trial)
             self.ended_by = result[ENDS]  # raised here, Tune would take it for the trial's failure
-        elif trial:
+        elif trial and not self._leave_to_lane(trial):
             self.settle(trial)
         interruption.check()
 
     def settle(self, trial: Trial) -> None:
-        """Take the result that the worker of `trial` wrote down; without one, it died."""
+        """Take the result that the worker of `trial` wrote down; without one, it died.
+
+        What it left to be measured elsewhere is given out again, and not built again.
+        """
         written = Result.read(self._results, trial.number)
         if written:
             self._queue.finish(written)
-        elif dead_process():
+        elif dead_process() or (self._lane is not None and self._unmeasured(trial)):
             self._queue.requeue(trial)
         else:
             self._queue.retry(trial, self._why(trial), time.time())

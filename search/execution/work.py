@@ -7,6 +7,7 @@ import traceback
 from typing import Protocol
 
 from pipelines import Evaluation, TaskChanged, TrialFailed
+from pipelines.ledger import Ledger
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution.usage import Usage
 from search.study.outcome import Complete, Failed
@@ -32,20 +33,23 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, fidelity: float =
         FullDiskError: it could not be done for want of room.
         SweepError: it would be done for another task than the sweep's.
     """
-    started, usage = time.time(), Usage()
-    with usage:
+    started, usage, ledger = time.time(), Usage(), Ledger()
+    with usage, ledger:
         found = _attempt(recipe, evaluate, fidelity)
-    if isinstance(found, Failed):
-        return Result(number, started, time.time(), found, fidelity, usage=usage.series)
+    outcome = found if isinstance(found, Failed) else Complete(found.measurement, found.model)
+    stages = () if isinstance(found, Failed) else found.stages
+    # By the clock of the ledger: its accounts are all of the time in between, also if the machine's clock is set.
+    finished = started + sum(ledger.seconds.values())
     return Result(
         number,
         started,
-        time.time(),
-        Complete(found.measurement, found.model),
+        finished,
+        outcome,
         fidelity,
-        stages=found.stages,
-        seconds=dict(found.seconds),
+        stages=stages,
+        seconds=ledger.seconds,
         usage=usage.series,
+        unmeasured=None if isinstance(found, Failed) else found.unmeasured,
     )
 
 

@@ -79,6 +79,8 @@ def _unreachable(config: SweepConfig, task: Task) -> list[str]:
 
 def _absent(config: SweepConfig) -> list[str]:
     """Metrics of the sweep that this machine cannot measure; others may run the trials."""
+    if config.target.resource:  # who measures is not known yet
+        return []
     found = []
     for name in config.optional_metrics:
         absence = METRICS[name].absence

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines import Evaluator, StageKey
+from pipelines.ledger import MEASURING
 from pipelines.pipeline import nodes
 from search.config.sweep_config import SweepConfig, load_config
 from search.replay.machine import Machine
@@ -88,7 +89,7 @@ def as_it_was(sweep: Sweep) -> Curve:
     for result, (_, snapshot) in zip(ends, sorted(history.snapshots.items()), strict=True):
         wall_s += max(0.0, result.finished - max(until, result.started))
         until = max(until, result.finished)
-        measured_s += result.seconds.get("measuring", 0.0)
+        measured_s += result.seconds.get(MEASURING, 0.0)
         points.append(Point(snapshot.state.hypervolume, wall_s, snapshot.compute_s + measured_s))
     return Curve(tuple(points))
 

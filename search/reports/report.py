@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines import METRICS
 from search.analysis.held_out import fronts_on_test, on_test
 from search.analysis.post_hoc import PostHoc
 from search.config.sweep_config import SweepConfig
@@ -24,7 +25,7 @@ def table(trials: Iterable[Trial]) -> pd.DataFrame:
     """One row per trial: who it is and who proposed it, every parameter that was chosen, every metric.
 
     The ends of intervals stand in columns of their own, such as ``latency_ms.low`` and ``latency_ms.high``, after all
-    metrics.
+    metrics, and after them, such as ``energy_mj.absent``, why a trial lacks a metric that it need not have.
     """
     trials = list(trials)
     parts = (
@@ -32,6 +33,7 @@ def table(trials: Iterable[Trial]) -> pd.DataFrame:
         [{f"{step.name}.{key}": value for step in t.recipe.steps for key, value in step.items} for t in trials],
         [dict(t.metrics) for t in trials],
         [_ends(t) for t in trials],
+        [{f"{name}.absent": words for name, words in t.notes.items() if name in METRICS} for t in trials],
     )
     return pd.concat([pd.DataFrame(part) for part in parts], axis=1)
 

@@ -2,7 +2,8 @@
 
 Until outcomes had types, a result had the numbers beside its other keys, and two strings told how the trial had ended:
 `reason` and `stopped`, both empty if it was complete. Until the vocabulary changed, `notes` were called `facts`,
-`fidelity` was `share`, `rung_stages` was `climbed`, and the proposer `suffix` was `leaf`.
+`fidelity` was `share`, `rung_stages` was `climbed`, and the proposer `suffix` was `leaf`. Until every second was on an
+account, `waiting` was waiting for the device.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from pipelines.ledger import FOR_DEVICE
 from search.study.proposer import Proposer
 
 PROPOSERS: Mapping[str, Proposer] = {"leaf": "suffix", **{name: name for name in get_args(Proposer)}}
@@ -25,6 +27,7 @@ ENDED = (*MEASURED, "reason", "stopped", "details", "model")
 
 def todays_result(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """A result's `data` in today's form: as it is, if it has an outcome."""
+    data = {**data, "seconds": _accounts(data.get("seconds", {}))}
     if "outcome" in data:
         return data
     named = _renamed(data)
@@ -42,6 +45,10 @@ def todays_rung(data: Mapping[str, Any]) -> Mapping[str, Any]:
 def todays_proposer(name: str | None, number: int) -> Proposer:
     """The proposer of trial `number`; studies of before there were suffix variants do not name one."""
     return PROPOSERS[name] if name else "sampler" if number else "baseline"
+
+
+def _accounts(seconds: Mapping[str, float]) -> Mapping[str, float]:
+    return {FOR_DEVICE if name == "waiting" else name: spent for name, spent in seconds.items()}
 
 
 def _renamed(data: Mapping[str, Any]) -> dict[str, Any]:

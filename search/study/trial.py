@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines import StageRun
+from pipelines.evaluator import Unmeasured
+from pipelines.ledger import OTHER
 from pipelines.measurement import Interval, Measurement
 from pipelines.whole_file import write_json
 from search.study.earlier_format import todays_result
@@ -19,6 +21,9 @@ from spaces import Recipe, Value
 
 Series = Mapping[str, tuple[tuple[float, float], ...]]
 """Points (seconds since the epoch, value) by name."""
+
+ELSEWHERE = "elsewhere"
+"""Among a result's seconds, those after its worker had gone on to another trial: until its file was measured."""
 
 NOTHING = Measurement({})
 """What is known of a trial that is not complete."""
@@ -37,8 +42,10 @@ class Result:
         stages: What each stage cost.
         rung_stages: What was computed for it besides, while its trainings had run in part; see
             `search.execution.rung_runner`.
-        seconds: What measuring cost others; see `pipelines.Evaluation`.
+        seconds: What its time was spent on, by the accounts of `pipelines.ledger` and the names of stages; see `spent`.
         usage: What the worker's process used, if the trial was long; see `search.execution.usage`.
+        unmeasured: What is to be measured yet before the trial has ended, if its file was built and is measured
+            elsewhere; None of every trial that has ended. See `search.execution.lane`.
     """
 
     number: int
@@ -50,11 +57,23 @@ class Result:
     rung_stages: tuple[StageRun, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     usage: Series = field(default_factory=dict)
+    unmeasured: Unmeasured | None = None
+
+    @property
+    def worked_s(self) -> float:
+        """Seconds for which it had a worker: not those in which its file was measured elsewhere, or waited for that."""
+        return self.finished - self.started - self.seconds.get(ELSEWHERE, 0.0)
 
     @property
     def computed(self) -> tuple[StageRun, ...]:
         """The stages that were computed for the trial; what was found in the store is left out."""
         return tuple(stage for stage in (*self.rung_stages, *self.stages) if not stage.reused)
+
+    @property
+    def spent(self) -> Mapping[str, float]:
+        """The seconds from its start to its end by what they were spent on: they sum to all of them."""
+        rest = self.finished - self.started - sum(self.seconds.values())
+        return {**self.seconds, OTHER: self.seconds.get(OTHER, 0.0) + rest}
 
     def stop(self, why: str) -> Result:
         """The result of a trial that ends here: its numbers are those of an unfinished network and are left out."""
@@ -62,7 +81,8 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
-        return asdict(self) | {"outcome": outcome_to_json(self.outcome)}
+        data = asdict(self) | {"outcome": outcome_to_json(self.outcome)}
+        return data if self.unmeasured else {name: value for name, value in data.items() if name != "unmeasured"}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Result:
@@ -70,19 +90,41 @@ class Result:
         data = todays_result(data)
         runs = {name: tuple(StageRun(**stage) for stage in data.get(name, ())) for name in ("stages", "rung_stages")}
         usage = {name: tuple((at, value) for at, value in points) for name, points in data.get("usage", {}).items()}
-        return cls(**{**data, **runs, "usage": usage, "outcome": outcome_from_json(data["outcome"])})
+        unmeasured = Unmeasured.from_json(left) if (left := data.get("unmeasured")) else None
+        outcome = outcome_from_json(data["outcome"])
+        return cls(**{**data, **runs, "usage": usage, "outcome": outcome, "unmeasured": unmeasured})
 
     def write(self, folder: Path) -> None:
-        """Put the result down in `folder`: whole or not at all."""
-        write_json(folder / f"{self.number}.json", self.to_json(), indent=None)
+        """Put the result down in `folder`: whole or not at all. Of a trial that has ended it is all that lies there."""
+        write_json(_file(folder, self.number, self.unmeasured is not None), self.to_json(), indent=None)
+        if self.unmeasured is None:
+            forget_built(folder, self.number)
 
     @classmethod
     def read(cls, folder: Path, number: int) -> Result | None:
         """The result of trial `number` in `folder`, or None if there is none."""
+        return cls._read(_file(folder, number))
+
+    @classmethod
+    def read_built(cls, folder: Path, number: int) -> Result | None:
+        """What trial `number` has built and nobody has measured yet, or None if there is no such thing in `folder`."""
+        return cls._read(_file(folder, number, built=True))
+
+    @classmethod
+    def _read(cls, file: Path) -> Result | None:
         try:
-            return cls.from_json(json.loads((folder / f"{number}.json").read_text(encoding="utf-8")))
+            return cls.from_json(json.loads(file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
+
+
+def forget_built(folder: Path, number: int) -> None:
+    """Remove from `folder` what trial `number` has built and nobody has measured, if it is there."""
+    _file(folder, number, built=True).unlink(missing_ok=True)
+
+
+def _file(folder: Path, number: int, built: bool = False) -> Path:
+    return folder / f"{number}.{'built.' if built else ''}json"
 
 
 @dataclass(frozen=True)

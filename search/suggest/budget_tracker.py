@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from search.config.sweep_config import SweepConfig
 from search.study.state import SweepState
-from search.study.trial import Trial
+from search.study.trial import Result, Trial
 
 
 class BudgetTracker:
@@ -31,8 +31,10 @@ class BudgetTracker:
         self._spans: list[tuple[float, float]] = []
         """When trials ran that have ended: apart from each other, in order."""
         self._work_s = 0.0
+        self._built: set[int] = set()
         for trial in trials:
-            self._add(trial)
+            if trial.result:
+                self._add(trial.result)
 
     def begin(self, number: int, at: float) -> None:
         """Trial `number` runs since `at`."""
@@ -42,18 +44,32 @@ class BudgetTracker:
         """See `Observer.started`."""
         self.begin(trial.number, self._clock())
 
+    def built(self, result: Result) -> None:
+        """A trial has no worker any more, and has not ended: its file is measured elsewhere, which costs nothing."""
+        self._running.pop(result.number, None)
+        if result.number not in self._built:
+            self._built.add(result.number)
+            self._add(result)
+
     def finished(self, trial: Trial, state: SweepState) -> None:
         """See `Observer.finished`."""
         self._running.pop(trial.number, None)
-        self._add(trial)
+        if trial.number not in self._built and trial.result:
+            self._add(trial.result)
 
     @property
     def used_s(self) -> float:
         """Seconds used, of what the budget counts; of wall time, if there is no budget."""
-        now = self._clock()
         if self._budget and self._budget.of != "wall":
+            now = self._clock()
             running_s = sum(max(0.0, now - since) for since in self._running.values())
             return (self._work_s + running_s) * self._per_trial
+        return self.wall_s
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds in which some trial ran."""
+        now = self._clock()
         # All that run have in common that they have not ended: together they are one span, up to now.
         since = min(self._running.values(), default=now)
         return max(0.0, now - since) + sum(max(0.0, min(end, since) - start) for start, end in self._spans)
@@ -86,12 +102,12 @@ class BudgetTracker:
         """Processors, or GPUs, of a trial."""
         return self._budget.per_trial(self._cluster.cpus_per_trial, self._cluster.gpus_per_trial) if self._budget else 1
 
-    def _add(self, trial: Trial) -> None:
-        """Count a trial that has ended."""
-        if trial.result is None or trial.result.finished <= trial.result.started:
+    def _add(self, result: Result) -> None:
+        """Count the work of a trial that has a worker no more."""
+        if result.worked_s <= 0:
             return
-        start, end = trial.result.started, trial.result.finished
-        self._work_s += end - start
+        start, end = result.started, result.started + result.worked_s
+        self._work_s += result.worked_s
         first = bisect_left(self._spans, start, key=lambda span: span[1])
         last = bisect_right(self._spans, end, key=lambda span: span[0])
         touched = self._spans[first:last]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median, quantiles
 
+from pipelines.ledger import MEASURING, WAITS
 from search.study.trial import Trial
 
 MEASURE = "measure"
@@ -15,7 +16,7 @@ ALONE = "measuring alone"
 """The part of `MEASURE` in which nothing else of the sweep may run on the machine: timing the file."""
 
 BESIDE = "loading and scoring"
-"""The part of `MEASURE` that is neither that nor waiting for it: what trials can do side by side."""
+"""The part of `MEASURE` that is neither that nor waiting for others: what trials can do side by side."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,9 @@ class Costs:
             computed[stage.name] = computed.get(stage.name, 0.0) + stage.seconds
         for name, seconds in computed.items():
             self.add(name, seconds)
-        spent = trial.result.finished - trial.result.started - sum(computed.values())
+        spent = trial.result.worked_s - sum(computed.values())
         self.add(MEASURE, max(0.0, spent))
-        alone, waited = (trial.result.seconds.get(name, 0.0) for name in ("measuring", "waiting"))
+        alone, waited = (sum(trial.result.spent.get(name, 0.0) for name in names) for names in ((MEASURING,), WAITS))
         self.add(ALONE, alone)
         self.add(BESIDE, max(0.0, spent - alone - waited))
 

@@ -45,7 +45,7 @@ class InFlight:
     def free(self, recipe: Recipe) -> bool:
         """Return True if a trial of `recipe` could begin without computing what another trial is about to compute."""
         taken = [keys for keys in self._building.values() if keys]
-        return not taken or not any(link.key in keys for link in self.missing(recipe) for keys in taken)
+        return not taken or not any(link.key in keys for link in self._awaited(recipe) for keys in taken)
 
     def seconds(self, recipe: Recipe) -> float:
         """The seconds that the trial of `recipe` would take: its missing stages, and measuring.
@@ -59,13 +59,22 @@ class InFlight:
 
     def claim(self, trial: Trial) -> None:
         """`trial` was given out: what it misses is its to compute."""
-        self._building[trial.number] = frozenset(link.key for link in self.missing(trial.recipe))
+        self._building[trial.number] = frozenset(link.key for link in self._awaited(trial.recipe))
 
     def release(self, trial: Trial) -> None:
         """`trial` has ended or its worker has died: what it has not computed is anyone's again."""
         self._building.pop(trial.number, None)
         self._chains.pop(trial.recipe.digest, None)
         self._present.clear()  # the store may have dropped what it had
+
+    def _awaited(self, recipe: Recipe) -> tuple[StageKey, ...]:
+        """The missing stages without which the work on `recipe` cannot begin.
+
+        A student that takes nothing from the teacher is only compared with it, in the end.
+        """
+        links, teacher = self._links(recipe), self._links(Recipe())
+        begins_with_teacher = links[:1] == teacher[:1]
+        return tuple(link for link in self.missing(recipe) if begins_with_teacher or link not in teacher)
 
     def _is_stored(self, key: str) -> bool:
         if key not in self._present and self._stored(key):

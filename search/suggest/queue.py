@@ -94,16 +94,16 @@ class StudyQueue:
 
     def next(self) -> Trial | None:
         """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
-        # Every trial is compared with the uncompressed teacher: while that is in flight, nothing else can begin.
-        ready, more = self._in_flight.free(Recipe()), self._wants_more()
-        waiting = self._attempts.waiting
-        trial = next((trial for trial in waiting if ready and self._in_flight.free(trial.recipe)), None)
+        more, waiting = self._wants_more(), self._attempts.waiting
+        trial = next((trial for trial in waiting if self._in_flight.free(trial.recipe)), None)
         if trial:
             waiting.remove(trial)
             self.blocked = False
         else:
-            proposal = self._propose() if ready and more else None
-            pending = bool(waiting or (more and (not ready or len(self._suggested))))
+            proposal = self._propose() if more else None
+            # While the teacher is computed, more may begin later than now: recipes of an earlier front, and variants.
+            teacher_is_ready = self._in_flight.free(Recipe())
+            pending = bool(waiting or (more and (not teacher_is_ready or len(self._suggested))))
             self.blocked = proposal is None and pending
             if proposal is None:
                 return None
@@ -181,6 +181,11 @@ class StudyQueue:
             return ""
         reached = self._study.reach(trial.number, Rung(result.fidelity, result.outcome.measurement))
         return self._stopping.judge(reached, self._study.trials, self._study.state.front)
+
+    def built(self, result: Result) -> None:
+        """Take note of a file that is measured elsewhere, while its worker goes on to another trial."""
+        self._in_flight.release(self._attempts.trial(result.number))
+        self._budget_tracker.built(result)
 
     def finish(self, result: Result) -> None:
         """Take a result from a worker."""

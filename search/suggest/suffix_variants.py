@@ -125,7 +125,7 @@ class SuffixVariants:
         if trial.proposed == "sampler" and trial.result:
             self._warm += 1
             self._gain = self._gain * (1 - 1 / MEMORY) + gain
-            self._seconds = self._seconds * (1 - 1 / MEMORY) + trial.result.finished - trial.result.started
+            self._seconds = self._seconds * (1 - 1 / MEMORY) + trial.result.worked_s
         if trial.state != "complete" or not self._metrics.keys() <= trial.metrics.keys():
             return
         prefix = prefix_of(trial.recipe)

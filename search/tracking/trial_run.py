@@ -39,7 +39,7 @@ def metrics(trial: Trial, config: SweepConfig) -> dict[str, float]:
     for name, (low, high) in trial.intervals.items():
         found |= {f"interval/{name}_low": low, f"interval/{name}_high": high}
     found |= {f"seconds/{stage.name}": stage.seconds for stage in result.stages}
-    found |= {f"seconds/{name}": seconds for name, seconds in result.seconds.items()}
+    found |= {f"spent/{name}": seconds for name, seconds in result.spent.items()}
     return {**found, "seconds/trial": result.finished - result.started}
 
 

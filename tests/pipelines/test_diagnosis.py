@@ -1,6 +1,7 @@
+import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,10 +14,11 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from torch import nn
 
-from pipelines.diagnosis import diagnose, reasons, remark_kind
+from pipelines.diagnosis import Examination, diagnose, examine, remark_kind
 from pipelines.meters import Candidate, Measurement
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.runtimes import RUNTIMES, Artifact, Target
+from pipelines.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +135,20 @@ def smaller(folder: Path) -> tuple[Path, Path]:
 
 def candidate(files: tuple[Path, Path], runtime: str = "onnxruntime") -> Candidate:
     own, parent = (Artifact(file, "onnx") for file in files)
-    return Candidate(own, parent, parent, TASK, Target(runtime))  # type: ignore[arg-type]
+    return Candidate(own, parent, parent, TASK, Target(runtime), Store(own.path.parent))  # type: ignore[arg-type]
 
 
 def slower(ratio: float = 1.31, **metrics: float) -> Measurement:
     return Measurement({"latency_ms": 1.31, "latency_vs_parent": ratio, **metrics})
+
+
+def reasons(found: Candidate, measurement: Measurement) -> list[str]:
+    """What a diagnosis names, and what one names that was prepared before the file was measured: the same."""
+    prepared = Examination.from_json(json.loads(json.dumps(asdict(examine(found, "quantize")))))
+    notes = diagnose(found, measurement, "quantize")
+    assert prepared.notes(measurement) == notes
+    why = notes["speedup.why"]
+    return [] if why in ("nothing in the file explains it", "npz files are not examined") else why.split("; ")
 
 
 SOME_FLOAT = "1 of 3 convolutions and matrix products stayed in floating point"
@@ -238,6 +249,7 @@ def test_size_is_judged_without_a_latency(folder: Path, make, told: str | None) 
 
 def test_the_teacher_has_nothing_to_improve_on(folder: Path) -> None:
     file = wide(folder)
+    assert examine(candidate((file, file)), "").notes(slower(1.0)) == {}
     assert diagnose(candidate((file, file)), slower(1.0), "") == {}
 
 

@@ -1,11 +1,18 @@
+import json
 import math
 import pickle
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
 from pipelines import METRICS, STEPS, Evaluator, Target, TrialFailed
+from pipelines.bench.job import Job
+from pipelines.bench.running import run_bench
+from pipelines.evaluator import Unmeasured
+from pipelines.lease import Lease
+from pipelines.ledger import ACCURACY, EXAMINING, LOADING, MEASURING, OTHER, READING, STARTING, WAITS, Ledger
 from pipelines.meters import Measurement, measure
 from spaces import Recipe
 
@@ -30,8 +37,51 @@ def test_a_recipe_becomes_numbers(evaluator: Evaluator) -> None:
     assert outcome.measurement.metrics["size_ratio"] < 1
     assert [run.name for run in outcome.stages] == ["teacher", "distil", "prune", "export", "quantize", "pack"]
     assert outcome.model == outcome.stages[-1].key
-    assert set(outcome.seconds) == {"measuring", "waiting", "yielding"}
-    assert outcome.seconds["measuring"] > 0
+
+
+def test_a_file_is_built_once_all_that_it_is_compared_with_is(evaluator: Evaluator) -> None:
+    assert not evaluator.is_built(WHOLE)
+    evaluator.build(WHOLE)
+    assert not evaluator.is_built(WHOLE), "its parent was not packed, nor was the teacher exported"
+    evaluator(WHOLE)
+    assert evaluator.is_built(WHOLE)
+    *_, last = evaluator.chain(WHOLE)
+    evaluator.store.discard(last.key)
+    assert not evaluator.is_built(WHOLE)
+
+
+@pytest.mark.parametrize("made_of", [Recipe(), WHOLE], ids=["teacher", "student"])
+def test_what_is_made_here_and_measured_elsewhere_is_the_same_trial(evaluator: Evaluator, made_of: Recipe) -> None:
+    made = evaluator.make(made_of)
+    assert made.unmeasured
+    sent = Unmeasured.from_json(json.loads(json.dumps(asdict(made.unmeasured))))
+    assert sent == made.unmeasured
+    assert not {"latency_ms", "peak_memory_mb"} & set(made.measurement.metrics)
+    assert len(sent.keys) == (3 if made_of.steps else 1)
+    own, reference, parent = (evaluator.artifact(key) for key in (sent.model, sent.reference, sent.parent))
+    ran = run_bench(Job(own, reference, parent, Path(), evaluator.target, budget_s=0), evaluator.feed, Lease())
+    found = evaluator.complete(made.measurement, sent, ran)
+    here = evaluator(made_of)
+    assert made.model == here.model
+    assert found.metrics.keys() == here.measurement.metrics.keys()
+    assert set(found.intervals) == set(here.measurement.intervals)
+    exact = [name for name in found.metrics if METRICS[name].exact or METRICS[name].of_score]
+    assert {name: found.metrics[name] for name in exact} == {name: here.measurement.metrics[name] for name in exact}
+
+
+def test_a_measurement_that_lacks_a_number_completes_no_trial(evaluator: Evaluator) -> None:
+    made = evaluator.make(Recipe())
+    with pytest.raises(TrialFailed, match="latency_ms was measured as None"):
+        evaluator.complete(made.measurement, made.unmeasured, Measurement({}))
+
+
+def test_a_file_that_the_store_has_lost_is_told(evaluator: Evaluator) -> None:
+    assert evaluator.artifact("0" * 32) is None
+
+
+def test_trainings_share_another_lease_where_files_are_measured_apart_from_them(evaluator: Evaluator) -> None:
+    with replace(evaluator, apart=True).context.lease.shared(), evaluator.context.lease.alone():
+        pass  # nobody waits for anybody
 
 
 def test_the_chain_of_a_recipe_is_what_its_trial_leaves_in_the_store(evaluator: Evaluator) -> None:
@@ -45,9 +95,15 @@ def test_the_chain_of_a_recipe_is_what_its_trial_leaves_in_the_store(evaluator: 
     assert len(list(evaluator.store.root.glob("entries/*/*"))) == len(chain)
 
 
-def test_what_measuring_cost_is_told_for_each_trial_by_itself(evaluator: Evaluator) -> None:
-    evaluator.context.lease.alone_s = 1000.0
-    assert evaluator(Recipe()).seconds["measuring"] < 500
+def test_what_a_trial_is_spent_on_has_a_name(evaluator: Evaluator) -> None:
+    with Ledger() as ledger:
+        outcome = evaluator(WHOLE)
+    work = {stage.name for stage in outcome.stages} | {STARTING, READING, LOADING, MEASURING, ACCURACY, EXAMINING}
+    assert work <= set(ledger.seconds) <= {*work, *WAITS, OTHER}
+    assert all(seconds >= 0 for seconds in ledger.seconds.values())
+    with Ledger() as again:
+        evaluator(WHOLE)
+    assert not {"teacher", "distil", "prune", "export", "quantize", "pack", STARTING} & set(again.seconds)
 
 
 def test_what_a_stage_has_to_say_goes_with_the_trial(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,8 +41,9 @@ def changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
         ([PRUNE], ["teacher", "prune", "export", "pack"]),
         ([STATIC], ["teacher", "export", "quantize", "pack"]),
         ([DISTIL, PRUNE, STATIC], ["teacher", "distil", "prune", "export", "quantize", "pack"]),
+        ([{"distil": {"depth": 1, "alpha": 0}}, PRUNE], ["distil", "prune", "export", "pack"]),
     ],
-    ids=["teacher", "pruned", "quantized", "all"],
+    ids=["teacher", "pruned", "quantized", "all", "a student that takes nothing from the teacher"],
 )
 def test_networks_change_before_the_export_and_files_after(context: Context, steps: list, stages: list[str]) -> None:
     assert list(keys(recipe(*steps), context)) == stages
@@ -199,6 +200,30 @@ def test_recipes_share_all_that_comes_before_a_teacher_is_asked(context: Context
     assert changed(plain, taught) == ALL[2:]
     without = {"prune": {"ratio": 0.5, "alpha": 0}}
     assert keys(recipe(DISTIL, without, STATIC), context) == plain, "no teacher is what was there before"
+
+
+STANDS_ALONE = {"distil": {"depth": 1, "alpha": 0}}
+
+
+@pytest.mark.parametrize(
+    ("prune", "stages"),
+    [(PRUNE, []), ({"prune": {**TAUGHT["prune"], "teacher": "before"}}, []), (TAUGHT, ["prune", "export", "pack"])],
+    ids=["no teacher", "the network before", "the teacher"],
+)
+def test_who_asks_a_teacher_with_which_the_recipe_does_not_begin_is_made_anew_with_it(
+    context: Context, prune: dict, stages: list[str]
+) -> None:
+    other = replace(context, training=context.training.model_copy(update={"teacher_epochs": 5}))
+    made_of = recipe(STANDS_ALONE, prune)
+    assert changed(keys(made_of, context), keys(made_of, other)) == stages
+
+
+def test_a_teacher_is_trained_for_those_who_ask_it_in_a_recipe_that_does_not_begin_with_it(
+    context: Context, store: Store
+) -> None:
+    built = run_recipe(recipe(STANDS_ALONE, TAUGHT), context, store)
+    assert [run.name for run in built.stages] == ["distil", "prune", "export", "pack"]
+    assert store.get(keys(recipe(), context)["teacher"])
 
 
 @pytest.mark.parametrize("whom", ["teacher", "before"])

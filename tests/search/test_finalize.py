@@ -28,11 +28,27 @@ def test_the_front_is_measured_again_once_after_the_search(make_config, run_inli
     assert remeasurements(workspace) == [post_hoc.remeasurement]
     measured = {result.number for result in post_hoc.remeasurement.results}
     assert {trial.number for trial in sweep.state.front.members} | {0} <= measured
-    assert f"measuring {len(measured)} files" in console.file.getvalue()
+    said = console.file.getvalue()
+    assert f"measuring {len(measured)} files" in said
+    assert "side by side, up to 3 times each, for 1m at most" in said
+    assert "left out" not in said
     before = len(counted.done)
     assert before == 3 * len(measured)
     assert finalize(sweep, workspace, console, counted) == post_hoc
     assert len(counted.done) == before
+
+
+def test_what_there_was_no_time_for_is_told_and_does_not_begin_anew(
+    make_config, run_inline, workspace, counted, console, monkeypatch
+) -> None:
+    monkeypatch.setattr("search.finalize.bounded_s", lambda sweep: 0.0)
+    sweep = run_inline(make_config(search={"trials": 6}))
+    measured = finalize(sweep, workspace, console, counted).remeasurement.results
+    assert (measured, counted.done) == ((), [])
+    text = " ".join(console.file.getvalue().split())
+    assert "files were left out for want of time; to measure all: paredown measure small" in text
+    finalize(sweep, workspace, console, counted)
+    assert text == " ".join(console.file.getvalue().split())
 
 
 def test_new_trials_have_it_measured_anew(make_config, run_inline, workspace, counted, console) -> None:

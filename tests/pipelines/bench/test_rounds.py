@@ -36,6 +36,35 @@ def test_visits_are_shuffled_and_every_round_visits_all(timed, rounds_of) -> Non
     assert len(set(visits)) == 6
 
 
+@pytest.mark.parametrize(
+    ("durations", "visits"),
+    [
+        ((2.0, 2.0, 2.0), (1, 1, 1)),
+        ((0.01, 1.0, 1.0), (1, 1, 1)),  # a visit takes two milliseconds at least
+        ((2.0, 8.0, 4.0), (2, 1, 1)),
+        ((0.5, 25.0, 6.0), (3, 1, 2)),
+        ((500.0, 1.0), (1, 3)),
+    ],
+    ids=str,
+)
+def test_a_round_visits_fast_sessions_more_often_than_slow_ones(timed, rounds_of, durations, visits) -> None:
+    sessions = [timed(ms) for ms in durations]
+    rounds = rounds_of(*sessions)
+    rounds.warm_up()
+    before = [session.calls for session in sessions]
+    rounds.add(2)
+    timed_calls = [times.shape[1] for times in rounds.times]
+    dropped = [(session.calls - count) / 2 for session, count in zip(sessions, before, strict=True)]
+    assert [round(calls - times) for calls, times in zip(dropped, timed_calls, strict=True)] == list(visits)
+    assert rounds.holding(25) == -(-25 // max(visits))
+
+
+def test_who_is_warm_is_not_called_again_until_others_are(timed, rounds_of) -> None:
+    steady, drifting = timed(50.0), timed(lambda n: 8.0 if n < 12 else 1.0)
+    assert rounds_of(steady, drifting).warm_up()
+    assert (steady.calls, drifting.calls) == (3 * BLOCK, 3 * BLOCK)
+
+
 @pytest.mark.parametrize(("ms", "calls"), [(0.01, CALLS), (0.5, 3), (5.0, 1)])
 def test_a_fast_network_is_called_often_within_a_visit_and_a_slow_one_once(timed, rounds_of, ms, calls) -> None:
     rounds = rounds_of(timed(ms))

@@ -8,7 +8,7 @@ from pipelines.meters import Candidate
 
 
 @pytest.fixture
-def shown(exported, tiny, monkeypatch) -> Callable[..., Candidate]:
+def shown(exported, tiny, store, monkeypatch) -> Callable[..., Candidate]:
     """Makes a file that has shown these numbers, notes and intervals while it ran."""
 
     def make(
@@ -18,6 +18,6 @@ def shown(exported, tiny, monkeypatch) -> Callable[..., Candidate]:
     ) -> Candidate:
         found = Measurement(metrics, intervals or {}, notes or {})
         monkeypatch.setattr("pipelines.meters.meter.run_bench", lambda job, feed, lease: found)
-        return Candidate(exported.artifact, exported.artifact, exported.artifact, tiny, Target())
+        return Candidate(*[exported.artifact] * 3, tiny, Target(), store)
 
     return make

@@ -10,8 +10,8 @@ from pipelines.runtimes import Feed
 
 
 @pytest.fixture
-def candidate(exported, tiny) -> Candidate:
-    return Candidate(exported.artifact, exported.artifact, exported.artifact, tiny, Target(batch=4))
+def candidate(exported, tiny, store) -> Candidate:
+    return Candidate(exported.artifact, exported.artifact, exported.artifact, tiny, Target(batch=4), store)
 
 
 def test_it_is_that_of_one_input_whatever_the_batch(candidate: Candidate, exported) -> None:

@@ -9,14 +9,16 @@ import pytest
 from pipelines import Target
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
-from pipelines.meters import METERS, METRICS, Candidate, Measurement, Meter, Metric, measure
+from pipelines.meters import METERS, METRICS, Candidate, Measurement, Meter, Metric, measure, measure_on_request
 from pipelines.runtimes import RUNTIMES, Artifact, Feed
 from pipelines.scores import SCORES
 
 
 @pytest.fixture
-def candidate(exported, tiny) -> Candidate:
-    return Candidate(exported.artifact, exported.artifact, exported.artifact, tiny, Target())
+def candidate(exported, tiny, store) -> Candidate:
+    asked = frozenset(name for name, metric in METRICS.items() if metric.on_request)
+    own = exported.artifact
+    return Candidate(own, own, own, tiny, Target(), store, asked)
 
 
 class Broken:
@@ -88,6 +90,22 @@ def test_all_numbers_are_measured_together(candidate: Candidate) -> None:
     shared = {name: metric for name, metric in METRICS.items() if name not in SCORES}
     here = {name for name, metric in shared.items() if not (metric.absence and metric.absence(candidate.target))}
     assert set(measure(candidate).metrics) == here
+
+
+@pytest.mark.parametrize("meter", METERS, ids=lambda meter: type(meter).__name__)
+def test_what_is_measured_on_request_is_absent_without_one_and_has_that_reason(meter, candidate: Candidate) -> None:
+    measured = meter.measure(replace(candidate, asked=frozenset()))
+    for metric in meter.metrics:
+        if metric.on_request:
+            assert metric.name not in measured.metrics
+            assert measured.notes[metric.name].startswith("not asked for")
+
+
+def test_what_was_not_asked_for_can_be_measured_later_and_nothing_besides(candidate: Candidate) -> None:
+    whole = measure(candidate).metrics
+    asked = replace(candidate, asked=frozenset({"size_zstd_mb", "accuracy"}))
+    assert measure_on_request(asked) == Measurement({"size_zstd_mb": whole["size_zstd_mb"]})
+    assert measure_on_request(replace(candidate, asked=frozenset())) == Measurement({})
 
 
 def test_the_reference_measured_against_itself_is_neutral(candidate: Candidate) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from pipelines import Evaluation, StageRun, Target, TrialFailed
 from pipelines.meters import Measurement
-from search.analysis.remeasuring import PASSES, affordable_passes, combine, remeasure, subjects
+from search.analysis.remeasuring import CHEAP_S, PASSES, bounded_s, combine, remeasure, subjects
 from search.study.outcome import Failed
 from search.study.saved import Sweep
 from search.study.state import SweepState
@@ -95,23 +95,28 @@ def test_the_front_what_is_near_it_and_the_baseline_are_measured(config, make_tr
 
 
 @pytest.mark.parametrize(
-    ("measuring_s", "building_s", "passes"),
-    [(1.0, 10.0, PASSES), (1000.0, 10.0, 1), (1000.0, 90_000.0, PASSES)],
-    ids=["seconds", "long", "long, but little beside the search"],
+    ("search_s", "bound_s"), [(10.0, CHEAP_S), (36_000.0, 3_600.0)], ids=["a minute", "a tenth of the search"]
 )
-def test_what_takes_long_is_measured_once(config, make_trial, measuring_s, building_s, passes) -> None:
+def test_it_is_bounded_to_a_share_of_the_time_that_the_search_took(config, make_trial, search_s, bound_s) -> None:
     trials = []
-    for number in range(3):
-        stages = (StageRun("teacher", "t", 5.0, True), StageRun("distil", "d", building_s, False))
+    for number in range(3):  # side by side: they take the time of one
         trial = make_trial(number, (0.9, 4.0, 2.0))
-        finished = trial.result.started + measuring_s + building_s
-        trials.append(trial.finish(replace(trial.result, finished=finished, stages=stages)))
-    sweep = Sweep(config, tuple(trials), SweepState.of(trials, config))
-    assert affordable_passes(trials, sweep) == passes
-    assert affordable_passes([], sweep) == PASSES
+        trials.append(trial.finish(replace(trial.result, started=1_000.0, finished=1_000.0 + search_s)))
+    assert bounded_s(Sweep(config, tuple(trials), SweepState.of(trials, config))) == bound_s
 
 
-def test_the_number_of_passes_can_be_told(trials) -> None:
-    seen = []
-    remeasure(trials, lambda recipe: Evaluation(Measurement({}), (seen.append(recipe),), "m"), Target(), passes=1)
-    assert len(seen) == 3
+@pytest.mark.parametrize(
+    ("limit_s", "count"), [(0.0, 0), (15.0, 2), (35.0, 4), (1e9, 9)], ids=["none", "a part", "one pass", "all"]
+)
+def test_when_time_is_over_the_front_has_been_measured_before_what_is_near_it(trials, limit_s, count) -> None:
+    now, seen = [0.0], []
+
+    def evaluate(recipe):
+        now[0] += 10.0
+        seen.append(next(trial.number for trial in trials if trial.recipe == recipe))
+        return Evaluation(Measurement({"latency_ms": 1.0}), (), "m")
+
+    remeasurement = remeasure(trials, evaluate, Target(), limit_s=limit_s, first=[2], clock=lambda: now[0])
+    assert len(seen) == count
+    assert {result.number for result in remeasurement.results} == set(seen)
+    assert seen[::3] == [2] * len(seen[::3]), "each pass of three begins with the front"

@@ -23,6 +23,19 @@ def test_validation_and_test_are_shown_side_by_side_with_their_intervals(sweep, 
     assert "test (opened 2" in cli_run("pick", "small", "--minimize", "size_mb")[1]
 
 
+def test_what_no_trial_was_asked_for_is_measured_of_the_front_if_it_decides(sweep, cli_run) -> None:
+    code, out, err = cli_run(
+        "pick", "small", "--where", "size_zstd_ratio<=9", "--minimize", "size_zstd_ratio", "--json"
+    )
+    assert code == 0
+    assert "measuring size_zstd_ratio of 2 files: no trial was asked for it" in " ".join(err.split())
+    found = json.loads(out)
+    assert found["metrics"]["size_zstd_ratio"] > 0
+    assert "size_zstd_ratio" not in found["notes"]
+    assert found["reason"].startswith("the least size_zstd_ratio of 2 of 2 front members with size_zstd_ratio <= 9")
+    assert sweep.trials[0].notes["size_zstd_ratio"].startswith("not asked for")
+
+
 def test_the_manifest_has_what_was_seen_the_first_time(sweep, cli_run, tmp_path) -> None:
     first = json.loads(cli_run("pick", "small", "--minimize", "size_mb", "--json")[1])
     again = json.loads(cli_run("pick", "small", "--minimize", "size_mb", "--export", tmp_path / "out", "--json")[1])

@@ -28,7 +28,8 @@ def test_it_says_how_large_the_space_is_what_is_ruled_out_and_what_is_shared(
     )
     # Nine students are shared by 8 of the 108 recipes each, 18 by 2 each; 11 trials are drawn beside the teacher.
     students = 9 * (1 - comb(100, 11) / comb(108, 11)) + 18 * (1 - comb(106, 11) / comb(108, 11))
-    assert "teacher 109 1 1 1 not known not known" in lines
+    # 24 students that learn from labels alone are only compared with the teacher.
+    assert "teacher 85 1 1 1 not known not known" in lines
     assert f"distil 108 27 {students:.1f} {students:.1f} not known not known" in lines
     assert not workspace.root.exists()
 
@@ -60,7 +61,7 @@ def test_what_was_counted_in_a_part_of_a_large_space_is_marked(
         "recipes that different expected in 12 not yet seconds",
         "stage need it, about results, at least trials, about stored, about each together",
     ]
-    assert lines[0].startswith("teacher 100 % 1 1 1 ")
+    assert re.match(r"teacher 7\d % 1 1 1 ", lines[0])
     assert any(re.match(r"distil 98 % 2\d \d", line) for line in lines)
     assert re.search(r"counted in 6[12] recipes that were drawn at random from 109\n", out)
     _, out, _ = cli_run("plan", write_yaml(make_raw()), "-o", ORDERS, "--json")

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipelines.ledger import Ledger
 from search.suggest.budget_tracker import BudgetTracker
 
 
@@ -13,6 +14,7 @@ def ten_minutes_each(monkeypatch, analytic):
     """Work of which every recipe takes ten minutes, by a clock that nothing else moves."""
     clock = SimpleNamespace(now=1e9)
     monkeypatch.setattr("search.execution.work.time", SimpleNamespace(time=lambda: clock.now))
+    monkeypatch.setattr("search.execution.work.Ledger", lambda: Ledger(clock=lambda: clock.now))
     monkeypatch.setattr(
         "search.suggest.queue.BudgetTracker",
         lambda config, trials, _: BudgetTracker(config, trials, clock=lambda: clock.now),

@@ -1,21 +1,30 @@
+import itertools
 import json
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from pipelines.ledger import YIELDING, spending
+from pipelines.measurement import Measurement
 from search.cli.status import SHORT, _cells, _table, sparkline
 
 
-def test_status_says_what_measuring_cost(cli_run, config, run_inline, analytic) -> None:
+def test_status_says_what_the_time_of_trials_was_spent_on(cli_run, config, run_inline, analytic, monkeypatch) -> None:
+    seconds = itertools.count()
+    monkeypatch.setattr("pipelines.ledger.time.perf_counter", lambda: next(seconds) / 10)
+
     def evaluate(recipe):
-        return replace(analytic(recipe), seconds={"measuring": 0.25, "waiting": 0.5, "yielding": 0.25})
+        with spending("teacher"), spending(YIELDING):
+            return analytic(recipe)
 
     run_inline(config, evaluate)
-    measuring = json.loads(cli_run("status", "small", "--json")[1])["measuring"]
-    assert (measuring["measuring"], measuring["waiting"], measuring["yielding"]) == (3.0, 6.0, 3.0)
-    assert measuring["share"] > 0
-    assert "measuring" in cli_run("status")[1]
+    found = json.loads(cli_run("status", "small", "--json")[1])["seconds"]
+    # The clock goes on by a tenth whenever it is read: once where each account is opened, and where it is closed.
+    assert found == pytest.approx({"other": 12 * 0.2, "teacher": 12 * 0.2, "yielding": 12 * 0.1})
+    _, text, _ = cli_run("status", "small")
+    assert "6 s of trials: other 40.0%, teacher 40.0%, yielding 20.0%" in text
+    assert "measuring" in text
 
 
 def test_status_of_no_sweep(cli_run, workspace) -> None:
@@ -63,7 +72,8 @@ ROW = {
     "front": 12,
     "hypervolume": 0.81234,
     "stages": {"computed": 120, "reused": 300, "seconds_saved": 1234.5},
-    "measuring": {"share": 0.123},
+    "seconds": {"distil": 877.0, "measuring": 100.0, "yielding": 23.0},
+    "where": "",
 }
 
 
@@ -80,6 +90,19 @@ def test_nothing_is_cut_off_whatever_the_width(console, rows, width) -> None:
         assert name in text
         assert name == "state" or cells[name] in text
     assert ("measuring" in text) == ("measuring" in shown)
+
+
+def test_status_says_where_files_are_measured(cli_run, config, run_inline, analytic) -> None:
+    run_inline(config)
+    assert "where files are measured" not in cli_run("status", "small")[1]
+
+    def noted(recipe):
+        found = analytic(recipe)
+        return replace(found, measurement=found.measurement | Measurement({}, notes={"latency.where": "a small board"}))
+
+    run_inline(config, noted, fresh=True)
+    assert "where files are measured: a small board" in cli_run("status", "small")[1]
+    assert json.loads(cli_run("status", "small", "--json")[1])["where"] == "a small board"
 
 
 @pytest.mark.parametrize(

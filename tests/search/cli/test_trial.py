@@ -5,6 +5,7 @@ import pytest
 
 from pipelines import Evaluation, StageRun, TrialFailed
 from pipelines.file_hash import sha256
+from pipelines.ledger import spending
 from pipelines.meters import Measurement
 
 
@@ -13,10 +14,14 @@ def built(monkeypatch, tmp_path):
     """What is built and measured without any work, and the recipes that were asked for."""
     file, asked = tmp_path / "model.onnx", []
     file.write_bytes(b"a network")
+    now = [100.0]
+    monkeypatch.setattr("pipelines.ledger.time.perf_counter", lambda: now[0])
 
     class Work:
         def __call__(self, recipe):
             asked.append(recipe)
+            with spending("distil"):
+                now[0] += 3.0
             found = Measurement({"accuracy": 0.5, "size_mb": 2.0}, {"accuracy": (0.4, 0.6)}, {"load": "quiet [busy]"})
             return Evaluation(found, (StageRun("teacher", "k", 2.0, True), StageRun("export", "e", 0.5, False)), "e")
 
@@ -42,7 +47,8 @@ def test_it_tells_of_the_file_the_numbers_and_the_stages(
     assert code == 0
     assert [step.params["ratio"] for step in asked[0].steps] == [0.5]
     lines = [line.strip() for line in out.splitlines() if line.startswith("  ")]
-    assert lines == [
+    assert lines[-1] == "spent now: other 0.00 s, distil 3.00 s"
+    assert lines[:-1] == [
         f"sha256: {sha256(file)}",
         "accuracy: 0.5 (0.4 to 0.6)",
         "size_mb: 2",
@@ -58,6 +64,7 @@ def test_as_json(cli_run, write_yaml, make_raw, workspace, built, recipe) -> Non
     assert code == 0
     assert data["metrics"] == {"accuracy": 0.5, "size_mb": 2.0}
     assert data["intervals"] == {"accuracy": [0.4, 0.6]}
+    assert data["seconds"] == {"distil": 3.0, "other": 0.0}
     assert [(stage["name"], stage["reused"]) for stage in data["stages"]] == [("teacher", True), ("export", False)]
     assert (data["file"], data["sha256"]) == (str(built[0]), sha256(built[0]))
 

@@ -328,6 +328,17 @@ def test_a_budget_that_is_none_or_never_ends_is_told(make_config, write_yaml, ma
     )
 
 
+def test_files_are_measured_on_nodes_of_a_cluster_only_if_there_is_one(make_config) -> None:
+    edge = {"resource": "edge"}
+    assert make_config(target=edge, cluster={"address": "auto"}).target.resource == "edge"
+    with pytest.raises(InputError) as wrong:
+        make_config(target=edge)
+    assert str(wrong.value).startswith(
+        "target.resource: 'edge' is what nodes of a cluster offer, and cluster.address is local; start a cluster here "
+        "with: ray start --head, and set cluster.address: auto"
+    )
+
+
 def test_a_sweep_may_go_on_with_another_budget(make_config, write_yaml, make_raw) -> None:
     config = make_config(search={"trials": None, "budget": "1h"})
     assert config.differences(load_config(write_yaml(make_raw()), ["search.budget=3h"])) == []

@@ -1,13 +1,31 @@
 import pytest
 
 from pipelines import Evaluation, StageRun, TrialFailed
+from pipelines.ledger import FOR_DRIVER, OTHER, YIELDING, spending
 from pipelines.meters import Measurement
 from search.execution.rung_runner import RungRunner
 from search.study.outcome import Failed
 
 
+class Clock:
+    """Every clock of a machine, which goes on when it is told to."""
+
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("search.execution.work.time.time", clock)
+    monkeypatch.setattr("pipelines.ledger.time.perf_counter", clock)
+    return clock
+
+
 def outcome(*stages: StageRun, **metrics: float) -> Evaluation:
-    return Evaluation(Measurement(metrics), stages, "m", {"measuring": 1.0})
+    return Evaluation(Measurement(metrics), stages, "m")
 
 
 def test_each_step_is_a_rung_and_the_last_is_the_trials_result(make_trial) -> None:
@@ -33,7 +51,25 @@ def test_each_step_is_a_rung_and_the_last_is_the_trials_result(make_trial) -> No
     assert [(stage.key, stage.reused) for stage in last.stages] == [("t", False), ("d1.0", False)]
     assert [(stage.key, stage.reused) for stage in last.rung_stages] == [("d0.0", False), ("d0.5", False)]
     assert sum(stage.seconds for stage in last.computed) == 8 + 3 * 2
-    assert last.seconds == {"measuring": 3.0}
+
+
+def test_every_second_from_its_first_rung_to_its_last_is_on_one_account(make_trial, clock) -> None:
+    def evaluate(recipe, fidelity=1.0):
+        with spending("distil"):
+            clock.now += 4.0
+            with spending(YIELDING):
+                clock.now += 2.0
+        clock.now += 1.0
+        if fidelity < 1:
+            raise TrialFailed("an untrained network has no ranges")
+        return outcome(accuracy=fidelity)
+
+    runner = RungRunner(make_trial(3), (0.0, 0.5, 1.0), evaluate)
+    while not runner.is_done:
+        result = runner.step()
+        clock.now += 0.0 if runner.is_done else 3.0  # the driver thinks about it
+    assert result.spent == {"distil": 12.0, YIELDING: 6.0, OTHER: 3.0, FOR_DRIVER: 6.0}
+    assert sum(result.spent.values()) == result.finished - result.started == 27.0
 
 
 def test_at_one_fidelity_a_function_of_the_recipe_will_do(make_trial) -> None:

@@ -1,7 +1,14 @@
+from dataclasses import replace
+
+import pytest
 from ray.tune.search import Searcher
 
+from pipelines.evaluator import Unmeasured
+from pipelines.measurement import Measurement
 from search.execution.study_searcher import ENDS, StudySearcher
+from search.study.outcome import Complete
 from search.study.study import Study
+from search.study.trial import Result
 from search.suggest.queue import StudyQueue
 
 
@@ -15,3 +22,95 @@ def test_a_worker_without_room_gives_its_trial_back(make_config, folder) -> None
     assert searcher.suggest("tune-2") == Searcher.FINISHED
     assert study.trials[0].state == "running"
     assert source.next() == given
+
+
+class FakeLane:
+    """Keeps what it is given until a test has it measured."""
+
+    is_full = False
+
+    def __init__(self) -> None:
+        self.waiting, self.measured = [], []
+
+    def __len__(self) -> int:
+        return len(self.waiting)
+
+    def add(self, built) -> None:
+        self.waiting.append(built)
+
+    def collect(self, timeout_s=0.0):
+        for built, result in self.measured:
+            self.waiting.remove(built)
+            yield built, result
+        self.measured = []
+
+
+@pytest.fixture
+def laned(make_config, folder):
+    """A searcher with a lane, and what it looks at; the sweep has two trials."""
+    study = Study(make_config(search={"trials": 2}), folder)
+    lane = FakeLane()
+    return study, lane, StudySearcher(StudyQueue(study), folder.results, lane)
+
+
+def build(results, number: int) -> Result:
+    found = Complete(Measurement({"accuracy": 0.9}), "own")
+    built = Result(number, 100.0, 110.0, found, unmeasured=Unmeasured("own", "parent", "reference"))
+    built.write(results)
+    return built
+
+
+def measured(built: Result) -> Result:
+    found = Measurement({"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 1.0})
+    return replace(built, outcome=Complete(found, "own"), unmeasured=None)
+
+
+def test_a_trial_ends_when_its_file_was_measured_and_its_worker_goes_on_before(laned, folder) -> None:
+    study, lane, searcher = laned
+    searcher.suggest("tune-1")
+    built = build(folder.results, 0)
+    searcher.on_trial_complete("tune-1", {"number": 0, "done": True})
+    assert lane.waiting == [built]
+    assert searcher.suggest("tune-2")["trial"].number == 1
+    assert study.trials[0].state == "running"
+    assert searcher.suggest("tune-3") is None  # not the end: one is measured yet
+    lane.measured = [(built, measured(built))]
+    searcher.take_measured()
+    assert study.trials[0].state == "complete"
+    assert list(folder.results.iterdir()) == []
+
+
+def test_what_was_built_before_an_interruption_is_only_measured(laned, folder) -> None:
+    _, lane, searcher = laned
+    built = build(folder.results, 0)
+    assert searcher.suggest("tune-1")["trial"].number == 1
+    assert lane.waiting == [built]
+
+
+def test_no_more_is_built_while_the_lane_is_full(laned) -> None:
+    study, lane, searcher = laned
+    lane.is_full = True
+    assert searcher.suggest("tune-1") is None
+    assert study.trials == []
+
+
+def test_a_file_that_is_lost_is_built_again(laned, folder) -> None:
+    study, lane, searcher = laned
+    for tune_id in ("tune-1", "tune-2"):
+        searcher.suggest(tune_id)
+        built = build(folder.results, 0)
+        searcher.on_trial_complete(tune_id, {"number": 0, "done": True})
+        lane.measured = [(built, None)]
+        searcher.take_measured()
+        assert list(folder.results.iterdir()) == []
+    assert study.trials[0].failure.reason.startswith("its file was built twice, and twice it was gone from the store")
+
+
+def test_what_is_in_the_lane_when_ray_ends_is_measured_another_time(laned, folder) -> None:
+    study, lane, searcher = laned
+    given = searcher.suggest("tune-1")["trial"]
+    built = build(folder.results, 0)
+    searcher.settle(given)
+    assert study.trials[0].state == "running"
+    searcher.suggest("tune-2")
+    assert lane.waiting == [built]

@@ -66,6 +66,14 @@ def test_the_table_has_a_row_for_each_trial(trials) -> None:
     assert frame["accuracy"].tolist() == [0.9, 0.8, 0.7]
 
 
+def test_why_a_trial_lacks_a_metric_stands_in_a_column_of_its_own(make_trial) -> None:
+    trials = [make_trial(number, (0.9, 4.0, 2.0)) for number in range(2)]
+    notes = {"size_zstd_mb": "not asked for", "latency.load": "quiet"}
+    frame = table([measured(trials[0], notes=notes), trials[1]])
+    assert frame.columns.tolist()[-4:] == ["accuracy", "latency_ms", "size_mb", "size_zstd_mb.absent"]
+    assert frame["size_zstd_mb.absent"].fillna("").tolist() == ["not asked for", ""]
+
+
 def test_the_csv_holds_the_front(state, tmp_path) -> None:
     front_csv(state.front, tmp_path / "front.csv")
     frame = pd.read_csv(tmp_path / "front.csv")

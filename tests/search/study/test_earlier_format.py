@@ -36,6 +36,7 @@ def test_a_flat_result_is_a_complete_one() -> None:
     assert (found.number, found.fidelity, found.seconds) == (3, 1.0, {"measuring": 0.5})
     assert found.stages == (StageRun("teacher", "k", 1.0, reused=True),)
     assert found.rung_stages == (StageRun("distil", "d", 2.0, reused=False),)
+    assert Result.from_json({**FLAT, "seconds": {"waiting": 0.25}}).spent == {"waiting_for_device": 0.25, "other": 0.75}
     assert found.usage == {"memory_mb": ((100.0, 5.0),)}
 
 

@@ -1,8 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from pipelines import StageRun
+from pipelines.diagnosis import Examination
+from pipelines.evaluator import Unmeasured
 from pipelines.meters import Measurement
 from search.study.outcome import Failed
 from search.study.trial import Result, Trial
@@ -68,3 +71,15 @@ def test_only_a_complete_trial_is_measured_again() -> None:
     assert trial.finish(RESULT).measured(again).measurement == again
     with pytest.raises(ValueError, match="trial 3 is not complete"):
         trial.measured(again)
+
+
+def test_what_is_built_lies_beside_results_until_it_was_measured(tmp_path) -> None:
+    examination = Examination("prune", ("too small",), {"size": "bigger"})
+    built = replace(RESULT, unmeasured=Unmeasured("own", "parent", "reference", examination))
+    built.write(tmp_path)
+    assert Result.read(tmp_path, built.number) is None
+    assert Result.read_built(tmp_path, built.number) == built
+    RESULT.write(tmp_path)
+    assert Result.read_built(tmp_path, built.number) is None
+    assert Result.read(tmp_path, built.number) == RESULT
+    assert "unmeasured" not in RESULT.to_json()

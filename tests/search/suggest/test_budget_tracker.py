@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from search.study.outcome import Failed
-from search.study.trial import Result, Trial
+from search.study.trial import ELSEWHERE, Result, Trial
 from search.suggest.budget_tracker import BudgetTracker
 from spaces import Recipe
 
@@ -67,3 +69,20 @@ def test_how_soon_it_ends(budgeted) -> None:
 def test_without_a_budget_nothing_is_used_up(budgeted) -> None:
     budget_tracker = BudgetTracker(budgeted(None, trials=5), [ended(0, 0, 10**9)])
     assert (budget_tracker.is_used_up, budget_tracker.progress, budget_tracker.left_wall_s) == (False, "", float("inf"))
+
+
+@pytest.mark.parametrize(("budget", "used"), [("1h", 60), ("1 cpu-hour", 120)], ids=["wall", "work"])
+def test_a_file_that_is_measured_elsewhere_costs_nothing(budgeted, budget: str, used: int) -> None:
+    """Its worker is free after a minute; the measurement arrives after an hour, and maybe under another driver."""
+    made = Result(0, 0.0, 60.0, Failed("no"))
+    later = Trial(0, Recipe(), {}, "t", 0.0, replace(made, finished=3660.0, seconds={ELSEWHERE: 3600.0}))
+    tracker = BudgetTracker(budgeted(budget), (), lambda: 3660.0)
+    tracker.begin(0, 0.0)
+    tracker.built(made)
+    assert tracker.used_s == used
+    tracker.begin(0, 3000.0)  # given out again, only to be measured
+    tracker.built(made)
+    assert tracker.used_s == used
+    tracker.finished(later, None)
+    assert tracker.used_s == used
+    assert BudgetTracker(budgeted(budget), [later], lambda: 3660.0).used_s == used

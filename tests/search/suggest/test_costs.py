@@ -29,7 +29,7 @@ def test_trials_that_did_not_end_well_teach_nothing(make_trial) -> None:
 
 def test_what_is_measured_alone_is_told_apart_from_what_may_run_beside_it(make_trial) -> None:
     trial = make_trial(1, (0.9, 1.0, 2.0))  # takes one second
-    seconds = {"measuring": 0.25, "waiting": 0.125, "yielding": 5.0}
+    seconds = {"measuring": 0.25, "waiting_for_device": 0.125}
     costs = Costs([trial.finish(replace(trial.result, seconds=seconds))])
     assert costs.seconds(MEASURE) == 1.0
     assert costs.spread(ALONE) == Spread(0.25, 0.25, 0.25, 1)

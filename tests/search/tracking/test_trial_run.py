@@ -36,7 +36,7 @@ def test_what_the_sweep_asks_for_is_bare_and_the_rest_is_grouped(make_config, tr
     config = make_config(constraints={"accuracy": ">= 0.5"})
     config = replace(config, objectives=config.objectives[-1:])
     sure = measured(trial, intervals={"accuracy": (0.8, 0.95)})
-    built = replace(sure.result, stages=(StageRun("export", "e", 2.0, False),))
+    built = replace(sure.result, stages=(StageRun("export", "e", 2.0, True),), seconds={"measuring": 0.75})
     assert child.metrics(sure.finish(built), config) == {
         "accuracy": 0.9,
         "size_mb": 2.0,
@@ -45,6 +45,8 @@ def test_what_the_sweep_asks_for_is_bare_and_the_rest_is_grouped(make_config, tr
         "interval/accuracy_high": 0.95,
         "seconds/export": 2.0,
         "seconds/trial": 1.0,
+        "spent/measuring": 0.75,
+        "spent/other": 0.25,
     }
 
 

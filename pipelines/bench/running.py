@@ -20,6 +20,7 @@ from pipelines.bench.answer import Failure, from_line
 from pipelines.bench.job import Job
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
+from pipelines.ledger import LOADING, spending
 from pipelines.measurement import Measurement
 from pipelines.memory_kills import MemoryKills
 from pipelines.process_end import MEMORY, ending, last_lines
@@ -50,7 +51,7 @@ def run_bench(job: Job, feed: Feed, lease: Lease, timeout_s: float | None = None
     """
     if job.target.threads > (have := processors()):
         raise TrialFailed(f"target.threads: {beyond(job.target.threads, have)}")
-    with tempfile.TemporaryDirectory(prefix="paredown-") as name:
+    with spending(LOADING), tempfile.TemporaryDirectory(prefix="paredown-") as name:
         folder = Path(name)
         job = replace(job, feed=folder / "feed.npz")
         np.savez(job.feed, **feed)  # type: ignore[arg-type]
