@@ -42,7 +42,7 @@ from scipy.stats import spearmanr
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERY_S = 1.0
-SPENT = ("measuring", "waiting", "yielding")
+SPENT = ("measuring", "waiting", "waiting_for_device", "waiting_for_target", "yielding")
 
 TARGETS = {
     "busy": (0.85, ">="),
