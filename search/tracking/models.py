@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import tempfile
@@ -10,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import mlflow.onnx
-import mlflow.pytorch
 import onnx
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
 from mlflow.models import Model, ModelSignature, infer_signature
@@ -112,7 +112,8 @@ def _save_pytorch(file: Path, folder: Path, model: Model, feed: Feed) -> Path:
     if len(feed) > 1:
         return _save_plain(file, folder, model, feed)
     (array,) = feed.values()
-    mlflow.pytorch.save_model(
+    save_model = _pytorch_flavour()
+    save_model(
         TorchProgram.read(file).program.module(check_guards=False),
         folder,
         mlflow_model=model,
@@ -122,6 +123,16 @@ def _save_pytorch(file: Path, folder: Path, model: Model, feed: Feed) -> Path:
         serialization_format="pt2",
     )
     return folder / "data" / "model.pt2"
+
+
+def _pytorch_flavour() -> Callable[..., None]:
+    """MLflow's writer of PyTorch models. Its module silences all warnings of this process when it is imported."""
+    level = logging.getLogger().level
+    from mlflow.pytorch import save_model
+
+    logging.getLogger().setLevel(level)
+    save: Callable[..., None] = save_model
+    return save
 
 
 def _save_plain(file: Path, folder: Path, model: Model, feed: Feed) -> Path:

@@ -172,7 +172,7 @@ def test_the_ui_needs_a_store(cli_run, workspace) -> None:
 def test_validate_and_run_warn_of_what_this_machine_cannot_measure(
     cli_run, write_yaml, make_raw, workspace, monkeypatch
 ) -> None:
-    energy = replace(METRICS["energy_mj"], absence=lambda: "no counters")
+    energy = replace(METRICS["energy_mj"], absence=lambda target: "no counters")
     monkeypatch.setitem(METRICS, "energy_mj", energy)
     path = write_yaml(make_raw(objectives={"energy_mj": "minimize"}))
     warning = "energy_mj is not available here: no counters; trials that run here will fail"

@@ -148,7 +148,7 @@ def test_problems_stand_as_in_the_file_after_those_of_overrides(told) -> None:
 def test_a_device_that_this_machine_does_not_have_is_refused_unless_another_one_works(
     write_yaml, make_raw, monkeypatch, address: str
 ) -> None:
-    monkeypatch.setattr("search.planning.reading.device_problem", lambda target: f"'{target.device}': no driver")
+    monkeypatch.setattr("search.planning.check.device_problem", lambda target: f"'{target.device}': no driver")
     target = {"runtime": "torch", "device": "cuda"}
     space = {"quantization": {"scheme": ["none", "tf32"]}}
     file = write_yaml(make_raw(cluster={"address": address, "gpus_per_trial": 1}, target=target, space=space))
