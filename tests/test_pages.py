@@ -21,6 +21,7 @@ ORDER = ("validate", "plan", "sensitivity", "run", "trial", "status", "front", "
 
 NOT_RUN = {
     "paredown ui": "serves until it is ended; tests/search/cli/test_ui.py starts it",
+    "paredown replay": "needs a sweep of ten configurations; tests/search/cli/test_replay.py runs it",
     "cluster.address=": "needs a cluster that is running; whether what it changes is legal is tested below",
 }
 """What is only read, with the reason: lines that begin so, or have that in them."""

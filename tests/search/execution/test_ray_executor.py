@@ -43,7 +43,7 @@ def litter():
 
 threading.Thread(target=litter, daemon=True).start()
 for _ in range(4):
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
     gc.set_threshold(700, 10, 10**6)  # until the references are garbage
     cycles = []
     for _ in range(3000):
