@@ -119,7 +119,8 @@ def test_probing_times_one_recipe_of_each_kind_and_keeps_what_it_computes(cli_ru
     assert "from the quartiles of what was timed before" in out
     assert "rough: teacher, distil timed only once, so that the range is too narrow" in out
     found = list(Store(workspace.store).folder.manifests())
-    assert sorted(entry["stage"] for entry in found) == ["distil", "export", "export", "pack", "pack", "teacher"]
+    made = [entry["stage"] for entry in found if entry["stage"] != "compress"]  # the packed size is an objective
+    assert sorted(made) == ["distil", "export", "export", "pack", "pack", "teacher"]
     # Only what measuring takes is not in the store: it is asked for of the teacher, and nothing is computed.
     _, out, _ = cli_run("plan", tiny)
     assert re.search(r"\ntime: at least \S+( to \S+)? for 2 trials", out)
