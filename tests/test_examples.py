@@ -111,7 +111,10 @@ def test_other_lines_in_pages_name_what_there_is() -> None:
                 source = (ROOT / script).read_text(encoding="utf-8")
                 assert [a for a in arguments if a.startswith("--") and f'"{a}"' not in source] == [], page
             case words:
-                assert words in ([], ["source", ".venv/bin/activate"]) or words[0] in ("paredown", "pip", "ray"), (page, line)
+                assert words in ([], ["source", ".venv/bin/activate"]) or words[0] in ("paredown", "pip", "ray"), (
+                    page,
+                    line,
+                )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -22,7 +22,7 @@ def feed() -> dict[str, Any]:
     tokenizer.no_padding()
     if not settings["free_length"]:
         tokenizer.enable_padding(length=settings["length"], pad_id=settings["pad_id"], pad_token=settings["pad_token"])
-    found = tokenizer.encode(*sys.argv[1:3])
+    found = tokenizer.encode(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
     parts = {"input_ids": found.ids, "attention_mask": found.attention_mask, "token_type_ids": found.type_ids}
     return {name: np.array([parts[name]], "int64") for name in settings["inputs"]}
 
