@@ -87,7 +87,7 @@ def _ended_early(sweep: Sweep) -> str:
             "finished; "
             f"to continue, raise the total: -o 'search.budget={more}'"
         )
-    patience = Patience(sweep.config, sweep.trials)
+    patience = Patience.of(sweep.config, sweep.trials)
     if patience.is_exhausted:
         less = f"less than search.min_gain, {sweep.config.search.min_gain:.1%}"
         return (

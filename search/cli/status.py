@@ -124,7 +124,7 @@ def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
     budget_tracker = _budget_tracker(sweep, folder if running else None)
     results = [trial.result for trial in sweep.trials if trial.result]
     stages = [stage for result in results for stage in (*result.rung_stages, *result.stages)]
-    patience = Patience(sweep.config, sweep.trials)
+    patience = Patience.of(sweep.config, sweep.trials)
     planned = total is not None and state.finished >= total
     enough = planned or budget_tracker.is_used_up or patience.is_exhausted
     done = "done" if enough else "stopped (run it again to resume)"

@@ -22,15 +22,20 @@ class Patience:
 
     Args:
         config: The sweep.
-        trials: Its trials so far.
+        past: Where it stood after each finished trial.
 
     Attributes:
         hypervolumes: The hypervolume after each finished trial.
     """
 
-    def __init__(self, config: SweepConfig, trials: Iterable[Trial] = ()) -> None:
+    def __init__(self, config: SweepConfig, past: Iterable[SweepState] = ()) -> None:
         self._patience, self._min_gain = config.search.patience, config.search.min_gain
-        self.hypervolumes = [state.hypervolume for state in states(trials, config)]
+        self.hypervolumes = [state.hypervolume for state in past]
+
+    @classmethod
+    def of(cls, config: SweepConfig, trials: Iterable[Trial]) -> Patience:
+        """The patience of the sweep `config` after `trials`."""
+        return cls(config, states(trials, config))
 
     def started(self, trial: Trial, state: SweepState) -> None:
         """See `Observer.started`."""

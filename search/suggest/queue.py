@@ -68,7 +68,8 @@ class StudyQueue:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._budget_tracker = BudgetTracker(study.config, study.trials, clock)
-        self._patience = Patience(study.config, study.trials)
+        past = list(states(study.trials, study.config))
+        self._patience = Patience(study.config, past)
         self._study = study
         self._observers: tuple[Observer, ...] = (self._budget_tracker, self._patience, *observers)
         self._stopping = Stopping(study.config, task)
@@ -90,7 +91,7 @@ class StudyQueue:
         if in_flight and search.suffix_variants:
             self._suffix_variants = SuffixVariants(study.config, in_flight, self._suggester.tried)
         if in_flight:
-            self._recall()
+            self._recall(past)
 
     def next(self) -> Trial | None:
         """The next trial to run, or None if there is none now; `blocked` says whether there may be one later."""
@@ -154,10 +155,10 @@ class StudyQueue:
         params = self._suggester.suggest()
         return None if params is None else Proposal(self._study.config.space.recipe(params), params, "sampler")
 
-    def _recall(self) -> None:
-        """Learn from the trials that ended under earlier drivers."""
+    def _recall(self, past: Sequence[SweepState]) -> None:
+        """Learn from the trials that ended under earlier drivers, after each of which the sweep stood as in `past`."""
         before, trials = 0.0, self._study.trials
-        for trial, state in zip(ended(trials), states(trials, self._study.config), strict=True):
+        for trial, state in zip(ended(trials), past, strict=True):
             self._learn(trial, state.hypervolume - before)
             before = state.hypervolume
         for trial in trials:

@@ -36,25 +36,25 @@ def curve(make_trial, values: list[float]) -> list[Trial]:
 def test_it_is_exhausted_when_the_next_trials_promise_less_than_asked_for(patient, make_trial) -> None:
     growing = [0.5 + 0.02 * number for number in range(FEWEST)]
     flat = [0.5, 0.505, *[0.505] * (FEWEST - 2)]
-    assert not Patience(patient(), curve(make_trial, growing)).is_exhausted
-    assert Patience(patient(), curve(make_trial, flat)).is_exhausted
-    assert not Patience(patient(min_gain=0.005), curve(make_trial, flat)).is_exhausted
-    assert not Patience(patient(), curve(make_trial, flat[:-1])).is_exhausted  # too few to tell
-    assert not Patience(patient(trials=100, patience=None), curve(make_trial, flat)).is_exhausted
+    assert not Patience.of(patient(), curve(make_trial, growing)).is_exhausted
+    assert Patience.of(patient(), curve(make_trial, flat)).is_exhausted
+    assert not Patience.of(patient(min_gain=0.005), curve(make_trial, flat)).is_exhausted
+    assert not Patience.of(patient(), curve(make_trial, flat[:-1])).is_exhausted  # too few to tell
+    assert not Patience.of(patient(trials=100, patience=None), curve(make_trial, flat)).is_exhausted
 
 
 def test_nothing_but_failures_end_it(patient) -> None:
     failed = [
         Trial(number, Recipe(), {}, "teacher", 0.0, Result(number, 0.0, 1.0, Failed("no"))) for number in range(FEWEST)
     ]
-    patience = Patience(patient(), failed)
+    patience = Patience.of(patient(), failed)
     assert (patience.is_exhausted, patience.forecast, patience.words) == (True, None, "")
 
 
 def test_it_says_how_much_may_come(patient, make_trial) -> None:
-    patience = Patience(patient(), curve(make_trial, [0.5, 0.55, *[0.55] * (FEWEST - 2)]))
+    patience = Patience.of(patient(), curve(make_trial, [0.5, 0.55, *[0.55] * (FEWEST - 2)]))
     assert patience.words == "next 10 trials: at most about +5.3%"
-    assert Patience(patient(), curve(make_trial, [0.5, 0.6])).words == ""
+    assert Patience.of(patient(), curve(make_trial, [0.5, 0.6])).words == ""
 
 
 def test_a_queue_gives_out_no_more_when_patience_is_at_its_end(patient, folder) -> None:
