@@ -41,6 +41,7 @@ from pipelines.meters import METRICS, Candidate, Measurement
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.runtimes import RUNTIMES, Artifact, Target
 from pipelines.stages.quantize import QUANTIZE
+from pipelines.store import Store
 from pipelines.suitability import device_problem
 from spaces import Recipe
 
@@ -201,7 +202,10 @@ def measured(artifact: Artifact, runtime: str, example: Example, batch: int, dev
 def running(artifact: Artifact, reference: Artifact, example: Example, target: Target, lease: Lease) -> Measurement:
     """What the process that measures finds out of `artifact`, beside `reference`."""
     task: Any = SimpleNamespace(example_input=lambda: example if len(example) > 1 else example[0])
-    return Candidate(artifact, reference, reference, task, target, lease).running(METRICS.values(), "latency.")
+    store = Store(artifact.path.parent)
+    return Candidate(artifact, reference, reference, task, target, store, lease=lease).running(
+        METRICS.values(), "latency."
+    )
 
 
 def line(row: dict[str, Any]) -> str:

@@ -196,8 +196,17 @@ class Evaluator:
             self.build(Recipe()),
         )
         built, parent, reference = (each.artifact for each in files)
-        task, lease = self.task, self.context.lease
-        candidate = Candidate(built, reference, parent, task, self.target, self.store, frozenset(asked), lease)
+        candidate = Candidate(
+            built,
+            reference,
+            parent,
+            self.task,
+            self.target,
+            self.store,
+            frozenset(asked),
+            self.context.lease,
+            self.identity.fingerprint,
+        )
         with spending(EXAMINING):
             check_runtime(candidate)
         return _Made(recipe.steps[-1].name if recipe.steps else "", candidate, *files)

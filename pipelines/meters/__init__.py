@@ -28,9 +28,6 @@ METERS: tuple[Meter, ...] = (
     Complexity(),
 )
 
-RUNNING = (Latency, Memory, Energy)
-"""What has to be measured where the file is to run, see `Candidate.running`; all else can be where it was built."""
-
 METRICS: dict[str, Metric] = {metric.name: metric for meter in METERS for metric in meter.metrics}
 """Everything that a trial measures, by name: the legal objectives and constraints."""
 
@@ -50,7 +47,7 @@ def measure_file(candidate: Candidate) -> Measurement:
     Raises:
         TrialFailed: a meter cannot measure.
     """
-    return reduce(or_, (meter.measure(candidate) for meter in METERS if not isinstance(meter, RUNNING)))
+    return reduce(or_, (meter.measure(candidate) for meter in METERS if not meter.running))
 
 
 def whole(measurement: Measurement) -> Measurement:
@@ -81,7 +78,6 @@ def measure_on_request(candidate: Candidate) -> Measurement:
 __all__ = [
     "METERS",
     "METRICS",
-    "RUNNING",
     "Accuracy",
     "Candidate",
     "Complexity",

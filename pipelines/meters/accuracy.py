@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
 from scipy import stats
 
 from pipelines.errors import TrialFailed
+from pipelines.extra import versions
+from pipelines.file_hash import sha256
 from pipelines.ledger import ACCURACY, spending
 from pipelines.measurement import Interval, Measurement
 from pipelines.meters.meter import Candidate, Metric
@@ -18,6 +23,13 @@ from pipelines.tasks.score import example_scores
 from pipelines.tasks.served import as_outputs
 from pipelines.tasks.task import Split, Task
 from pipelines.tasks.tensors import joined, scored
+from spaces import digest
+
+SCORE = "score"
+"""What the scores of a file are called among the entries of the store."""
+
+SCORES_FILE, OTHERS_FILE = "scores.npy", "others.json"
+"""The files of such an entry: a score for every example, and the scores of the whole split."""
 
 
 def _metric(score: SplitScore) -> Metric:
@@ -34,9 +46,11 @@ def _metric(score: SplitScore) -> Metric:
 class Accuracy:
     """The mean score over the validation split, of the file reloaded in a fresh session; beside it what `scores` name.
 
-    Those are scores of the whole split, such as F1: see `pipelines.scores`.
+    Those are scores of the whole split, such as F1: see `pipelines.scores`. A file is scored once: the store keeps what
+    was found, so that not every worker has to score the teacher.
     """
 
+    running = False
     metrics: tuple[Metric, ...] = (
         Metric("accuracy", "maximize", "mean score on the validation split", best=1.0, of_score=True),
         Metric(
@@ -45,25 +59,37 @@ class Accuracy:
         *map(_metric, SCORES.values()),
     )
 
-    def __init__(self) -> None:
-        self._references: dict[Artifact, float] = {}
-
     def measure(self, candidate: Candidate) -> Measurement:
         """See `Meter.measure`."""
-        with spending(ACCURACY), candidate.lease.shared():
-            found, others = self._of(candidate.artifact, candidate)
-            own = float(found.mean())
-            if candidate.reference not in self._references:
-                self._references[candidate.reference] = float(self._of(candidate.reference, candidate)[0].mean())
-        drop = self._references[candidate.reference] - own
+        with spending(ACCURACY):
+            found, others = _scores(candidate, candidate.artifact)
+            own, reference = float(found.mean()), float(_scores(candidate, candidate.reference)[0].mean())
         interval = mean_interval(found)
         return others | Measurement(
-            {"accuracy": own, "accuracy_drop": drop}, {"accuracy": interval} if interval else {}
+            {"accuracy": own, "accuracy_drop": reference - own}, {"accuracy": interval} if interval else {}
         )
 
-    def _of(self, artifact: Artifact, candidate: Candidate) -> tuple[np.ndarray, Measurement]:
-        session = candidate.load(artifact)
-        return split_scores(session, candidate.task, "validation", between=candidate.lease.give_way)
+
+def _scores(candidate: Candidate, artifact: Artifact) -> tuple[np.ndarray, Measurement]:
+    """See `split_scores`; from the store if a file with the same bytes was scored so before."""
+
+    def score(folder: Path) -> None:
+        with candidate.lease.shared():
+            session, between = candidate.load(artifact), candidate.lease.give_way
+            found, others = split_scores(session, candidate.task, "validation", between=between)
+        np.save(folder / SCORES_FILE, found)
+        (folder / OTHERS_FILE).write_text(json.dumps(asdict(others)), encoding="utf-8")
+
+    target = candidate.target
+    about = {
+        "stage": SCORE,
+        "sha256": sha256(artifact.path),
+        "task": candidate.fingerprint,
+        "target": [target.runtime, target.device, target.threads],
+    }
+    folder = candidate.store.compute(digest(about | versions(candidate.runtime.packages)), score, about).folder
+    others = json.loads((folder / OTHERS_FILE).read_text(encoding="utf-8"))
+    return np.load(folder / SCORES_FILE), Measurement.from_json(others)
 
 
 def split_scores(

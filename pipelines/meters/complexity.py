@@ -17,6 +17,7 @@ class Complexity:
     format does not tell, or this file does not (its shapes cannot be found out), has no number, and a note says why.
     """
 
+    running = False
     metrics: tuple[Metric, ...] = (
         Metric(
             "parameters",

@@ -27,6 +27,7 @@ class Energy:
     number, and the note ``energy_mj`` says why.
     """
 
+    running = True
     metrics: tuple[Metric, ...] = (
         Metric(
             "energy_mj",

@@ -20,6 +20,7 @@ class GpuMemory:
     CUDA itself needs. So it is compared within one runtime.
     """
 
+    running = True
     metrics: tuple[Metric, ...] = (
         Metric(
             "gpu_memory_mb",

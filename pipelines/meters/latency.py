@@ -14,6 +14,7 @@ class Latency:
     Noise that could not be overcome stands in the note ``latency.noise``.
     """
 
+    running = True
     metrics: tuple[Metric, ...] = (
         Metric("latency_ms", "minimize", "low quantile (p10) of one call's duration", of_structure=True),
         Metric(

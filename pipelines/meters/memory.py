@@ -9,6 +9,7 @@ from pipelines.meters.meter import Candidate, Metric
 class Memory:
     """The rise of the resident memory of a process that does nothing but load the file and call it once."""
 
+    running = True
     metrics: tuple[Metric, ...] = (
         Metric(
             "peak_memory_mb",

@@ -77,6 +77,7 @@ class Candidate:
         store: Where what is measured once for a file is kept.
         asked: The metrics that are asked for by name; of those that are measured on request only, no others are.
         lease: Of the device that is measured on.
+        fingerprint: That of the task: scores of a file are kept for files and tasks that are the same.
     """
 
     artifact: Artifact
@@ -87,6 +88,7 @@ class Candidate:
     store: Store = field(compare=False)
     asked: frozenset[str] = frozenset()
     lease: Lease = field(default_factory=Lease, compare=False)
+    fingerprint: str = ""
 
     @property
     def runtime(self) -> Runtime:
@@ -130,9 +132,12 @@ class Meter(Protocol):
 
     Attributes:
         metrics: What it measures.
+        running: Whether it shows only while the file runs on its target, see `Candidate.running`; all else is measured
+            where the file was built.
     """
 
     metrics: tuple[Metric, ...]
+    running: bool
 
     def measure(self, candidate: Candidate) -> Measurement:
         """A number for each of `metrics`, and what goes with it.

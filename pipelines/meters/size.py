@@ -31,6 +31,7 @@ class Size:
     for all files with the same bytes: the store keeps the number.
     """
 
+    running = False
     metrics: tuple[Metric, ...] = (
         Metric("size_mb", "minimize", "exported file, in units of 1,000,000 bytes", of_structure=True, exact=True),
         Metric("size_ratio", "minimize", "size relative to the exported teacher's", of_structure=True, exact=True),

@@ -19,6 +19,7 @@ class Throughput:
     A GPU is told its work in advance, so that this may be more than the latency lets expect.
     """
 
+    running = True
     metrics: tuple[Metric, ...] = (
         Metric(
             "throughput",

@@ -93,14 +93,16 @@ def test_what_disturbed_is_told() -> None:
 @pytest.mark.parametrize("runtime", [name for name, each in RUNTIMES.items() if "cuda" in each.devices])
 @pytest.mark.parametrize("batch", [1, 32])
 def test_a_file_is_measured_on_a_gpu_by_a_process_of_its_own(
-    fresh_cnn, tiny, tmp_path: Path, runtime: str, batch: int
+    fresh_cnn, tiny, store, tmp_path: Path, runtime: str, batch: int
 ) -> None:
     target, written, artifacts = Target(runtime, "cuda", batch), format_of(runtime), []
     for width in (16, 64):
         (tmp_path / str(width)).mkdir()
         artifacts.append(artifact_in(tmp_path / str(width), written.name))
         written.export(fresh_cnn(width=width), as_tuple(tiny.example_input()), artifacts[-1].path)
-    candidate = Candidate(artifacts[0], artifacts[1], artifacts[1], tiny, target, Lease(lease_name(target)))
+    candidate = Candidate(
+        artifacts[0], artifacts[1], artifacts[1], tiny, target, store, lease=Lease(lease_name(target))
+    )
     found = candidate.running(METRICS.values(), "latency.")
     assert found.notes["latency.graph"] == "replayed in a CUDA graph"
     assert f", {Gpu.visible().name}, driver " in found.notes["latency.conditions"]

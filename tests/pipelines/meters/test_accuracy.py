@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from pipelines import Target
 from pipelines.errors import TrialFailed
-from pipelines.meters import mean_interval, split_scores
+from pipelines.meters import Accuracy, Candidate, mean_interval, split_scores
 from pipelines.runtimes import Feed
 
 
@@ -87,3 +90,24 @@ def test_the_interval_of_other_scores_is_students() -> None:
 
 def test_one_score_that_is_no_share_has_no_interval() -> None:
     assert mean_interval(np.array([0.3])) is None
+
+
+def test_a_file_is_scored_once_whoever_asks(exported, tiny, store, monkeypatch) -> None:
+    asked, passes = tiny.batches, []
+    monkeypatch.setattr(tiny, "batches", lambda split: passes.append(split) or asked(split))
+    own = exported.artifact
+    first, second = (Accuracy().measure(Candidate(own, own, own, tiny, Target(), store)) for _ in range(2))
+    assert first == second
+    assert passes == ["validation"]
+
+
+@pytest.mark.parametrize(
+    "other", [{"fingerprint": "another"}, {"target": Target(threads=2)}], ids=["of another task", "on more threads"]
+)
+def test_it_is_scored_again(exported, tiny, store, monkeypatch, other: dict) -> None:
+    asked, passes = tiny.batches, []
+    monkeypatch.setattr(tiny, "batches", lambda split: passes.append(split) or asked(split))
+    candidate = Candidate(*[exported.artifact] * 3, tiny, Target(), store)
+    Accuracy().measure(candidate)
+    Accuracy().measure(replace(candidate, **other))
+    assert passes == ["validation"] * 2

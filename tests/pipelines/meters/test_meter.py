@@ -9,7 +9,17 @@ import pytest
 from pipelines import Target
 from pipelines.errors import TrialFailed
 from pipelines.lease import Lease
-from pipelines.meters import METERS, METRICS, Candidate, Measurement, Meter, Metric, measure, measure_on_request
+from pipelines.meters import (
+    METERS,
+    METRICS,
+    Candidate,
+    Measurement,
+    Meter,
+    Metric,
+    measure,
+    measure_file,
+    measure_on_request,
+)
 from pipelines.runtimes import RUNTIMES, Artifact, Feed
 from pipelines.scores import SCORES
 
@@ -25,6 +35,7 @@ class Broken:
     """A runtime whose sessions answer with something that is not a number."""
 
     name = "broken"
+    packages = ()
 
     def load(self, artifact: Artifact, target: Target) -> "Broken":
         return self
@@ -78,6 +89,17 @@ def test_it_measures_what_it_promises(meter: Meter, candidate: Candidate) -> Non
     assert set(measured) <= {metric.name for metric in meter.metrics}
     assert set(measured) >= {metric.name for metric in meter.metrics if not metric.optional}
     assert all(isinstance(value, float) and math.isfinite(value) for value in measured.values())
+
+
+def test_what_can_be_measured_where_a_file_was_built_does_not_run_it_on_its_target(candidate, monkeypatch) -> None:
+    whole = measure(replace(candidate))
+    monkeypatch.setattr(Candidate, "running", lambda *_: pytest.fail("the file was run"))
+    found = measure_file(replace(candidate))
+    rest = {metric.name for meter in METERS if meter.running for metric in meter.metrics}
+    assert set(found.metrics) == set(whole.metrics) - rest
+    assert set(found.notes) == {name for name in whole.notes if name.split(".")[0] not in rest - {"latency"}} - {
+        name for name in whole.notes if name.startswith("latency")
+    }
 
 
 def test_every_metric_has_one_meter_a_direction_and_a_help() -> None:
