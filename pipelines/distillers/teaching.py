@@ -79,6 +79,7 @@ def teach(
             for distiller in distillers
         ]
         trained = _StudentWithHeads(student, [tap.loss(params) for tap in taps])
+        stack.callback(teacher.to, "cpu")  # where a later cut's training expects it
         teacher.to(context.device).eval()
         if hyperparameters.channels_last:
             lay_out(teacher, torch.channels_last)

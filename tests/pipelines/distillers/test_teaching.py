@@ -63,6 +63,15 @@ def test_the_same_seed_teaches_the_same(context: Context, networks, params) -> N
     )
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("params", WAYS, ids=name)
+def test_one_teacher_teaches_more_than_once_on_a_gpu(context: Context, networks, params) -> None:
+    student, teacher = networks
+    for _ in range(2):  # as after each of several cuts
+        teach(student, teacher, replace(context, device=torch.device("cuda")), params, epochs=1)
+    assert {parameter.device.type for network in networks for parameter in network.parameters()} == {"cpu"}
+
+
 def test_the_weights_are_those_of_the_recipe(context: Context, networks, monkeypatch) -> None:
     """The loss of two examples by hand: (1 - α) labels + α response + β features."""
     student, teacher = networks
