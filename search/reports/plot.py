@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from search.config.objective import Objective
 from search.reports.picture import save
@@ -15,6 +17,9 @@ from search.study.state import SweepState
 from search.study.trial import Trial
 
 FRONT, DOMINATED, BASELINE = "#0969da", "#afb8c1", "#cf222e"
+
+DECADES = 1.3
+"""From so many powers of ten between the least and the greatest value on, an axis is logarithmic."""
 
 
 def plot_front(title: str, state: SweepState, trials: Sequence[Trial], path: Path) -> None:
@@ -79,17 +84,37 @@ def _lengths(trial: Trial, objective: Objective) -> list[list[float]] | None:
 def frame(axes: Axes, x: Objective, y: Objective, shown: Sequence[Trial]) -> None:
     """Name the axes, and fit them to `shown`: a few hopeless trials must not squeeze the front into a corner.
 
-    Whiskers fit in too, as far as they reach no further beyond the points than these lie apart.
+    Whiskers fit in too, as far as they reach no further beyond the points than these lie apart. What spreads over more
+    than `DECADES` is drawn on a logarithmic axis.
     """
-    if shown:
-        for objective, limit in ((x, axes.set_xlim), (y, axes.set_ylim)):
-            values = [trial.metrics[objective.name] for trial in shown]
-            ends = [end for trial in shown for end in trial.intervals.get(objective.name, ())]
-            low, high = min(values), max(values)
-            span = high - low or abs(high) or 1
-            low, high = max(min([low, *ends]), low - span), min(max([high, *ends]), high + span)
-            limit(low - span * 0.12, high + span * 0.12)
     axes.locator_params(nbins=6)
+    for objective, axis, scale, limit in (
+        (x, axes.xaxis, axes.set_xscale, axes.set_xlim),
+        (y, axes.yaxis, axes.set_yscale, axes.set_ylim),
+    ):
+        values = [trial.metrics[objective.name] for trial in shown]
+        ends = [end for trial in shown for end in trial.intervals.get(objective.name, ())]
+        if spreads(values) and all(end > 0 for end in ends):
+            scale("log")
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_locator(NullLocator())
+            limit(*np.exp(_limits(np.log(values), np.log(ends))))
+        elif shown:
+            limit(*_limits(np.array(values), np.array(ends)))
     axes.set_xlabel(f"{x.name} ({'more' if x.direction == 'maximize' else 'less'} is better)")
     axes.set_ylabel(f"{y.name} ({'more' if y.direction == 'maximize' else 'less'} is better)")
     axes.grid(color="#eaeef2", zorder=0)
+
+
+def spreads(values: Sequence[float]) -> bool:
+    """Return True if `values` are better seen on a logarithmic axis: all positive, and far from each other."""
+    return bool(values) and min(values) > 0 and max(values) / min(values) >= 10**DECADES
+
+
+def _limits(values: np.ndarray, ends: np.ndarray) -> tuple[float, float]:
+    """The ends of an axis on which `values`, with whiskers that reach to `ends`, are seen."""
+    low, high = values.min(), values.max()
+    span = high - low or abs(high) or 1
+    low, high = max(min([low, *ends]), low - span), min(max([high, *ends]), high + span)
+    return low - span * 0.12, high + span * 0.12

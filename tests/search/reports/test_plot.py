@@ -53,3 +53,21 @@ def test_the_axes_leave_room_for_whiskers_but_not_for_any(make_trial, high, expe
     axes = Figure().add_subplot()
     frame(axes, latency, accuracy, [first, second])
     assert axes.get_xlim() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("latencies", "scale"), [((1.0, 19.0), "linear"), ((0.1, 10.0), "log")], ids=["near each other", "far apart"]
+)
+def test_what_spreads_over_decades_is_drawn_on_a_logarithmic_axis(make_trial, latencies, scale: str) -> None:
+    accuracy, latency = Objective("accuracy", "maximize"), Objective("latency_ms", "minimize")
+    axes = Figure().add_subplot()
+    frame(axes, latency, accuracy, [make_trial(number, (0.9, ms, 1)) for number, ms in enumerate(latencies)])
+    low, high = axes.get_xlim()
+    assert (axes.get_xscale(), axes.get_yscale()) == (scale, "linear")
+    assert low < latencies[0]
+    assert latencies[1] < high < 2 * latencies[1]
+    if scale == "log":
+        assert low == pytest.approx(0.1 / 100**0.12)
+        assert [tick for tick in axes.get_xticks() if low <= tick <= high] == pytest.approx(
+            [0.1, 0.2, 0.5, 1, 2, 5, 10]
+        )
