@@ -11,6 +11,7 @@ import typer
 from search.cli import (
     confirm,
     front,
+    init,
     measure,
     pick,
     plan,
@@ -44,7 +45,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (validate, plan, run, status, front, measure, confirm, pick, replay, trial, sensitivity, ui):
+for module in (init, validate, plan, run, status, front, measure, confirm, pick, replay, trial, sensitivity, ui):
     name = module.__name__.rpartition(".")[2]
     app.command(name, epilog=f"Example: {module.EXAMPLE}")(printing_to_stderr(getattr(module, name)))
 app.add_typer(store, name="store")
