@@ -16,12 +16,26 @@ from search.config.sweep_config import load_config
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
-ORDER = ("validate", "plan", "sensitivity", "run", "trial", "status", "front", "measure", "confirm", "pick", "store")
+ORDER = (
+    "init",
+    "validate",
+    "plan",
+    "sensitivity",
+    "run",
+    "trial",
+    "status",
+    "front",
+    "measure",
+    "confirm",
+    "pick",
+    "store",
+)
 """In this order commands find what they need."""
 
 NOT_RUN = {
     "paredown ui": "serves until it is ended; tests/search/cli/test_ui.py starts it",
     "paredown replay": "needs a sweep of ten configurations; tests/search/cli/test_replay.py runs it",
+    "cifar10": "needs the data and GPUs; tests/docs/test_cifar10.py tries the task and the sweep's file",
     "cluster.address=": "needs a cluster that is running; whether what it changes is legal is tested below",
 }
 """What is only read, with the reason: lines that begin so, or have that in them."""

@@ -71,7 +71,7 @@ class Cifar10:
         cut = len(y) - len(y) // 10
         self.data = {
             "train": (x[:cut], y[:cut]),
-            "calibration": (x[:1000], y[:1000]),
+            "calibration": (x[:cut][:1000], y[:cut][:1000]),
             "validation": (x[cut:], y[cut:]),
             "test": test,
         }
