@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -33,5 +34,5 @@ def init(
     sweep = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "sweep"
     for path in TEMPLATES[template].write(folder, sweep):
         out().print(f"wrote {path}", markup=False, soft_wrap=True)
-    there = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
+    there = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
     out().print(f"change it, then: {there}paredown validate {SWEEP_FILE}", markup=False, soft_wrap=True)
