@@ -40,11 +40,14 @@ class Template:
             What was written.
 
         Raises:
-            InputError: one of the files is there already; then nothing is written.
+            InputError: one of the files is there already, and nothing is written; or the folder cannot be written.
         """
         texts = {folder / name: Text(text).substitute(sweep=sweep) for name, text in self.texts.items()}
         if there := [path for path in texts if path.exists() or path.is_symlink()]:
             raise InputError([f"{path} is there already and is left as it is; name another folder" for path in there])
-        for path, text in texts.items():
-            create_text(path, text)
+        try:
+            for path, text in texts.items():
+                create_text(path, text)
+        except OSError as error:
+            raise InputError([f"cannot write into {folder}: {error.strerror}; name another folder"]) from error
         return list(texts)
