@@ -21,7 +21,7 @@ class Fake:
     target: Target
 
     def __call__(self, recipe):
-        slow = self.target.runtime == "openvino"
+        slow = self.targets.first.runtime == "openvino"
         if slow and not recipe.steps:
             raise TrialFailed("OpenVINO cannot load the file")
         found = self.work(recipe).measurement.metrics
@@ -82,7 +82,7 @@ def test_for_another_target(sweep, cli_run, workspace) -> None:
         else:
             assert trial["after"]["latency_ms"] == pytest.approx(2 * trial["before"]["latency_ms"])
     assert data["trials"][0]["trial"] == 0
-    assert kept(workspace)[0].target == Target(runtime="openvino", batch=8)
+    assert kept(workspace)[0].targets.first == Target(runtime="openvino", batch=8)
     assert "remeasured" not in json.loads(cli_run("front", "small", "--json")[1])["front"][0]
     assert "failed: OpenVINO cannot load the file" in " ".join(
         cli_run("measure", "small", "--runtime", "openvino")[1].split()
