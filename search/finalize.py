@@ -85,8 +85,8 @@ def _evaluator(sweep: Sweep, workspace: Workspace, console: Console) -> Evaluate
     except InputError as error:
         console.print(f"the front is not measured again: {error}", markup=False, soft_wrap=True)
         return None
-    here = (target for _, target in sweep.config.targets if not target.resource)
-    if problem := next(filter(None, map(device_problem, here)), None):
+    problems = (device_problem(target) for _, target in sweep.config.targets)
+    if problem := next(filter(None, problems), None):
         advice = f"on a machine with such a device: paredown measure {sweep.config.sweep}"
         console.print(f"the front is not measured again here: {problem}; {advice}", markup=False, soft_wrap=True)
         return None

@@ -117,8 +117,8 @@ def _targets(own: Targets, name: str | None, changes: Mapping[str, Any]) -> Targ
     if own.named and changes and name is None:
         raise InputError.at(options, f"for which target? give --target; legal: {', '.join(own.named)}")
     changed = own.replaced(name or "", _changed(own[name or ""], changes)) if changes else own
-    here = (target for _, target in changed if not target.resource)
-    if problem := next(filter(None, map(device_problem, dict.fromkeys(here))), None):
+    problems = (device_problem(target) for _, target in changed)
+    if problem := next(filter(None, problems), None):
         raise InputError.at("--device", problem)
     return changed
 
