@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from mlflow.tracking import MlflowClient
 
-from pipelines import Evaluation, Target, TrialFailed, extra
+from pipelines import Evaluation, Target, Targets, TrialFailed, extra
 from pipelines.meters import Measurement
 from search.analysis.remeasurement import Remeasurement
 from search.execution.executor import InlineExecutor
@@ -18,7 +18,7 @@ class Fake:
     """Measures with `analytic`: twice as long in OpenVINO, which does not run what is not quantized."""
 
     work: object
-    target: Target
+    targets: Targets
 
     def __call__(self, recipe):
         slow = self.targets.first.runtime == "openvino"
@@ -32,7 +32,7 @@ class Fake:
 
 @pytest.fixture
 def sweep(make_config, run_inline, analytic, monkeypatch):
-    fake = Fake(analytic, Target())
+    fake = Fake(analytic, Targets())
     monkeypatch.setattr("search.study.saved.stored_evaluator", lambda sweep, workspace: fake)
     return run_inline(make_config(search={"trials": 8}, space={"student": {"depth": ["none", 1]}}))
 
