@@ -293,7 +293,7 @@ def train_on(device: str, processors: Sequence[int], folder: Path) -> None:
 def beside(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
     """Every variant, `args.repeats` times, measured on processors of its own while workers train on `args.beside`."""
     cluster = ClusterSection(gpus_per_trial=1, max_concurrent_trials=args.workers)
-    apart = set_apart(cluster, Target(), args.workers)
+    apart = set_apart(cluster, [Target()], args.workers)
     if not apart.processors:
         raise SystemExit(f"--beside: {apart.words}; give fewer --workers")
     before = os.sched_getaffinity(0)

@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import t
 
-from pipelines import RUNTIMES, STEPS, Evaluator, Store, Target, Training, TrialFailed
+from pipelines import RUNTIMES, STEPS, Evaluator, Store, Targets, Training, TrialFailed
 from pipelines.meters import score_split
 from spaces import InputError, Recipe
 
@@ -105,7 +105,7 @@ class Plan:
 def accuracy(steps: Steps, evaluator: Evaluator) -> float:
     """Build the file and return its accuracy on the test split."""
     built = evaluator.build(Recipe.from_list(steps, STEPS))
-    session = RUNTIMES[evaluator.target.runtime].load(built.artifact, evaluator.target)
+    session = RUNTIMES[evaluator.targets.first.runtime].load(built.artifact, evaluator.targets.first)
     return score_split(session, evaluator.task, "test").accuracy
 
 
@@ -164,7 +164,7 @@ def main() -> int:
                 if args.only and group not in args.only:
                     continue
                 training = plan.training(group, json.loads(args.how))
-                evaluator = Evaluator(args.use, training, Target(), seed, store, args=task, device=args.device)
+                evaluator = Evaluator(args.use, training, Targets(), seed, store, args=task, device=args.device)
                 for name, steps in recipes.items():
                     try:
                         value = accuracy(steps, evaluator)

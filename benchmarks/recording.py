@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from pipelines import STEPS, Evaluator, Target, Training, TrialFailed
+from pipelines import STEPS, Evaluator, Targets, Training, TrialFailed
 from pipelines.ledger import WAITS, Ledger
 from spaces import Recipe, SearchSpace, Value
 
@@ -157,7 +157,7 @@ def record(name: str, data: Path | None, store: Path, processes: int, minutes: f
     job, until = JOBS[name], time.monotonic() + 60 * minutes
     space = SearchSpace.parse(job.space, STEPS)
     args = {**job.args, **({"path": str(data.resolve())} if data else {})}
-    evaluator = Evaluator(job.use, job.training, Target(), seed=0, store=store, args=args)
+    evaluator = Evaluator(job.use, job.training, Targets(), seed=0, store=store, args=args)
     params: dict[Recipe, dict[str, Value]] = {Recipe(): {}}
     params |= {space.recipe(point): point for point in space.points()}
     done, notes = _read_done(store), store / DONE

@@ -33,7 +33,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from pipelines import RUNTIMES, STEPS, Evaluator, Store, Target, Training, TrialFailed
+from pipelines import RUNTIMES, STEPS, Evaluator, Store, Targets, Training, TrialFailed
 from pipelines.meters import score_split
 from spaces import Recipe
 
@@ -136,7 +136,7 @@ def measure(name: str, evaluator: Evaluator) -> Row:
     recipe = Recipe.from_list(RECIPES[name], STEPS)
     try:
         outcome = evaluator(recipe)
-        session = RUNTIMES["onnxruntime"].load(evaluator.build(recipe).artifact, evaluator.target)
+        session = RUNTIMES["onnxruntime"].load(evaluator.build(recipe).artifact, evaluator.targets.first)
         test = score_split(session, evaluator.task, "test").accuracy
     except TrialFailed as failed:
         return Row(name, evaluator.seed, {}, 0.0, failed.reason)
@@ -152,7 +152,9 @@ def run_seed(
     """Every recipe with one seed, one after the other; none is begun after `until`, in seconds since the epoch."""
     torch.set_num_threads(1)
     use, args = "benchmarks.mnist:Mnist", {"path": str(data), "shift": shift}
-    evaluator = Evaluator(use, training, Target(), seed=seed, store=Store(store), args=args, required=("size_zstd_mb",))
+    evaluator = Evaluator(
+        use, training, Targets(), seed=seed, store=Store(store), args=args, required=("size_zstd_mb",)
+    )
     rows = []
     for name in names:
         if time.time() > until:

@@ -73,7 +73,7 @@ if __name__ == "__main__":
     chosen = random.Random(0).sample(complete, min(again, len(complete)))
     idle = {}
     if chosen:
-        found = remeasure(chosen, stored_evaluator(sweep, workspace), sweep.config.target)
+        found = remeasure(chosen, stored_evaluator(sweep, workspace), sweep.config.targets)
         measured = [result for result in found.results if hasattr(result.outcome, "measurement")]
         idle = {result.number: dict(result.outcome.measurement.metrics) for result in measured}
     trials = [

@@ -33,7 +33,7 @@ import torch
 import yaml
 
 from benchmarks.zoo_networks import NETWORKS
-from pipelines import RUNTIMES, STEPS, Evaluator, Store, Target, Training, TrialFailed
+from pipelines import RUNTIMES, STEPS, Evaluator, Store, Target, Targets, Training, TrialFailed
 from pipelines.pruners import PRUNERS
 from pipelines.quantizers import QUANTIZERS
 from pipelines.runtimes import Artifact, Session, to_feed
@@ -93,7 +93,7 @@ def refusal(name: str, technique: str, runtime: str, folder: Path) -> str | None
 def cell(technique: str, evaluator: Evaluator, folder: Path) -> Cell:
     """One cell of the matrix, as plain data with a ``status``."""
     begin = time.monotonic()
-    if reason := refusal(str(evaluator.args["name"]), technique, evaluator.target.runtime, folder):
+    if reason := refusal(str(evaluator.args["name"]), technique, evaluator.targets.first.runtime, folder):
         return {"status": "refused", "reason": reason, "seconds": time.monotonic() - begin}
     try:
         before = evaluator.build(Recipe())
@@ -109,8 +109,8 @@ def cell(technique: str, evaluator: Evaluator, folder: Path) -> Cell:
 
 def compared(before: Artifact, after: Artifact, evaluator: Evaluator) -> Cell:
     """Size, latency and answers of `after`, relative to those of `before`."""
-    runtime = RUNTIMES[evaluator.target.runtime]
-    sessions = [runtime.load(artifact, evaluator.target) for artifact in (before, after)]
+    runtime = RUNTIMES[evaluator.targets.first.runtime]
+    sessions = [runtime.load(artifact, evaluator.targets.first) for artifact in (before, after)]
     one, times = to_feed(evaluator.task.example_input()), np.zeros((2, ROUNDS))
     for turn in range(-2, ROUNDS):
         for place, session in enumerate(sessions):
@@ -142,8 +142,8 @@ def try_network(name: str, wanted: Sequence[str], runtime: str, folder: Path, ag
     row: dict[str, Cell] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     with tempfile.TemporaryDirectory() as scratch:
         evaluator = Evaluator(
-            "benchmarks.zoo_networks:Zoo", Training(**UNTRAINED), Target(runtime), 0, Store(Path(scratch, "store")),
-            {"name": name}, "cpu",
+            "benchmarks.zoo_networks:Zoo", Training(**UNTRAINED), Targets.only(Target(runtime)), 0,
+            Store(Path(scratch, "store")), {"name": name}, "cpu",
         )  # fmt: skip
         for technique in wanted:
             if technique in row and not again:

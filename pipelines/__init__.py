@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipelines.identity import TaskIdentity
     from pipelines.meters import METRICS
     from pipelines.pipeline import StageKey, StageRun, run_recipe
-    from pipelines.runtimes import RUNTIMES, Target
+    from pipelines.runtimes import RUNTIMES, Target, Targets
     from pipelines.stages import STEPS
     from pipelines.store import Store
     from pipelines.suitability import device_problem, metric_problem, runtime_problem, scheme_problem, suited
@@ -30,7 +30,7 @@ _MODULES = {
     "identity": ("TaskIdentity",),
     "meters": ("METRICS",),
     "pipeline": ("StageKey", "StageRun", "run_recipe"),
-    "runtimes": ("RUNTIMES", "Target"),
+    "runtimes": ("RUNTIMES", "Target", "Targets"),
     "training.settings": ("Section", "Training", "within"),
     "stages": ("STEPS",),
     "store": ("Store",),
@@ -65,6 +65,7 @@ __all__ = [
     "StageRun",
     "Store",
     "Target",
+    "Targets",
     "Task",
     "TaskChanged",
     "TaskIdentity",

@@ -14,6 +14,7 @@ from pipelines.meters.agreement import LOUD, agreement
 from pipelines.onnxfile.coverage import Coverage, int8_coverage
 from pipelines.onnxfile.layer_summary import Graph
 from pipelines.onnxfile.optimized_graph import operators
+from pipelines.runtimes import bare, target_of
 
 SPEEDUP, WHY, SIZE, OUTPUTS = "speedup", "speedup.why", "size", "outputs"
 """The names of the notes: that a step made the file no faster, why, no smaller, and that it spoilt its outputs."""
@@ -134,10 +135,16 @@ def remark_kind(notes: Mapping[str, str]) -> str:
 
     It has no numbers of the one file, so that trials with the same reasons can be named together.
     """
-    parts = [part for name in (SPEEDUP, WHY, SIZE, OUTPUTS) for part in notes.get(name, "").split("; ") if part]
+    told = [
+        (part, target_of(name))
+        for wanted in (SPEEDUP, WHY, SIZE, OUTPUTS)
+        for name, words in notes.items()
+        if bare(name) == wanted
+        for part in words.split("; ")
+    ]
     for pattern, general in OF_ONE_FILE:
-        parts = [re.sub(pattern, general, part) for part in parts]
-    return "; ".join(dict.fromkeys(parts))
+        told = [(re.sub(pattern, general, part), target) for part, target in told]
+    return "; ".join(dict.fromkeys(f"{part} on {target}" if target else part for part, target in told if part))
 
 
 OF_ONE_FILE = (

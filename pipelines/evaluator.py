@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -19,15 +19,18 @@ from pipelines.gpu import lease_name
 from pipelines.identity import TaskIdentity
 from pipelines.lease import Lease
 from pipelines.ledger import EXAMINING, STARTING, spending
-from pipelines.meters import Candidate, Measurement, measure, measure_file, measure_on_request, whole
+from pipelines.meters import Candidate, Measurement, by_target, measure_file, measure_on_request, measure_running, whole
 from pipelines.meters.agreement import check_runtime
 from pipelines.pipeline import Built, StageKey, StageRun, exported_anew, nodes, run_recipe, shipped
-from pipelines.runtimes import RUNTIMES, Artifact, Feed, Target, to_feed
+from pipelines.runtimes import RUNTIMES, Artifact, Feed, Target, Targets, bare, target_of, to_feed
 from pipelines.store import Store
 from pipelines.tasks.task import Task, load_task, to_batch
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
 from spaces import NONE, Recipe, SearchSpace
+
+Kind = tuple[str, str, int]
+"""A runtime, a device and threads."""
 
 APART = "trainings"
 """What trainings share of a machine on which files are measured on processors of their own; see `pipelines.lease`."""
@@ -35,15 +38,17 @@ APART = "trainings"
 
 @dataclass(frozen=True)
 class Unmeasured:
-    """The files of a recipe that are still to be measured while they run, and what completes the measurement then.
+    """The files of a recipe that are still to be measured on a target, and what completes the measurement then.
 
     Attributes:
+        target: The name of the target; empty if it has none.
         model: The key of the exported file in the store.
         parent: That of the same recipe without its last step.
         reference: That of the uncompressed teacher.
         examination: The part of the diagnosis that is known.
     """
 
+    target: str
     model: str
     parent: str
     reference: str
@@ -65,17 +70,19 @@ class Evaluation:
     """The outcome of evaluating one recipe.
 
     Attributes:
-        measurement: What every meter found out about the file; what can be known where it was built, if the rest is
-            still to be measured.
-        stages: What each stage cost.
-        model: The key of the exported file in the store.
-        unmeasured: What is still to be measured; None if nothing is.
+        measurement: What every meter found out about the file on every target; what can be known where it was built,
+            if the rest is still to be measured.
+        stages: What each stage cost that led to the exported file, for the first target.
+        model: The key of that file in the store.
+        unmeasured: What is still to be measured.
+        other_stages: What those cost that only files in the formats of other targets needed.
     """
 
     measurement: Measurement
     stages: tuple[StageRun, ...]
     model: str
-    unmeasured: Unmeasured | None = None
+    unmeasured: tuple[Unmeasured, ...] = ()
+    other_stages: tuple[StageRun, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,13 +93,14 @@ class Evaluator:
         use: The task, as in `load_task`.
         args: The task's arguments.
         training: How networks are trained.
-        target: What the file has to run on.
+        targets: What the files have to run on. There is one file for each format that they execute, and all have the
+            same network.
         seed: The sweep's seed.
         store: Where results of stages are kept.
         device: Where to train; cuda if this process sees a GPU, when None.
         accuracy_floor: The sweep's lower bound on accuracy, if it has one.
-        required: Optional metrics without which a trial is of no use to the sweep: those that are measured on request
-            only are measured for it.
+        required: Optional metrics without which a trial is of no use to the sweep, of a target if they name one: those
+            that are measured on request only are measured for it.
         stored: The stages of recipes whose files exist, by the recipe's digest: such a file is taken as it is, also
             where other versions of the libraries would now give it another key, and built again only if it is lost. One
             that is not packed yet, as its stages do not end with that, is packed. For a target that executes another
@@ -105,7 +113,7 @@ class Evaluator:
 
     use: str
     training: Training
-    target: Target
+    targets: Targets
     seed: int
     store: Store
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -132,97 +140,121 @@ class Evaluator:
             TrialFailed: the recipe cannot become a measured file.
             ValueError: `fidelity` is not between 0 and 1.
         """
-        with self._pinned(recipe, fidelity):
-            made = self._files(recipe, fidelity, self.required)
-            found = self._with_required(measure(made.candidate))
-            with spending(EXAMINING):
-                notes = diagnose(made.candidate, found, made.step) if recipe.steps else {}
-            notes |= {WHERE: self.where} if self.where else {}
-            return self._evaluation(made, found | Measurement({}, notes=notes))
+        return self.make(recipe, fidelity)
 
-    def make(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
-        """Build `recipe`, and find out what need not be measured on the target; see `__call__`.
+    def make(self, recipe: Recipe, fidelity: float = 1.0, elsewhere: Collection[str] = ()) -> Evaluation:
+        """Build `recipe` and measure the file, but for what its files show while they run on some of the targets.
 
-        Returns:
-            An evaluation that `complete` completes, when its files were measured where they are to run.
+        Args:
+            recipe: See `__call__`.
+            fidelity: See `__call__`.
+            elsewhere: The names of the targets on which it is measured by others, as `complete` tells then.
         """
         with self._pinned(recipe, fidelity):
             made = self._files(recipe, fidelity, self.required)
-            found = measure_file(made.candidate)
-            with spending(EXAMINING):
-                examination = examine(made.candidate, made.step)
-            own, parent, reference = (each.stages[-1].key for each in (made.built, made.parent, made.reference))
-            return self._evaluation(made, found, Unmeasured(own, parent, reference, examination))
+            found, left = Measurement({}), []
+            of_file: dict[Kind, Measurement] = {}
+            examined: dict[Kind, Examination] = {}
+            for name, each in made.items():
+                if each.kind not in of_file:
+                    of_file[each.kind] = measure_file(each.candidate)
+                known = of_file[each.kind]
+                if name in elsewhere:
+                    if each.kind not in examined:
+                        with spending(EXAMINING):
+                            examined[each.kind] = examine(each.candidate, each.step)
+                    own, parent, reference = (
+                        files.stages[-1].key for files in (each.built, each.parent, each.reference)
+                    )
+                    left.append(Unmeasured(name, own, parent, reference, examined[each.kind]))
+                else:
+                    known = self._measured(name, known | measure_running(each.candidate), each)
+                found |= by_target.on(name, known)
+            return self._evaluation(made, by_target.together(found, self.targets), tuple(left))
+
+    def _measured(self, name: str, found: Measurement, made: _Made) -> Measurement:
+        """The whole measurement of a file that was measured here."""
+        everything = self._with_required(name, whole(found))
+        with spending(EXAMINING):
+            notes = diagnose(made.candidate, everything, made.step) if made.step else {}
+        notes |= {WHERE: self.where} if self.where else {}
+        return everything | Measurement({}, notes=notes)
 
     def complete(self, found: Measurement, unmeasured: Unmeasured, ran: Measurement) -> Measurement:
-        """Return the whole measurement of a file.
+        """Return the measurement of a recipe with what was found out elsewhere; it is whole if that was the last.
 
         Args:
-            found: What `make` found.
-            unmeasured: What it left to be measured.
+            found: What is known.
+            unmeasured: What was left to be measured.
             ran: What the file showed while it ran, see `pipelines.bench.running.run_bench`.
 
         Raises:
             TrialFailed: a number is missing.
         """
-        everything = self._with_required(whole(found | ran))
-        return everything | Measurement({}, notes=unmeasured.examination.notes(everything))
+        name = unmeasured.target
+        everything = self._with_required(name, whole(by_target.of(name, found) | ran))
+        everything |= Measurement({}, notes=unmeasured.examination.notes(everything))
+        return by_target.together(found | by_target.on(name, everything), self.targets)
 
-    def artifact(self, key: str) -> Artifact | None:
-        """The file with this key in the store, None if it is lost."""
+    def artifact(self, key: str, target: str) -> Artifact | None:
+        """The file with this key in the store, which the target of this name executes; None if it is lost."""
         folder = self.store.get(key)
-        return artifact_in(folder, self.context.format) if folder else None
+        return artifact_in(folder, RUNTIMES[self.targets[target].runtime].format) if folder else None
 
-    @cached_property
-    def feed(self) -> Feed:
-        """The inputs of one call on the target."""
-        return to_feed(to_batch(self.task.example_input(), self.target.batch))
+    def feed(self, target: str) -> Feed:
+        """The inputs of one call on the target of this name."""
+        return to_feed(to_batch(self.task.example_input(), self.targets[target].batch))
 
     def on_request(self, recipe: Recipe, names: Iterable[str]) -> Mapping[str, float]:
-        """The metrics `names`, which are measured on request only, of the file of `recipe`.
+        """The metrics `names`, which are measured on request only, of the files of `recipe`.
 
         Raises:
             TrialFailed: they cannot be measured.
         """
-        return measure_on_request(self._files(recipe, 1.0, names).candidate).metrics
+        names, found = tuple(names), Measurement({})
+        for target, made in self._files(recipe, 1.0, names).items():
+            found |= by_target.on(target, measure_on_request(made.candidate))
+        metrics = by_target.together(found, self.targets).metrics
+        return {name: metrics[name] for name in sorted(names)}
 
     def _pinned(self, recipe: Recipe, fidelity: float) -> AbstractContextManager[None]:
         return self.store.pinned([link.key for link in self.chain(recipe, fidelity)])
 
-    def _files(self, recipe: Recipe, fidelity: float, asked: Iterable[str]) -> _Made:
-        files = (
-            self.build(recipe, fidelity),
-            self.build(recipe.parent(), fidelity),
-            self.build(Recipe()),
-        )
-        built, parent, reference = (each.artifact for each in files)
-        candidate = Candidate(
-            built,
-            reference,
-            parent,
-            self.task,
-            self.target,
-            self.store,
-            frozenset(asked),
-            self.context.lease,
-            self.identity.fingerprint,
-        )
-        with spending(EXAMINING):
-            check_runtime(candidate)
-        return _Made(recipe.steps[-1].name if recipe.steps else "", candidate, *files)
+    def _files(self, recipe: Recipe, fidelity: float, asked: Iterable[str]) -> dict[str, _Made]:
+        """The files of `recipe` and what they are compared with, by the name of the target."""
+        recipes = (recipe, recipe.parent(), Recipe())
+        built = {each: [self._build(one, fidelity, each) for one in recipes] for each in self.formats}
+        step, wanted = recipe.steps[-1].name if recipe.steps else "", frozenset(map(bare, asked))
+        made: dict[str, _Made] = {}
+        for name, target in self.targets:
+            files = built[RUNTIMES[target.runtime].format]
+            own, parent, reference = (each.artifact for each in files)
+            shared = (self.store, wanted, self.context.lease, self.identity.fingerprint)
+            candidate = Candidate(own, reference, parent, self.task, target, *shared)
+            each = _Made(step, candidate, *files)
+            if all(each.kind != other.kind for other in made.values()):
+                with spending(EXAMINING):
+                    check_runtime(candidate)
+            made[name] = each
+        return made
 
-    def _with_required(self, found: Measurement) -> Measurement:
+    def _with_required(self, target: str, found: Measurement) -> Measurement:
         for name in self.required:
-            if name not in found.metrics:
-                reason = found.notes.get(name, "not available")
+            if target_of(name) in ("", target) and bare(name) not in found.metrics:
+                reason = found.notes.get(bare(name), "not available")
                 advice = "take it out of objectives and constraints, or run the sweep on a machine that can measure it"
                 raise TrialFailed(f"{name} is {reason}; {advice}")
         return found
 
-    def _evaluation(self, made: _Made, found: Measurement, unmeasured: Unmeasured | None = None) -> Evaluation:
-        stages = made.built.stages
-        notes = {stage.name: stage.note for stage in stages if stage.note}
-        return Evaluation(found | Measurement({}, notes=notes), stages, stages[-1].key, unmeasured)
+    def _evaluation(
+        self, made: Mapping[str, _Made], found: Measurement, unmeasured: tuple[Unmeasured, ...]
+    ) -> Evaluation:
+        first, *others = (each.built.stages for each in made.values())
+        notes = {stage.name: stage.note for stage in first if stage.note}
+        own = {stage.key for stage in first}
+        besides = {stage.key: stage for stages in others for stage in stages if stage.key not in own}
+        told = found | Measurement({}, notes=notes)
+        return Evaluation(told, first, first[-1].key, unmeasured, tuple(besides.values()))
 
     def __getstate__(self) -> dict[str, Any]:
         # Whoever gets a copy loads task and data itself: they may be large, and need not be picklable.
@@ -235,17 +267,36 @@ class Evaluator:
         return bound
 
     def is_built(self, recipe: Recipe) -> bool:
-        """Return True if the store seems to have the file of `recipe` and those that it is compared with."""
-        stored = (self.stored.get(each.digest) for each in (recipe, recipe.parent(), Recipe()))
-        last = [
-            stages[-1].key if stages else list(nodes(each, self.context))[-1][2]
-            for each, stages in zip((recipe, recipe.parent(), Recipe()), stored, strict=True)
-        ]
-        return all(self.store.has(key) for key in last)
+        """Return True if the store seems to have the files of `recipe` and those that they are compared with."""
+        recipes = (recipe, recipe.parent(), Recipe())
+        return all(self.store.has(self._last(each, wanted)) for wanted in self.formats for each in recipes)
 
-    def build(self, recipe: Recipe, fidelity: float = 1.0) -> Built:
-        """The file that `recipe` describes, from the store where it can be; for `fidelity` see `__call__`."""
-        stages, store, context = self.stored.get(recipe.digest), self.store, self._context_for(fidelity)
+    def _last(self, recipe: Recipe, format: str) -> str:
+        """The key of the file of `recipe` in `format`."""
+        stages = self.stored.get(recipe.digest)
+        if stages and format == self.stored_as:
+            return stages[-1].key
+        return list(nodes(recipe, self._context_for(1.0, format)))[-1][2]
+
+    @cached_property
+    def formats(self) -> tuple[str, ...]:
+        """The names of the formats that the targets execute, that of the first target first."""
+        first = self.context.format  # with the context, the runtimes are registered
+        return tuple(dict.fromkeys((first, *(RUNTIMES[target.runtime].format for _, target in self.targets))))
+
+    def build(self, recipe: Recipe, fidelity: float = 1.0, target: str | None = None) -> Built:
+        """The file that `recipe` describes for the target of this name, from the store where it can be.
+
+        Args:
+            recipe: What to build.
+            fidelity: See `__call__`.
+            target: The name of one of the targets; the first, when None.
+        """
+        wanted = self.formats[0] if target is None else RUNTIMES[self.targets[target].runtime].format
+        return self._build(recipe, fidelity, wanted)
+
+    def _build(self, recipe: Recipe, fidelity: float, format: str) -> Built:
+        stages, store, context = self.stored.get(recipe.digest), self.store, self._context_for(fidelity, format)
         if stages and self._is_whole(recipe, fidelity) and self.stored_as != context.format:
             return exported_anew(recipe, stages, context, store)
         if stages and self._is_whole(recipe, fidelity) and (folder := store.get(stages[-1].key)):
@@ -258,18 +309,21 @@ class Evaluator:
         With the recipe's own come those of what it is compared with: its parent, and the uncompressed teacher. For
         `fidelity` see `__call__`.
         """
-        context = self._context_for(fidelity)
-        work = (node for each in (recipe, recipe.parent(), Recipe()) for node in nodes(each, context))
+        contexts, recipes = (
+            [self._context_for(fidelity, each) for each in self.formats],
+            (recipe, recipe.parent(), Recipe()),
+        )
+        work = (node for context in contexts for each in recipes for node in nodes(each, context))
         return tuple(dict.fromkeys(StageKey(stage.name, key) for stage, _, key in work))
 
-    def _context_for(self, fidelity: float) -> Context:
+    def _context_for(self, fidelity: float, format: str) -> Context:
         if not 0 <= fidelity <= 1:
             raise ValueError(f"fidelity is between 0 and 1, not {fidelity}")
-        return replace(self.context, fidelity=fidelity)
+        return replace(self.context, fidelity=fidelity, format=format)
 
     def _is_whole(self, recipe: Recipe, fidelity: float) -> bool:
         """Return True if that share of the epochs is all of them, or nothing is trained but the teacher."""
-        *_, (_, _, key) = nodes(recipe, self._context_for(fidelity))
+        *_, (_, _, key) = nodes(recipe, replace(self.context, fidelity=fidelity))
         *_, (_, _, whole) = nodes(recipe, self.context)
         return key == whole
 
@@ -311,19 +365,20 @@ class Evaluator:
         """The context that the stages share.
 
         Raises:
-            TrialFailed: the target's runtime is not registered in this process.
+            TrialFailed: a target's runtime is not registered in this process.
         """
         with spending(STARTING):
             return self._make_context()
 
     def _make_context(self) -> Context:
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        task = self.task  # before the runtime is looked up: its module may register one
-        if self.target.runtime not in RUNTIMES:
-            raise TrialFailed(
-                f"the runtime {self.target.runtime!r} is not registered where this trial runs; register it in the "
-                "module of the task, which every worker imports"
-            )
+        task = self.task  # before runtimes are looked up: its module may register one
+        for _, target in self.targets:
+            if target.runtime not in RUNTIMES:
+                raise TrialFailed(
+                    f"the runtime {target.runtime!r} is not registered where this trial runs; register it in the "
+                    "module of the task, which every worker imports"
+                )
         return Context(
             task,
             self.identity.fingerprint,
@@ -331,14 +386,19 @@ class Evaluator:
             self.seed,
             torch.device(device),
             self.accuracy_floor,
-            Lease(APART if self.apart else lease_name(self.target)),
-            format=RUNTIMES[self.target.runtime].format,
+            Lease(APART if self.apart else lease_name(self._measured_here)),
+            format=RUNTIMES[self.targets.first.runtime].format,
         )
+
+    @property
+    def _measured_here(self) -> Target:
+        """The target for which trainings give way; those that are measured where files are built are of one device."""
+        return next((target for _, target in self.targets if not target.resource), self.targets.first)
 
 
 @dataclass(frozen=True)
 class _Made:
-    """The files of one recipe.
+    """The files of one recipe for one target.
 
     Attributes:
         step: The name of its last step; empty if it has none.
@@ -353,3 +413,9 @@ class _Made:
     built: Built
     parent: Built
     reference: Built
+
+    @property
+    def kind(self) -> Kind:
+        """The runtime, the device and the threads: with the same, the file is the same, and so is what it computes."""
+        target = self.candidate.target
+        return target.runtime, target.device, target.threads

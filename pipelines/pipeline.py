@@ -128,15 +128,16 @@ def exported_anew(recipe: Recipe, stages: tuple[StageRun, ...], context: Context
         TrialFailed: the network is not in the store any more, or a stage cannot do its work in this format.
     """
     networks = tuple(takewhile(lambda stage: stage.name != Export.name, stages))
+    work = [(stage, params) for stage, params in _stages(recipe) if stage.form == "file"]
+    *_, (_, _, last, _) = _keyed(work, context, networks[-1].key)
     folder = store.get(networks[-1].key)
-    if folder is None:
+    if folder is None and not store.has(last):
         raise TrialFailed(
             f"its network is no longer in the store, and its file is not written in {context.format}; run the sweep "
             "for this target, or keep more with store.limit_gb"
         )
-    work = [(stage, params) for stage, params in _stages(recipe) if stage.form == "file"]
     reused = tuple(replace(stage, reused=True) for stage in networks)
-    folder, runs = run_stages(work, context, store, after=(reused, folder))
+    folder, runs = run_stages(work, context, store, after=(reused, folder or Path()))
     return Built(artifact_in(folder, context.format), runs)
 
 

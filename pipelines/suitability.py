@@ -8,8 +8,8 @@ from pipelines.formats import FORMATS, format_of
 from pipelines.gpu import Gpu
 from pipelines.meters import METRICS
 from pipelines.quantizers import QUANTIZERS
-from pipelines.runtimes import RUNTIMES, Target, origin_problem
-from spaces import Problem, SearchSpace, illegal
+from pipelines.runtimes import RUNTIMES, Target, Targets, origin_problem
+from spaces import Problem, SearchSpace, Value, illegal
 
 SCHEME = "quantization.scheme"
 
@@ -43,10 +43,10 @@ def device_problem(target: Target) -> str | None:
     return f"{target.device!r}: {target.runtime} {problem}" if problem else None
 
 
-def metric_problem(metric: str, target: Target) -> str | None:
-    """Return why the metric called `metric` is never measured for `target`, or None."""
+def metric_problem(metric: str, target: Target, where: str = "target") -> str | None:
+    """Return why the metric called `metric` is never measured for `target`, which stands at `where`, or None."""
     if (devices := METRICS[metric].devices) and target.device not in devices:
-        return f"is measured on {' and '.join(devices)} only, and target.device is {target.device}"
+        return f"is measured on {' and '.join(devices)} only, and {where}.device is {target.device}"
     executed = format_of(target.runtime)
     reason = executed.lacks.get(metric)
     return (
@@ -54,15 +54,28 @@ def metric_problem(metric: str, target: Target) -> str | None:
     )
 
 
-def suited(space: SearchSpace, target: Target) -> tuple[SearchSpace, list[Problem]]:
-    """Return the part of `space` that suits `target`, and a problem for each other value."""
-    asked = {value: scheme_problem(str(value), target) for value in space.axis(SCHEME).values}
-    messages = {value: message for value, message in asked.items() if message}
+def suited(space: SearchSpace, targets: Targets) -> tuple[SearchSpace, list[Problem]]:
+    """Return the part of `space` that suits all `targets`, and a problem for each other value.
+
+    A scheme by which files only lose on some of several targets may be worth it for the others.
+    """
+    messages: dict[Value, str] = {}
+    for value in space.axis(SCHEME).values:
+        gains = any(not _unsuited(str(value), target) for _, target in targets)
+        for name, target in targets:
+            if message := scheme_problem(str(value), target, though_it_loses=gains):
+                messages.setdefault(value, f"for {name}: {message}" if name else message)
     return space.without(SCHEME, messages), [Problem(f"space.{SCHEME}", message) for message in messages.values()]
 
 
-def scheme_problem(scheme: str, target: Target) -> str | None:
-    """Return why the quantization `scheme` makes nothing for `target`, whose runtime is registered, or None."""
+def scheme_problem(scheme: str, target: Target, *, though_it_loses: bool = False) -> str | None:
+    """Return why the quantization `scheme` makes nothing for `target`, whose runtime is registered, or None.
+
+    Args:
+        scheme: Its name.
+        target: What its files would have to run on.
+        though_it_loses: Whether it is no problem that its files only lose there.
+    """
     if scheme not in QUANTIZERS:
         return None
     declares, runtime = QUANTIZERS[scheme].declares, target.runtime
@@ -72,7 +85,7 @@ def scheme_problem(scheme: str, target: Target) -> str | None:
         return f"{scheme!r} works on {', '.join(declares.formats)}, and {runtime} executes {executed}; legal: {legal}"
     if declares.runtimes and runtime not in declares.runtimes:
         return f"{scheme!r} is for {', '.join(declares.runtimes)}, not for {runtime}; legal: {legal}"
-    if reason := _unsuited(scheme, target):
+    if not though_it_loses and (reason := _unsuited(scheme, target)):
         return f"{scheme!r} on {runtime} with target.device: {target.device} {reason}; legal: {legal}"
     problem = missing(declares.packages)
     return f"{scheme!r} {problem}" if problem else None
@@ -80,7 +93,7 @@ def scheme_problem(scheme: str, target: Target) -> str | None:
 
 def _unsuited(scheme: str, target: Target) -> str:
     """Return why files of `scheme` are of no use for `target`; empty if they may be."""
-    declared = QUANTIZERS[scheme].declares.unsuited
+    declared = QUANTIZERS[scheme].declares.unsuited if scheme in QUANTIZERS else ()
     return next((each.reason for each in declared if each.holds(target.runtime, target.device)), "")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from pipelines import Evaluator, Target, device_problem
+from pipelines import Evaluator, Targets, device_problem
 from search.analysis.before_after import compare
 from search.analysis.post_hoc import PostHoc
 from search.analysis.remeasurement import Remeasurement
@@ -65,7 +65,7 @@ def _measure_again(
         soft_wrap=True,
     )
     first = {trial.number for trial in subjects(sweep, ())}
-    remeasurement = remeasure(there, measure, sweep.config.target, limit_s=limit_s, first=first)
+    remeasurement = remeasure(there, measure, sweep.config.targets, limit_s=limit_s, first=first)
     left = {
         "are no longer in the store": len(trials) - len(there),
         "were left out for want of time": len(there) - len(remeasurement.results),
@@ -85,7 +85,8 @@ def _evaluator(sweep: Sweep, workspace: Workspace, console: Console) -> Evaluate
     except InputError as error:
         console.print(f"the front is not measured again: {error}", markup=False, soft_wrap=True)
         return None
-    if problem := device_problem(sweep.config.target):
+    problems = (device_problem(target) for _, target in sweep.config.targets)
+    if problem := next(filter(None, problems), None):
         advice = f"on a machine with such a device: paredown measure {sweep.config.sweep}"
         console.print(f"the front is not measured again here: {problem}; {advice}", markup=False, soft_wrap=True)
         return None
@@ -125,11 +126,12 @@ def report(problem: str | None, console: Console) -> None:
         console.print(f"MLflow is not up to date ({problem}); {advice}", markup=False, soft_wrap=True)
 
 
-def counting(console: Console, target: Target) -> OnProgress:
+def counting(console: Console, targets: Targets) -> OnProgress:
     """Prints each measurement before it begins."""
+    runtimes = ", ".join(dict.fromkeys(target.runtime for _, target in targets))
 
     def on_progress(done: int, total: int, trial: Trial) -> None:
-        line = f"[{done + 1}/{total}] {target.runtime}: trial {trial.number} {trial.label}"
+        line = f"[{done + 1}/{total}] {runtimes}: trial {trial.number} {trial.label}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     return on_progress

@@ -176,7 +176,8 @@ def pick(
     """
     bounds = [where] if isinstance(where, str) else where
     weighed = ",".join(f"{name}={value!r}" for name, value in weights.items()) if weights is not None else None
-    constraints, prefer = read_options(bounds, minimize, maximize, False, weighed)
+    targets = front.sweep.config.targets.named
+    constraints, prefer = read_options(bounds, minimize, maximize, False, weighed, targets=targets)
     return choose(front.sweep.state.front, constraints, prefer)
 
 

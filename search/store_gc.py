@@ -115,4 +115,5 @@ def needed_keys(workspace: Workspace) -> set[str]:
 def front_keys(state: SweepState) -> set[str]:
     """The same for one sweep."""
     trials = [*state.front.members, *([state.baseline] if state.baseline else [])]
-    return {stage.key for trial in trials if trial.result for stage in trial.result.stages}
+    results = [trial.result for trial in trials if trial.result]
+    return {stage.key for result in results for stage in (*result.stages, *result.other_stages)}

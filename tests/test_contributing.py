@@ -75,7 +75,7 @@ def test_a_script_may_register_a_sampler_and_a_runtime_before_it_reads_a_sweep(m
     config = load_config(ROOT / "configs/digits.yaml", overrides)
     suggester = Suggester(config.search.sampler, config.space, config.objectives, config.constraints, 0)
     assert len({config.space.recipe(suggester.suggest()).digest for _ in range(10)}) == 10
-    assert config.target.runtime == "reference"
+    assert config.targets.first.runtime == "reference"
 
 
 def test_the_runtime_and_the_metric_work_on_a_file(tmp_path: Path) -> None:

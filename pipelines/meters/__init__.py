@@ -32,22 +32,22 @@ METRICS: dict[str, Metric] = {metric.name: metric for meter in METERS for metric
 """Everything that a trial measures, by name: the legal objectives and constraints."""
 
 
-def measure(candidate: Candidate) -> Measurement:
-    """Return the measurements of all meters as one.
-
-    Raises:
-        TrialFailed: a meter cannot measure, or the measurement is not whole.
-    """
-    return whole(reduce(or_, (meter.measure(candidate) for meter in METERS)))
-
-
 def measure_file(candidate: Candidate) -> Measurement:
     """Return the measurements of the meters that need not run the file on the target, as one.
 
     Raises:
         TrialFailed: a meter cannot measure.
     """
-    return reduce(or_, (meter.measure(candidate) for meter in METERS if not meter.running))
+    return reduce(or_, (meter.measure(candidate) for meter in METERS if not meter.running), Measurement({}))
+
+
+def measure_running(candidate: Candidate) -> Measurement:
+    """Return the measurements of the meters that run the file on the target, as one.
+
+    Raises:
+        TrialFailed: a meter cannot measure.
+    """
+    return reduce(or_, (meter.measure(candidate) for meter in METERS if meter.running), Measurement({}))
 
 
 def whole(measurement: Measurement) -> Measurement:
@@ -94,9 +94,9 @@ __all__ = [
     "Size",
     "Throughput",
     "mean_interval",
-    "measure",
     "measure_file",
     "measure_on_request",
+    "measure_running",
     "score_split",
     "split_scores",
     "whole",

@@ -7,6 +7,7 @@ from pipelines.runtimes.openvino import OpenVino
 from pipelines.runtimes.origin import Origin, origin_of, origin_problem
 from pipelines.runtimes.runtime import OUTPUT, Feed, GpuSession, Runtime, Session, to_feed
 from pipelines.runtimes.target import Target
+from pipelines.runtimes.targets import Targets, bare, target_of
 from pipelines.runtimes.timing import Timing, timed_on_cpu
 from pipelines.runtimes.torch_program import TorchProgram
 from pipelines.runtimes.torch_runtime import TorchRuntime
@@ -25,12 +26,15 @@ __all__ = [
     "Runtime",
     "Session",
     "Target",
+    "Targets",
     "Timing",
     "TorchProgram",
     "TorchRuntime",
+    "bare",
     "example_feed",
     "origin_of",
     "origin_problem",
+    "target_of",
     "timed_on_cpu",
     "to_feed",
 ]

@@ -52,8 +52,8 @@ def compare(sweep: Sweep, remeasurement: Remeasurement) -> BeforeAfter:
     """The numbers of `sweep` beside those of `remeasurement`."""
     config = sweep.config
     now = remeasurement.measured(sweep.trials)
-    # For the sweep's own target, what was not measured again still counts with the numbers that it has.
-    known = remeasurement.overlay(sweep.trials) if remeasurement.target == config.target else now
+    # For the sweep's own targets, what was not measured again still counts with the numbers that it has.
+    known = remeasurement.overlay(sweep.trials) if remeasurement.targets == config.targets else now
     state = SweepState.of(now, config)
     first = config.objectives[0]
     order = {t.number: (first.loss(t.metrics), t.number) for t in sweep.trials if t.state == "complete"}
@@ -75,7 +75,7 @@ def before_after_json(before_after: BeforeAfter) -> dict[str, Any]:
     """`before_after` as plain data, for ``paredown measure --json`` and notebooks."""
     remeasurement = before_after.remeasurement
     return {
-        "target": remeasurement.target.to_json(),
+        **remeasurement.targets.to_json(),
         "machine": remeasurement.machine,
         "versions": remeasurement.versions,
         "started": remeasurement.started,

@@ -43,8 +43,8 @@ class FrontComparison:
         for other in self.named_fronts[1:]:
             if other.config.task != first.config.task:
                 found.append(f"{first.name} and {other.name} have different tasks: their accuracies mean other things")
-            if other.target != first.target:
-                ours, theirs = (each.target.slug for each in (first, other))
+            if other.targets != first.targets:
+                ours, theirs = (each.targets.slug for each in (first, other))
                 found.append(f"{first.name} is for {ours} and {other.name} for {theirs}: latencies are per call there")
         return found
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines import RUNTIMES, Evaluator, Target
-from pipelines.meters import Score, score_split
+from pipelines import RUNTIMES, Evaluator
+from pipelines.meters import Score, by_target, score_split
 from pipelines.whole_file import write_json
 from search.config.objective import Objective
 from search.errors import SweepError
@@ -48,16 +48,18 @@ class HeldOut:
         return cls(data["trial"], validation, test, data["opened"])
 
 
-def hold_out(trial: Trial, evaluator: Evaluator, target: Target, folder: Path) -> tuple[Path, HeldOut]:
+def hold_out(trial: Trial, evaluator: Evaluator, folder: Path) -> tuple[Path, HeldOut]:
     """Open the test split for `trial`, once: what came of it is kept in `folder`, and given again from there.
 
     Returns:
-        The trial's file, rebuilt if the store has lost it, and its accuracies.
+        The trial's file for the first target, rebuilt if the store has lost it; and its accuracies on the target where
+        the one that the sweep measured is the worst, which is the trial's.
 
     Raises:
         SweepError: the reloaded file does not score what the sweep measured.
     """
-    artifact = evaluator.build(trial.recipe).artifact
+    name = _worst(trial, evaluator)
+    artifact, target = evaluator.build(trial.recipe, target=name).artifact, evaluator.targets[name]
     session = RUNTIMES[target.runtime].load(artifact, target)
     validation, measured = score_split(session, evaluator.task, "validation"), trial.metrics["accuracy"]
     if abs(validation.accuracy - measured) > TOLERANCE:
@@ -70,7 +72,13 @@ def hold_out(trial: Trial, evaluator: Evaluator, target: Target, folder: Path) -
     if known is None:
         known = HeldOut(trial.number, validation, score_split(session, evaluator.task, "test"), time.time())
         write_json(folder / f"{trial.number}.json", known.to_json())
-    return artifact.path, known
+    return evaluator.build(trial.recipe).file, known
+
+
+def _worst(trial: Trial, evaluator: Evaluator) -> str:
+    """The name of the first target on which the accuracy of `trial` is the one that it has on all."""
+    accuracies = {name: by_target.of(name, trial.measurement).metrics["accuracy"] for name in evaluator.targets.names}
+    return min(accuracies, key=lambda name: accuracies[name])
 
 
 def held_out(folder: Path) -> dict[int, HeldOut]:

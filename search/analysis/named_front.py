@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import Target
+from pipelines import Targets
 from search.analysis.remeasurement import Remeasurement
 from search.config.sweep_config import SweepConfig
 from search.study.saved import load_sweep
@@ -22,14 +22,14 @@ class NamedFront:
     Attributes:
         name: As it was asked for: ``SWEEP``, or ``SWEEP@TARGET``.
         config: The sweep.
-        target: For what its files were measured.
+        targets: For what its files were measured.
         trials: The trials that were.
         state: What came of them.
     """
 
     name: str
     config: SweepConfig
-    target: Target
+    targets: Targets
     trials: tuple[Trial, ...]
     state: SweepState
 
@@ -47,21 +47,21 @@ class NamedFront:
         sweep_name, at, parts = name.partition("@")
         sweep = load_sweep(sweep_name, workspace)
         if not at:
-            return cls(name, sweep.config, sweep.config.target, sweep.trials, sweep.state)
+            return cls(name, sweep.config, sweep.config.targets, sweep.trials, sweep.state)
         remeasurement = _find(workspace.sweep(sweep_name).measurements, name, set(parts.split("-")))
         trials = tuple(remeasurement.measured(sweep.trials))
-        return cls(name, sweep.config, remeasurement.target, trials, SweepState.of(trials, sweep.config))
+        return cls(name, sweep.config, remeasurement.targets, trials, SweepState.of(trials, sweep.config))
 
 
 def _find(folder: Path, name: str, parts: set[str]) -> Remeasurement:
     """The latest remeasurement in `folder` for the one target that has all `parts`."""
-    last: dict[Target, Remeasurement] = {}
+    last: dict[Targets, Remeasurement] = {}
     for remeasurement in sorted(map(Remeasurement.read, folder.glob("*.json")), key=lambda each: each.started):
-        last[remeasurement.target] = remeasurement
-    found = [target for target in last if parts <= set(target.parts)]
+        last[remeasurement.targets] = remeasurement
+    found = [targets for targets in last if parts <= set(targets.parts)]
     if len(found) == 1:
         return last[found[0]]
-    measured = ", ".join(target.slug for target in found or last) or "nothing yet"
+    measured = ", ".join(targets.slug for targets in found or last) or "nothing yet"
     if found:
         raise InputError.at("SWEEP", f"{name!r} may be any of {measured}; say more of it")
     sweep = name.partition("@")[0]

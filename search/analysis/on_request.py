@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from pipelines import METRICS
 from pipelines.meters import Measurement
+from pipelines.meters.by_target import metric
 from search.study.front import ParetoFront
 from search.study.trial import Trial
 from spaces import Recipe
@@ -17,7 +17,7 @@ OnRequest = Callable[[Recipe, Iterable[str]], Mapping[str, float]]
 
 def lacking(front: ParetoFront, names: Iterable[str]) -> tuple[str, ...]:
     """Those of the metrics `names` that are measured on request only and that some member of `front` lacks."""
-    asked = (name for name in dict.fromkeys(names) if METRICS[name].on_request)
+    asked = (name for name in dict.fromkeys(names) if metric(name).on_request)
     return tuple(name for name in asked if any(name not in trial.metrics for trial in front.members))
 
 

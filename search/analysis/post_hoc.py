@@ -22,7 +22,7 @@ class PostHoc:
     Attributes:
         p_front: How likely each trial is on the front, by its latest numbers.
         near: The trials that are not on the study's front but near it, likeliest first.
-        remeasurement: The last time that the front was measured again for the sweep's own target, if it was.
+        remeasurement: The last time that the front was measured again for the sweep's own targets, if it was.
         held_out: What the test split said, by trial, where it was opened.
     """
 
@@ -35,7 +35,7 @@ class PostHoc:
     def of(cls, sweep: Sweep, folder: SweepFolder) -> PostHoc:
         """Read what is kept in `folder` on `sweep`."""
         config = sweep.config
-        remeasurement = latest(folder.measurements, config.target)
+        remeasurement = latest(folder.measurements, config.targets)
         current = remeasurement.overlay(sweep.trials) if remeasurement else sweep.trials
         found = pareto_probability(current, config.objectives, config.constraints, seed=config.search.seed)
         near = found.near(sweep.trials, sweep.state.front)

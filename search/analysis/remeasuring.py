@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from statistics import median
 
-from pipelines import Target
+from pipelines import Targets
 from pipelines.meters import Interval, Measurement
 from search.analysis.remeasurement import Remeasurement
 from search.execution.work import Evaluate, run_trial
@@ -32,7 +32,7 @@ OnProgress = Callable[[int, int, Trial], None]
 def remeasure(
     trials: Sequence[Trial],
     evaluate: Evaluate,
-    target: Target,
+    targets: Targets,
     on_progress: OnProgress = lambda done, total, trial: None,
     limit_s: float = math.inf,
     first: Collection[int] = (),
@@ -42,8 +42,8 @@ def remeasure(
 
     Args:
         trials: Complete trials.
-        evaluate: Measures a recipe's file for `target`, and need not build it.
-        target: What it measures for.
+        evaluate: Measures a recipe's files for `targets`, and need not build them.
+        targets: What it measures for.
         on_progress: Notified of each measurement.
         limit_s: After so many seconds no further measurement is begun.
         first: The numbers of the trials that come before the others in each pass, as time may not be enough for all.
@@ -66,7 +66,7 @@ def remeasure(
         on_progress(done, len(turns), trial)
         found[trial.number].append(run_trial(trial.number, trial.recipe, evaluate))
     results = [combine(results) for results in found.values() if results]
-    return Remeasurement.here(target, results, started, time.time())
+    return Remeasurement.here(targets, results, started, time.time())
 
 
 def bounded_s(sweep: Sweep) -> float:

@@ -16,7 +16,7 @@ from search.study.workspace import Workspace
 from spaces import InputError, Problem, illegal
 
 if TYPE_CHECKING:
-    from pipelines import Target
+    from pipelines import Target, Targets
     from search.analysis.before_after import BeforeAfter
     from search.analysis.held_out import HeldOut
     from search.study.saved import Sweep
@@ -30,6 +30,9 @@ def measure(
     everything: Annotated[
         bool, typer.Option("--all", help="Every complete trial, not only the front and what is near.")
     ] = False,
+    target: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of several targets, the one to replace.", show_default=False)
+    ] = None,
     runtime: Annotated[str | None, typer.Option(metavar="NAME", help="Another runtime.", show_default=False)] = None,
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="Another device: cpu or cuda.", show_default=False)
@@ -41,7 +44,8 @@ def measure(
     csv: Csv = None,
     as_json: Json = False,
 ) -> None:
-    """Measure the front's files again, side by side, for this target or another; nothing is trained."""
+    """Measure the front's files again, side by side, for these targets or another; nothing is trained."""
+    from pipelines import Targets
     from search.analysis.before_after import before_after_json, before_after_table, compare
     from search.analysis.held_out import hold_out
     from search.analysis.post_hoc import PostHoc
@@ -57,20 +61,24 @@ def measure(
         raise InputError(problems)
     workspace = Workspace.default()
     sweep, folder = load_sweep(name, workspace), workspace.sweep(name)
-    own = replace(sweep.config.target, resource="") if here else sweep.config.target
-    target, console = _target(own, runtime, device, batch, threads), err()
-    if test and target != sweep.config.target:
-        raise InputError.at("--test", "the test split is for the sweep's own target; leave out what changes it")
+    own = sweep.config.targets
+    if here:
+        own = Targets(tuple((each, replace(one, resource="")) for each, one in own))
+    changes = {"runtime": runtime, "device": device, "batch": batch, "threads": threads}
+    targets = _targets(own, target, {key: value for key, value in changes.items() if value is not None})
+    console = err()
+    if test and targets != sweep.config.targets:
+        raise InputError.at("--test", "the test split is for the sweep's own targets; leave out what changes them")
     trials = subjects(sweep, PostHoc.of(sweep, folder).near, everything=everything)
     if not trials:
         raise SweepError(f"nothing to measure: no trial of {name!r} is complete; see: paredown status {name}")
     if folder.is_running():
         console.print(f"sweep {name!r} is running: its trials disturb what is measured now", soft_wrap=True)
     build = stored_evaluator(sweep, workspace)
-    with RayExecutor(sweep.config.cluster, folder.ray).measuring(replace(build, target=target)) as there:
-        remeasurement = remeasure(trials, there, target, counting(console, target))
+    with RayExecutor(sweep.config.cluster, folder.ray).measuring(replace(build, targets=targets)) as there:
+        remeasurement = remeasure(trials, there, targets, counting(console, targets))
     console.print(f"wrote {remeasurement.write(folder.measurements)}", soft_wrap=True, markup=False)
-    opened = {t.number: hold_out(t, build, target, folder.held_out)[1] for t in _members(sweep)} if test else {}
+    opened = {t.number: hold_out(t, build, folder.held_out)[1] for t in _members(sweep)} if test else {}
     before_after, post_hoc = compare(sweep, remeasurement), PostHoc.of(sweep, folder)
     report(annotate(sweep, workspace, post_hoc, before_after_annotation(sweep, before_after)), console)
     if csv:
@@ -94,25 +102,45 @@ OPENED = (
 )
 
 
-def _target(own: Target, runtime: str | None, device: str | None, batch: int | None, threads: int | None) -> Target:
-    """The sweep's target with what is to be different."""
-    from pipelines import RUNTIMES, Target, device_problem, runtime_problem
+def _targets(own: Targets, name: str | None, changes: Mapping[str, Any]) -> Targets:
+    """The sweep's targets with what is to be different."""
+    from pipelines import device_problem
+
+    options = ", ".join(f"--{key}" for key in changes)
+    if name is not None and name not in own.named:
+        legal = illegal(name, own.named) if own.named else "the sweep has one target, without a name; leave it out"
+        raise InputError.at("--target", legal)
+    if name is not None and not changes:
+        raise InputError.at(
+            "--target", "nothing is to be different there; give --runtime, --device, --batch or --threads"
+        )
+    if own.named and changes and name is None:
+        raise InputError.at(options, f"for which target? give --target; legal: {', '.join(own.named)}")
+    changed = own.replaced(name or "", _changed(own[name or ""], changes)) if changes else own
+    problems = (device_problem(target) for _, target in changed)
+    if problem := next(filter(None, problems), None):
+        raise InputError.at("--device", problem)
+    return changed
+
+
+def _changed(own: Target, changes: Mapping[str, Any]) -> Target:
+    """A target with what is to be different."""
+    from pipelines import RUNTIMES, runtime_problem
     from pipelines.processors import beyond, processors
     from search.config.sections import BATCH, THREADS
 
-    if runtime is not None and (problem := runtime_problem(runtime)):
+    target = replace(own, **changes)
+    if "runtime" in changes and (problem := runtime_problem(target.runtime)):
         raise InputError.at("--runtime", problem)
-    if (name := device or own.device) not in (devices := RUNTIMES[runtime or own.runtime].devices):
-        raise InputError.at("--device", illegal(name, devices))
-    asked = (("--batch", batch, BATCH), ("--threads", threads, THREADS))
-    if wrong := [Problem(name, told) for name, n, legal in asked if n is not None and (told := legal.problem(n))]:
+    if target.device not in (devices := RUNTIMES[target.runtime].devices):
+        raise InputError.at("--device", illegal(target.device, devices))
+    asked = (("batch", BATCH), ("threads", THREADS))
+    if wrong := [
+        Problem(f"--{key}", told) for key, legal in asked if key in changes and (told := legal.problem(changes[key]))
+    ]:
         raise InputError(wrong)
-    if threads is not None and not own.resource and threads > (have := processors()):
-        raise InputError.at("--threads", beyond(threads, have))
-    changes = {"runtime": runtime, "device": device, "batch": batch, "threads": threads}
-    target = Target.from_json(own.to_json() | {key: value for key, value in changes.items() if value is not None})
-    if problem := device_problem(target):
-        raise InputError.at("--device", problem)
+    if "threads" in changes and not own.resource and target.threads > (have := processors()):
+        raise InputError.at("--threads", beyond(target.threads, have))
     return target
 
 
@@ -121,7 +149,7 @@ def _members(sweep: Sweep) -> tuple[Trial, ...]:
 
 
 def _table(before_after: BeforeAfter) -> Table:
-    table = Table(title=f"Measured again: {before_after.remeasurement.target}")
+    table = Table(title=f"Measured again: {before_after.remeasurement.targets}")
     table.add_column("trial", justify="right")
     table.add_column("recipe", overflow="fold")
     for objective in before_after.objectives:

@@ -64,8 +64,10 @@ def pick(
     from search.study.saved import load_sweep, stored_evaluator
 
     workspace = Workspace.default()
-    constraints, prefer = read_options(where or (), minimize, maximize, knee, weights, _outside(name, export, register))
-    sweep, folder = load_sweep(name, workspace), workspace.sweep(name)
+    known = load_sweep(name, workspace) if name in workspace.sweeps() else None
+    targets, checks = known.config.targets.named if known else None, _outside(name, export, register)
+    constraints, prefer = read_options(where or (), minimize, maximize, knee, weights, checks, targets)
+    sweep, folder = known or load_sweep(name, workspace), workspace.sweep(name)
     named = (*(each.name for each in constraints), *prefer.needs(sweep.config.objectives))
     front, build = sweep.state.front, stored_evaluator(sweep, workspace)
     if names := lacking(front, named):
@@ -75,7 +77,7 @@ def pick(
     if export:  # before the test split is opened, which cannot be taken back
         check_room(export, chosen.trial)
     opened = held_out(folder.held_out)
-    file, found = hold_out(chosen.trial, build, sweep.config.target, folder.held_out)
+    file, found = hold_out(chosen.trial, build, folder.held_out)
     if others := sorted(opened.keys() - {chosen.trial.number}):
         err().print(_opened_before(others), soft_wrap=True)
     post_hoc = PostHoc.of(sweep, folder)
@@ -122,7 +124,7 @@ def choice_json(chosen: Choice) -> dict[str, Any]:
 
 
 def _outside(name: str, export: Path | None, register: str | None) -> list[Callable[[], object]]:
-    """Yield what raises `InputError` where a name or a folder is of no use."""
+    """Return what raises `InputError` where a name or a folder is of no use."""
     from search.shipping.export import export_folder
 
     checks: list[Callable[[], object]] = [lambda: Workspace.default().existing(name)]

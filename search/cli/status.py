@@ -123,7 +123,7 @@ def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
     state, total, running = sweep.state, sweep.config.search.trials, folder.is_running()
     budget_tracker = _budget_tracker(sweep, folder if running else None)
     results = [trial.result for trial in sweep.trials if trial.result]
-    stages = [stage for result in results for stage in (*result.rung_stages, *result.stages)]
+    stages = [stage for result in results for stage in result.all_stages]
     patience = Patience.of(sweep.config, sweep.trials)
     planned = total is not None and state.finished >= total
     enough = planned or budget_tracker.is_used_up or patience.is_exhausted
@@ -218,11 +218,13 @@ def _spent(seconds: Mapping[str, float]) -> str:
 
 
 def _where(sweep: Sweep) -> str:
-    """Where the last trial's file was measured, if its notes say it."""
+    """Where the last trial's file was measured, on each target, if its notes say it."""
     from pipelines.bench.conditions import WHERE
+    from pipelines.runtimes import bare, target_of
 
     last = max((trial for trial in sweep.trials if trial.state == "complete"), key=_finished, default=None)
-    return last.notes.get(WHERE, "") if last else ""
+    told = {target_of(name): words for name, words in last.notes.items() if bare(name) == WHERE} if last else {}
+    return "; ".join(f"{target}: {words}" if target else words for target, words in told.items())
 
 
 def _finished(trial: Trial) -> float:

@@ -42,11 +42,13 @@ def trial(
     # The number of threads changes the order of sums, and with it the last digits of trained weights.
     torch.set_num_threads(config.cluster.cpus_per_trial)
     evaluate = sweep_evaluator(config, Workspace.default())
-    if config.target.resource:
-        err().print(f"measured on this machine, and not where {config.target.resource} is offered", soft_wrap=True)
+    if elsewhere := dict.fromkeys(target.resource for _, target in config.targets if target.resource):
+        offered = " and ".join(elsewhere)
+        err().print(f"measured on this machine, and not where {offered} is offered", soft_wrap=True)
     with Ledger() as ledger:
         outcome = _traced(lambda: evaluate(recipe))
     file = evaluate.build(recipe).file
+    files = {name: str(evaluate.build(recipe, target=name).file) for name in config.targets.named}
     if as_json:
         stages = [{"name": s.name, "seconds": s.seconds, "reused": s.reused} for s in outcome.stages]
         print_json(
@@ -59,12 +61,15 @@ def trial(
                 "stages": stages,
                 "file": str(file),
                 "sha256": sha256(file),
+                **({"files": files} if files else {}),
             }
         )
         return
     console = out()
     console.print(f"[bold]{recipe.label(STEPS)}[/bold]  {file}")
     console.print(f"  sha256: {sha256(file)}")
+    for name, each in files.items():
+        console.print(f"  for {name}: {each}", soft_wrap=True)
     for name, value in outcome.measurement.metrics.items():
         ends = outcome.measurement.intervals.get(name)
         console.print(f"  {name}: {number(value)}" + (f" ({number(ends[0])} to {number(ends[1])})" if ends else ""))

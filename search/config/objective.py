@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.meters import METRICS, Direction
+from pipelines.meters.by_target import metric
+from pipelines.runtimes.targets import AT, bare, target_of
 from spaces import InputError, illegal, shown
 
 Metrics = Mapping[str, float]
@@ -21,7 +23,10 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 }
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _BOUND = re.compile(rf"\s*(<=|>=|<|>)\s*({_NUMBER})\s*")
-_CONSTRAINT = re.compile(rf"\s*(\w+)\s*(<=|>=|<|>)\s*({_NUMBER})\s*")
+NAME = r"\w+(?:@\w+)?"
+"""How a metric is named: alone, or with a target."""
+
+_CONSTRAINT = re.compile(rf"\s*({NAME})\s*(<=|>=|<|>)\s*({_NUMBER})\s*")
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,8 @@ class Constraint:
 
     @classmethod
     def _of(cls, name: str, compare: str, bound: str, where: str) -> Constraint:
-        if name not in METRICS:
-            raise InputError.at(where, illegal(name, list(METRICS)))
+        if bare(name) not in METRICS:
+            raise InputError.at(where, illegal(bare(name), list(METRICS)))
         if not math.isfinite(float(bound)):
             raise InputError.at(where, f"{shown(bound)} is too large for a number")
         return cls(name, compare, float(bound))
@@ -94,7 +99,7 @@ class Constraint:
         Returns:
             Words such as ``accuracy is at most 1``; empty if some value may keep it, or if `best` is not known.
         """
-        upwards = METRICS[self.name].direction == "maximize"
+        upwards = metric(self.name).direction == "maximize"
         if best is None or upwards != self.compare.startswith(">") or _COMPARE[self.compare](best, self.bound):
             return ""
         return f"{self.name} is at {'most' if upwards else 'least'} {best:g}"
@@ -104,15 +109,38 @@ class Constraint:
 
 
 def lower_bound(constraints: Iterable[Constraint], name: str) -> float | None:
-    """The least value of the metric called `name` that keeps all lower bounds on it; None if there is none."""
+    """The least value of the metric called `name` that keeps all lower bounds on it, on whatever target.
+
+    Returns:
+        None if there is none.
+    """
     bounds = [
         c.bound if c.compare == ">=" else math.nextafter(c.bound, math.inf)
         for c in constraints
-        if c.name == name and c.compare.startswith(">")
+        if bare(c.name) == name and c.compare.startswith(">")
     ]
     return max(bounds, default=None)
 
 
 def is_structural(name: str) -> bool:
     """Return True if the metric called `name` is the same whatever the weights are."""
-    return METRICS[name].of_structure
+    return metric(name).of_structure
+
+
+def name_problem(name: object, targets: Sequence[str] | None, legal: Sequence[str] = tuple(METRICS)) -> str | None:
+    """Return why `name` is no metric of a sweep, or None.
+
+    Args:
+        name: Alone, or with a target behind it.
+        targets: The names of the sweep's targets; none, if it has one without a name, and None if they are not known.
+        legal: The metrics to choose from.
+    """
+    if not isinstance(name, str) or bare(name) not in METRICS:
+        with_target = f"; each also as NAME@{targets[0]}" if targets else ""
+        return illegal(bare(name) if isinstance(name, str) else name, legal) + with_target
+    target = target_of(name)
+    if AT not in name or targets is None:
+        return None
+    if not targets:
+        return f"names a target, and this sweep has one without a name; write {bare(name)}"
+    return None if target in targets else f"{illegal(target, targets)} (its targets)"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from pipelines import Section, Training
 from search.config.sections import (
@@ -22,6 +22,9 @@ from spaces import Problem, illegal, near_miss, shown
 
 S = TypeVar("S", bound=Section)
 
+TARGET, MOST_TARGETS = r"[A-Za-z][A-Za-z0-9_]{0,23}", 8
+"""How a target may be called, and how many there may be: files are named by all of them together."""
+
 
 class PlainFile(Section):
     """The plain sections of a sweep's file; the others are read by whoever knows what is legal in them."""
@@ -32,11 +35,26 @@ class PlainFile(Section):
     objectives: Any = None
     constraints: Any = None
     training: Training = Training()
-    target: TargetSection = TargetSection()
+    target: TargetSection | None = None
+    targets: dict[str, TargetSection] | None = None
     search: SearchSection = SearchSection()
     cluster: ClusterSection = ClusterSection()
     tracking: TrackingSection = TrackingSection()
     store: StoreSection = StoreSection()
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _targets(cls, targets: Any) -> Any:
+        """Some, with names that can stand behind that of a metric."""
+        if not isinstance(targets, Mapping):
+            return targets
+        wrong = [name for name in targets if not (isinstance(name, str) and re.fullmatch(TARGET, name))]
+        problem = f"{shown(wrong[0])} is not a name; use 24 letters, digits and '_' at most" if wrong else ""
+        if not 0 < len(targets) <= MOST_TARGETS:
+            problem = f"has {len(targets)} targets; legal: 1 to {MOST_TARGETS}"
+        if problem:
+            raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
+        return targets
 
 
 def check_plain(raw: Mapping[str, Any]) -> tuple[PlainFile | None, list[Problem], set[str]]:
@@ -58,8 +76,10 @@ def check_plain(raw: Mapping[str, Any]) -> tuple[PlainFile | None, list[Problem]
 
 
 def read_plain(kind: type[S], raw: Mapping[str, Any], name: str, wrong: Collection[str]) -> S | None:
-    """The section called `name` without the keys that are `wrong`, or None if nothing is left of it to know."""
-    given = raw.get(name, {})
+    """The section at the key path `name` without the keys that are `wrong`, or None if nothing of it is known."""
+    given: Any = raw
+    for key in name.split("."):
+        given = given.get(key, {}) if isinstance(given, Mapping) else None
     if name in wrong or not isinstance(given, Mapping):
         return None
     try:
@@ -116,5 +136,15 @@ def _problem(detail: ErrorDetails) -> Problem:
 def _legal_keys(path: Sequence[str]) -> list[str]:
     section: Any = PlainFile
     for key in path:
-        section = section.model_fields[key].annotation
+        fields = getattr(section, "model_fields", None)
+        section = fields[key].annotation if fields else get_args(section)[-1]  # a mapping's values
+        section = (
+            next((each for each in get_args(section) if each is not type(None)), section)
+            if _is_optional(section)
+            else section
+        )
     return list(getattr(section, "model_fields", ()))
+
+
+def _is_optional(kind: Any) -> bool:
+    return type(None) in get_args(kind)

@@ -11,28 +11,31 @@ from typing import Any, cast, get_args
 
 import yaml
 
-from pipelines import METRICS, RUNTIMES, STEPS, Target, Training, metric_problem, runtime_problem, suited
+from pipelines import METRICS, RUNTIMES, STEPS, Targets, Training, metric_problem, runtime_problem, suited
 from pipelines.meters import Direction
+from pipelines.meters.by_target import metric
+from pipelines.runtimes.targets import AT, bare, target_of
 from pipelines.tasks.module import import_module
-from search.config.objective import Constraint, Objective, lower_bound
+from search.config.objective import Constraint, Objective, lower_bound, name_problem
 from search.config.plain_file import PlainFile, S, check_plain, read_plain
 from search.config.sections import (
     ClusterSection,
     SearchSection,
     StoreSection,
-    TargetSection,
     TaskSection,
     TrackingSection,
 )
+from search.config.target_sections import PlacedTarget, placed_targets, target_problems, targets_of
 from search.config.yaml_file import DEEPEST, parse_yaml, read_yaml, reason, write_yaml
 from spaces import InputError, Problem, SearchSpace, illegal, shown
 
-DEFAULT_OBJECTIVES = {"accuracy": "maximize", "latency_ms": "minimize", "size_mb": "minimize"}
+LATENCY = "latency_ms"
+DEFAULT_OBJECTIVES = {"accuracy": "maximize", LATENCY: "minimize", "size_mb": "minimize"}
 
 LONGEST_NAME = 200
 """In characters: a sweep's folder is named by it, also with the time at which it was put aside, of 255 at most."""
 
-IDENTITY = ("task", "space", "objectives", "constraints", "training", "target")
+IDENTITY = ("task", "space", "objectives", "constraints", "training", "targets")
 """The sections that say what a sweep is: with another value of one of them its trials could not be compared."""
 
 
@@ -53,7 +56,7 @@ class SweepConfig:
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...]
     training: Training
-    target: Target
+    targets: Targets
     search: SearchSection
     cluster: ClusterSection
     tracking: TrackingSection
@@ -64,7 +67,7 @@ class SweepConfig:
     def optional_metrics(self) -> tuple[str, ...]:
         """Optimised or constrained metrics that not every machine can measure."""
         names = dict.fromkeys([o.name for o in self.objectives] + [c.name for c in self.constraints])
-        return tuple(name for name in names if METRICS[name].optional)
+        return tuple(name for name in names if metric(name).optional)
 
     @property
     def experiment(self) -> str:
@@ -73,7 +76,8 @@ class SweepConfig:
 
     def differences(self, other: SweepConfig) -> list[str]:
         """The key paths that keep this configuration from going on with the trials of `other`, in order."""
-        changed = [part for part in IDENTITY if getattr(self, part) != getattr(other, part)]
+        differ = [part for part in IDENTITY if getattr(self, part) != getattr(other, part)]
+        changed = [self.targets.section if part == "targets" else part for part in differ]
         return changed + (["search.seed"] if self.search.seed != other.search.seed else [])
 
     def dump(self) -> str:
@@ -90,7 +94,7 @@ class Reading:
         problems: Everything wrong with it.
         config: The sweep, if there are no problems.
         wrong: The key paths of plain sections of which the value is not known.
-        space: The legal values of the space that suit the target; None if the section cannot be read at all.
+        space: The legal values of the space that suit the targets; None if the section cannot be read at all.
     """
 
     raw: Mapping[str, Any]
@@ -98,6 +102,11 @@ class Reading:
     config: SweepConfig | None
     wrong: frozenset[str]
     space: SearchSpace | None
+
+    @property
+    def targets(self) -> tuple[PlacedTarget, ...]:
+        """The sections of targets that can be read."""
+        return placed_targets(self.raw, self.wrong)
 
     def section(self, kind: type[S], name: str) -> S | None:
         """The plain section called `name` without the keys that are wrong, or None if it cannot be read at all."""
@@ -161,28 +170,27 @@ def read_config(raw: Mapping[str, Any]) -> Reading:
     elif isinstance(name, str) and len(name) > LONGEST_NAME:
         told = f"{name[:20]}… has {len(name)} letters; at most {LONGEST_NAME}, as folders are named by it"
         problems.append(Problem("sweep", told))
-    target = read_plain(TargetSection, raw, "target", wrong)
-    runtime = target.runtime if target and "target.runtime" not in wrong else None
-    message = runtime_problem(runtime) if runtime is not None else None
-    if message:
-        problems.append(Problem("target.runtime", message))
-    objectives = _objectives(raw.get("objectives"), problems)
+    placed = placed_targets(raw, wrong)
+    messages = {each.where: runtime_problem(each.section.runtime) for each in placed if "runtime" not in each.unsure}
+    problems += [Problem(f"{where}.runtime", message) for where, message in messages.items() if message]
+    names = tuple(each.name for each in placed if each.name)
+    objectives = _objectives(raw.get("objectives"), names, problems)
     unbounded: list[Problem] = []
-    constraints = _constraints(raw.get("constraints"), unbounded)
+    constraints = _constraints(raw.get("constraints"), names, unbounded)
     problems += unbounded
-    known = target.value() if target and runtime in RUNTIMES else None
-    if known and not message:
-        problems += _unmeasured(known, objectives, constraints)
+    known = tuple(each for each in placed if "runtime" not in each.unsure and each.section.runtime in RUNTIMES)
+    problems += _unmeasured([each for each in known if not messages.get(each.where)], objectives, constraints)
     space, unread = SearchSpace.read(raw["space"], STEPS) if "space" in raw else (None, [])
     problems += unread
     if space and known:
-        space, unsuited = suited(space, known)
+        space, unsuited = suited(space, targets_of(known))
         problems += unsuited
     if space and not unbounded and "constraints" not in wrong:
         problems += _requirement_problems(space, constraints)
     problems += _budget_problems(raw, wrong)
     problems += _gpu_problems(raw, known, wrong)
-    problems += _resource_problems(raw, wrong)
+    if cluster := read_plain(ClusterSection, raw, "cluster", wrong):
+        problems += target_problems(raw, placed, cluster.address)
     config = None
     if file and space and not problems:
         config = SweepConfig(
@@ -193,7 +201,7 @@ def read_config(raw: Mapping[str, Any]) -> Reading:
             objectives,
             constraints,
             file.training,
-            file.target.value(),
+            targets_of(placed),
             file.search,
             file.cluster,
             file.tracking,
@@ -203,23 +211,32 @@ def read_config(raw: Mapping[str, Any]) -> Reading:
 
 
 def _register_runtimes(raw: Mapping[str, Any]) -> None:
-    """Import the module of the task if the runtime of the target is not known: it may register that."""
-    task, target = (section if isinstance(section := raw.get(key), Mapping) else {} for key in ("task", "target"))
-    use, runtime = task.get("use"), target.get("runtime")
-    if isinstance(use, str) and ":" in use and isinstance(runtime, str) and runtime not in RUNTIMES:
+    """Import the module of the task if the runtime of a target is not known: it may register that."""
+    task, target, several = (_mapping(raw.get(key)) for key in ("task", "target", "targets"))
+    use = task.get("use")
+    runtimes = [_mapping(each).get("runtime") for each in (target, *several.values())]
+    unknown = any(isinstance(runtime, str) and runtime not in RUNTIMES for runtime in runtimes)
+    if isinstance(use, str) and ":" in use and unknown:
         with suppress(InputError):  # what is wrong with it is told where the task is loaded to be used
             import_module(use.partition(":")[0], use)
 
 
+def _mapping(given: object) -> Mapping[str, Any]:
+    return given if isinstance(given, Mapping) else {}
+
+
 def _unmeasured(
-    target: Target, objectives: Iterable[Objective], constraints: Iterable[Constraint]
+    placed: Iterable[PlacedTarget], objectives: Iterable[Objective], constraints: Iterable[Constraint]
 ) -> Iterator[Problem]:
-    """The objectives and constraints that look at what is never measured for `target`."""
+    """The objectives and constraints that look at what is never measured for a target."""
     places = [(f"objectives.{objective.name}", objective.name) for objective in objectives]
     places += [(f"constraints.{constraint.name}", constraint.name) for constraint in constraints]
+    placed = tuple(placed)
     for where, name in places:
-        if message := metric_problem(name, target):
-            yield Problem(where, message)
+        for each in placed:
+            looks = target_of(name) in ("", each.name)
+            if looks and (message := metric_problem(bare(name), each.section.value(), each.where)):
+                yield Problem(where, message)
 
 
 def _requirement_problems(space: SearchSpace, constraints: Sequence[Constraint]) -> Iterator[Problem]:
@@ -241,34 +258,27 @@ def _budget_problems(raw: Mapping[str, Any], wrong: Collection[str]) -> Iterator
         yield Problem("search.budget", f"{str(search.budget)!r} {advice}")
 
 
-def _gpu_problems(raw: Mapping[str, Any], target: Target | None, wrong: Collection[str]) -> Iterator[Problem]:
+def _gpu_problems(raw: Mapping[str, Any], placed: Iterable[PlacedTarget], wrong: Collection[str]) -> Iterator[Problem]:
     """A trial that measures on a GPU has to have one: Ray hides those that it was not given."""
     cluster = read_plain(ClusterSection, raw, "cluster", wrong)
-    if target and target.on_gpu and cluster and "cluster.gpus_per_trial" not in wrong and not cluster.gpus_per_trial:
-        advice = "needs a GPU for each trial; set cluster.gpus_per_trial, such as 1, or 0.25 for four trials on one"
-        yield Problem("target.device", f"{target.device!r} {advice}")
+    if cluster is None or "cluster.gpus_per_trial" in wrong or cluster.gpus_per_trial:
+        return
+    advice = "needs a GPU for each trial; set cluster.gpus_per_trial, such as 1, or 0.25 for four trials on one"
+    for each in placed:
+        if each.section.value().on_gpu:
+            yield Problem(f"{each.where}.device", f"{each.section.device!r} {advice}")
 
 
-def _resource_problems(raw: Mapping[str, Any], wrong: Collection[str]) -> Iterator[Problem]:
-    target, cluster = read_plain(TargetSection, raw, "target", wrong), read_plain(ClusterSection, raw, "cluster", wrong)
-    if target and cluster and target.resource and cluster.address == "local":
-        advice = (
-            "is what nodes of a cluster offer, and cluster.address is local; start a cluster here with: ray start "
-            "--head, and set cluster.address: auto; or leave target.resource out, to measure where trials run"
-        )
-        yield Problem("target.resource", f"{target.resource!r} {advice}")
-
-
-def _objectives(given: object, problems: list[Problem]) -> tuple[Objective, ...]:
-    given = DEFAULT_OBJECTIVES if given is None else given
+def _objectives(given: object, targets: Sequence[str], problems: list[Problem]) -> tuple[Objective, ...]:
+    given = _default_objectives(targets) if given is None else given
     if not isinstance(given, Mapping) or not given:
         problems.append(Problem("objectives", f"{shown(given)} is not a mapping such as {{accuracy: maximize}}"))
         return ()
-    found, legal = [], [name for name, metric in METRICS.items() if metric.objective]
+    found, legal = [], [name for name, each in METRICS.items() if each.objective]
     for name, direction in given.items():
-        if name not in METRICS:
-            problems.append(Problem(f"objectives.{name}", illegal(name, legal)))
-        elif not METRICS[name].objective:
+        if message := name_problem(name, targets, legal):
+            problems.append(Problem(f"objectives.{name}", message))
+        elif not metric(name).objective:
             problems.append(Problem(f"objectives.{name}", f"is only shown; legal objectives: {', '.join(legal)}"))
         elif direction not in get_args(Direction):
             problems.append(Problem(f"objectives.{name}", illegal(direction, get_args(Direction))))
@@ -277,7 +287,16 @@ def _objectives(given: object, problems: list[Problem]) -> tuple[Objective, ...]
     return tuple(found)
 
 
-def _constraints(given: object, problems: list[Problem]) -> tuple[Constraint, ...]:
+def _default_objectives(targets: Sequence[str]) -> dict[str, str]:
+    """What is optimised when the file does not say: how fast it is, on each target by itself."""
+    found: dict[str, str] = {}
+    for name, direction in DEFAULT_OBJECTIVES.items():
+        by_target = [f"{name}{AT}{target}" for target in targets] if name == LATENCY else []
+        found |= dict.fromkeys(by_target or [name], direction)
+    return found
+
+
+def _constraints(given: object, targets: Sequence[str], problems: list[Problem]) -> tuple[Constraint, ...]:
     if given is None:
         return ()
     if not isinstance(given, Mapping):
@@ -286,9 +305,14 @@ def _constraints(given: object, problems: list[Problem]) -> tuple[Constraint, ..
     found = []
     for name, bound in given.items():
         try:
-            found.append(Constraint.parse_bound(str(name), bound, f"constraints.{name}"))
+            constraint = Constraint.parse_bound(str(name), bound, f"constraints.{name}")
         except InputError as error:
             problems += error.problems
+            continue
+        if message := name_problem(constraint.name, targets):
+            problems.append(Problem(f"constraints.{name}", message))
+        else:
+            found.append(constraint)
     return tuple(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,28 +34,32 @@ class Apart:
 
 
 def set_apart(
-    cluster: ClusterSection, target: Target, gpus: int, have: int | None = None, topology: Path = TOPOLOGY
+    cluster: ClusterSection,
+    targets: Sequence[Target],
+    gpus: int,
+    have: int | None = None,
+    topology: Path = TOPOLOGY,
 ) -> Apart:
     """Decide which processors of this machine measure and do nothing else.
 
     Args:
         cluster: What a trial needs, and how many run at once.
-        target: What measuring needs.
+        targets: Those for which files are measured on this machine.
         gpus: How many this machine has.
         have: How many processors may be used; those of this process, when None.
         topology: Where the kernel shows which processors share a core.
     """
-    if not cluster.gpus_per_trial or target.resource or not hasattr(os, "sched_getaffinity"):
+    if not targets or not cluster.gpus_per_trial or not hasattr(os, "sched_getaffinity"):
         return Apart()
     pause = "trainings pause while a file is measured"
     if cluster.address != "local":
         return Apart(words=f"{pause} on the same machine; with target.resource, files are measured on others")
-    if target.device != "cpu":
+    if any(target.device != "cpu" for target in targets):
         return Apart()
     have = processors() if have is None else have
     fit = int(gpus / cluster.gpus_per_trial + 1e-9)
     trials = min(fit, cluster.max_concurrent_trials or fit)
-    own = _cores(sorted(os.sched_getaffinity(0), reverse=True), target.threads, topology)
+    own = _cores(sorted(os.sched_getaffinity(0), reverse=True), max(target.threads for target in targets), topology)
     need = trials * cluster.cpus_per_trial
     if have - len(own) < max(need, 1):
         told = f"{trials} trials at once need {need} processors and measuring {len(own)}, and there are {have}"

@@ -28,15 +28,16 @@ import ray
 import torch
 from ray import tune
 
-from pipelines import Evaluator, own_folder
+from pipelines import Evaluator, Targets, own_folder
 from pipelines.garbage import collect, no_collection
 from pipelines.processors import processors
 from pipelines.waiting import say_with
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
+from search.execution.awaited import awaited
 from search.execution.executor import TrialQueue
-from search.execution.lane import Lane, LeftToMeasure, MeasuredThere, Place, awaited
+from search.execution.lane import Lane, LeftToMeasure, MeasuredThere, Place, Places
 from search.execution.last_words import last_words, words_file
 from search.execution.notices import Notices, leave_notice
 from search.execution.own_processors import METER, kept_off, set_apart
@@ -69,7 +70,7 @@ class RayExecutor:
 
     def __init__(self, cluster: ClusterSection, scratch: Path, tell: Callable[[str], None] = LOG.warning) -> None:
         self._cluster, self._scratch, self._tell = cluster, scratch, tell
-        self._place: Place | None = None
+        self._places: Places | None = None
         self._left: int | None = None
         self._where = ""
         self._kept_off = contextlib.ExitStack()
@@ -121,44 +122,50 @@ class RayExecutor:
         Raises:
             SweepError: the cluster cannot be reached.
         """
-        if not (isinstance(evaluate, Evaluator) and evaluate.target.resource):
+        if not (isinstance(evaluate, Evaluator) and (places := offered(evaluate.targets))):
             yield evaluate
             return
         with contextlib.closing(self):
-            self._decide(evaluate)
+            self._tell_places(places)
             self._connect()
-            self._tell_if_awaited(evaluate.target.resource)
-            yield MeasuredThere(evaluate, Place(evaluate.target.resource))
+            self._tell_if_awaited(places)
+            yield MeasuredThere(evaluate, places)
 
     def _decide(self, evaluate: Evaluate) -> None:
         """Decide where files are measured: before Ray is started, which gives trials what is left."""
-        if not isinstance(evaluate, Evaluator) or self._place:
+        if not isinstance(evaluate, Evaluator) or self._places is not None:
             return
-        if evaluate.target.resource:
-            self._place = Place(evaluate.target.resource)
-            self._tell(f"files are measured on nodes that offer {evaluate.target.resource}")
-            return
-        apart = set_apart(self._cluster, evaluate.target, torch.cuda.device_count())
+        self._places = places = offered(evaluate.targets)
+        self._tell_places(places)
+        here = {name: target for name, target in evaluate.targets if name not in places}
+        apart = set_apart(self._cluster, tuple(here.values()), torch.cuda.device_count())
         if apart.words:
             self._tell(apart.words)
             self._where = apart.words
         if apart.processors:
-            self._place, self._left = Place(METER, apart.processors), apart.left
+            self._left = apart.left
+            self._places = {**places, **{name: Place(METER, apart.processors) for name in here}}
             self._kept_off.enter_context(kept_off(apart.processors))
 
     def _lane(self, evaluate: Evaluate, slots: int) -> tuple[Lane | None, Evaluate]:
         """The lane, if files are measured by another process than their worker, and what workers do then."""
         if not isinstance(evaluate, Evaluator):
             return None, evaluate
-        if not self._place:
+        if not self._places:
             return None, replace(evaluate, where=self._where)
-        self._tell_if_awaited(self._place.resource)
-        builds = replace(evaluate, apart=bool(self._place.processors))
-        return Lane(evaluate, self._place, slots), LeftToMeasure(builds, self._place)
+        self._tell_if_awaited(self._places)
+        apart = any(place.processors for place in self._places.values())
+        builds = replace(evaluate, apart=apart, where="" if apart else self._where)
+        return Lane(evaluate, self._places, slots), LeftToMeasure(builds, self._places)
 
-    def _tell_if_awaited(self, resource: str) -> None:
-        if resource not in ray.cluster_resources():
-            self._tell(awaited(resource))
+    def _tell_places(self, places: Places) -> None:
+        for name, place in places.items():
+            self._tell(f"files{f' for {name}' if name else ''} are measured on nodes that offer {place.resource}")
+
+    def _tell_if_awaited(self, places: Places) -> None:
+        for resource in dict.fromkeys(place.resource for place in places.values()):
+            if resource not in ray.cluster_resources():
+                self._tell(awaited(resource))
 
     def _connect(self) -> None:
         for name in ("ray", "ray.tune"):
@@ -259,6 +266,11 @@ class RayExecutor:
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
+
+
+def offered(targets: Targets) -> Places:
+    """The places of those of `targets` that are measured where nodes offer a resource."""
+    return {name: Place(target.resource) for name, target in targets if target.resource}
 
 
 class Worker(tune.Trainable):  # type: ignore[misc]

@@ -45,8 +45,11 @@ class RungRunner:
 
 def _added(past: Result, new: Result) -> Result:
     """`new` with what was spent before it: a stage that an earlier rung computed was not had for nothing."""
-    spent = {stage.key: stage for stage in (*past.rung_stages, *past.stages) if not stage.reused}
-    stages = tuple(spent.pop(stage.key) if stage.reused and stage.key in spent else stage for stage in new.stages)
+    spent = {stage.key: stage for stage in past.computed}
+    stages, others = (
+        tuple(spent.pop(stage.key) if stage.reused and stage.key in spent else stage for stage in each)
+        for each in (new.stages, new.other_stages)
+    )
     told = {FOR_DRIVER: new.started - past.finished}
     seconds = {
         name: sum(part.get(name, 0.0) for part in (past.seconds, told, new.seconds))
@@ -54,5 +57,11 @@ def _added(past: Result, new: Result) -> Result:
     }
     usage = {name: (*past.usage.get(name, ()), *new.usage.get(name, ())) for name in {**past.usage, **new.usage}}
     return replace(
-        new, started=past.started, stages=stages, rung_stages=tuple(spent.values()), seconds=seconds, usage=usage
+        new,
+        started=past.started,
+        stages=stages,
+        other_stages=others,
+        rung_stages=tuple(spent.values()),
+        seconds=seconds,
+        usage=usage,
     )

@@ -84,7 +84,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         for built, result in self._lane.collect(timeout_s):
             if result:
                 result.write(self._results)
-                self._queue.finish(result)
+                if not result.unmeasured:
+                    self._queue.finish(result)
             else:
                 forget_built(self._results, built.number)
                 self._queue.retry(out[built.number], LOST, time.time())

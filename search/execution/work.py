@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from dataclasses import replace
 from typing import Protocol
 
 from pipelines import Evaluation, TaskChanged, TrialFailed
@@ -37,20 +38,12 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, fidelity: float =
     with usage, ledger:
         found = _attempt(recipe, evaluate, fidelity)
     outcome = found if isinstance(found, Failed) else Complete(found.measurement, found.model)
-    stages = () if isinstance(found, Failed) else found.stages
     # By the clock of the ledger: its accounts are all of the time in between, also if the machine's clock is set.
     finished = started + sum(ledger.seconds.values())
-    return Result(
-        number,
-        started,
-        finished,
-        outcome,
-        fidelity,
-        stages=stages,
-        seconds=ledger.seconds,
-        usage=usage.series,
-        unmeasured=None if isinstance(found, Failed) else found.unmeasured,
-    )
+    result = Result(number, started, finished, outcome, fidelity, seconds=ledger.seconds, usage=usage.series)
+    if isinstance(found, Failed):
+        return result
+    return replace(result, stages=found.stages, other_stages=found.other_stages, unmeasured=found.unmeasured)
 
 
 def _attempt(recipe: Recipe, evaluate: Evaluate, fidelity: float) -> Evaluation | Failed:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pipelines import METRICS, Task
+from pipelines import Task
+from pipelines.meters.by_target import metric
+from pipelines.runtimes import bare, target_of
 from pipelines.tasks.hooks import HOOKS, OwnFit, misspelt
 from search.config.sweep_config import SweepConfig
 from spaces import listed
@@ -44,7 +46,7 @@ def _begun_anew(config: SweepConfig, task: Task) -> list[str]:
 
 def _unseen(config: SweepConfig) -> list[str]:
     """Techniques that can improve nothing that is looked at: a trial with one can only retry by it."""
-    seen = {objective.name for objective in config.objectives} | {constraint.name for constraint in config.constraints}
+    seen = {bare(name) for name in (*(o.name for o in config.objectives), *(c.name for c in config.constraints))}
     found = []
     for gain in (gain for step in config.space.steps for gain in step.gains):
         values = [str(value) for value in config.space.used(gain.when.name) if value in gain.when.values]
@@ -72,18 +74,19 @@ def _unreachable(config: SweepConfig, task: Task) -> list[str]:
     """Bounds beyond the best value that there can be: the front would stay empty."""
     found = []
     for constraint in config.constraints:
-        if extreme := constraint.out_of_reach(METRICS[constraint.name].best_for(task)):
+        if extreme := constraint.out_of_reach(metric(constraint.name).best_for(task)):
             found.append(f"constraints.{constraint.name}: no trial can keep {constraint}, as {extreme}")
     return found
 
 
 def _absent(config: SweepConfig) -> list[str]:
     """Metrics of the sweep that this machine cannot measure; others may run the trials."""
-    if config.target.resource:  # who measures is not known yet
-        return []
     found = []
     for name in config.optional_metrics:
-        absence = METRICS[name].absence
-        if absence and (reason := absence(config.target)):
-            found.append(f"{name} is not available here: {reason}; trials that run here will fail")
-    return found
+        absence = metric(name).absence
+        for target, each in config.targets:
+            if each.resource or target_of(name) not in ("", target):  # who measures there is not known yet
+                continue
+            if absence and (reason := absence(each)):
+                found.append(f"{name} is not available here: {reason}; trials that run here will fail")
+    return list(dict.fromkeys(found))

@@ -10,6 +10,7 @@ from pipelines import RUNTIMES, Task, Training, device_problem, format_of, load_
 from pipelines.preflight import Findings, preflight
 from pipelines.preflight.progress import at
 from pipelines.processors import beyond, processors
+from pipelines.runtimes import bare
 from pipelines.scores import SCORES
 from pipelines.store import Remote
 from pipelines.tasks.declared import score_names
@@ -48,11 +49,14 @@ def check_sweep(raw: Mapping[str, Any]) -> Check:
     problems = list(reading.problems)
     task, findings = _load_task(reading, problems), Findings()
     if task and reading.space:
-        target = reading.section(TargetSection, "target") or TargetSection()
         training = reading.section(Training, "training")
-        runtime = target.runtime if target.runtime in RUNTIMES else TargetSection().runtime
-        findings = preflight(task, reading.space, training, format_of(runtime).name)
-        problems += findings.problems
+        runtimes = [each.section.runtime for each in reading.targets if each.section.runtime in RUNTIMES]
+        formats = dict.fromkeys(format_of(runtime).name for runtime in runtimes or [TargetSection().runtime])
+        for each in formats:
+            found = preflight(task, reading.space, training, each)
+            problems += found.problems
+            findings.rules += [rule for rule in found.rules if rule not in findings.rules]
+            findings.warnings += [words for words in found.warnings if words not in findings.warnings]
         problems += _score_problems(reading, task)
     problems += _processor_problems(reading)
     problems += _device_problems(reading)
@@ -84,31 +88,40 @@ def _score_problems(reading: Reading, task: Task) -> Iterator[Problem]:
     for section in ("objectives", "constraints"):
         given = reading.raw.get(section)
         for name in given if isinstance(given, Mapping) else ():
-            if name in SCORES and name not in named:
-                advice = f"write scores = {[*named, name]} in its class, or give a ready-made task the argument scores"
+            if isinstance(name, str) and bare(name) in SCORES and bare(name) not in named:
+                advice = (
+                    f"write scores = {[*named, bare(name)]} in its class, or give a ready-made task the argument scores"
+                )
                 yield Problem(f"{section}.{name}", f"is measured only if the task names it: {advice}")
 
 
 def _processor_problems(reading: Reading) -> Iterator[Problem]:
     """Yield what is asked of this machine's processors beyond their number; those of a cluster are not known."""
-    cluster, target = reading.section(ClusterSection, "cluster"), reading.section(TargetSection, "target")
+    cluster = reading.section(ClusterSection, "cluster")
     if cluster is None or cluster.address != "local":
         return
     have = processors()
-    asked = {"cluster.cpus_per_trial": cluster.cpus_per_trial, "target.threads": target.threads if target else 0}
+    asked = {"cluster.cpus_per_trial": cluster.cpus_per_trial}
+    asked |= {f"{each.where}.threads": each.section.threads for each in reading.targets}
     for where, count in asked.items():
         if count > have and where not in reading.wrong:
             yield Problem(where, beyond(count, have))
 
 
 def _device_problems(reading: Reading) -> Iterator[Problem]:
-    """Yield what keeps this machine from measuring on the target's device; those of a cluster are not known."""
-    cluster, target = reading.section(ClusterSection, "cluster"), reading.section(TargetSection, "target")
-    known = target is not None and not {"target", "target.runtime", "target.device"} & {*reading.wrong}
-    if cluster is None or cluster.address != "local" or target is None or not known or target.runtime not in RUNTIMES:
+    """Yield what keeps this machine from measuring on a target's device; those of a cluster are not known."""
+    cluster = reading.section(ClusterSection, "cluster")
+    if cluster is None or cluster.address != "local":
         return
-    if problem := device_problem(target.value()):
-        yield Problem("target.device", problem)
+    told: dict[tuple[str, str], str | None] = {}
+    for each in reading.targets:
+        if not each.is_known:
+            continue
+        kind = each.section.runtime, each.section.device
+        if kind not in told:  # looking takes seconds
+            told[kind] = device_problem(each.section.value())
+        if problem := told[kind]:
+            yield Problem(f"{each.where}.device", problem)
 
 
 def _tracking_problems(reading: Reading) -> Iterator[Problem]:

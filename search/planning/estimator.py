@@ -64,4 +64,5 @@ class Estimator:
     def _look(self) -> Workload:
         stored = frozenset(str(entry.get("key")) for entry in self._evaluate.store.folder.manifests())
         trials = self._plan.trials if self._config.search.trials else 0
-        return Workload.of(self._config.space, self._evaluate.context, stored, trials)
+        evaluate = self._evaluate
+        return Workload.of(self._config.space, evaluate.context, stored, trials, evaluate.formats)

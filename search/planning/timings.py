@@ -70,12 +70,12 @@ class Timings:
 
 
 def trials_like(config: SweepConfig, workspace: Workspace) -> list[Trial]:
-    """The trials of all sweeps of the same task for the same target: what measuring takes is known from them."""
+    """The trials of all sweeps of the same task for the same targets: what measuring takes is known from them."""
     found: list[Trial] = []
     for name in workspace.sweeps():
         folder = workspace.sweep(name)
         with suppress(InputError):  # a sweep from before, whose file is no longer legal
             other = load_config(folder.config)
-            if (other.task, other.target) == (config.task, config.target):
+            if (other.task, other.targets) == (config.task, config.targets):
                 found += read_trials(folder)
     return found

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from math import exp, lgamma
 from random import Random
 
@@ -65,7 +65,14 @@ class Workload:
     examples: Mapping[frozenset[str], Recipe]
 
     @classmethod
-    def of(cls, space: SearchSpace, context: Context, stored: frozenset[str], trials: int = 0) -> Workload:
+    def of(
+        cls,
+        space: SearchSpace,
+        context: Context,
+        stored: frozenset[str],
+        trials: int = 0,
+        formats: Collection[str] = (),
+    ) -> Workload:
         """The workload of `space`.
 
         Args:
@@ -73,6 +80,7 @@ class Workload:
             context: What stages share.
             stored: The keys of the results that are there already.
             trials: How many trials it will be asked about; for more than `MOST`, nothing is told.
+            formats: All formats in which files are made; that of `context`, when empty.
         """
         recipes = _recipes(space, min(MOST, max(LIMIT, trials)))
         names: dict[str, str] = {}
@@ -80,10 +88,12 @@ class Workload:
         places: dict[str, int] = {}
         needs, own, having = Counter[str](), Counter[str](), Counter[str]()
         examples: dict[frozenset[str], Recipe] = {}
-        teacher = list(nodes(Recipe(), context))
+        others = [replace(context, format=each) for each in formats if each != context.format]
+        teacher = [node for each in (context, *others) for node in nodes(Recipe(), each)]
         for recipe in (Recipe(), *recipes):
             chain = list(nodes(recipe, context))
-            work = [*chain, *nodes(recipe.parent(), context), *teacher]
+            besides = (node for each in others for one in (recipe, recipe.parent()) for node in nodes(one, each))
+            work = [*chain, *nodes(recipe.parent(), context), *besides, *teacher]
             for stage, params, key in work:
                 if key not in names:
                     names[key] = stage.name

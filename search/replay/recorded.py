@@ -42,7 +42,7 @@ class Recorded:
         self._known = {t.recipe.digest: t for t in sweep.trials if t.state in ("complete", "failed")}
         self._costs = Costs(sweep.trials)
         results = [trial.result for trial in sweep.trials if trial.result]
-        self._seconds = {stage.key: stage.seconds for r in results for stage in (*r.rung_stages, *r.stages)}
+        self._seconds = {stage.key: stage.seconds for r in results for stage in r.all_stages}
         self._chains: dict[str, tuple[StageKey, ...]] = {}
         complete = [t for t in sweep.trials if t.state == "complete" and t.recipe.steps]
         if len(complete) < FEWEST or sweep.state.baseline is None:

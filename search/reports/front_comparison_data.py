@@ -20,7 +20,7 @@ def front_comparison_json(comparison: FrontComparison) -> dict[str, Any]:
             {
                 "name": each.name,
                 "sweep": each.config.sweep,
-                "target": each.target.to_json(),
+                **each.targets.to_json(),
                 "hypervolume": volume,
                 "joint_share": share,
                 "baseline": trial_json(each.state.baseline) if each.state.baseline else None,

@@ -40,7 +40,7 @@ def summary_table(comparison: FrontComparison) -> Table:
         comparison.named_fronts, comparison.hypervolumes, comparison.joint, comparison.shares, strict=True
     ):
         members = str(len(each.state.front.members))
-        table.add_row(each.name, each.target.slug, members, f"{volume:.4f}", f"{len(joint)} ({share:.0%})")
+        table.add_row(each.name, each.targets.slug, members, f"{volume:.4f}", f"{len(joint)} ({share:.0%})")
     return table
 
 

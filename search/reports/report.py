@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines import METRICS
+from pipelines.runtimes import bare
 from search.analysis.held_out import fronts_on_test, on_test
 from search.analysis.post_hoc import PostHoc
 from search.config.sweep_config import SweepConfig
@@ -33,7 +34,7 @@ def table(trials: Iterable[Trial]) -> pd.DataFrame:
         [{f"{step.name}.{key}": value for step in t.recipe.steps for key, value in step.items} for t in trials],
         [dict(t.metrics) for t in trials],
         [_ends(t) for t in trials],
-        [{f"{name}.absent": words for name, words in t.notes.items() if name in METRICS} for t in trials],
+        [{f"{name}.absent": words for name, words in t.notes.items() if bare(name) in METRICS} for t in trials],
     )
     return pd.concat([pd.DataFrame(part) for part in parts], axis=1)
 

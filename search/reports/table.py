@@ -59,7 +59,8 @@ def front_table(
         near: Add the trials near the front, below it.
     """
     members, close = state.front.members, post_hoc.near if post_hoc and near else ()
-    title = [f"Pareto front: {len(members)} configurations", *(f"{_letter(pick)} {pick.name}" for pick in picks)]
+    letters = _letters(picks)
+    title = [f"Pareto front: {len(members)} configurations", *(f"{letters[pick.name]} {pick.name}" for pick in picks)]
     table = Table(
         title=" · ".join(title),
         caption_justify="left",
@@ -85,7 +86,7 @@ def front_table(
     for trial in (*members, *close):
         cells = [_cell(trial, baseline, objective) for objective in objectives] + _chance(trial, post_hoc)
         name, style = (str(trial.number), None) if trial.number in state.front else (f"near {trial.number}", "dim")
-        marks = ["".join(_letter(pick) for pick in picks if pick.trial.number == trial.number)] if picks else []
+        marks = ["".join(letters[pick.name] for pick in picks if pick.trial.number == trial.number)] if picks else []
         label = RecipeLabel(marked_label(trial))
         table.add_row(name, *marks, label, *cells, style=style, end_section=bool(close) and trial is members[-1])
     table.caption = "\n".join(map(escape, remarks((*members, *close)))) or None
@@ -136,8 +137,16 @@ def next_steps(sweep: str, picks: Sequence[RecommendedPick], near: int = 0) -> s
     return "\n".join(lines)
 
 
-def _letter(pick: RecommendedPick) -> str:
-    return pick.name[0].upper()
+def _letters(picks: Sequence[RecommendedPick]) -> dict[str, str]:
+    """By what each pick is marked, by its name: its first letter, with a number where several have the same."""
+    same: dict[str, list[str]] = {}
+    for pick in picks:
+        same.setdefault(pick.name[0].upper(), []).append(pick.name)
+    return {
+        name: letter if len(names) == 1 else f"{letter}{index}"
+        for letter, names in same.items()
+        for index, name in enumerate(names, 1)
+    }
 
 
 def _trials(numbers: Sequence[int]) -> str:

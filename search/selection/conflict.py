@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from pipelines import METRICS
+from pipelines.meters.by_target import metric
 from search.config.objective import Constraint
 from search.study.trial import Trial
 
@@ -52,9 +52,9 @@ def _keeping(trials: Sequence[Trial], constraints: Sequence[Constraint]) -> list
 
 def _never(constraint: Constraint) -> str:
     """The end of the metric's range, if the bound is beyond it."""
-    metric = METRICS[constraint.name]
-    reason = constraint.out_of_reach(metric.best)
-    unless = ", unless the task's own score says otherwise" if metric.of_score else ""
+    looked_at = metric(constraint.name)
+    reason = constraint.out_of_reach(looked_at.best)
+    unless = ", unless the task's own score says otherwise" if looked_at.of_score else ""
     return f"; {reason}{unless}" if reason else ""
 
 

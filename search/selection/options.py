@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from pipelines import METRICS
-from search.config.objective import Constraint, Objective
+from search.config.objective import Constraint, Objective, name_problem
 from search.selection.preference import Best, Knee, Preference, Weights
-from spaces import InputError, Problem, illegal
+from spaces import InputError, Problem
 
 T = TypeVar("T")
 
@@ -20,6 +19,7 @@ def read_options(
     knee: bool,
     weights: str | None,
     checks: Sequence[Callable[[], object]] = (),
+    targets: Sequence[str] | None = (),
 ) -> tuple[list[Constraint], Preference]:
     """Read what the options ask for.
 
@@ -30,12 +30,16 @@ def read_options(
         knee: Whether the knee was asked for; it also decides when nothing was.
         weights: See `Weights.parse`.
         checks: What else is to be tried, for the sake of its `InputError`.
+        targets: The names of the sweep's targets, by which metrics may name one; none, if it has one without a name,
+            and None if the sweep is not known.
 
     Raises:
         InputError: everything that is wrong with them.
     """
     problems: list[Problem] = []
-    constraints = [_try(problems, lambda text=text: Constraint.parse(text)) for text in where]  # type: ignore[misc]
+    read = [_try(problems, lambda text=text: Constraint.parse(text)) for text in where]  # type: ignore[misc]
+    constraints = [constraint for constraint in read if constraint]
+    problems += _unnamed("--where", [constraint.name for constraint in constraints], targets)
     asked = [minimize is not None, maximize is not None, knee, weights is not None]
     if sum(asked) > 1:
         options = ("--minimize", "--maximize", "--knee", "--weights")
@@ -43,17 +47,23 @@ def read_options(
         problems.append(Problem(", ".join(given), "each decides by itself; give one of them"))
     prefer: Preference = Knee()
     for option, name in (("--minimize", minimize), ("--maximize", maximize)):
-        if name is not None and name not in METRICS:
-            problems.append(Problem(option, illegal(name, list(METRICS))))
+        if name is not None and (message := name_problem(name, targets)):
+            problems.append(Problem(option, message))
         elif name is not None:
             prefer = Best(Objective(name, "minimize" if option == "--minimize" else "maximize"))
     if weights is not None:
-        prefer = _try(problems, lambda: Weights.parse(weights)) or prefer
+        prefer = weighed = _try(problems, lambda: Weights.parse(weights)) or prefer
+        problems += _unnamed("--weights", weighed.needs(()), targets)
     for check in checks:
         _try(problems, check)
     if problems:
         raise InputError(problems)
-    return [constraint for constraint in constraints if constraint], prefer
+    return constraints, prefer
+
+
+def _unnamed(option: str, names: Sequence[str], targets: Sequence[str] | None) -> list[Problem]:
+    """A problem for each of the metrics `names` whose target the sweep does not have."""
+    return [Problem(option, f"{name}: {message}") for name in names if (message := name_problem(name, targets))]
 
 
 def _try(problems: list[Problem], read: Callable[[], T]) -> T | None:

@@ -11,7 +11,9 @@ from typing import Protocol
 import numpy as np
 
 from pipelines import METRICS
-from search.config.objective import Objective
+from pipelines.meters.by_target import metric
+from pipelines.runtimes import bare
+from search.config.objective import NAME, Objective
 from search.study.front import losses
 from search.study.trial import Trial
 from spaces import InputError, Problem, illegal, shown
@@ -105,14 +107,14 @@ class Weights:
         """
         problems, weights = [], {}
         for part in text.split(","):
-            match = re.fullmatch(r"\s*(\w+)\s*=\s*(\S+)\s*", part)
+            match = re.fullmatch(rf"\s*({NAME})\s*=\s*(\S+)\s*", part)
             value = _number(match[2]) if match else None
             if not match or value is None:
                 problems.append(
                     Problem(where, f"{shown(part.strip())} is not METRIC=NUMBER with a number larger than 0")
                 )
-            elif match[1] not in METRICS:
-                problems.append(Problem(where, illegal(match[1], list(METRICS))))
+            elif bare(match[1]) not in METRICS:
+                problems.append(Problem(where, illegal(bare(match[1]), list(METRICS))))
             elif match[1] in weights:
                 problems.append(Problem(where, f"{match[1]} is given twice"))
             else:
@@ -124,7 +126,7 @@ class Weights:
     def scores(self, able: Sequence[Trial], members: Sequence[Trial], objectives: Sequence[Objective]) -> np.ndarray:
         """See `Preference.scores`."""
         own = {objective.name: objective for objective in objectives}
-        weighed = [own.get(name) or Objective(name, METRICS[name].direction) for name in self.by_metric]
+        weighed = [own.get(name) or Objective(name, metric(name).direction) for name in self.by_metric]
         looked_at = [*weighed, *(o for o in objectives if o.name not in self.by_metric)]
         shares = np.array([*self.by_metric.values(), *[0.0] * (len(looked_at) - len(weighed))])
         far = scaled(losses(able, looked_at), losses(members, looked_at))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from pipelines.runtimes.targets import AT
 from search.config.objective import Constraint, Objective
-from search.config.sweep_config import SweepConfig
+from search.config.sweep_config import LATENCY, SweepConfig
 from search.errors import SweepError
 from search.selection.choice import pick
 from search.study.state import SweepState
@@ -42,7 +43,9 @@ def recommended_picks(config: SweepConfig, state: SweepState) -> tuple[Recommend
         bound = math.floor((state.baseline.metrics["accuracy"] - POINT) * 1e4) / 1e4
         near = Constraint("accuracy", ">=", bound)
         wanted.append(("smallest within 1 point", near, Objective("size_mb", "minimize")))
-    wanted.append(("fastest", None, Objective("latency_ms", "minimize")))
+    for target in config.targets.names:
+        name, latency = ("fastest", LATENCY) if not target else (f"fastest on {target}", f"{LATENCY}{AT}{target}")
+        wanted.append((name, None, Objective(latency, "minimize")))
     found = (_ready(config, state, *each) for each in wanted)
     return tuple(each for each in found if each)
 

@@ -20,13 +20,13 @@ from pipelines.tasks.task import to_batch
 from pipelines.whole_file import sync, write_text
 from search.config.yaml_file import write_yaml
 from search.errors import SweepError
-from search.shipping.export_bundle import ExportBundle
+from search.shipping.export_bundle import ExportBundle, Shipped
 from search.shipping.manifest import manifest
 from search.shipping.model_card import model_card
 from search.study.trial import Trial
 from spaces import InputError
 
-MANIFEST, CARD, RECIPE, SWEEP, SCRIPT = "manifest.json", "README.md", "recipe.yaml", "sweep.yaml", "run.py"
+MANIFEST, CARD, RECIPE, SWEEP = "manifest.json", "README.md", "recipe.yaml", "sweep.yaml"
 
 READ = "reader.feed()"
 
@@ -106,7 +106,7 @@ def _hashes(folder: Path) -> dict[str, str]:
     """The hashes of the files that the export in `folder` had, by name; empty if there is none."""
     try:
         data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        whole = {data["file"], CARD, RECIPE, SWEEP, SCRIPT} <= data["files"].keys()
+        whole = {data["file"], CARD, RECIPE, SWEEP} <= data["files"].keys()
         return {**data["files"], MANIFEST: sha256(folder / MANIFEST)} if whole else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whatever another's file may look like
         return {}
@@ -136,31 +136,35 @@ def _try_out(folder: Path) -> None:
 
 
 def _write(bundle: ExportBundle, folder: Path) -> None:
-    config, trial, file = bundle.config, bundle.trial, bundle.file
-    shutil.copyfile(file, folder / file.name)
-    if sha256(folder / file.name) != sha256(file):
-        raise SweepError(f"{file} could not be copied whole; is the disk full?")
-    sync(folder / file.name)
-    runtime, target = RUNTIMES[config.target.runtime], config.target
+    for name, file in bundle.paths.items():
+        shutil.copyfile(file, folder / name)
+        if sha256(folder / name) != sha256(file):
+            raise SweepError(f"{file} could not be copied whole; is the disk full?")
+        sync(folder / name)
     own = _files(bundle)
-    feed = example_feed(to_feed(to_batch(bundle.evaluator.task.example_input(), target.batch)))
-    script = runtime.script(file.name, READ if READER in own else feed, target)
-    script = _reading(script) if READER in own else script
-    recipe = write_yaml(trial.recipe.to_list())
+    recipe = write_yaml(bundle.trial.recipe.to_list())
     texts = {
         RECIPE: recipe,
-        SWEEP: config.dump(),
-        SCRIPT: script,
-        CARD: model_card(bundle, recipe, sha256(file)),
+        SWEEP: bundle.config.dump(),
+        **{each.script: _script(bundle, each, READER in own) for each in bundle.shipped.values()},
+        CARD: model_card(bundle, recipe, {name: sha256(file) for name, file in bundle.paths.items()}),
     }
     for name, text in texts.items():
         write_text(folder / name, text)
     for name, content in own.items():
         (folder / name).write_bytes(content)
         sync(folder / name)
-    hashes = {name: sha256(folder / name) for name in (file.name, *texts, *own)}
+    hashes = {name: sha256(folder / name) for name in (*bundle.paths, *texts, *own)}
     text = json.dumps(manifest(bundle, hashes), indent=2, ensure_ascii=False)
     write_text(folder / MANIFEST, text + "\n")
+
+
+def _script(bundle: ExportBundle, shipped: Shipped, reads: bool) -> str:
+    """The program that runs a file, on inputs that the task's reader takes if it has one."""
+    target = shipped.target
+    feed = example_feed(to_feed(to_batch(bundle.evaluator.task.example_input(), target.batch)))
+    script = RUNTIMES[target.runtime].script(shipped.file.name, READ if reads else feed, target)
+    return _reading(script) if reads else script
 
 
 def _files(bundle: ExportBundle) -> Mapping[str, bytes]:
@@ -170,7 +174,8 @@ def _files(bundle: ExportBundle) -> Mapping[str, bytes]:
         SweepError: it gives none that can be written.
     """
     try:
-        return task_files(bundle.evaluator.task, (MANIFEST, CARD, RECIPE, SWEEP, SCRIPT, bundle.file.name))
+        scripts = [each.script for each in bundle.shipped.values()]
+        return task_files(bundle.evaluator.task, (MANIFEST, CARD, RECIPE, SWEEP, *scripts, *bundle.paths))
     except FAULTS as error:  # a person's code may raise anything
         raise SweepError(f"the files of the task {bundle.config.task.use} cannot be had: {told(error)}") from error
 

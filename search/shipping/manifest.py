@@ -21,7 +21,8 @@ def manifest(bundle: ExportBundle, hashes: Mapping[str, str]) -> dict[str, Any]:
         hashes: The SHA-256 of each other file of the export, by name.
     """
     config, trial, found, file = bundle.config, bundle.trial, bundle.held_out, bundle.file
-    names = dict.fromkeys(("paredown", *bundle.libraries, *RUNTIMES[config.target.runtime].packages))
+    runtimes = (package for _, target in config.targets for package in RUNTIMES[target.runtime].packages)
+    names = dict.fromkeys(("paredown", *bundle.libraries, *runtimes))
     baseline = bundle.sweep.state.baseline
     held_out = found.to_json()
     held_out["opened"] = datetime.fromtimestamp(found.opened, UTC).isoformat(timespec="seconds")
@@ -38,7 +39,7 @@ def manifest(bundle: ExportBundle, hashes: Mapping[str, str]) -> dict[str, Any]:
         "task": config.task.model_dump(),
         "seed": config.search.seed,
         "training": config.training.model_dump(),
-        "target": config.target.to_json(),
+        **_targets(bundle),
         **_figures(bundle, trial),
         "notes": dict(trial.notes),
         "baseline": _figures(bundle, baseline) if baseline else None,
@@ -50,6 +51,15 @@ def manifest(bundle: ExportBundle, hashes: Mapping[str, str]) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **{name: installed_version(name) for name in names}},
         "files": dict(hashes),
     }
+
+
+def _targets(bundle: ExportBundle) -> dict[str, Any]:
+    """The targets, with the file and the program of each that has a name."""
+    data = bundle.config.targets.to_json()
+    for name, target in data.get("targets", {}).items():
+        shipped = bundle.shipped[name]
+        target |= {"file": shipped.file.name, "script": shipped.script}
+    return data
 
 
 def _figures(bundle: ExportBundle, trial: Trial) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from typing import Any
 from pipelines import METRICS, RUNTIMES, format_of
 from pipelines.extra import distribution
 from pipelines.meters import Score
+from pipelines.runtimes import bare
 from pipelines.tasks.files import READER, task_files
 from search.reports.table import number
-from search.shipping.export_bundle import ExportBundle
+from search.shipping.export_bundle import ExportBundle, Shipped
 from search.study.trial import NOTHING
 
 UNKNOWN = (
@@ -23,11 +24,11 @@ UNKNOWN = (
 
 TRUST = (
     "Loading such a file runs code of PyTorch on what it holds: load it only from whom you would run a program of, and "
-    "compare its hash first, as `run.py` does."
+    "compare its hash first, as `{script}` does."
 )
 
 
-def model_card(bundle: ExportBundle, recipe: str, sha256: str) -> str:
+def model_card(bundle: ExportBundle, recipe: str, hashes: Mapping[str, str]) -> str:
     """The card as Markdown.
 
     Headings: M. Mitchell, S. Wu, A. Zaldivar, P. Barnes, L. Vasserman, B. Hutchinson, E. Spitzer, I. D. Raji and
@@ -36,10 +37,10 @@ def model_card(bundle: ExportBundle, recipe: str, sha256: str) -> str:
     Args:
         bundle: What is shipped.
         recipe: The recipe as YAML.
-        sha256: Of the file.
+        hashes: The SHA-256 of each file that ships, by name.
     """
     sections = {
-        "Model details": _details(bundle, recipe, sha256),
+        "Model details": _details(bundle, recipe, hashes),
         "Intended use": _use(bundle),
         "Metrics": _metrics(bundle),
         "Evaluation data": _evaluation(bundle),
@@ -51,14 +52,20 @@ def model_card(bundle: ExportBundle, recipe: str, sha256: str) -> str:
     return f"# {bundle.config.sweep}: {bundle.trial.label}\n{text}"
 
 
-def _details(bundle: ExportBundle, recipe: str, sha256: str) -> str:
-    config, trial, file = bundle.config, bundle.trial, bundle.file
-    about = f"{format_of(config.target.runtime).title}, {file.stat().st_size:,} bytes"
+def _details(bundle: ExportBundle, recipe: str, hashes: Mapping[str, str]) -> str:
+    config, trial = bundle.config, bundle.trial
+    about = {
+        each.file.name: f"{format_of(each.target.runtime).title}, {each.file.stat().st_size:,} bytes"
+        for each in bundle.shipped.values()
+    }
+    files = " and ".join(f"`{name}` ({words})" for name, words in about.items())
+    sums = [f"SHA-256{f' of `{name}`' if len(hashes) > 1 else ''}: `{found}`" for name, found in hashes.items()]
+    listed = "\n\n".join(sums)
     return f"""\
-`{file.name}` ({about}) is trial {trial.number} of the Paredown sweep `{config.sweep}`.
+{files} {"is" if len(about) == 1 else "are"} trial {trial.number} of the Paredown sweep `{config.sweep}`.
 It was chosen as {bundle.choice.reason}.
 
-SHA-256: `{sha256}`
+{listed}
 
 How it was made, from the teacher of the task `{config.task.use}`, with seed {config.search.seed}:
 
@@ -71,26 +78,33 @@ To make it again, where the task can be imported, and print where it is: `paredo
 
 
 def _use(bundle: ExportBundle) -> str:
-    target, runtime = bundle.config.target, RUNTIMES[bundle.config.target.runtime]
+    return "\n\n".join([*(_use_on(bundle, name, each) for name, each in bundle.shipped.items()), UNKNOWN])
+
+
+def _use_on(bundle: ExportBundle, name: str, shipped: Shipped) -> str:
+    target, runtime = shipped.target, RUNTIMES[shipped.target.runtime]
     needs = [*map(distribution, runtime.packages), "numpy"]
-    trust = f"\n{TRUST}" if runtime.needs_torch else ""
+    trust = f"\n{TRUST.format(script=shipped.script)}" if runtime.needs_torch else ""
     gpu = " and an NVIDIA GPU" if target.on_gpu else ""
+    what = f"For {name}: inference in {target}, with `{shipped.file.name}`" if name else f"Inference in {target}"
     return f"""\
-Inference in {target}: that is what it was chosen for. Other batch sizes run too.
-To run it: {_command(bundle)}, which needs {" and ".join(needs)} only{gpu}.{trust}
-
-{UNKNOWN}"""
+{what}: that is what it was chosen for. Other batch sizes run too.
+To run it: {_command(bundle, shipped.script)}, which needs {" and ".join(needs)} only{gpu}.{trust}"""
 
 
-def _command(bundle: ExportBundle) -> str:
+def _command(bundle: ExportBundle, script: str) -> str:
     if READER in task_files(bundle.evaluator.task):
-        return f"`python run.py INPUT`, with a text or a file; `{READER}` reads it and says what it needs besides"
-    return "`python run.py`"
+        return f"`python {script} INPUT`, with a text or a file; `{READER}` reads it and says what it needs besides"
+    return f"`python {script}`"
 
 
 def _metrics(bundle: ExportBundle) -> str:
-    names = [name for name in bundle.latest(bundle.trial).metrics if name in METRICS]
-    return "\n".join(f"- `{name}`: {METRICS[name].help}" for name in names)
+    found = bundle.latest(bundle.trial).metrics
+    names = dict.fromkeys(bare(name) for name in found if bare(name) in METRICS)
+    lines = [f"- `{name}`: {METRICS[name].help}" for name in names]
+    if bundle.config.targets.named:
+        lines += ["", "`NAME@TARGET` is the number on that target, and `NAME` the worst of those on all."]
+    return "\n".join(lines)
 
 
 def _evaluation(bundle: ExportBundle) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipelines import METRICS, Task
+from pipelines import Task
 from pipelines.meters import Interval
+from pipelines.meters.by_target import metric
+from pipelines.runtimes import bare
 from search.config.objective import Constraint, Objective, is_structural
 from search.study.rung import Rung
 from search.study.trial import Trial
@@ -74,9 +76,9 @@ def _fear(member: Trial, objective: Objective) -> float:
 
 def _bound(objective: Objective, task: Task | None) -> float:
     """The loss that no trial goes below; minus infinity if none is known."""
-    metric = METRICS[objective.name]
-    best = metric.best_for(task) if task else metric.best
-    if best is None or metric.direction != objective.direction:
+    looked_at = metric(objective.name)
+    best = looked_at.best_for(task) if task else looked_at.best
+    if best is None or looked_at.direction != objective.direction:
         return -math.inf
     return objective.loss({objective.name: best})
 
@@ -86,8 +88,8 @@ def _ends(rung: Rung, name: str) -> Interval | None:
     measured = rung.measurement
     value = measured.metrics.get(name)
     # Numbers that are not exact decide only where their interval is known.
-    interval = measured.intervals.get(name, (value, value) if value is not None and METRICS[name].exact else None)
+    interval = measured.intervals.get(name, (value, value) if value is not None and metric(name).exact else None)
     if interval is None:
         return None
-    slack = SLACK.get(name, ANY_SLACK)
+    slack = SLACK.get(bare(name), ANY_SLACK)
     return interval[0] * (1 - slack), interval[1] * (1 + slack)

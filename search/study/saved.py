@@ -57,7 +57,7 @@ def sweep_evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
         use=config.task.use,
         args=config.task.args,
         training=config.training,
-        target=config.target,
+        targets=config.targets,
         seed=config.search.seed,
         store=open_store(config, workspace),
         device=None if config.cluster.gpus_per_trial else "cpu",
@@ -73,7 +73,9 @@ def stored_evaluator(sweep: Sweep, workspace: Workspace) -> Evaluator:
         InputError: the task has changed since the sweep was begun.
     """
     evaluator = same_task(sweep_evaluator(sweep.config, workspace), workspace.sweep(sweep.config.sweep))
-    return replace(evaluator, stored=_stored(sweep.trials), stored_as=format_of(sweep.config.target.runtime).name)
+    return replace(
+        evaluator, stored=_stored(sweep.trials), stored_as=format_of(sweep.config.targets.first.runtime).name
+    )
 
 
 def _stored(trials: Iterable[Trial]) -> Mapping[str, tuple[StageRun, ...]]:

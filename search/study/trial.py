@@ -25,6 +25,9 @@ Series = Mapping[str, tuple[tuple[float, float], ...]]
 ELSEWHERE = "elsewhere"
 """Among a result's seconds, those after its worker had gone on to another trial: until its file was measured."""
 
+STAGES = ("stages", "other_stages", "rung_stages")
+"""The keys of a result's data that have stages."""
+
 NOTHING = Measurement({})
 """What is known of a trial that is not complete."""
 
@@ -40,12 +43,13 @@ class Result:
         outcome: How it ended.
         fidelity: How much of their epochs its trainings have run.
         stages: What each stage cost.
+        other_stages: What those cost that only files in the formats of other targets needed.
         rung_stages: What was computed for it besides, while its trainings had run in part; see
             `search.execution.rung_runner`.
         seconds: What its time was spent on, by the accounts of `pipelines.ledger` and the names of stages; see `spent`.
         usage: What the worker's process used, if the trial was long; see `search.execution.usage`.
         unmeasured: What is to be measured yet before the trial has ended, if its file was built and is measured
-            elsewhere; None of every trial that has ended. See `search.execution.lane`.
+            elsewhere; nothing of every trial that has ended. See `search.execution.lane`.
     """
 
     number: int
@@ -54,10 +58,11 @@ class Result:
     outcome: Outcome
     fidelity: float = 1.0
     stages: tuple[StageRun, ...] = ()
+    other_stages: tuple[StageRun, ...] = ()
     rung_stages: tuple[StageRun, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     usage: Series = field(default_factory=dict)
-    unmeasured: Unmeasured | None = None
+    unmeasured: tuple[Unmeasured, ...] = ()
 
     @property
     def worked_s(self) -> float:
@@ -67,7 +72,12 @@ class Result:
     @property
     def computed(self) -> tuple[StageRun, ...]:
         """The stages that were computed for the trial; what was found in the store is left out."""
-        return tuple(stage for stage in (*self.rung_stages, *self.stages) if not stage.reused)
+        return tuple(stage for stage in self.all_stages if not stage.reused)
+
+    @property
+    def all_stages(self) -> tuple[StageRun, ...]:
+        """The stages that the trial has asked for, computed or not."""
+        return (*self.rung_stages, *self.stages, *self.other_stages)
 
     @property
     def spent(self) -> Mapping[str, float]:
@@ -88,16 +98,16 @@ class Result:
     def from_json(cls, data: Mapping[str, Any]) -> Result:
         """The result that `to_json` wrote, of this version or an earlier one."""
         data = todays_result(data)
-        runs = {name: tuple(StageRun(**stage) for stage in data.get(name, ())) for name in ("stages", "rung_stages")}
+        runs = {name: tuple(StageRun(**stage) for stage in data.get(name, ())) for name in STAGES}
         usage = {name: tuple((at, value) for at, value in points) for name, points in data.get("usage", {}).items()}
-        unmeasured = Unmeasured.from_json(left) if (left := data.get("unmeasured")) else None
+        unmeasured = tuple(map(Unmeasured.from_json, data.get("unmeasured", ())))
         outcome = outcome_from_json(data["outcome"])
         return cls(**{**data, **runs, "usage": usage, "outcome": outcome, "unmeasured": unmeasured})
 
     def write(self, folder: Path) -> None:
         """Put the result down in `folder`: whole or not at all. Of a trial that has ended it is all that lies there."""
-        write_json(_file(folder, self.number, self.unmeasured is not None), self.to_json(), indent=None)
-        if self.unmeasured is None:
+        write_json(_file(folder, self.number, bool(self.unmeasured)), self.to_json(), indent=None)
+        if not self.unmeasured:
             forget_built(folder, self.number)
 
     @classmethod

@@ -28,7 +28,7 @@ FRONT = 8
 class WarmStart:
     """The results of an earlier sweep that are about recipes of this one's space.
 
-    Results of the same task, training, target and seed are taken as they are: the sampler learns them, and does not
+    Results of the same task, training, targets and seed are taken as they are: the sampler learns them, and does not
     suggest again what was tried. Others are priors: the sampler learns how they compare with the uncompressed teacher
     of their own sweep, and may suggest them again. None counts as a trial. In both cases what was on the front is tried
     first: stages that are in the store cost nothing again, and every number on this sweep's front is measured in it.
@@ -164,4 +164,4 @@ def params_in(space: SearchSpace, trial: Trial) -> dict[str, Value] | None:
 
 
 def _settings(config: SweepConfig) -> dict[str, object]:
-    return dict(zip(SETTINGS, (config.training, config.target, config.search.seed), strict=True))
+    return dict(zip(SETTINGS, (config.training, config.targets, config.search.seed), strict=True))

@@ -17,7 +17,7 @@ from search.reports.report import front_page
 from search.study.saved import Sweep
 from search.study.study import read_study_id
 from search.study.workspace import Workspace
-from search.tracking.client import NUMBER, PARENT, connect, experiment_id, study_runs
+from search.tracking.client import NUMBER, PARENT, connect, experiment_id, study_runs, tracked
 
 P_FRONT = "p_front"
 
@@ -84,11 +84,11 @@ def _annotate(sweep: Sweep, workspace: Workspace, post_hoc: PostHoc, added: Anno
 def before_after_annotation(sweep: Sweep, before_after: BeforeAfter) -> Annotation:
     """The annotation by which MLflow shows it: numbers on the trials' runs, the table on the parent's."""
     remeasurement = before_after.remeasurement
-    target = remeasurement.target
-    where = "" if target == sweep.config.target else f"{target.slug}/"
+    targets = remeasurement.targets
+    where = "" if targets == sweep.config.targets else f"{targets.slug}/"
     names = [objective.name for objective in before_after.objectives]  # the files have the others
     metrics = {
-        trial.number: {f"remeasured/{where}{name}": trial.metrics[name] for name in names}
+        trial.number: {tracked(f"remeasured/{where}{name}"): trial.metrics[name] for name in names}
         for trial in before_after.now
         if trial.metrics
     }

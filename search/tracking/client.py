@@ -15,6 +15,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from pipelines.runtimes.targets import AT
 from search.config.sweep_config import SweepConfig
 from search.study.workspace import Workspace
 
@@ -25,6 +26,11 @@ NOTE, COLOR = "mlflow.note.content", "mlflow.runColor"
 
 MAX_TAG = 8000
 """The longest value of a run's tag that MLflow takes, in characters."""
+
+
+def tracked(name: str) -> str:
+    """The name in MLflow, which takes no ``@``: ``latency_ms/edge`` of ``latency_ms@edge``."""
+    return name.replace(AT, "/")
 
 
 def tracking_uri(config: SweepConfig, workspace: Workspace) -> str:

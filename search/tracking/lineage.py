@@ -24,7 +24,7 @@ def front_models(config: SweepConfig, state: SweepState, store: Store) -> Iterat
     wanted = {trial.number: trial for trial in (*picks, *state.front.thinned(MODELS).members)}
     left_mb = MODELS_MB
     for trial in list(wanted.values())[:MODELS]:
-        file = stored_file(trial, store, config.target)
+        file = stored_file(trial, store, config.targets.first)
         if file and (size_mb := file.stat().st_size / 1e6) <= left_mb:
             left_mb -= size_mb
             yield trial, file
@@ -45,5 +45,5 @@ def lineage(config: SweepConfig, trial: Trial) -> dict[str, str]:
         "recipe.digest": trial.recipe.digest,
         "task": config.task.use,
         "seed": str(config.search.seed),
-        "target": str(config.target),
+        "target": str(config.targets),
     }

@@ -125,7 +125,7 @@ def _asked(config: SweepConfig) -> list[str]:
         "task": f"`{config.task.use}`",
         "objectives": goals,
         "constraints": ", ".join(map(str, config.constraints)) or "none",
-        "target": str(config.target),
+        "targets" if config.targets.named else "target": str(config.targets),
         "budget": f"{config.search.extent} with {config.search.sampler}, seed {config.search.seed}",
         "space": f"{config.space.size()} recipes: " + "; ".join(map(_axis, axes)),
     }

@@ -236,7 +236,7 @@ class Projection:
         for trial, file in front_models(self._config, state, open_store(self._config, workspace)):
             run = self._client.get_run(self._runs[trial.number])
             if model_of(self._client, run) is None:
-                log_model(self._client, run, file, task, self._config.target, lineage(self._config, trial))
+                log_model(self._client, run, file, task, self._config.targets.first, lineage(self._config, trial))
 
     def close(self, status: Status) -> None:
         """End the parent run, and the runs of trials that an interrupted sweep leaves unfinished."""

@@ -7,7 +7,7 @@ import platform
 
 from pipelines.extra import installed_version
 from search.config.sweep_config import SweepConfig
-from search.tracking.client import SWEEP
+from search.tracking.client import SWEEP, tracked
 
 LIBRARIES = ("paredown", "torch", "torch-pruning", "onnx", "onnxruntime", "optuna", "ray", "mlflow")
 
@@ -15,8 +15,8 @@ LIBRARIES = ("paredown", "torch", "torch-pruning", "onnx", "onnxruntime", "optun
 def provenance(config: SweepConfig) -> dict[str, str]:
     """The tags of the sweep's run; the driver's machine and environment, which all workers of a cluster share."""
     tags = {f"version.{name}": installed_version(name) for name in LIBRARIES}
-    tags |= {f"objective.{objective.name}": objective.direction for objective in config.objectives}
-    tags |= {f"constraint.{constraint.name}": str(constraint) for constraint in config.constraints}
+    tags |= {tracked(f"objective.{objective.name}"): objective.direction for objective in config.objectives}
+    tags |= {tracked(f"constraint.{constraint.name}"): str(constraint) for constraint in config.constraints}
     return {
         **tags,
         "version.python": platform.python_version(),

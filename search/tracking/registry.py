@@ -16,7 +16,7 @@ from search.reports.table import number
 from search.study.study import read_study_id
 from search.study.trial import Trial
 from search.study.workspace import Workspace
-from search.tracking.client import NUMBER, connect, experiment_id, study_runs, tracking_uri
+from search.tracking.client import NUMBER, connect, experiment_id, study_runs, tracked, tracking_uri
 from search.tracking.lineage import lineage
 from search.tracking.models import log_model, model_of
 from spaces import InputError
@@ -69,7 +69,7 @@ def register(
     if not runs:
         raise SweepError(f"trial {trial.number} is not in MLflow; run the sweep again to bring MLflow up to date")
     about = lineage(config, trial)
-    model = model_of(client, runs[0]) or log_model(client, runs[0], file, evaluator.task, config.target, about)
+    model = model_of(client, runs[0]) or log_model(client, runs[0], file, evaluator.task, config.targets.first, about)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
     with _tracked_at(tracking_uri(config, workspace)):
@@ -97,7 +97,7 @@ def _tracked_at(uri: str) -> Iterator[None]:
 
 
 def _numbers(trial: Trial, test_accuracy: float | None) -> dict[str, str]:
-    tags = {f"metric.{name}": f"{value:.6g}" for name, value in trial.metrics.items()}
+    tags = {tracked(f"metric.{name}"): f"{value:.6g}" for name, value in trial.metrics.items()}
     return tags if test_accuracy is None else {**tags, "test_accuracy": f"{test_accuracy:.6g}"}
 
 

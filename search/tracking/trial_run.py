@@ -10,7 +10,7 @@ from search.config.sweep_config import SweepConfig
 from search.reports.plot import BASELINE, DOMINATED, FRONT
 from search.study.outcome import Complete, Failed, Outcome, Stopped
 from search.study.trial import Trial
-from search.tracking.client import COLOR, MAX_TAG, NOTE, PARETO
+from search.tracking.client import COLOR, MAX_TAG, NOTE, PARETO, tracked
 from spaces import NONE, digest
 
 RESULT = "paredown.result"
@@ -40,7 +40,8 @@ def metrics(trial: Trial, config: SweepConfig) -> dict[str, float]:
         found |= {f"interval/{name}_low": low, f"interval/{name}_high": high}
     found |= {f"seconds/{stage.name}": stage.seconds for stage in result.stages}
     found |= {f"spent/{name}": seconds for name, seconds in result.spent.items()}
-    return {**found, "seconds/trial": result.finished - result.started}
+    found["seconds/trial"] = result.finished - result.started
+    return {tracked(name): value for name, value in found.items()}
 
 
 def usage(trial: Trial) -> Iterator[tuple[str, int, float, float]]:
@@ -56,7 +57,7 @@ def tags(trial: Trial) -> dict[str, str]:
         return {}
     reused = ",".join(stage.name for stage in result.stages if stage.reused)
     found = {**_outcome_tags(result.outcome), "stages.reused": reused, RESULT: result_digest(trial)}
-    return {name: value[:MAX_TAG] for name, value in found.items()}
+    return {tracked(name): value[:MAX_TAG] for name, value in found.items()}
 
 
 def _outcome_tags(outcome: Outcome) -> dict[str, str]:

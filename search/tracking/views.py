@@ -17,7 +17,7 @@ import mlflow
 from mlflow.tracking import MlflowClient
 
 from search.config.sweep_config import SweepConfig
-from search.tracking.client import NUMBER, PARETO, STUDY
+from search.tracking.client import NUMBER, PARETO, STUDY, tracked
 
 TAG = "mlflow.sharedViewState."
 KNOWN = ((3, 17), (4, 0))
@@ -63,12 +63,12 @@ def view_state(config: SweepConfig, study_id: str) -> dict[str, Any]:
     Runs are sorted by a metric, as the UI folds trials under their sweep otherwise and draws the sweep alone.
     """
     first = config.objectives[0]
-    names = [objective.name for objective in config.objectives]
+    names = [tracked(objective.name) for objective in config.objectives]
     params = [axis.name for axis in config.space.axes if len(axis.values) > 1]
     columns = [*(f"metrics.`{name}`" for name in names), f"tags.`{PARETO}`", *(f"params.`{name}`" for name in params)]
     return {
         "searchFilter": f"tags.`{STUDY}` = '{study_id}' and tags.`{NUMBER}` != ''",
-        "orderByKey": f"metrics.`{first.name}`",
+        "orderByKey": f"metrics.`{tracked(first.name)}`",
         "orderByAsc": first.direction == "minimize",
         "startTime": "ALL",
         "lifecycleFilter": "Active",
@@ -87,7 +87,7 @@ def view_state(config: SweepConfig, study_id: str) -> dict[str, Any]:
 
 
 def _charts(config: SweepConfig) -> list[dict[str, Any]]:
-    names = [objective.name for objective in config.objectives]
+    names = [tracked(objective.name) for objective in config.objectives]
     # The first objective against each other one: all pairs would be more than a first look takes in.
     charts = [_chart("SCATTER", name, xaxis=_axis(name), yaxis=_axis(names[0])) for name in names[1:]]
     if len(names) >= 3:

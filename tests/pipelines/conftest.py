@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipelines import Target, Training
+from pipelines import Targets, Training
 from pipelines.evaluator import Evaluator
 from pipelines.formats.onnx_format import MODEL
 from pipelines.onnxfile.preparation import prepare
@@ -111,7 +111,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def evaluator(tmp_path: Path, training: Training) -> Evaluator:
-    return Evaluator(USE, training, Target(), seed=0, store=Store(tmp_path / "store"), device="cpu")
+    return Evaluator(USE, training, Targets(), seed=0, store=Store(tmp_path / "store"), device="cpu")
 
 
 @pytest.fixture

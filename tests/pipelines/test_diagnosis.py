@@ -325,3 +325,11 @@ def test_equal_reasons_of_different_files_are_of_one_kind(folder: Path) -> None:
         remark_kind(diagnose(candidate((odd(folder)[0], wide(folder))), slower(ratio), "prune")) for ratio in (1.2, 1.7)
     }
     assert kinds == {"slower than without prune; layers whose widths are not multiples of 8"}
+
+
+def test_a_remark_says_on_which_target_it_holds() -> None:
+    notes = {
+        "speedup@edge": "no faster than without quantize: 1.00×",
+        "size": "no smaller than without quantize: 1.00×",
+    }
+    assert remark_kind(notes) == "no faster than without quantize on edge; no smaller than without quantize"

@@ -2,24 +2,28 @@ import json
 import math
 import pickle
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from pipelines import METRICS, STEPS, Evaluator, Target, TrialFailed
+from pipelines import METRICS, STEPS, Evaluator, Target, Targets, TrialFailed
 from pipelines.bench.job import Job
 from pipelines.bench.running import run_bench
 from pipelines.evaluator import Unmeasured
 from pipelines.lease import Lease
 from pipelines.ledger import ACCURACY, EXAMINING, LOADING, MEASURING, OTHER, READING, STARTING, WAITS, Ledger
-from pipelines.meters import Measurement, measure
+from pipelines.meters import METERS, Candidate, Measurement
 from spaces import Recipe
 
 
 def recipe(*steps: dict) -> Recipe:
     return Recipe.from_list(list(steps), STEPS)
 
+
+TORCH = Targets.only(Target("torch"))
+RUNNING_METERS = [meter for meter in METERS if meter.running]
 
 PRUNED = recipe({"prune": {"method": "channel", "ratio": 0.5}})
 WHOLE = recipe(
@@ -52,14 +56,16 @@ def test_a_file_is_built_once_all_that_it_is_compared_with_is(evaluator: Evaluat
 
 @pytest.mark.parametrize("made_of", [Recipe(), WHOLE], ids=["teacher", "student"])
 def test_what_is_made_here_and_measured_elsewhere_is_the_same_trial(evaluator: Evaluator, made_of: Recipe) -> None:
-    made = evaluator.make(made_of)
-    assert made.unmeasured
-    sent = Unmeasured.from_json(json.loads(json.dumps(asdict(made.unmeasured))))
-    assert sent == made.unmeasured
+    made = evaluator.make(made_of, elsewhere=[""])
+    (left,) = made.unmeasured
+    sent = Unmeasured.from_json(json.loads(json.dumps(asdict(left))))
+    assert sent == left
     assert not {"latency_ms", "peak_memory_mb"} & set(made.measurement.metrics)
     assert len(sent.keys) == (3 if made_of.steps else 1)
-    own, reference, parent = (evaluator.artifact(key) for key in (sent.model, sent.reference, sent.parent))
-    ran = run_bench(Job(own, reference, parent, Path(), evaluator.target, budget_s=0), evaluator.feed, Lease())
+    own, reference, parent = (evaluator.artifact(key, "") for key in (sent.model, sent.reference, sent.parent))
+    ran = run_bench(
+        Job(own, reference, parent, Path(), evaluator.targets.first, budget_s=0), evaluator.feed(""), Lease()
+    )
     found = evaluator.complete(made.measurement, sent, ran)
     here = evaluator(made_of)
     assert made.model == here.model
@@ -69,14 +75,62 @@ def test_what_is_made_here_and_measured_elsewhere_is_the_same_trial(evaluator: E
     assert {name: found.metrics[name] for name in exact} == {name: here.measurement.metrics[name] for name in exact}
 
 
+@pytest.fixture
+def on_two(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> Evaluator:
+    """For two targets with one format; a call takes as many milliseconds as it has inputs, without a process."""
+
+    def known(candidate: Candidate) -> Measurement:
+        needed = [metric.name for meter in RUNNING_METERS for metric in meter.metrics if not metric.optional]
+        return Measurement(dict.fromkeys(needed, float(candidate.target.batch)))
+
+    monkeypatch.setattr("pipelines.evaluator.measure_running", known)
+    return replace(evaluator, targets=Targets((("edge", Target()), ("server", Target(batch=8)))))
+
+
+def test_for_two_targets_everything_is_made_once(evaluator: Evaluator, on_two: Evaluator) -> None:
+    assert on_two.chain(PRUNED) == evaluator.chain(PRUNED)
+    found = on_two(PRUNED)
+    metrics = found.measurement.metrics
+    assert {name: metrics[name] for name in metrics if name.startswith("latency_ms")} == {
+        "latency_ms@edge": 1.0,
+        "latency_ms@server": 8.0,
+        "latency_ms": 8.0,
+    }
+    assert metrics["accuracy@edge"] == metrics["accuracy@server"] == metrics["accuracy"]
+    assert metrics["size_mb@server"] == metrics["size_mb"]
+    assert [stage.name for stage in found.stages] == ["teacher", "prune", "export", "pack"]
+    assert found.other_stages == ()
+    assert [on_two.feed(name)["input"].shape[0] for name in on_two.targets.names] == [1, 8]
+
+
+def test_of_two_targets_one_can_be_measured_elsewhere(on_two: Evaluator) -> None:
+    made = on_two.make(PRUNED, elsewhere=["server"])
+    (left,) = made.unmeasured
+    assert left.target == "server"
+    assert "latency_ms" not in made.measurement.metrics, "it is not known on all"
+    assert made.measurement.metrics["latency_ms@edge"] == 1.0
+    ran = Measurement({name: 5.0 for name in METRICS if METRICS[name].name.startswith(("latency", "peak"))})
+    found = on_two.complete(made.measurement, left, ran)
+    whole = on_two(PRUNED).measurement
+    assert found.metrics.keys() == whole.metrics.keys()
+    assert (found.metrics["latency_ms"], found.metrics["latency_ms@edge"]) == (5.0, 1.0)
+
+
+def test_what_one_target_needs_is_asked_of_that_one(on_two: Evaluator) -> None:
+    needing = replace(on_two, required=("energy_mj@server",))
+    with pytest.raises(TrialFailed, match="energy_mj@server is not available; take it out of objectives"):
+        needing(Recipe())
+    assert on_two.on_request(Recipe(), ["size_zstd_mb@edge"]).keys() == {"size_zstd_mb@edge"}
+
+
 def test_a_measurement_that_lacks_a_number_completes_no_trial(evaluator: Evaluator) -> None:
-    made = evaluator.make(Recipe())
+    made = evaluator.make(Recipe(), elsewhere=[""])
     with pytest.raises(TrialFailed, match="latency_ms was measured as None"):
-        evaluator.complete(made.measurement, made.unmeasured, Measurement({}))
+        evaluator.complete(made.measurement, made.unmeasured[0], Measurement({}))
 
 
 def test_a_file_that_the_store_has_lost_is_told(evaluator: Evaluator) -> None:
-    assert evaluator.artifact("0" * 32) is None
+    assert evaluator.artifact("0" * 32, "") is None
 
 
 def test_trainings_share_another_lease_where_files_are_measured_apart_from_them(evaluator: Evaluator) -> None:
@@ -92,7 +146,8 @@ def test_the_chain_of_a_recipe_is_what_its_trial_leaves_in_the_store(evaluator: 
     assert not any(store.get(link.key) for link in chain)
     evaluator(WHOLE)
     assert all(store.get(link.key) for link in chain)
-    assert len(list(evaluator.store.root.glob("entries/*/*"))) == len(chain)
+    scored = 2  # its file and the teacher's
+    assert len(list(evaluator.store.root.glob("entries/*/*"))) == len(chain) + scored
 
 
 def test_what_a_trial_is_spent_on_has_a_name(evaluator: Evaluator) -> None:
@@ -106,18 +161,28 @@ def test_what_a_trial_is_spent_on_has_a_name(evaluator: Evaluator) -> None:
     assert not {"teacher", "distil", "prune", "export", "quantize", "pack", STARTING} & set(again.seconds)
 
 
-def test_what_a_stage_has_to_say_goes_with_the_trial(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.evaluator.measure", lambda candidate: Measurement({"accuracy": 1.0}))
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> Callable[[Measurement], None]:
+    """Has every file measured as a test says, without running it."""
+
+    def take(found: Measurement) -> None:
+        monkeypatch.setattr("pipelines.evaluator.measure_file", lambda candidate: found)
+        monkeypatch.setattr("pipelines.evaluator.measure_running", lambda candidate: Measurement({}))
+        monkeypatch.setattr("pipelines.evaluator.whole", lambda found: found)
+
+    return take
+
+
+def test_what_a_stage_has_to_say_goes_with_the_trial(evaluator: Evaluator, taken) -> None:
+    taken(Measurement({"accuracy": 1.0}))
     for _ in range(2):  # computed, and then taken from the store
         notes = evaluator(recipe({"prune": {"ratio": 0.1}})).measurement.notes
         assert notes["prune"] == "ratio 0.1 removes 50% of the channels, as widths are multiples of 8"
 
 
-def test_a_trial_without_a_number_that_the_sweep_needs_fails(
-    evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_trial_without_a_number_that_the_sweep_needs_fails(evaluator: Evaluator, taken) -> None:
     found = Measurement({"accuracy": 1.0}, notes={"energy_mj": "not available: no counters"})
-    monkeypatch.setattr("pipelines.evaluator.measure", lambda candidate: found)
+    taken(found)
     reason = (
         "energy_mj is not available: no counters; take it out of objectives and constraints, "
         "or run the sweep on a machine that can measure it"
@@ -140,9 +205,8 @@ def test_the_teacher_is_its_own_reference(evaluator: Evaluator) -> None:
 
 
 @pytest.mark.parametrize(("steps", "told"), [([], None), ([{"quantize": {"scheme": "dynamic-int8"}}], "quantize")])
-def test_a_step_that_did_not_help_is_told_of(evaluator: Evaluator, monkeypatch, steps: list, told: str | None) -> None:
-    ratio = Measurement({"latency_vs_parent": 8.0, "latency_ms": 1.0})
-    monkeypatch.setattr("pipelines.evaluator.measure", lambda candidate: measure(candidate) | ratio)
+def test_a_step_that_did_not_help_is_told_of(evaluator: Evaluator, taken, steps: list, told: str | None) -> None:
+    taken(Measurement({"latency_vs_parent": 8.0, "latency_ms": 1.0}))
     notes = evaluator(recipe(*steps)).measurement.notes
     assert notes.get("speedup") == (f"slower than without {told}: 8.00×" if told else None)
     assert ("ConvInteger" in notes.get("speedup.why", "")) is bool(told)
@@ -201,7 +265,7 @@ def test_a_stored_file_that_is_not_packed_is_packed(evaluator: Evaluator) -> Non
 
 def test_a_stored_network_is_written_in_the_format_of_another_target(evaluator: Evaluator) -> None:
     stages = evaluator.build(PRUNED).stages
-    other = replace(evaluator, seed=evaluator.seed + 1, target=Target("torch"), stored={PRUNED.digest: stages})
+    other = replace(evaluator, seed=evaluator.seed + 1, targets=TORCH, stored={PRUNED.digest: stages})
     built = other.build(PRUNED)
     assert built.artifact.format == "torch-export"
     assert [(run.name, run.reused) for run in built.stages] == [
@@ -212,6 +276,8 @@ def test_a_stored_network_is_written_in_the_format_of_another_target(evaluator: 
     ]
     assert [run.key for run in built.stages[:2]] == [run.key for run in stages[:2]]
     shutil.rmtree(evaluator.store.get(stages[1].key))
+    assert other.build(PRUNED).artifact == built.artifact, "it is there, whatever led to it"
+    evaluator.store.discard(built.stages[-1].key)
     with pytest.raises(
         TrialFailed, match="its network is no longer in the store, and its file is not written in torch"
     ):
@@ -220,7 +286,7 @@ def test_a_stored_network_is_written_in_the_format_of_another_target(evaluator: 
 
 def test_a_scheme_that_does_not_work_on_the_other_format_fails_the_trial(evaluator: Evaluator) -> None:
     recipe = Recipe.from_list([{"quantize": {"scheme": "weight-int8"}}], STEPS)
-    other = replace(evaluator, target=Target("torch"), stored={recipe.digest: evaluator.build(recipe).stages})
+    other = replace(evaluator, targets=TORCH, stored={recipe.digest: evaluator.build(recipe).stages})
     with pytest.raises(TrialFailed, match=r"weight-int8 works on ONNX files, and the target executes torch\.export"):
         other.build(recipe)
 
@@ -269,7 +335,7 @@ def test_a_stored_file_is_no_part_of_itself(evaluator: Evaluator) -> None:
 @pytest.mark.parametrize("runtime", ["onnxruntime", "torch"])
 def test_a_recipe_is_trained_and_measured_on_a_gpu(evaluator: Evaluator, runtime: str) -> None:
     half = recipe({"prune": {"method": "channel", "ratio": 0.5}}, {"quantize": {"scheme": "fp16"}})
-    found = replace(evaluator, target=Target(runtime, "cuda", batch=8), device="cuda")(half).measurement
+    found = replace(evaluator, targets=Targets.only(Target(runtime, "cuda", batch=8)), device="cuda")(half).measurement
     assert found.metrics["accuracy"] > 0.9
     assert found.metrics["throughput"] > 0
     assert found.metrics["size_ratio"] < 0.7

@@ -6,7 +6,7 @@ import pytest
 from pipelines import STEPS, extra, metric_problem, runtime_problem, scheme_problem, suited
 from pipelines.formats import FORMATS, OnnxFormat
 from pipelines.quantizers import QUANTIZERS
-from pipelines.runtimes import RUNTIMES, OnnxRuntime, Target
+from pipelines.runtimes import RUNTIMES, OnnxRuntime, Target, Targets
 from spaces import SearchSpace
 
 
@@ -50,7 +50,7 @@ def test_a_scheme_that_does_not_work_on_the_runtimes_format_is_ruled_out(monkeyp
     expected = "'static-int8' works on onnx, and numpy executes npz; legal: none"
     assert scheme_problem("static-int8", Target("numpy")) == expected
     space = SearchSpace.parse({"quantization": {"scheme": ["none", "static-int8"]}}, STEPS)
-    left, problems = suited(space, Target("numpy"))
+    left, problems = suited(space, Targets.only(Target("numpy")))
     assert left.axis("quantization.scheme").values == ("none",)
     assert [(problem.where, problem.message) for problem in problems] == [("space.quantization.scheme", expected)]
 
@@ -99,9 +99,9 @@ def test_what_a_format_does_not_tell_is_told_of_its_runtimes(monkeypatch: pytest
 
 def test_a_space_is_left_with_what_suits_the_runtime() -> None:
     space = SearchSpace.parse({"quantization": {"scheme": ["none", "nncf-int8", "fp16"]}}, STEPS)
-    left, problems = suited(space, Target("onnxruntime"))
+    left, problems = suited(space, Targets())
     assert left.axis("quantization.scheme").values == ("none", "fp16")
     assert [problem.where for problem in problems] == ["space.quantization.scheme"]
     assert problems[0].message == scheme_problem("nncf-int8", Target("onnxruntime"))
     only_one = space.without("quantization.scheme", ["nncf-int8"])
-    assert suited(only_one, Target("onnxruntime")) == (only_one, [])
+    assert suited(only_one, Targets()) == (only_one, [])

@@ -14,7 +14,7 @@ import yaml
 from mlflow.tracking import MlflowClient
 from rich.console import Console
 
-from pipelines import STEPS, Evaluation, StageRun, TrialFailed
+from pipelines import STEPS, Evaluation, StageRun, Targets, TrialFailed
 from pipelines.meters import Measurement
 from pipelines.sensitivity_table import Row, Sensitivity
 from search.analysis.front_comparison import FrontComparison, compare_fronts
@@ -331,7 +331,9 @@ def named_front(make_raw: Callable[..., dict[str, Any]], make_trial: Callable[..
     def make(name, rows, objectives=pair, target=None, **changes) -> NamedFront:
         config = parse_config({**make_raw(**changes), "sweep": name, "objectives": objectives})
         trials = tuple(make_trial(n, (accuracy, latency, 1)) for n, (accuracy, latency) in enumerate(rows))
-        return NamedFront(name, config, target or config.target, trials, SweepState.of(trials, config))
+        return NamedFront(
+            name, config, Targets.only(target) if target else config.targets, trials, SweepState.of(trials, config)
+        )
 
     return make
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines import STEPS, Evaluator, Store, Target, Training
+from pipelines import STEPS, Evaluator, Store, Target, Targets, Training
 from pipelines.errors import TrialFailed
 from pipelines.formats import FORMATS, artifact_in
+from pipelines.meters import METERS, Measurement
 from pipelines.pipeline import nodes
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.runtimes import to_feed
@@ -30,7 +31,30 @@ TRAINING = Training(teacher_epochs=20, student_epochs=2, finetune_epochs=2, lear
 
 @pytest.fixture
 def evaluator(tmp_path: Path) -> Evaluator:
-    return Evaluator(USE, TRAINING, Target("numpy"), seed=0, store=Store(tmp_path / "store"), device="cpu")
+    return Evaluator(
+        USE, TRAINING, Targets.only(Target("numpy")), seed=0, store=Store(tmp_path / "store"), device="cpu"
+    )
+
+
+def test_for_a_second_format_only_the_file_is_made_besides(
+    evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = {metric.name: 1.0 for meter in METERS if meter.running for metric in meter.metrics}
+    monkeypatch.setattr("pipelines.evaluator.measure_running", lambda candidate: Measurement(needed))
+    both = replace(evaluator, targets=Targets((("edge", Target()), ("own", Target("numpy")))))
+    recipe = Recipe.from_list([PRUNE], STEPS)
+    found, again = both(recipe), both(recipe)
+    assert [stage.name for stage in found.stages] == ["teacher", "prune", "export", "pack"]
+    assert [(stage.name, stage.reused) for stage in found.other_stages] == [("export", False), ("pack", False)]
+    assert all(stage.reused for stage in (*again.stages, *again.other_stages))
+    names = [both.build(recipe, target=name).file.name for name in both.targets.names]
+    assert names == ["model.onnx", "model.npz"]
+    metrics = found.measurement.metrics
+    assert metrics["size_mb"] == max(metrics["size_mb@edge"], metrics["size_mb@own"])
+    assert metrics["accuracy@own"] == pytest.approx(metrics["accuracy@edge"], abs=0.05)
+    assert both.is_built(recipe)
+    both.store.discard(found.other_stages[-1].key)
+    assert not both.is_built(recipe)
 
 
 @pytest.mark.slow
@@ -62,7 +86,7 @@ def test_a_recipe_is_built_verified_and_measured_in_the_process_that_measures(ev
 def test_a_worker_that_does_not_know_the_runtime_says_so(evaluator: Evaluator) -> None:
     reason = "the runtime 'nump' is not registered where this trial runs; register it in the module of the task"
     with pytest.raises(TrialFailed, match=reason):
-        replace(evaluator, target=Target("nump"))(Recipe())
+        replace(evaluator, targets=Targets.only(Target("nump")))(Recipe())
 
 
 def keys(evaluator: Evaluator) -> dict[str, str]:
@@ -81,7 +105,7 @@ def test_its_files_are_written_anew_when_they_would_be_others(
 
 
 def test_networks_are_shared_with_other_formats_and_files_are_not(evaluator: Evaluator) -> None:
-    own, onnx = keys(evaluator), keys(replace(evaluator, target=Target()))
+    own, onnx = keys(evaluator), keys(replace(evaluator, targets=Targets()))
     assert [name for name in own if own[name] != onnx[name]] == ["export", "pack"]
 
 

@@ -1,4 +1,4 @@
-"""The contract of every registered meter, and `measure` over all of them."""
+"""The contract of every registered meter, and what all of them find together."""
 
 import math
 from dataclasses import replace
@@ -16,10 +16,11 @@ from pipelines.meters import (
     Measurement,
     Meter,
     Metric,
-    measure,
     measure_file,
     measure_on_request,
+    measure_running,
 )
+from pipelines.meters import whole as checked
 from pipelines.runtimes import RUNTIMES, Artifact, Feed
 from pipelines.scores import SCORES
 
@@ -29,6 +30,10 @@ def candidate(exported, tiny, store) -> Candidate:
     asked = frozenset(name for name, metric in METRICS.items() if metric.on_request)
     own = exported.artifact
     return Candidate(own, own, own, tiny, Target(), store, asked)
+
+
+def measure(candidate: Candidate) -> Measurement:
+    return checked(measure_file(candidate) | measure_running(candidate))
 
 
 class Broken:
@@ -144,6 +149,7 @@ class Half:
         Metric("needed", "minimize", "a number"),
         Metric("extra", "minimize", "another", absence=lambda: "no counter"),
     )
+    running = False
 
     def __init__(self, **numbers: float) -> None:
         self._numbers = numbers

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines import Target
+from pipelines import Target, Targets
 from pipelines.meters import Measurement
 from search.analysis.before_after import before_after_json, before_after_table, compare
 from search.analysis.remeasurement import Remeasurement
@@ -13,7 +13,7 @@ from search.study.state import SweepState
 from search.study.trial import Result
 from search.tracking.annotation import before_after_annotation
 
-OWN = Target()
+OWN = Targets()
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_for_the_sweeps_target_unmeasured_trials_count_as_recorded(sweep, remeas
     assert compare(sweep, remeasurement()).chances[4] == 0
     fewer = replace(remeasurement(), results=remeasurement().results[:1])
     assert compare(sweep, fewer).chances[1] == 1
-    assert compare(sweep, replace(fewer, target=Target(batch=8))).chances[1] == 0
+    assert compare(sweep, replace(fewer, targets=Targets.only(Target(batch=8)))).chances[1] == 0
 
 
 def test_the_hypervolume_is_that_of_the_new_numbers(sweep, remeasurement, config) -> None:
@@ -103,6 +103,6 @@ def test_another_target_has_metrics_of_its_own_in_mlflow(sweep, remeasurement) -
     }
     assert 3 not in own.metrics
     assert [name.rpartition(".")[2] for name in own.files] == ["csv", "json"]
-    other = remeasurement(Target(runtime="openvino", batch=8))
+    other = remeasurement(Targets.only(Target(runtime="openvino", batch=8)))
     found = before_after_annotation(sweep, compare(sweep, other))
     assert found.metrics[1]["remeasured/openvino-cpu-b8-t1/latency_ms"] == 2.5

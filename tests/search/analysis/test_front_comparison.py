@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines import Target
+from pipelines import Target, Targets
 from search.analysis.front_comparison import compare_fronts, load_front_comparison
 from search.analysis.remeasurement import Remeasurement
 from spaces import InputError
@@ -72,14 +72,14 @@ def remeasured(make_config, run_inline, workspace):
             measured(trial, metrics={**trial.metrics, "latency_ms": 2 * trial.metrics["latency_ms"]}).result
             for trial in (sweep.state.baseline, *sweep.state.front.members)
         ]
-        remeasurement = Remeasurement(target, tuple(slower), started, started + 1, "here", {})
+        remeasurement = Remeasurement(Targets.only(target), tuple(slower), started, started + 1, "here", {})
         remeasurement.write(workspace.sweep("small").measurements)
     return sweep
 
 
 def test_a_measurement_for_another_target_is_compared_with_the_sweep(remeasured, workspace) -> None:
     found = load_front_comparison(["small", "small@b8-t1"], workspace)
-    assert [each.target.batch for each in found.named_fronts] == [1, 8]
+    assert [each.targets.first.batch for each in found.named_fronts] == [1, 8]
     assert found.scale["latency_ms"] == 2 * remeasured.state.baseline.metrics["latency_ms"]
     assert found.named_fronts[1].state.hypervolume == pytest.approx(remeasured.state.hypervolume)
     assert found.hypervolumes[0] > found.hypervolumes[1]

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines import Target
+from pipelines import Target, Targets
 from pipelines.meters import Score, mean_interval
 from search.analysis.confirmation import confirm
 from search.analysis.held_out import HeldOut, fronts_on_test, held_out, hold_out, on_test
@@ -29,15 +29,15 @@ def test_no_code_path_lets_the_search_see_the_test_split(guarded, with_mlflow, c
     assert sweep.state.complete == 2
     assert finalize(sweep, with_mlflow, console).remeasurement is not None
     build = stored_evaluator(sweep, with_mlflow)
-    elsewhere = replace(build, target=Target(runtime="openvino", batch=4))
-    remeasurement = remeasure(subjects(sweep, (), everything=True), elsewhere, elsewhere.target)
+    elsewhere = replace(build, targets=Targets.only(Target(runtime="openvino", batch=4)))
+    remeasurement = remeasure(subjects(sweep, (), everything=True), elsewhere, elsewhere.targets)
     assert [result.outcome.state for result in remeasurement.results] == ["complete", "complete"]
     found = confirm(sweep, with_mlflow, sweep.trials, [1], executor=InlineExecutor())
     assert [trial.state for trial in found.repeats[1]] == ["complete"] * 2
     assert {"train", "validation"} <= set(guarded_task.OPENED) <= {"train", "calibration", "validation"}
     assert not folder.held_out.exists()
     with pytest.raises(LookupError, match="a search never sees the test split"):
-        hold_out(sweep.trials[0], build, config.target, folder.held_out)
+        hold_out(sweep.trials[0], build, folder.held_out)
 
 
 def test_the_test_split_is_opened_once_for_a_trial(guarded, with_mlflow) -> None:
@@ -47,14 +47,14 @@ def test_the_test_split_is_opened_once_for_a_trial(guarded, with_mlflow) -> None
     sweep = run_sweep(config, with_mlflow, executor=InlineExecutor())
     guarded_task.OPENED.clear()
     trial, build = sweep.trials[1], stored_evaluator(sweep, with_mlflow)
-    file, first = hold_out(trial, build, config.target, folder.held_out)
+    file, first = hold_out(trial, build, folder.held_out)
     assert file.is_file()
     opened = guarded_task.OPENED.count("test")
     assert opened >= 1
     assert first.validation.accuracy == pytest.approx(trial.metrics["accuracy"])
     assert first.test == first.validation  # this task has the same examples in every split
     assert first.test.interval == mean_interval(np.arange(16) < round(first.test.accuracy * 16))
-    assert hold_out(trial, build, config.target, folder.held_out) == (file, first)
+    assert hold_out(trial, build, folder.held_out) == (file, first)
     assert guarded_task.OPENED.count("test") == opened
     assert held_out(folder.held_out) == {1: first}
     assert PostHoc.of(sweep, folder).held_out == {1: first}
@@ -66,7 +66,7 @@ def test_a_file_that_scores_otherwise_than_measured_is_not_shipped(guarded, with
     trial = sweep.trials[0]
     wrong = measured(trial, metrics={**trial.metrics, "accuracy": 0.123})
     with pytest.raises(SweepError, match=r"the sweep measured 0\.123000: the data, the library versions or the"):
-        hold_out(wrong, stored_evaluator(sweep, with_mlflow), config.target, folder.held_out)
+        hold_out(wrong, stored_evaluator(sweep, with_mlflow), folder.held_out)
     assert held_out(folder.held_out) == {}
 
 

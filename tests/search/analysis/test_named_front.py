@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines import Target
+from pipelines import Target, Targets
 from search.analysis.named_front import NamedFront
 from search.analysis.remeasurement import Remeasurement
 from search.study.study import Study
@@ -21,13 +21,15 @@ def small(config, folder, workspace, ask):
             measured(trial, metrics={**trial.metrics, "latency_ms": factor * trial.metrics["latency_ms"]}).result
             for trial in study.trials
         ]
-        Remeasurement(target, tuple(slower), float(factor), factor + 1.0, "here", {}).write(folder.measurements)
+        Remeasurement(Targets.only(target), tuple(slower), float(factor), factor + 1.0, "here", {}).write(
+            folder.measurements
+        )
     return study
 
 
 def test_a_name_is_the_sweep_as_searched(small, workspace) -> None:
     found = NamedFront.load("small", workspace)
-    assert (found.name, found.target) == ("small", small.config.target)
+    assert (found.name, found.targets) == ("small", small.config.targets)
     assert found.trials == tuple(small.trials)
     assert found.state == small.state
 
@@ -44,7 +46,7 @@ def test_a_name_is_the_sweep_as_searched(small, workspace) -> None:
 )
 def test_the_parts_of_a_target_name_what_was_measured_again(small, workspace, name, target, factor) -> None:
     found = NamedFront.load(name, workspace)
-    assert (found.name, found.target) == (name, target)
+    assert (found.name, found.targets) == (name, Targets.only(target))
     assert [trial.metrics["latency_ms"] for trial in found.trials] == [factor * latency for latency in (4, 2, 1)]
 
 

@@ -1,13 +1,13 @@
 import pytest
 
-from pipelines import Target
+from pipelines import Target, Targets
 from search.analysis.post_hoc import PostHoc
 from search.analysis.remeasurement import Remeasurement
 from search.study.saved import Sweep
 from search.study.state import SweepState
 from tests.search.results import measured
 
-OWN = Target()
+OWN = Targets()
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_campaign_for_the_sweeps_target_settles_it(sweep, folder) -> None:
 
 
 def test_a_campaign_for_another_target_says_nothing_of_this_one(sweep, folder) -> None:
-    remeasured(sweep, {1: 9.0, 2: 1.0}, Target(batch=8)).write(folder.measurements)
+    remeasured(sweep, {1: 9.0, 2: 1.0}, Targets.only(Target(batch=8))).write(folder.measurements)
     post_hoc = PostHoc.of(sweep, folder)
     assert post_hoc.remeasurement is None
     assert post_hoc.p_front[1] > 0.5

@@ -3,7 +3,7 @@ from importlib.metadata import version
 
 import pytest
 
-from pipelines import Target
+from pipelines import Target, Targets
 from search.analysis.remeasurement import Remeasurement, latest
 from search.study.outcome import Failed
 from search.study.trial import Result
@@ -16,7 +16,9 @@ def remeasurement():
         complete(3, 1.0, 2.0, {"accuracy": 0.9, "latency_ms": 2.0}, {"latency_ms": (1.9, 2.2)}, {"noise": "none"}),
         Result(5, 1.0, 2.0, Failed("does not load")),
     ]
-    return Remeasurement.here(Target(runtime="openvino", batch=8), results, started=1_000_000.0, finished=1_000_009.0)
+    return Remeasurement.here(
+        Targets.only(Target(runtime="openvino", batch=8)), results, started=1_000_000.0, finished=1_000_009.0
+    )
 
 
 def test_it_says_where_and_with_what_it_was_measured(remeasurement) -> None:
@@ -40,11 +42,11 @@ def test_its_results_stand_in_for_those_of_the_sweep(remeasurement, make_trial) 
 
 
 def test_the_latest_for_a_target_is_found(remeasurement, tmp_path) -> None:
-    assert latest(tmp_path / "absent", Target()) is None
+    assert latest(tmp_path / "absent", Targets()) is None
     later = replace(remeasurement, started=remeasurement.started + 60)
-    own = replace(remeasurement, target=Target(), started=remeasurement.started + 30)
+    own = replace(remeasurement, targets=Targets(), started=remeasurement.started + 30)
     for each in (later, own, remeasurement):
         each.write(tmp_path)
-    assert latest(tmp_path, remeasurement.target) == later
-    assert latest(tmp_path, Target()) == own
-    assert latest(tmp_path, Target(threads=2)) is None
+    assert latest(tmp_path, remeasurement.targets) == later
+    assert latest(tmp_path, Targets()) == own
+    assert latest(tmp_path, Targets.only(Target(threads=2))) is None

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines import Evaluation, StageRun, Target, TrialFailed
+from pipelines import Evaluation, StageRun, Targets, TrialFailed
 from pipelines.meters import Measurement
 from search.analysis.remeasuring import CHEAP_S, PASSES, bounded_s, combine, remeasure, subjects
 from search.study.outcome import Failed
@@ -25,13 +25,13 @@ def test_each_is_measured_once_in_each_pass_in_random_order(trials) -> None:
         seen.append(recipe.digest)
         return Evaluation(Measurement({"latency_ms": float(len(seen))}), (), "m")
 
-    remeasurement = remeasure(trials, evaluate, Target(), lambda done, total, trial: said.append((done, total)))
+    remeasurement = remeasure(trials, evaluate, Targets(), lambda done, total, trial: said.append((done, total)))
     digests = {trial.recipe.digest for trial in trials}
     rounds = [seen[index : index + 3] for index in range(0, 3 * PASSES, 3)]
     assert all(set(each) == digests for each in rounds)
     assert said == [(done, 3 * PASSES) for done in range(3 * PASSES)]
     assert [result.number for result in remeasurement.results] == [0, 1, 2]
-    assert remeasurement.target == Target()
+    assert remeasurement.targets == Targets()
     assert remeasurement.started <= remeasurement.finished
 
 
@@ -45,7 +45,7 @@ def test_orders_differ_between_campaigns(trials) -> None:
             order.append(recipe.digest)
             return Evaluation(Measurement({}), (), "m")
 
-        remeasure(trials, evaluate, Target())
+        remeasure(trials, evaluate, Targets())
         orders.add(tuple(order))
     assert len(orders) > 10  # of 216 equally likely ones: fewer than that in 20 draws is out of the question
 
@@ -80,7 +80,7 @@ def test_a_file_that_does_not_run_there_is_told_and_the_others_are_measured(tria
             raise TrialFailed("OpenVINO cannot load the file")
         return Evaluation(Measurement({"latency_ms": 1.0}), (), "m")
 
-    remeasurement = remeasure(trials, evaluate, Target())
+    remeasurement = remeasure(trials, evaluate, Targets())
     assert Counter(result.outcome.state for result in remeasurement.results) == {"complete": 2, "failed": 1}
     assert remeasurement.results[1].outcome == Failed("OpenVINO cannot load the file")
 
@@ -116,7 +116,7 @@ def test_when_time_is_over_the_front_has_been_measured_before_what_is_near_it(tr
         seen.append(next(trial.number for trial in trials if trial.recipe == recipe))
         return Evaluation(Measurement({"latency_ms": 1.0}), (), "m")
 
-    remeasurement = remeasure(trials, evaluate, Target(), limit_s=limit_s, first=[2], clock=lambda: now[0])
+    remeasurement = remeasure(trials, evaluate, Targets(), limit_s=limit_s, first=[2], clock=lambda: now[0])
     assert len(seen) == count
     assert {result.number for result in remeasurement.results} == set(seen)
     assert seen[::3] == [2] * len(seen[::3]), "each pass of three begins with the front"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from mlflow.tracking import MlflowClient
 
-from pipelines import Evaluation, Target, TrialFailed, extra
+from pipelines import Evaluation, Target, Targets, TrialFailed, extra
 from pipelines.meters import Measurement
 from search.analysis.remeasurement import Remeasurement
 from search.execution.executor import InlineExecutor
@@ -18,10 +18,10 @@ class Fake:
     """Measures with `analytic`: twice as long in OpenVINO, which does not run what is not quantized."""
 
     work: object
-    target: Target
+    targets: Targets
 
     def __call__(self, recipe):
-        slow = self.target.runtime == "openvino"
+        slow = self.targets.first.runtime == "openvino"
         if slow and not recipe.steps:
             raise TrialFailed("OpenVINO cannot load the file")
         found = self.work(recipe).measurement.metrics
@@ -32,7 +32,7 @@ class Fake:
 
 @pytest.fixture
 def sweep(make_config, run_inline, analytic, monkeypatch):
-    fake = Fake(analytic, Target())
+    fake = Fake(analytic, Targets())
     monkeypatch.setattr("search.study.saved.stored_evaluator", lambda sweep, workspace: fake)
     return run_inline(make_config(search={"trials": 8}, space={"student": {"depth": ["none", 1]}}))
 
@@ -82,7 +82,7 @@ def test_for_another_target(sweep, cli_run, workspace) -> None:
         else:
             assert trial["after"]["latency_ms"] == pytest.approx(2 * trial["before"]["latency_ms"])
     assert data["trials"][0]["trial"] == 0
-    assert kept(workspace)[0].target == Target(runtime="openvino", batch=8)
+    assert kept(workspace)[0].targets.first == Target(runtime="openvino", batch=8)
     assert "remeasured" not in json.loads(cli_run("front", "small", "--json")[1])["front"][0]
     assert "failed: OpenVINO cannot load the file" in " ".join(
         cli_run("measure", "small", "--runtime", "openvino")[1].split()

@@ -228,7 +228,7 @@ def test_numbers_that_not_every_machine_has_may_be_optimised_and_are_known(make_
 
 def test_what_the_targets_format_does_not_tell_is_neither_objective_nor_bound(make_raw, own_format) -> None:
     target = {"target": {"runtime": "numpy"}, "space": {"quantization": {"scheme": ["none"]}}}
-    assert parse_config(make_raw(**target, constraints={"parameters": "<= 1e6"})).target.runtime == "numpy"
+    assert parse_config(make_raw(**target, constraints={"parameters": "<= 1e6"})).targets.first.runtime == "numpy"
     problems = problems_of(lambda: parse_config(make_raw(**target, constraints={"macs": "<= 1e6"})))
     assert problems["constraints.macs"] == (
         "is not available with numpy, which executes NumPy files: the file does not say how often a weight is used"
@@ -254,7 +254,7 @@ def test_the_module_of_the_task_may_register_the_runtime(make_raw, own_format, t
     (tmp_path / "registering_task.py").write_text(REGISTERING, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "registering_task", raising=False)
-    assert parse_config(make_raw(**own, task={"use": "registering_task:Halves"})).target.runtime == "numpy"
+    assert parse_config(make_raw(**own, task={"use": "registering_task:Halves"})).targets.first.runtime == "numpy"
 
 
 def test_a_scheme_for_another_runtime_is_ruled_out_before_the_search(make_raw, make_config) -> None:
@@ -263,7 +263,7 @@ def test_a_scheme_for_another_runtime_is_ruled_out_before_the_search(make_raw, m
     assert problem.startswith(
         "'nncf-int8' is for openvino, not for onnxruntime; legal: none, fp16, weight-fp16, dynamic-int8, static-int8, "
     )
-    assert make_config(**changes, target={"runtime": "openvino"}).target.runtime == "openvino"
+    assert make_config(**changes, target={"runtime": "openvino"}).targets.first.runtime == "openvino"
 
 
 def test_a_runtime_that_is_not_installed_is_told_with_how_to_install_it(make_raw, monkeypatch) -> None:
@@ -330,7 +330,7 @@ def test_a_budget_that_is_none_or_never_ends_is_told(make_config, write_yaml, ma
 
 def test_files_are_measured_on_nodes_of_a_cluster_only_if_there_is_one(make_config) -> None:
     edge = {"resource": "edge"}
-    assert make_config(target=edge, cluster={"address": "auto"}).target.resource == "edge"
+    assert make_config(target=edge, cluster={"address": "auto"}).targets.first.resource == "edge"
     with pytest.raises(InputError) as wrong:
         make_config(target=edge)
     assert str(wrong.value).startswith(
@@ -463,7 +463,7 @@ CUDA = {"target": {"device": "cuda"}, "cluster": {"gpus_per_trial": 1}}
 
 def test_a_target_on_a_gpu_needs_one_for_each_trial(make_raw) -> None:
     space = {"quantization": {"scheme": ["none", "fp16"]}}
-    assert parse_config(make_raw(**CUDA, space=space)).target.on_gpu
+    assert parse_config(make_raw(**CUDA, space=space)).targets.first.on_gpu
     problems = problems_of(lambda: parse_config(make_raw(target={"device": "cuda"}, space=space)))
     advice = "needs a GPU for each trial; set cluster.gpus_per_trial, such as 1, or 0.25 for four trials on one"
     assert problems == {"target.device": f"'cuda' {advice}"}

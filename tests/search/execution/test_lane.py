@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ray.exceptions import WorkerCrashedError
 
-from pipelines import Evaluation, Target, TrialFailed
+from pipelines import Evaluation, Target, Targets, TrialFailed
 from pipelines.bench.answer import Failure
 from pipelines.evaluator import Unmeasured
 from pipelines.ledger import FOR_TARGET, OTHER, Ledger
@@ -20,7 +20,8 @@ from search.study.outcome import Complete, Failed
 from search.study.trial import Result
 from spaces import Recipe
 
-UNMEASURED = Unmeasured("own", "parent", "reference")
+UNMEASURED = Unmeasured("", "own", "parent", "reference")
+PLACES = {"": Place("edge", (3,))}
 RAN = Measurement({"latency_ms": 2.0})
 
 
@@ -65,21 +66,24 @@ class FakeRay:
 class Fake:
     """Builds files of a few bytes; a whole measurement has an accuracy and a latency."""
 
-    target = Target(resource="edge")
+    targets = Targets.only(Target(resource="edge"))
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.lost = folder, set()
-        self.feed = {"input": np.zeros((1, 4), np.float32)}
 
-    def make(self, recipe, fidelity=1.0) -> Evaluation:
-        return Evaluation(Measurement({"accuracy": fidelity}), (), "own", UNMEASURED)
+    def feed(self, target):
+        return {"input": np.zeros((1, 4), np.float32)}
+
+    def make(self, recipe, fidelity=1.0, elsewhere=()) -> Evaluation:
+        left = tuple(replace(UNMEASURED, target=name) for name in elsewhere)
+        return Evaluation(Measurement({"accuracy": fidelity}), (), "own", left)
 
     def complete(self, found, unmeasured, ran) -> Measurement:
         if "latency_ms" not in ran.metrics:
             raise TrialFailed("latency_ms was measured as None")
         return found | ran
 
-    def artifact(self, key):
+    def artifact(self, key, target):
         path = self.folder / f"{key}.onnx"
         path.write_bytes(key.encode())
         return None if key in self.lost else Artifact(path, "onnx")
@@ -88,7 +92,8 @@ class Fake:
 @pytest.fixture
 def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     fake = FakeRay()
-    monkeypatch.setattr("search.execution.lane.ray", fake)
+    for module in ("lane", "measuring_queue", "awaited"):
+        monkeypatch.setattr(f"search.execution.{module}.ray", fake)
     return fake
 
 
@@ -99,11 +104,12 @@ def parted(tmp_path: Path) -> Fake:
 
 @pytest.fixture
 def lane(ray: FakeRay, parted: Fake) -> Lane:
-    return Lane(parted, Place("edge", (3,)), slots=2)
+    return Lane(parted, PLACES, slots=2)
 
 
-def built(number: int, unmeasured: Unmeasured = UNMEASURED) -> Result:
-    found = Complete(Measurement({"accuracy": 0.9}), unmeasured.model)
+def built(number: int, *unmeasured: Unmeasured) -> Result:
+    unmeasured = unmeasured or (UNMEASURED,)
+    found = Complete(Measurement({"accuracy": 0.9}), unmeasured[0].model)
     return Result(number, 100.0, 110.0, found, seconds={"other": 10.0}, unmeasured=unmeasured)
 
 
@@ -114,7 +120,7 @@ def test_a_built_trial_is_completed_when_its_measurement_arrives(lane: Lane, ray
     ((given, result),) = lane.collect()
     assert given == built(3)
     assert result.outcome == Complete(Measurement({"accuracy": 0.9, "latency_ms": 2.0}), "own")
-    assert result.unmeasured is None
+    assert not result.unmeasured
     assert result.worked_s == pytest.approx(10.0)  # what came later had no worker
     assert len(lane) == 0
 
@@ -168,6 +174,36 @@ def test_what_cannot_be_measured_fails_the_trial_with_its_reason(lane, ray, answ
     assert result.outcome.reason.startswith(reason)
 
 
+@pytest.fixture
+def two(ray: FakeRay, parted: Fake) -> Lane:
+    """A lane for two targets, which are measured on different machines."""
+    parted.targets = Targets((("edge", Target(resource="edge")), ("server", Target(resource="rack"))))
+    return Lane(parted, {"edge": Place("edge"), "server": Place("rack")}, slots=2)
+
+
+ON_TWO = tuple(replace(UNMEASURED, target=name) for name in ("edge", "server"))
+
+
+def test_a_trial_ends_when_it_was_measured_on_the_last_target(two: Lane, ray: FakeRay) -> None:
+    two.add(built(3, *ON_TWO))
+    ray.answers["answer 2"] = RAN
+    ((_, first),) = two.collect()
+    assert first.unmeasured == ON_TWO[:1]
+    assert (first.finished, len(two)) == (110.0, 1)
+    ray.answers["answer 1"] = RAN
+    ((_, last),) = two.collect()
+    assert (last.unmeasured, last.outcome.state, len(two)) == ((), "complete", 0)
+    assert [order.target.resource for order, *_ in ray.orders] == ["edge", "rack"]
+
+
+def test_a_trial_that_fails_on_one_target_is_measured_on_no_other(two: Lane, ray: FakeRay) -> None:
+    two.add(built(3, *ON_TWO))
+    ray.answers["answer 1"] = Failure("no such operator")
+    ((_, result),) = two.collect()
+    assert result.outcome == Failed("on edge: no such operator")
+    assert (ray.cancelled, len(two)) == (["answer 2"], 0)
+
+
 def test_a_file_that_is_gone_is_given_back(lane: Lane, parted: Fake) -> None:
     parted.lost = {"own"}
     lane.add(built(1))
@@ -197,17 +233,17 @@ def test_what_is_dropped_is_not_measured(lane: Lane, ray: FakeRay) -> None:
 
 def test_a_worker_waits_for_a_rung_and_leaves_the_rest(ray: FakeRay, parted: Fake) -> None:
     ray.answers["answer 1"] = RAN
-    evaluate = LeftToMeasure(parted, Place("edge"))
+    evaluate = LeftToMeasure(parted, PLACES)
     with Ledger() as ledger:
         rung, whole = evaluate(Recipe(), 0.5), evaluate(Recipe())
     assert rung.measurement == Measurement({"accuracy": 0.5, "latency_ms": 2.0})
-    assert rung.unmeasured is None
+    assert not rung.unmeasured
     assert set(ledger.seconds) == {OTHER, FOR_TARGET}
-    assert whole.unmeasured == UNMEASURED
+    assert whole.unmeasured == (UNMEASURED,)
     assert len(ray.orders) == 1
 
 
 def test_what_fails_there_fails_here(ray: FakeRay, parted: Fake) -> None:
     ray.answers["answer 1"] = Failure("too slow")
     with pytest.raises(TrialFailed, match="too slow"):
-        MeasuredThere(parted, Place("edge"))(Recipe())
+        MeasuredThere(parted, PLACES)(Recipe())

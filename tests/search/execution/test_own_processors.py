@@ -29,7 +29,7 @@ def eight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ids=["a core", "two cores", "as many trials as there is room for"],
 )
 def test_whole_cores_are_set_apart_where_trainings_run_on_gpus(eight, cluster, target, gpus, processors, left) -> None:
-    found = set_apart(ClusterSection(**cluster), target, gpus, have=8, topology=eight)
+    found = set_apart(ClusterSection(**cluster), [target], gpus, have=8, topology=eight)
     shown = ", ".join(map(str, processors))
     words = f"files are measured on processors {shown}, which no training uses, so that trainings go on"
     assert found == Apart(processors, words, left)
@@ -53,16 +53,16 @@ def test_whole_cores_are_set_apart_where_trainings_run_on_gpus(eight, cluster, t
     ids=["too few processors", "a cluster", "trainings on processors"],
 )
 def test_trainings_pause_where_nothing_can_be_set_apart(eight, cluster, words) -> None:
-    assert set_apart(ClusterSection(**cluster), Target(), 4, have=8, topology=eight) == Apart(words=words)
+    assert set_apart(ClusterSection(**cluster), [Target()], 4, have=8, topology=eight) == Apart(words=words)
 
 
 def test_nothing_is_set_apart_where_other_machines_measure(eight) -> None:
     cluster = ClusterSection(gpus_per_trial=1, address="auto")
-    assert set_apart(cluster, Target(resource="edge"), 4, have=8, topology=eight) == Apart()
+    assert set_apart(cluster, [], 4, have=8, topology=eight) == Apart()
 
 
 def test_a_machine_that_does_not_tell_its_cores_gives_single_processors(eight, tmp_path: Path) -> None:
-    found = set_apart(ClusterSection(gpus_per_trial=1), Target(), 4, have=8, topology=tmp_path / "none")
+    found = set_apart(ClusterSection(gpus_per_trial=1), [Target()], 4, have=8, topology=tmp_path / "none")
     assert found.processors == (7,)
 
 

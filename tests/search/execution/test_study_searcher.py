@@ -55,14 +55,14 @@ def laned(make_config, folder):
 
 def build(results, number: int) -> Result:
     found = Complete(Measurement({"accuracy": 0.9}), "own")
-    built = Result(number, 100.0, 110.0, found, unmeasured=Unmeasured("own", "parent", "reference"))
+    built = Result(number, 100.0, 110.0, found, unmeasured=(Unmeasured("", "own", "parent", "reference"),))
     built.write(results)
     return built
 
 
 def measured(built: Result) -> Result:
     found = Measurement({"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 1.0})
-    return replace(built, outcome=Complete(found, "own"), unmeasured=None)
+    return replace(built, outcome=Complete(found, "own"), unmeasured=())
 
 
 def test_a_trial_ends_when_its_file_was_measured_and_its_worker_goes_on_before(laned, folder) -> None:
@@ -78,6 +78,18 @@ def test_a_trial_ends_when_its_file_was_measured_and_its_worker_goes_on_before(l
     searcher.take_measured()
     assert study.trials[0].state == "complete"
     assert list(folder.results.iterdir()) == []
+
+
+def test_what_was_measured_on_one_of_two_targets_is_kept(laned, folder) -> None:
+    study, lane, searcher = laned
+    searcher.suggest("tune-1")
+    built = build(folder.results, 0)
+    searcher.on_trial_complete("tune-1", {"number": 0, "done": True})
+    half = replace(built, outcome=Complete(Measurement({"latency_ms@edge": 1.0}), "own"))
+    lane.measured = [(built, half)]
+    searcher.take_measured()
+    assert study.trials[0].state == "running"
+    assert Result.read_built(folder.results, 0) == half
 
 
 def test_what_was_built_before_an_interruption_is_only_measured(laned, folder) -> None:

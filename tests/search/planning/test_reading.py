@@ -153,7 +153,7 @@ def test_a_device_that_this_machine_does_not_have_is_refused_unless_another_one_
     space = {"quantization": {"scheme": ["none", "tf32"]}}
     file = write_yaml(make_raw(cluster={"address": address, "gpus_per_trial": 1}, target=target, space=space))
     if address != "local":
-        assert read_sweep(file)[0].target.on_gpu
+        assert read_sweep(file)[0].targets.first.on_gpu
         return
     with pytest.raises(InputError) as error:
         read_sweep(file)

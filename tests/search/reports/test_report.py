@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from pipelines import Target
+from pipelines import Targets
 from pipelines.meters import Score
 from search.analysis.held_out import HeldOut
 from search.analysis.pareto_probability import ParetoProbability
@@ -101,7 +101,7 @@ def test_nothing_finished_is_no_error(config, make_trial, tmp_path) -> None:
 def post_hoc(trials):
     """Trial 1 was measured again, 2 is near the front, and the test split is open for both members."""
     again = measured(trials[1], metrics={**trials[1].metrics, "latency_ms": 2.5}, intervals={"latency_ms": (2, 3)})
-    remeasurement = Remeasurement.here(Target(), [again.result], 10.0, 11.0)
+    remeasurement = Remeasurement.here(Targets(), [again.result], 10.0, 11.0)
     opened = {
         n: HeldOut(n, Score(0.9, None, 50), Score(score, (score - 0.1, score + 0.1), 50), 5.0)
         for n, score in ((0, 0.75), (1, 0.85))

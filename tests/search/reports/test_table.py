@@ -149,6 +149,13 @@ def test_a_dozen_members_fit_one_screen_with_picks_reasons_and_what_to_type_next
     ]
 
 
+def test_picks_with_the_same_letter_are_numbered(config, dozen, shown) -> None:
+    *_, fastest = recommended_picks(config, dozen)
+    picks = [replace(fastest, name=f"fastest on {target}") for target in ("edge", "server")]
+    title = shown(dozen, config.objectives, width=120, picks=picks).splitlines()[0]
+    assert "F1 fastest on edge · F2 fastest on server" in title
+
+
 def test_picks_have_a_letter_that_the_title_explains(config, dozen, shown) -> None:
     lines = shown(dozen, config.objectives, width=100, picks=recommended_picks(config, dozen)).splitlines()
     title = "Pareto front: 12 configurations · K knee · S smallest within 1 point · F fastest"

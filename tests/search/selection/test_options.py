@@ -40,3 +40,25 @@ def test_everything_wrong_is_told_at_once() -> None:
     ]
     assert "each decides by itself; give one of them" in str(told.value)
     assert "'size' is not known" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("targets", "told"),
+    [
+        (("edge", "server"), "'egde' is not known (did you mean 'edge'?); legal: edge, server (its targets)"),
+        ((), "names a target, and this sweep has one without a name; write latency_ms"),
+    ],
+    ids=["another target", "no targets"],
+)
+def test_a_target_that_the_sweep_does_not_have_is_told(targets, told) -> None:
+    with pytest.raises(InputError) as wrong:
+        read_options(["latency_ms@egde<=1"], "latency_ms@egde", None, False, None, targets=targets)
+    assert [problem.where for problem in wrong.value.problems] == ["--where", "--minimize"]
+    assert told in str(wrong.value)
+
+
+def test_a_target_of_the_sweep_may_be_named() -> None:
+    given = (["latency_ms@edge<=1"], None, None, False, "latency_ms@server=2,accuracy=1")
+    constraints, prefer = read_options(*given, targets=("edge", "server"))
+    assert [str(constraint) for constraint in constraints] == ["latency_ms@edge <= 1"]
+    assert prefer == Weights({"latency_ms@server": 2, "accuracy": 1})

@@ -27,6 +27,15 @@ def test_the_knee_the_smallest_and_the_fastest(config, state) -> None:
     assert picks["fastest"].command == "paredown pick small --minimize latency_ms --export out/"
 
 
+def test_the_fastest_on_each_target_is_offered(make_config, make_trial) -> None:
+    config = make_config(targets={"edge": {}, "server": {"batch": 8}})
+    trial = make_trial(0, (0.9, 4.0, 2.0))
+    trial = measured(trial, metrics={**trial.metrics, "latency_ms@edge": 4.0, "latency_ms@server": 1.0})
+    picks = {each.name: each.command for each in recommended_picks(config, SweepState.of([trial], config))}
+    assert picks["fastest on server"] == "paredown pick small --minimize latency_ms@server --export out/"
+    assert "fastest" not in picks
+
+
 def test_the_commands_give_what_they_promise(config, state) -> None:
     for each in recommended_picks(config, state):
         words = shlex.split(each.command)

@@ -31,7 +31,7 @@ def bundle(make_config, make_trial, workspace, tmp_path) -> Callable[..., Export
         file: Path = tmp_path / "model.onnx"
         file.write_bytes(b"a network")
         again = measured(pruned, metrics={**pruned.metrics, "latency_ms": 2.5}).result
-        remeasurement = Remeasurement(config.target, (again,), 10.0, 11.0, "here", {}) if remeasured else None
+        remeasurement = Remeasurement(config.targets, (again,), 10.0, 11.0, "here", {}) if remeasured else None
         return ExportBundle(
             sweep,
             Choice(pruned, "the least size_mb of 2 of 2 front members", 2, 2, None, {}),

@@ -55,7 +55,7 @@ def shipped(tmp_path_factory, empty_mlflow):
     sweep = run_sweep(parse_config(RAW), workspace, executor=InlineExecutor())
     build = stored_evaluator(sweep, workspace)
     choice = pick(sweep.state.front, [], Objective("size_mb", "minimize"))
-    file, found = hold_out(choice.trial, build, sweep.config.target, folder.held_out)
+    file, found = hold_out(choice.trial, build, folder.held_out)
     return ExportBundle(sweep, choice, file, found, PostHoc.of(sweep, folder), build)
 
 

@@ -17,7 +17,7 @@ def test_it_says_which_file_and_how_it_was_made(bundle) -> None:
     assert (data["sweep"], data["trial"], data["seed"]) == ("small", 3, 0)
     assert Recipe.from_list(data["recipe"], STEPS) == made.trial.recipe
     assert data["recipe_digest"] == made.trial.recipe.digest
-    assert data["target"] == made.config.target.to_json()
+    assert data["target"] == made.config.targets.first.to_json()
     assert {"python", "paredown", "torch", "torch-pruning", "onnxruntime"} <= set(data["versions"])
 
 

@@ -8,7 +8,7 @@ from search.shipping.model_card import UNKNOWN, model_card
 
 @pytest.fixture
 def card(bundle):
-    return lambda **given: model_card(bundle(**given), "- prune: {ratio: 0.5}\n", "c" * 64)
+    return lambda **given: model_card(bundle(**given), "- prune: {ratio: 0.5}\n", {"model.onnx": "c" * 64})
 
 
 def section(card: str, title: str) -> str:
@@ -41,7 +41,7 @@ def test_settings_of_training_are_told_as_far_as_they_are_set(bundle) -> None:
     training = Training(optimizer={"name": "sgd", "momentum": 0.9}, learning_rate=0.1, weight_decay=0.0,
                         finetune={"learning_rate": 0.02})  # fmt: skip
     config = replace(given.config, training=training)
-    text = model_card(replace(given, sweep=replace(given.sweep, config=config)), "", "c" * 64)
+    text = model_card(replace(given, sweep=replace(given.sweep, config=config)), "", {})
     told = section(text, "Training data").partition("Training: ")[2].rstrip(".\n").split(", ")
     assert {"optimizer.name sgd", "optimizer.momentum 0.9", "learning_rate 0.1", "finetune.learning_rate 0.02",
             "channels_last false"} <= set(told)  # fmt: skip

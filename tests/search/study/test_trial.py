@@ -75,7 +75,7 @@ def test_only_a_complete_trial_is_measured_again() -> None:
 
 def test_what_is_built_lies_beside_results_until_it_was_measured(tmp_path) -> None:
     examination = Examination("prune", ("too small",), {"size": "bigger"})
-    built = replace(RESULT, unmeasured=Unmeasured("own", "parent", "reference", examination))
+    built = replace(RESULT, unmeasured=(Unmeasured("", "own", "parent", "reference", examination),))
     built.write(tmp_path)
     assert Result.read(tmp_path, built.number) is None
     assert Result.read_built(tmp_path, built.number) == built

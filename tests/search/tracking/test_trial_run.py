@@ -50,6 +50,17 @@ def test_what_the_sweep_asks_for_is_bare_and_the_rest_is_grouped(make_config, tr
     }
 
 
+def test_what_was_taken_on_a_target_has_a_name_that_mlflow_takes(config, trial) -> None:
+    metrics = {"latency_ms@edge": 4.0, "latency_ms": 4.0}
+    found = measured(
+        trial, metrics=metrics, intervals={"latency_ms@edge": (3.0, 5.0)}, notes={"latency.load@edge": "q"}
+    )
+    assert {"measured/latency_ms/edge", "latency_ms", "interval/latency_ms/edge_low"} <= child.metrics(
+        found, config
+    ).keys()
+    assert child.tags(found)["latency.load/edge"] == "q"
+
+
 def test_notes_and_the_reason_become_tags(trial, make_trial) -> None:
     assert child.tags(measured(trial, notes={"load": "quiet"}))["load"] == "quiet"
     tags = child.tags(make_trial(1, None, "x" * (MAX_TAG + 1)))
