@@ -8,14 +8,14 @@ from torch import Tensor
 
 from pipelines.scores.score import Rows
 from pipelines.tasks.losses import shifted
-from pipelines.tasks.reading import IGNORED, Reading
+from pipelines.tasks.reading import Reading
 
 
 def classes(outputs: Tensor, targets: Tensor, reading: Reading, shift: bool) -> tuple[Tensor, Tensor, Tensor]:
     """The logits (rows, classes), labels (rows,) and examples (rows,) of all positions whose labels count."""
     logits, labels = shifted(outputs, targets) if shift else (reading.classes_second(outputs), targets)
     examples = torch.arange(len(labels)).view(-1, *[1] * (labels.dim() - 1)).expand(labels.shape)
-    counted = labels != IGNORED
+    counted = labels != reading.ignored
     return logits.movedim(1, -1)[counted], labels[counted], examples[counted]
 
 

@@ -107,7 +107,10 @@ def labels_loss(context: Context, how: Hyperparameters) -> Callable[[Outputs, Te
             f"training.label_smoothing: {how.label_smoothing:g} is for {DEFAULT.name}, and the task {other}"
         )
     return lambda outputs, targets: functional.cross_entropy(
-        reading.classes_second(scored(outputs)), targets, label_smoothing=how.label_smoothing
+        reading.classes_second(scored(outputs)),
+        targets,
+        ignore_index=reading.ignored,
+        label_smoothing=how.label_smoothing,
     )
 
 
