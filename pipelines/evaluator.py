@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from itertools import product
 from typing import Any
 
 import torch
@@ -23,11 +22,12 @@ from pipelines.meters import Candidate, Measurement, measure, measure_file, meas
 from pipelines.meters.agreement import check_runtime
 from pipelines.pipeline import Built, StageKey, StageRun, exported_anew, nodes, run_recipe, shipped
 from pipelines.runtimes import RUNTIMES, Artifact, Feed, Target, to_feed
+from pipelines.stages.distil import students_in, teachers_in
 from pipelines.store import Store
-from pipelines.tasks.task import Task, load_task, to_batch
+from pipelines.tasks.task import Task, load_task, teacher_call, to_batch
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
-from spaces import NONE, Recipe, SearchSpace
+from spaces import Recipe, SearchSpace
 
 APART = "trainings"
 """What trainings share of a machine on which files are measured on processors of their own; see `pipelines.lease`."""
@@ -293,17 +293,16 @@ class Evaluator:
         return self.expected
 
     def identity_in(self, space: SearchSpace) -> TaskIdentity:
-        """The identity of the task together with those of its students that `space` has.
+        """The identity of the task together with those of its students and further teachers that `space` has.
 
         Raises:
             TaskChanged: another task is expected.
         """
         found = self.identity
-        depths, widths = (
-            [value for value in space.used(name) if value != NONE] for name in ("student.depth", "student.width")
-        )
-        for depth, width in product(map(int, depths), map(float, widths)):
-            found = found.with_student(depth, width, self.context.student_weights(depth, width))
+        for choice in students_in(space):
+            found = found.with_network(choice.call, self.context.weights(choice))
+        for name in teachers_in(space):
+            found = found.with_network(teacher_call(name), self.context.weights(name))
         return found
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -276,11 +276,17 @@ def _asked(stage: Stage, params: Params, context: Context) -> dict[str, str]:
     return {"teacher": key}
 
 
+def _named_teacher(networks: Sequence[Work]) -> Params:
+    """What the first stage is told: which teacher, if it is another one than that which all is compared with."""
+    names = [params["teacher"] for stage, params in networks[:1] if isinstance(stage, Distil) and "teacher" in params]
+    return {"name": names[0]} if names else {}
+
+
 def _stages(recipe: Recipe) -> Iterator[Work]:
     work = [item for step in recipe.steps for item in STAGES[step.name](step.params)]
     networks = [(stage, params) for stage, params in work if stage.form == "network"]
     if not (networks and isinstance(networks[0][0], Distil) and stands_alone(networks[0][1])):
-        yield TrainTeacher(), {}
+        yield TrainTeacher(), _named_teacher(networks)
     yield from networks
     yield Export(), {}
     yield from ((stage, params) for stage, params in work if stage.form == "file")

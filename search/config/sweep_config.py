@@ -11,7 +11,7 @@ from typing import Any, cast, get_args
 
 import yaml
 
-from pipelines import METRICS, RUNTIMES, STEPS, Target, Training, metric_problem, runtime_problem, suited
+from pipelines import METRICS, RUNTIMES, Target, Training, metric_problem, runtime_problem, steps_of, suited
 from pipelines.meters import Direction
 from pipelines.tasks.module import import_module
 from search.config.objective import Constraint, Objective, lower_bound
@@ -173,7 +173,7 @@ def read_config(raw: Mapping[str, Any]) -> Reading:
     known = target.value() if target and runtime in RUNTIMES else None
     if known and not message:
         problems += _unmeasured(known, objectives, constraints)
-    space, unread = SearchSpace.read(raw["space"], STEPS) if "space" in raw else (None, [])
+    space, unread = SearchSpace.read(raw["space"], steps_of(raw["space"])) if "space" in raw else (None, [])
     problems += unread
     if space and known:
         space, unsuited = suited(space, known)
