@@ -18,7 +18,7 @@ def test_the_first_examples_are_used(size: int | None, lengths: list[int]) -> No
 
 def test_inputs_keep_their_names() -> None:
     batch = {"wide": torch.zeros(AT_ONCE + 1, 3), "ids": torch.zeros(AT_ONCE + 1, 2)}
-    feeds = list(Calibration(lambda: [(batch, torch.zeros(AT_ONCE + 1))]).feeds())
+    feeds = list(Calibration(lambda: [batch]).feeds())
     assert [{name: len(values) for name, values in feed.items()} for feed in feeds] == [
         {"ids": AT_ONCE, "wide": AT_ONCE},
         {"ids": 1, "wide": 1},

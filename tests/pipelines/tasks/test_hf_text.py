@@ -148,7 +148,7 @@ def test_words_have_labels_of_their_own(model: Path, tagged: Path, tmp_path: Pat
     wanted = [int(word in ("good", "bad")) for word in words]
     assert targets[0].tolist() == [-100, *wanted, *[-100] * (7 - len(words))]
     shorter = task_of(model, tagged, head="token-classification", free_length=True, batch_size=1)
-    assert {len(targets[0]) for _, targets in shorter.batches("validation")} < {5, 6, 7}
+    assert {len(targets[0]) for _, targets in shorter.batches("validation")} <= {5, 6, 7}
     for name, content in task_files(task).items():
         (tmp_path / name).write_bytes(content)
     code = "import reader, numpy; reader.feed(); reader.show(numpy.eye(2)[None, [0, 0, 1, 0, 0]])"
