@@ -100,6 +100,7 @@ class Evaluator:
         stored_as: The name of the format of these files.
         expected: The task as it was when the work was begun, maybe in another process; as it is found, when None.
         apart: Whether files are measured on processors that no training uses, so that none need pause meanwhile.
+        processes: How many processes train a network together, each on a GPU of its own if there are GPUs.
         where: What is noted with each measurement of where it is taken; nothing, if that is empty.
     """
 
@@ -116,6 +117,7 @@ class Evaluator:
     stored_as: str = "onnx"
     expected: TaskIdentity | None = None
     apart: bool = False
+    processes: int = 1
     where: str = ""
 
     def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
@@ -332,6 +334,9 @@ class Evaluator:
             self.accuracy_floor,
             Lease(APART if self.apart else lease_name(self.target)),
             format=RUNTIMES[self.target.runtime].format,
+            use=self.use,
+            args=self.args,
+            processes=self.processes,
         )
 
 

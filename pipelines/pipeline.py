@@ -17,6 +17,7 @@ from pipelines.runtimes import Artifact
 from pipelines.stages import STAGES, Export, Listens, Pack, Stage, Trains, TrainTeacher, Work
 from pipelines.stages.distil import Distil, stands_alone
 from pipelines.stages.stage import NOTE, note_in
+from pipelines.stages.together import run_stage
 from pipelines.store import Entry, Store
 from pipelines.time_limit import handling_s, limit_s, time_limit
 from pipelines.training.context import Context
@@ -202,7 +203,7 @@ def run_stages(
             limit = limit_s(handling_s(parent)) if stage.name in BOUNDED else None
             with context.lease.shared(), time_limit(limit, f"the stage {stage.name}") if limit else nullcontext():
                 seed_everything(origin)
-                stage.run(parent, out, params, own)
+                run_stage(stage, parent, out, params, own)
                 if own.notes:
                     (out / NOTE).write_text("; ".join(own.notes), encoding="utf-8")
 
@@ -262,9 +263,10 @@ def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tu
                 **_asked(stage, params, context),
             }
         )
-        key = (
-            digest({"origin": origin, **asdict(stage.extent(params, context))}) if isinstance(stage, Trains) else origin
-        )
+        key = origin
+        if isinstance(stage, Trains):
+            together = {"processes": context.processes} if context.processes > 1 else {}
+            key = digest({"origin": origin, **asdict(stage.extent(params, context)), **together})
         yield stage, params, key, origin
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -16,6 +16,7 @@ from pipelines.lease import Lease
 from pipelines.tasks.student_choice import StudentChoice
 from pipelines.tasks.task import TEACHER, Task, make_student, make_teacher, teacher_call
 from pipelines.training.epoch_budget import EpochBudget
+from pipelines.training.group import ALONE, Group
 from pipelines.training.initial_weights import initial_weights, is_pretrained
 from pipelines.training.settings import Training
 from pipelines.training.trajectory import Trajectory
@@ -43,6 +44,10 @@ class Context:
             `pipelines.stages.stage.Listens`.
         notes: Words that go with the result of the stage that is at work, each stage its own.
         kept: What was worked out of the task and serves all its trainings, by name.
+        use: How the task is loaded in another process, see `pipelines.tasks.task.load_task`.
+        args: Its arguments.
+        processes: How many processes train a network together, each on a GPU of its own if there are GPUs.
+        group: The place of this process among them, while they do.
     """
 
     task: Task
@@ -58,7 +63,17 @@ class Context:
     teacher: Path | None = None
     notes: list[str] = field(default_factory=list, compare=False)
     kept: dict[str, tuple[Task, Any]] = field(default_factory=dict, compare=False, repr=False)
+    use: str = ""
+    args: Mapping[str, Any] = field(default_factory=dict)
+    processes: int = 1
+    group: Group = ALONE
     _weights: dict[str, str] = field(default_factory=dict, compare=False)
+
+    def portable(self) -> Context:
+        """Return the same for another process, which loads the task itself and leaves nothing in the store."""
+        nothing: Any = None
+        trajectory = self.trajectory.only_read()
+        return replace(self, task=nothing, lease=nothing, trajectory=trajectory, notes=[], kept={})
 
     def extent(self, epochs: int) -> EpochBudget:
         """Return how far a training goes that is made for `epochs`."""
