@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.progress import at
-from pipelines.stages.distil import OTHER_TEACHER, students_in, teachers_in
+from pipelines.stages.distil import OTHER_TEACHER, own_keys, students_in, teachers_in
 from pipelines.tasks.fault import FAULTS, told
 from pipelines.tasks.served import wanted_outputs
 from pipelines.tasks.student_choice import GROUP, StudentChoice
@@ -135,12 +135,10 @@ def _known_choices(findings: Findings, space: SearchSpace, task: Task) -> list[S
         advice = "write: def student(self, depth, width=1.0), or leave student.width at 1"
         findings.add("space.student.width", f"{type(task).__name__}.student takes no width; {advice}")
         space = with_value(space, "student.width", 1.0)
-    choices = list(students_in(space))
-    names = dict.fromkeys(name for choice in choices for name, _ in choice.own)
-    unknown = {name: problem for name in names if (problem := own_problem(task, name))}
+    unknown = {name: problem for name in own_keys(space) if (problem := own_problem(task, name))}
     for name, problem in unknown.items():
         findings.add(f"space.{GROUP}{name}", problem)
-    return [] if unknown else choices
+    return [] if unknown else list(students_in(space))
 
 
 def with_value(space: SearchSpace, name: str, value: Value) -> SearchSpace:

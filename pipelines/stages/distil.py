@@ -147,7 +147,7 @@ def distil_of(section: object) -> StepSpec:
     That are the arguments of its ``student``, and the choice among its teachers.
     """
     groups = {name: section.get(name) if isinstance(section, Mapping) else None for name in ("student", "distillation")}
-    student, distillation = ({*given} if isinstance(given, Mapping) else set() for given in groups.values())
+    student, distillation = (list(given) if isinstance(given, Mapping) else [] for given in groups.values())
     names = [f"{GROUP}{key}" for key in student if isinstance(key, str)]
     return distil_with([*names, *(f"distillation.{key}" for key in distillation)])
 
@@ -156,7 +156,7 @@ def distil_with(names: Collection[str]) -> StepSpec:
     """The step with those of the parameters `names`, by full name, that only a task knows of."""
     keys = [parameter.key for parameter in (*DISTIL.parameters, OTHER_TEACHER)]
     given = (name for name in names if name.startswith(GROUP) and name.removeprefix(GROUP).isidentifier())
-    fresh = [name for name in given if near_miss(name.removeprefix(GROUP), keys, NEAR) is None]
+    fresh = [name for name in sorted(given) if near_miss(name.removeprefix(GROUP), keys, NEAR) is None]
     own = tuple(Parameter(name, AnyValue(), help="an argument of the task's student") for name in fresh)
     chooses = OTHER_TEACHER.name in names
     return replace(
@@ -174,9 +174,14 @@ def student_choice(params: Params) -> StudentChoice:
 
 def students_in(space: SearchSpace) -> Iterator[StudentChoice]:
     """The students that recipes of `space` may have."""
-    others = {parameter.name for parameter in DISTIL.parameters} - {"student.depth", "student.width"}
-    names = [axis.name for axis in space.axes if axis.name.startswith(GROUP) and axis.name not in others]
-    return all_choices({name.removeprefix(GROUP): space.used(name) for name in names})
+    return all_choices({key: space.used(f"{GROUP}{key}") for key in ("depth", "width", *own_keys(space))})
+
+
+def own_keys(space: SearchSpace) -> list[str]:
+    """The arguments of a task's ``student``, besides depth and width, for which `space` has values."""
+    known = {parameter.name for parameter in DISTIL.parameters}
+    names = [axis.name for axis in space.axes if axis.name.startswith(GROUP) and axis.name not in known]
+    return [name.removeprefix(GROUP) for name in names]
 
 
 def teachers_in(space: SearchSpace) -> list[str]:

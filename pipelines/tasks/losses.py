@@ -35,7 +35,7 @@ class NamedLoss:
 
 
 def _cross_entropy(outputs: Tensor, targets: Tensor, reading: Reading) -> Tensor:
-    return functional.cross_entropy(reading.classes_second(outputs), targets, ignore_index=reading.ignored)
+    return functional.cross_entropy(reading.classes_second(outputs), labels(targets), ignore_index=reading.ignored)
 
 
 def _right(outputs: Tensor, targets: Tensor, reading: Reading) -> Tensor:
@@ -43,7 +43,7 @@ def _right(outputs: Tensor, targets: Tensor, reading: Reading) -> Tensor:
 
 
 def _next_token(outputs: Tensor, targets: Tensor, reading: Reading) -> Tensor:
-    return functional.cross_entropy(*shifted(outputs, targets), ignore_index=reading.ignored)
+    return functional.cross_entropy(*shifted(outputs, labels(targets)), ignore_index=reading.ignored)
 
 
 def _next_right(outputs: Tensor, targets: Tensor, reading: Reading) -> Tensor:
@@ -100,6 +100,11 @@ LOSSES: Mapping[str, NamedLoss] = {
 """What a task's ``loss`` may name."""
 
 DEFAULT = LOSSES["cross-entropy"]
+
+
+def labels(targets: Tensor) -> Tensor:
+    """Labels of whatever whole type, or truth values, as PyTorch's losses take them; probabilities as they are."""
+    return targets if targets.is_floating_point() else targets.long()
 
 
 def shifted(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from torch.nn import functional
 from pipelines.errors import TrialFailed
 from pipelines.tasks.declared import loss_name, reading_of
 from pipelines.tasks.hooks import OwnFit, OwnLoss
-from pipelines.tasks.losses import DEFAULT
+from pipelines.tasks.losses import DEFAULT, labels
 from pipelines.tasks.task import Outputs, as_tuple, loss_of
 from pipelines.tasks.tensors import scored
 from pipelines.training.context import Context
@@ -108,7 +108,7 @@ def labels_loss(context: Context, how: Hyperparameters) -> Callable[[Outputs, Te
         )
     return lambda outputs, targets: functional.cross_entropy(
         reading.classes_second(scored(outputs)),
-        targets,
+        labels(targets),
         ignore_index=reading.ignored,
         label_smoothing=how.label_smoothing,
     )
