@@ -105,16 +105,20 @@ class _Others:
             raise TrialFailed(self.reason())
 
     def reason(self, wait_s: float = 0) -> str:
-        """Why one of them has failed, or does within `wait_s`; empty if none has."""
+        """Why one of them has failed, or does within `wait_s`; empty if none has.
+
+        Of several that is the first one's: those after it fail as it is gone.
+        """
         until = time.monotonic() + wait_s
-        while all(process.poll() is None for process in self._processes) and time.monotonic() < until:
+        while not (found := self._reasons()) and time.monotonic() < until:
             time.sleep(wait_s / 100)
-        for rank, process in enumerate(self._processes, 1):
-            if process.poll():
-                file = self._folder / REASON.format(rank=rank)
-                words = file.read_text(encoding="utf-8") if file.exists() else f"it ended with {process.returncode}"
-                return f"process {rank + 1} of those that train together: {words}"
-        return ""
+        return f"of the processes that train together, {found[0]}" if found else ""
+
+    def _reasons(self) -> list[str]:
+        """What has failed: what processes have left, the first one first, or how they have ended without."""
+        left = sorted(self._folder.glob(REASON.format(rank="*")), key=lambda file: file.stat().st_mtime_ns)
+        ends = [f"one ended with {process.returncode}" for process in self._processes if process.poll()]
+        return [file.read_text(encoding="utf-8") for file in left] or ends
 
     def watch(self) -> None:
         """Wait for them; if one fails, end what this process waits for on a GPU: there nothing else tells it."""
@@ -180,10 +184,10 @@ def _break_off() -> None:
             dist.distributed_c10d._abort_process_group()
 
 
-def main(folder: Path, rank: int) -> int:
-    """Do the share of the process `rank`; returns the exit code, and leaves the reason of a failure in `folder`."""
+def main(folder: Path, rank: int) -> None:
+    """Do the share of the process `rank`; leaves the reason of a failure in `folder`, and ends with 1."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    try:
+    with _telling(folder, rank):
         job: Job = pickle.loads((folder / JOB).read_bytes())
         sys.path.extend(entry for entry in job.path if entry not in sys.path)
         torch.set_num_threads(job.threads)
@@ -194,14 +198,29 @@ def main(folder: Path, rank: int) -> int:
         group = Group(rank, job.context.processes)
         task = load_task(job.context.use, job.context.args)
         context = replace(job.context, task=task, device=device, group=group, lease=Lease(), notes=[], kept={})
-        with tempfile.TemporaryDirectory(prefix="paredown-") as out, _joined(folder, group, device):
+        scratch = tempfile.TemporaryDirectory(prefix="paredown-")
+        # What fails is told before the connections end, by which the others know.
+        with scratch as out, _joined(folder, group, device), _telling(folder, rank):
             seed_everything(context.trajectory.key)  # as the first process is
             job.stage.run(job.parent, Path(out), job.params, context)
+
+
+@contextmanager
+def _telling(folder: Path, rank: int) -> Iterator[None]:
+    """Leave in `folder` why what is done within it fails, and end with 1."""
+    try:
+        yield
     except TrialFailed as error:
-        return _failed(folder, rank, error.reason)
+        reason = error.reason
     except FAULTS as error:  # a person's code may raise anything
-        return _failed(folder, rank, told(error))
-    return 0
+        reason = told(error)
+    else:
+        return
+    if not (file := folder / REASON.format(rank=rank)).exists():
+        draft = file.with_suffix(".draft")
+        draft.write_text(f"process {rank + 1}: {reason}", encoding="utf-8")
+        draft.rename(file)
+    raise SystemExit(1)
 
 
 def _end_with(parent: int) -> None:
@@ -211,10 +230,5 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _failed(folder: Path, rank: int, reason: str) -> int:
-    (folder / REASON.format(rank=rank)).write_text(reason, encoding="utf-8")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -87,5 +87,5 @@ def test_the_number_of_processes_is_in_the_key_of_what_is_trained(tmp_path: Path
 
 def test_what_fails_in_another_process_is_told(tmp_path: Path) -> None:
     made = evaluator(tmp_path, 2, failing=True)
-    with pytest.raises(TrialFailed, match="process 2 of those that train together: LookupError: only here"):
+    with pytest.raises(TrialFailed, match="of the processes that train together, process 2: LookupError: only here"):
         run_stages(network_stages(Recipe()), made.context, made.store)
