@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.meters import METRICS
     from pipelines.pipeline import StageKey, StageRun, run_recipe
     from pipelines.runtimes import RUNTIMES, Target, Targets
-    from pipelines.stages import STEPS
+    from pipelines.stages import STEPS, steps_of, steps_with
     from pipelines.store import Store
     from pipelines.suitability import device_problem, metric_problem, runtime_problem, scheme_problem, suited
     from pipelines.tasks.task import Split, Task, load_task
@@ -32,7 +32,7 @@ _MODULES = {
     "pipeline": ("StageKey", "StageRun", "run_recipe"),
     "runtimes": ("RUNTIMES", "Target", "Targets"),
     "training.settings": ("Section", "Training", "within"),
-    "stages": ("STEPS",),
+    "stages": ("STEPS", "steps_of", "steps_with"),
     "store": ("Store",),
     "suitability": ("device_problem", "metric_problem", "runtime_problem", "scheme_problem", "suited"),
     "tasks.task": ("Split", "Task", "load_task"),
@@ -78,6 +78,8 @@ __all__ = [
     "run_recipe",
     "runtime_problem",
     "scheme_problem",
+    "steps_of",
+    "steps_with",
     "suited",
     "within",
 ]

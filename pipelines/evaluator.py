@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from itertools import product
 from typing import Any
 
 import torch
@@ -23,11 +22,12 @@ from pipelines.meters import Candidate, Measurement, by_target, measure_file, me
 from pipelines.meters.agreement import check_runtime
 from pipelines.pipeline import Built, StageKey, StageRun, exported_anew, nodes, run_recipe, shipped
 from pipelines.runtimes import RUNTIMES, Artifact, Feed, Target, Targets, bare, target_of, to_feed
+from pipelines.stages.distil import students_in, teachers_in
 from pipelines.store import Store
-from pipelines.tasks.task import Task, load_task, to_batch
+from pipelines.tasks.task import Task, load_task, teacher_call, to_batch
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
-from spaces import NONE, Recipe, SearchSpace
+from spaces import Recipe, SearchSpace
 
 Kind = tuple[str, str, int]
 """A runtime, a device and threads."""
@@ -108,6 +108,7 @@ class Evaluator:
         stored_as: The name of the format of these files.
         expected: The task as it was when the work was begun, maybe in another process; as it is found, when None.
         apart: Whether files are measured on processors that no training uses, so that none need pause meanwhile.
+        processes: How many processes train a network together, each on a GPU of its own if there are GPUs.
         where: What is noted with each measurement of where it is taken; nothing, if that is empty.
     """
 
@@ -124,6 +125,7 @@ class Evaluator:
     stored_as: str = "onnx"
     expected: TaskIdentity | None = None
     apart: bool = False
+    processes: int = 1
     where: str = ""
 
     def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
@@ -347,17 +349,16 @@ class Evaluator:
         return self.expected
 
     def identity_in(self, space: SearchSpace) -> TaskIdentity:
-        """The identity of the task together with those of its students that `space` has.
+        """The identity of the task together with those of its students and further teachers that `space` has.
 
         Raises:
             TaskChanged: another task is expected.
         """
         found = self.identity
-        depths, widths = (
-            [value for value in space.used(name) if value != NONE] for name in ("student.depth", "student.width")
-        )
-        for depth, width in product(map(int, depths), map(float, widths)):
-            found = found.with_student(depth, width, self.context.student_weights(depth, width))
+        for choice in students_in(space):
+            found = found.with_network(choice.call, self.context.weights(choice))
+        for name in teachers_in(space):
+            found = found.with_network(teacher_call(name), self.context.weights(name))
         return found
 
     @cached_property
@@ -388,6 +389,9 @@ class Evaluator:
             self.accuracy_floor,
             Lease(APART if self.apart else lease_name(self._measured_here)),
             format=RUNTIMES[self.targets.first.runtime].format,
+            use=self.use,
+            args=self.args,
+            processes=self.processes,
         )
 
     @property

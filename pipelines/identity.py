@@ -23,7 +23,8 @@ class TaskIdentity:
         own: The answer of its own ``fingerprint``, which stands for its sources; None without one.
         sources: The SHA-256 of the file of its module, and of the person's modules that it imports, by module.
         teacher: The weights with which its teacher begins; see `initial_weights`.
-        students: Those with which students begin, by the call that makes them: in the keys of what follows from them.
+        students: Those with which students and further teachers begin, by the call that makes them: in the keys of
+            what follows from them.
     """
 
     use: str
@@ -55,9 +56,8 @@ class TaskIdentity:
             raise InputError.at("task.use", f"{name} lies in no file, so nobody sees it change; {advice}")
         return cls(use, dict(args), None, sources)
 
-    def with_student(self, depth: int, width: float, weights: str) -> TaskIdentity:
-        """Return the identity that knows the weights of one more student."""
-        call = f"student({depth})" if width == 1 else f"student({depth}, width={width:g})"
+    def with_network(self, call: str, weights: str) -> TaskIdentity:
+        """Return the identity that knows the weights of one more network, which `call` makes."""
         return replace(self, students={**self.students, call: weights})
 
     @property

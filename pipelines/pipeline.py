@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -17,6 +17,7 @@ from pipelines.runtimes import Artifact
 from pipelines.stages import STAGES, Export, Listens, Pack, Stage, Trains, TrainTeacher, Work
 from pipelines.stages.distil import Distil, stands_alone
 from pipelines.stages.stage import NOTE, note_in
+from pipelines.stages.together import run_stage
 from pipelines.store import Entry, Store
 from pipelines.time_limit import handling_s, limit_s, time_limit
 from pipelines.training.context import Context
@@ -203,7 +204,7 @@ def run_stages(
             limit = limit_s(handling_s(parent)) if stage.name in BOUNDED else None
             with context.lease.shared(), time_limit(limit, f"the stage {stage.name}") if limit else nullcontext():
                 seed_everything(origin)
-                stage.run(parent, out, params, own)
+                run_stage(stage, parent, out, params, own)
                 if own.notes:
                     (out / NOTE).write_text("; ".join(own.notes), encoding="utf-8")
 
@@ -263,9 +264,10 @@ def _keyed(work: Iterable[Work], context: Context, key: str = "") -> Iterator[tu
                 **_asked(stage, params, context),
             }
         )
-        key = (
-            digest({"origin": origin, **asdict(stage.extent(params, context))}) if isinstance(stage, Trains) else origin
-        )
+        key = origin
+        if isinstance(stage, Trains):
+            together = {"processes": context.processes} if context.processes > 1 else {}
+            key = digest({"origin": origin, **asdict(stage.extent(params, context)), **together})
         yield stage, params, key, origin
 
 
@@ -277,11 +279,17 @@ def _asked(stage: Stage, params: Params, context: Context) -> dict[str, str]:
     return {"teacher": key}
 
 
+def _named_teacher(networks: Sequence[Work]) -> Params:
+    """What the first stage is told: which teacher, if it is another one than that which all is compared with."""
+    names = [params["teacher"] for stage, params in networks[:1] if isinstance(stage, Distil) and "teacher" in params]
+    return {"name": names[0]} if names else {}
+
+
 def _stages(recipe: Recipe) -> Iterator[Work]:
     work = [item for step in recipe.steps for item in STAGES[step.name](step.params)]
     networks = [(stage, params) for stage, params in work if stage.form == "network"]
     if not (networks and isinstance(networks[0][0], Distil) and stands_alone(networks[0][1])):
-        yield TrainTeacher(), {}
+        yield TrainTeacher(), _named_teacher(networks)
     yield from networks
     yield Export(), {}
     yield from ((stage, params) for stage, params in work if stage.form == "file")

@@ -47,7 +47,8 @@ def analysis_params(method: str | None, importance: str | None) -> Params:
 def student_of(space: SearchSpace, depth: int) -> Recipe:
     """The recipe of the student of `depth`, distilled with the first value of each axis of `space`."""
     values = {axis.name: axis.values[0] for axis in space.axes}
-    return Recipe.from_params({**values, DISTIL.switch.name: depth}, (DISTIL,))
+    steps = [step for step in space.steps if step.name == DISTIL.name]
+    return Recipe.from_params({**values, DISTIL.switch.name: depth}, steps)
 
 
 def analysis_work(network: Recipe, params: Params, ratios: Sequence[float], on_progress: OnProgress) -> list[Work]:

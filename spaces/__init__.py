@@ -5,7 +5,7 @@ from spaces.digest import digest
 from spaces.errors import InputError, Problem, illegal, listed, near_miss, shown
 from spaces.gain import Gain
 from spaces.order import ORDER
-from spaces.parameter import NONE, Interval, Options, Parameter, Params, Value, When
+from spaces.parameter import NONE, AnyValue, Interval, Options, Parameter, Params, Value, When
 from spaces.recipe import Recipe, Step
 from spaces.requirement import Requirement
 from spaces.rule import Rule
@@ -15,6 +15,7 @@ from spaces.step import Form, StepSpec
 __all__ = [
     "NONE",
     "ORDER",
+    "AnyValue",
     "Axis",
     "Form",
     "Gain",

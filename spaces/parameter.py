@@ -64,6 +64,20 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class AnyValue:
+    """A parameter's domain: any text, number or truth value; what of it is legal, somebody else says."""
+
+    def problem(self, value: object) -> str | None:
+        """Return why `value` is not in the domain, or None if it is."""
+        if isinstance(value, (str, bool, int)) or (isinstance(value, float) and abs(value) < float("inf")):
+            return None
+        return f"{shown(value)} is not {self}"
+
+    def __str__(self) -> str:
+        return "a text, a number, true or false"
+
+
+@dataclass(frozen=True)
 class When:
     """A condition: parameter `name` has one of `values`, or none of them if `negated`."""
 
@@ -92,7 +106,7 @@ class Parameter:
     """
 
     name: str
-    domain: Options | Interval
+    domain: Options | Interval | AnyValue
     default: Value | None = None
     when: tuple[When, ...] = ()
     help: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -23,6 +24,8 @@ from spaces import NONE, Params, illegal
 
 Pairs = tuple[tuple[Point, Point], ...]
 """Where to listen: a point of the teacher and one of the student."""
+
+NOTHING: Params = {}
 
 LARGEST = 2e9
 """Bytes that a teacher's outputs for all examples may take."""
@@ -75,7 +78,7 @@ def teach(
     task_loss, alpha = labels_loss(context, hyperparameters), float(params["alpha"])
     with ExitStack() as stack:
         taps = [
-            FeatureTap(distiller, student, teacher, context.task, int(params.get("depth", 1)), stack)
+            FeatureTap(distiller, student, teacher, context.task, int(params.get("depth", 1)), stack, params)
             for distiller in distillers
         ]
         trained = _StudentWithHeads(student, [tap.loss(params) for tap in taps])
@@ -122,12 +125,15 @@ def known_outputs(teacher: nn.Module, context: Context) -> Tensor | None:
 
 
 def distillation_problem(
-    distiller: Distiller, student: nn.Module, teacher: nn.Module, task: Task, depth: int
+    distiller: Distiller, student: nn.Module, teacher: nn.Module, task: Task, depth: int, told: Params = NOTHING
 ) -> str | None:
-    """Return why a student of `depth` cannot learn from `teacher` by `distiller`, or None if it can; trains nothing."""
+    """Return why a student of `depth` cannot learn from `teacher` by `distiller`, or None if it can; trains nothing.
+
+    For `told` see `task_points`.
+    """
     try:
         with ExitStack() as stack:
-            return FeatureTap(distiller, student, teacher, task, depth, stack).problem()
+            return FeatureTap(distiller, student, teacher, task, depth, stack, told).problem()
     except TrialFailed as error:
         return error.reason
 
@@ -140,12 +146,19 @@ class FeatureTap:
     """
 
     def __init__(
-        self, distiller: Distiller, student: nn.Module, teacher: nn.Module, task: Task, depth: int, stack: ExitStack
+        self,
+        distiller: Distiller,
+        student: nn.Module,
+        teacher: nn.Module,
+        task: Task,
+        depth: int,
+        stack: ExitStack,
+        told: Params = NOTHING,
     ) -> None:
         self.distiller = distiller
         self._example, self._reading = as_tuple(task.example_input()), reading_of(task)
         self._student, self._teacher = student, teacher
-        pairs = feature_pairs(distiller, student, teacher, task, depth)
+        pairs = feature_pairs(distiller, student, teacher, task, depth, told)
         self._own = stack.enter_context(ActivationRecorder(student, [own for _, own in pairs]))
         self._others = stack.enter_context(ActivationRecorder(teacher, [other for other, _ in pairs]))
 
@@ -174,8 +187,12 @@ class FeatureTap:
             return self.signals(self._student.eval()(*self._example), self._teacher.eval()(*self._example))
 
 
-def feature_pairs(distiller: Distiller, student: nn.Module, teacher: nn.Module, task: Task, depth: int) -> Pairs:
+def feature_pairs(
+    distiller: Distiller, student: nn.Module, teacher: nn.Module, task: Task, depth: int, told: Params = NOTHING
+) -> Pairs:
     """Return the points that `distiller` records, if it compares features: those of the task for `depth`, else its own.
+
+    For `told` see `task_points`.
 
     Raises:
         TrialFailed: the task names a module that is not there, or no point is found.
@@ -183,21 +200,28 @@ def feature_pairs(distiller: Distiller, student: nn.Module, teacher: nn.Module, 
     listening = FEATURES.get(distiller.name)
     if listening is None:  # the outputs are all that it compares
         return ()
-    named, example = task_points(task, depth), task.example_input()
+    named, example = task_points(task, depth, told), task.example_input()
     if named is None:
         return ((listening.point(teacher, example), listening.point(student, example)),)
     return _points(named, teacher, student)
 
 
-def task_points(task: Task, depth: int) -> list[tuple[str, str]] | None:
+def task_points(task: Task, depth: int, told: Params = NOTHING) -> list[tuple[str, str]] | None:
     """The pairs of the teacher's and the student's modules that the task names for `depth`; None if it names none.
+
+    Args:
+        task: The task.
+        depth: The student's depth.
+        told: The step's parameters by key: its method is told those that it has arguments for.
 
     Raises:
         TrialFailed: what it gives are no pairs of names.
     """
     if not isinstance(task, OwnFeaturePoints):
         return None
-    given: object = task.feature_points(depth)
+    _, *others = inspect.signature(task.feature_points).parameters
+    named = {key: value for key, value in told.items() if key in others}
+    given: object = task.feature_points(depth, **named)  # type: ignore[call-arg]
     form = f"feature_points({depth}) must give pairs (teacher's module, student's module) of names, not {given!r}"
     if not isinstance(given, Iterable):
         raise TrialFailed(form)

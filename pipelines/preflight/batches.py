@@ -13,8 +13,9 @@ from torch import Tensor
 
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.progress import at
+from pipelines.tasks.declared import reading_of
 from pipelines.tasks.fault import FAULTS, defined, told
-from pipelines.tasks.task import IGNORED, Batch, Split, Task, as_tuple, first
+from pipelines.tasks.task import Batch, Split, Task, as_tuple, first
 from pipelines.tasks.tensors import names_of, parts
 
 SPLITS: tuple[Split, ...] = tuple(split for split in get_args(Split) if split != "test")
@@ -52,6 +53,7 @@ class _Seen:
     """Findings gathered while batches pass."""
 
     example: tuple[Tensor, ...] | None
+    ignored: int
     first: Batch | None = None
     smallest: Batch | None = None
     others: dict[tuple[torch.Size, ...], Batch] = field(default_factory=dict)
@@ -67,7 +69,7 @@ class _Seen:
         shapes = tuple(x.shape[1:] for x in inputs)
         if self.example and shapes != tuple(x.shape[1:] for x in self.example) and len(self.others) < SHAPES:
             self.others.setdefault(shapes, batch)
-        if not targets.is_floating_point() and (counted := targets[targets != IGNORED]).numel():
+        if not targets.is_floating_point() and (counted := targets[targets != self.ignored]).numel():
             low, high = self.labels or (int(counted.min()), int(counted.max()))
             self.labels = min(low, int(counted.min())), max(high, int(counted.max()))
 
@@ -102,7 +104,7 @@ def _sample(task: Task, split: Split, example: tuple[Tensor, ...] | None) -> Sam
     Raises:
         _UselessError: its batches cannot be used.
     """
-    seen, given = _Seen(example), task.batches(split)
+    seen, given = _Seen(example, reading_of(task).ignored), task.batches(split)
     for number, batch in enumerate(_for_a_while(given)):
         if message := _form_problem(batch, seen.example):
             which = "" if number == 0 else f" in batch {number + 1}"

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.pipeline import network_stages
-from pipelines.preflight.networks import StudentSize, call_of
 from pipelines.pruners import PRUNERS
 from pipelines.pruners.n_m import PATTERN
 from pipelines.pruners.options import ROUND_TO
 from pipelines.stages import Distil, Prune, TrainTeacher, Work
+from pipelines.stages.distil import OTHER_TEACHER
+from pipelines.tasks.student_choice import StudentChoice
 from spaces import NONE, ORDER, Recipe, Rule, SearchSpace, Value, When
 
 Preferred = tuple[tuple[str, Value | None], ...]
@@ -44,34 +45,34 @@ class Cut:
     rules: tuple[Rule, ...]
 
 
-def students(space: SearchSpace, size: StudentSize) -> Iterator[tuple[Work, ...]]:
-    """The chains that end with the student of that size: with each feature that it learns, each way that it begins."""
-    wanted = _size(size)
-    axes = ("distillation.feature", "student.init")
-    choices = [{}, *({axis: value} for axis in axes for value in space.used(axis))]
+def students(space: SearchSpace, choice: StudentChoice) -> Iterator[tuple[Work, ...]]:
+    """The chains that end with that student: with each feature that it learns, each way to begin, each teacher."""
+    wanted = choice.axes
+    axes = ("distillation.feature", "student.init", OTHER_TEACHER.name)
     found = []
-    for choice in choices:
-        recipe = pick(space, {**wanted, **choice}, _teaching(space))
-        distil = [item for item in network_stages(recipe) if isinstance(item[0], Distil)] if recipe else []
+    for more in [{}, *({axis: value} for axis in axes for value in space.used(axis))]:
+        recipe = pick(space, {**wanted, **more}, _teaching(space))
+        work = network_stages(recipe) if recipe else []
+        distil = [item for item in work if isinstance(item[0], Distil)]
         if distil and distil[0] not in found:
             found.append(distil[0])
-            yield (TrainTeacher(), {}), distil[0]
+            yield work[0] if isinstance(work[0][0], TrainTeacher) else (TrainTeacher(), {}), distil[0]
 
 
-def cuts(space: SearchSpace, sizes: list[StudentSize]) -> Iterator[Cut]:
+def cuts(space: SearchSpace, choices: list[StudentChoice]) -> Iterator[Cut]:
     """Every network of the space that is pruned, with every way to prune it: each method, by its largest ratio.
 
     Of what else a method can be told, each value is tried that decides whether there is anything to prune.
     """
     for method in (str(value) for value in space.used("pruning.method") if value != NONE):
-        choices: list[dict[str, Value]] = [
+        told: list[dict[str, Value]] = [
             {parameter.name: value}
             for parameter in PRUNERS[method].parameters
             if parameter.name in DECISIVE
             for value in space.used(parameter.name)
         ]
-        for choice in choices or [{}]:
-            yield from _of_method(space, sizes, {"pruning.method": method, **choice})
+        for more in told or [{}]:
+            yield from _of_method(space, choices, {"pruning.method": method, **more})
 
 
 def pick(space: SearchSpace, wanted: Mapping[str, Value], preferred: Preferred = ()) -> Recipe | None:
@@ -89,7 +90,7 @@ def pick(space: SearchSpace, wanted: Mapping[str, Value], preferred: Preferred =
     return left.recipe(params) if left.legal(params) else None
 
 
-def _of_method(space: SearchSpace, sizes: list[StudentSize], wanted: Mapping[str, Value]) -> Iterator[Cut]:
+def _of_method(space: SearchSpace, choices: list[StudentChoice], wanted: Mapping[str, Value]) -> Iterator[Cut]:
     """The networks that are pruned so: the students, and the teacher where it stays or is pruned before it teaches."""
     largest = (("pruning.ratio", _largest(space, "pruning.ratio")), ("pruning.alpha", _largest(space, "pruning.alpha")))
     preferred = (*largest, *_teaching(space), *QUICK)
@@ -97,8 +98,8 @@ def _of_method(space: SearchSpace, sizes: list[StudentSize], wanted: Mapping[str
     method = str(wanted["pruning.method"])
     first = [order for order in space.orders if order.index("prune") < order.index("distil")]
     teachers = [{"student.depth": NONE}, *({ORDER: order} for order in first)]
-    for choice in teachers:
-        if recipe := pick(space, {**wanted, **choice}, preferred):
+    for uncompressed in teachers:
+        if recipe := pick(space, {**wanted, **uncompressed}, preferred):
             rules = (
                 Rule("", when=(*conditions, When("student.depth", (NONE,)))),
                 Rule("", when=conditions, sequence=("prune", "distil")),
@@ -106,10 +107,10 @@ def _of_method(space: SearchSpace, sizes: list[StudentSize], wanted: Mapping[str
             yield Cut(method, "teacher()", _until_cut(recipe), rules)
             break
     after = [order for order in space.orders if order not in first]
-    for size in sizes if after else []:
-        if recipe := pick(space, {**wanted, **_size(size), ORDER: after[0]}, preferred):
-            rule = Rule("", when=_conditions(space, {**wanted, **_size(size)}), sequence=("distil", "prune"))
-            yield Cut(method, call_of(*size), _until_cut(recipe), (rule,))
+    for choice in choices if after else []:
+        if recipe := pick(space, {**wanted, **choice.axes, ORDER: after[0]}, preferred):
+            rule = Rule("", when=_conditions(space, {**wanted, **choice.axes}), sequence=("distil", "prune"))
+            yield Cut(method, choice.call, _until_cut(recipe), (rule,))
 
 
 def _conditions(space: SearchSpace, wanted: Mapping[str, Value]) -> tuple[When, ...]:
@@ -121,11 +122,6 @@ def _until_cut(recipe: Recipe) -> tuple[Work, ...]:
     work = network_stages(recipe)
     (last,) = (index for index, (stage, _) in enumerate(work) if isinstance(stage, Prune))
     return tuple(work[: last + 1])
-
-
-def _size(size: StudentSize) -> dict[str, Value]:
-    depth, width = size
-    return {"student.depth": depth, "student.width": width}
 
 
 def _teaching(space: SearchSpace) -> Preferred:

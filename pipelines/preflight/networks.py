@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.progress import at
+from pipelines.stages.distil import OTHER_TEACHER, own_keys, students_in, teachers_in
 from pipelines.tasks.fault import FAULTS, told
 from pipelines.tasks.served import wanted_outputs
-from pipelines.tasks.task import Outputs, Task, as_tuple, make_student, make_teacher, takes_width
+from pipelines.tasks.student_choice import GROUP, StudentChoice
+from pipelines.tasks.task import (
+    TEACHER,
+    Outputs,
+    Task,
+    as_tuple,
+    make_student,
+    make_teacher,
+    other_teachers,
+    own_problem,
+    takes_width,
+    teacher_call,
+)
 from pipelines.tasks.tensors import Tensors, parts, scored
-from spaces import NONE, SearchSpace
-
-StudentSize = tuple[int, float]
-"""A student's depth and width."""
+from spaces import NONE, SearchSpace, Value, illegal
 
 SAME = 1e-6
 """By how much two answers to one input may differ, as a share of the largest number in them."""
@@ -29,22 +40,24 @@ class Networks:
 
     Attributes:
         teacher: The teacher, or None.
-        students: The students by depth and width, those that give outputs of the teacher's shape.
+        students: The students, those that give outputs of the teacher's shape.
+        others: The further teachers that students may learn from, by name, those that give outputs of that shape.
     """
 
     teacher: nn.Module | None
-    students: Mapping[StudentSize, nn.Module]
+    students: Mapping[StudentChoice, nn.Module]
+    others: Mapping[str, nn.Module] = field(default_factory=dict)
 
     @property
     def by_name(self) -> dict[str, nn.Module]:
-        """All of them, the teacher first, by the call that makes them."""
-        teacher = {"teacher()": self.teacher} if self.teacher else {}
-        return {**teacher, **{call_of(*size): student for size, student in self.students.items()}}
+        """The teacher first, and the students, by the call that makes them."""
+        teacher = {teacher_call(TEACHER): self.teacher} if self.teacher else {}
+        return {**teacher, **{choice.call: student for choice, student in self.students.items()}}
 
-
-def call_of(depth: int, width: float) -> str:
-    """The call that makes a student, for people."""
-    return f"student({depth})" if width == 1 else f"student({depth}, width={width:g})"
+    @property
+    def teachers(self) -> dict[str, nn.Module]:
+        """All teachers by name, the first one first."""
+        return {**({TEACHER: self.teacher} if self.teacher else {}), **self.others}
 
 
 def make_networks(task: Task, space: SearchSpace, findings: Findings) -> Networks:
@@ -56,7 +69,9 @@ def make_networks(task: Task, space: SearchSpace, findings: Findings) -> Network
             f"task.use: teacher() gives several outputs, {', '.join(given.names)}: all are exported, and the first of "
             f"them is scored; to choose, write outputs = [{given.names[0]!r}, …] in the task's class"
         )
-    return Networks(teacher, dict(_students(findings, space, task, teacher)))
+    shape = _output_shape(teacher, task) if teacher else None
+    students = dict(_students(findings, space, task, shape))
+    return Networks(teacher, students, dict(_other_teachers(findings, space, task, shape)))
 
 
 def answer(model: nn.Module, inputs: tuple[Tensor, ...]) -> Outputs:
@@ -98,25 +113,63 @@ class _UnusableError(Exception):
 
 
 def _students(
-    findings: Findings, space: SearchSpace, task: Task, teacher: nn.Module | None
-) -> Iterator[tuple[StudentSize, nn.Module]]:
-    shape = _output_shape(teacher, task) if teacher else None
+    findings: Findings, space: SearchSpace, task: Task, shape: tuple[int, ...] | None
+) -> Iterator[tuple[StudentChoice, nn.Module]]:
+    for choice in _known_choices(findings, space, task):
+        make = partial(make_student, task, choice.depth, choice.width, **dict(choice.own))
+        student = _network(findings, choice.place, choice.call, task, make)
+        if student is None:
+            continue
+        if shape and (own := _output_shape(student, task)) != shape:
+            findings.add(choice.place, f" gives {own}, but teacher() gives {shape}", choice.call)
+        else:
+            yield choice, student
+
+
+def _known_choices(findings: Findings, space: SearchSpace, task: Task) -> list[StudentChoice]:
+    """The students of `space`; none if the task's ``student`` cannot be told what makes them, which is noted."""
     # Without a legal width the depths can be tried nevertheless.
-    widths = [float(width) for width in space.used("student.width") if width != NONE] or [1.0]
-    if any(width != 1 for width in widths) and not takes_width(task):
+    if space.used("student.width") == (NONE,):
+        space = with_value(space, "student.width", 1.0)
+    if any(width != 1 for width in space.used("student.width")) and not takes_width(task):
         advice = "write: def student(self, depth, width=1.0), or leave student.width at 1"
         findings.add("space.student.width", f"{type(task).__name__}.student takes no width; {advice}")
-        widths = [1.0]
-    for depth in (int(depth) for depth in space.used("student.depth") if depth != NONE):
-        for width in widths:
-            where, call = "space.student.depth" if width == 1 else "space.student", call_of(depth, width)
-            student = _network(findings, where, call, task, lambda d=depth, w=width: make_student(task, d, w))  # type: ignore[misc]
-            if student is None:
-                continue
-            if shape and (own := _output_shape(student, task)) != shape:
-                findings.add(where, f" gives {own}, but teacher() gives {shape}", call)
-            else:
-                yield (depth, width), student
+        space = with_value(space, "student.width", 1.0)
+    unknown = {name: problem for name in own_keys(space) if (problem := own_problem(task, name))}
+    for name, problem in unknown.items():
+        findings.add(f"space.{GROUP}{name}", problem)
+    return [] if unknown else list(students_in(space))
+
+
+def with_value(space: SearchSpace, name: str, value: Value) -> SearchSpace:
+    """The space in which the parameter called `name` has that value only."""
+    return replace(space, axes=tuple(replace(x, values=(value,)) if x.name == name else x for x in space.axes))
+
+
+def _other_teachers(
+    findings: Findings, space: SearchSpace, task: Task, shape: tuple[int, ...] | None
+) -> Iterator[tuple[str, nn.Module]]:
+    where, names = f"space.{OTHER_TEACHER.name}", teachers_in(space)
+    if not names:
+        return
+    try:
+        known = other_teachers(task)
+    except FAULTS as error:
+        findings.add(where, f"teachers(): {told(error)}")
+        return
+    for name in names:
+        call = teacher_call(name)
+        if name not in known:
+            legal = illegal(name, [TEACHER, *known])
+            findings.add(where, f"{legal}; others are what a method teachers() of the task names")
+            continue
+        network = _network(findings, where, call, task, partial(make_teacher, task, name))
+        if network is None:
+            continue
+        if shape and (own := _output_shape(network, task)) != shape:
+            findings.add(where, f" gives {own}, but teacher() gives {shape}", call)
+        else:
+            yield name, network
 
 
 def _network(findings: Findings, where: str, call: str, task: Task, make: Callable[[], nn.Module]) -> nn.Module | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,9 @@ from pipelines.preflight.batches import Sample
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.progress import at
 from pipelines.scores import scores_problem
-from pipelines.tasks.declared import loss_name, reading_of
+from pipelines.tasks.declared import loss_name, reading_of, score_names
 from pipelines.tasks.fault import FAULTS, defined, told
+from pipelines.tasks.hooks import OwnScore
 from pipelines.tasks.score import example_scores
 from pipelines.tasks.task import Outputs, Split, Task, as_tuple, loss_of
 from pipelines.tasks.tensors import scored
@@ -68,7 +69,21 @@ def objective_problems(
         wrong = _score_problem(task, outputs["validation"], samples["validation"].batch[1])
         if wrong := wrong or scores_problem(task):
             findings.add("task.use", wrong)
-    return not message
+    if message:
+        return False
+    odd = {split: _label_problem(task, outputs[split], samples[split]) for split in _labelled(task) if split in outputs}
+    for split, wrong in odd.items():
+        if wrong:
+            findings.add("task.use", wrong, f"batches({split!r})")
+    return not any(odd.values())
+
+
+def _labelled(task: Task) -> Iterator[Split]:
+    """The splits whose targets are read by what comes with Paredown: by a loss, an accuracy or a score."""
+    if loss_name(task) is not None or getattr(task, "loss", None) is None:
+        yield "train"
+    if not isinstance(task, OwnScore) or score_names(task):
+        yield "validation"
 
 
 def _loss_problem(task: Task, outputs: Outputs, train: Sample) -> str | None:
@@ -93,18 +108,24 @@ def _loss_problem(task: Task, outputs: Outputs, train: Sample) -> str | None:
         return f"{about} does not depend on the outputs, so that nothing can be learned: do not detach or convert them"
     if not torch.isfinite(value):
         return f"{about} is {value.item():g} for the untrained teacher"
-    reading, logits = reading_of(task), scored(outputs)
-    dim = reading.dim_of(logits) if reading.kind == "classes" else None
-    classes = logits.shape[dim] if dim is not None and logits.dim() > 1 else 0
-    if (
-        (own_name or not is_own)
-        and reading.kind == "classes"
-        and train.labels
-        and not (train.labels[0] >= 0 and train.labels[1] < classes)
-    ):
-        low, high = train.labels
-        return f"'train' has labels from {low} to {high}, but outputs {_shape(outputs)} have classes 0 to {classes - 1}"
     return None
+
+
+def _label_problem(task: Task, outputs: Outputs, sample: Sample) -> str | None:
+    """Return which labels of a split no output stands for; None if there are none, or if labels are no classes."""
+    reading, logits = reading_of(task), scored(outputs)
+    if reading.kind != "classes" or not sample.labels:
+        return None
+    dim = reading.dim_of(logits)
+    classes = logits.shape[dim] if dim is not None and logits.dim() > 1 else 0
+    low, high = sample.labels
+    if low >= 0 and high < classes:
+        return None
+    odd = low if low < 0 else high
+    return (
+        f" has labels from {low} to {high}, but outputs {_shape(outputs)} have classes 0 to {classes - 1}; if a label "
+        f"does not count, name it in the task's class, such as ignore_index = {odd}"
+    )
 
 
 def _score_problem(task: Task, outputs: Outputs, targets: Tensor) -> str | None:

@@ -12,17 +12,18 @@ from torch import Tensor
 from pipelines.preflight.batches import Sample
 from pipelines.preflight.chains import Cut, cuts, students
 from pipelines.preflight.findings import Findings
-from pipelines.preflight.networks import Networks, call_of
+from pipelines.preflight.networks import Networks
 from pipelines.preflight.progress import at
 from pipelines.preflight.rehearsal import Fault, Rehearsal
 from pipelines.preflight.techniques import answer_of, joined
 from pipelines.pruners import PRUNERS
 from pipelines.runtimes import to_feed
 from pipelines.stages import Export, TrainTeacher, Work
+from pipelines.stages.distil import OTHER_TEACHER
 from pipelines.stages.prune import left_whole
 from pipelines.stages.stage import note_in
 from pipelines.tasks.fault import FAULTS, told
-from pipelines.tasks.task import Split, Task, as_tuple
+from pipelines.tasks.task import Split, Task, as_tuple, teacher_call
 from spaces import SearchSpace
 
 WORDS = {"teacher": "training it", "distil": "training it", "export": "exporting it", "prune": "pruning it"}
@@ -43,9 +44,10 @@ def try_networks(
         findings.add("task.use", message)
         return
     chains = [("task.use", "teacher()", teacher)]
-    for depth, width in networks.students:
-        where = "space.student.depth" if width == 1 else "space.student"
-        chains += [(where, call_of(depth, width), work) for work in students(space, (depth, width))]
+    for name in networks.others:
+        chains.append((f"space.{OTHER_TEACHER.name}", teacher_call(name), ((TrainTeacher(), {"name": name}),)))
+    for choice in networks.students:
+        chains += [(choice.place, choice.call, work) for work in students(space, choice)]
     exported = set()
     for where, call, work in chains:
         if call not in exported:
@@ -53,7 +55,7 @@ def try_networks(
             exported.add(call)
         at(f"{call}: training and exporting it")
         found = stages.run(work)
-        if isinstance(found, Fault) and not (found.stage == TrainTeacher.name and call != "teacher()"):
+        if isinstance(found, Fault) and not (found.stage == TrainTeacher.name and call.startswith("student(")):
             findings.add(where, f": {WORDS.get(found.stage, found.stage)}: {found.reason}", call)
     if isinstance(file := stages.run((*teacher, (Export(), {}))), Fault):
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import product
 
 import torch
 from torch import nn
@@ -13,14 +14,14 @@ from pipelines.distillers.teaching import distillation_problem
 from pipelines.importances import IMPORTANCES
 from pipelines.networks.inheritance import inherit
 from pipelines.preflight.findings import Findings
-from pipelines.preflight.networks import Networks, call_of
+from pipelines.preflight.networks import Networks, with_value
 from pipelines.preflight.progress import at
 from pipelines.quantizers import QUANTIZERS, Quantizer
 from pipelines.quantizers.parameters import MITIGATION, SMOOTH
 from pipelines.quantizers.smoothing import smoothing_problem
-from pipelines.stages.distil import FEATURE, nothing_inherited
+from pipelines.stages.distil import FEATURE, OTHER_TEACHER, nothing_inherited, teachers_in
 from pipelines.tasks.fault import FAULTS, told
-from pipelines.tasks.task import Task
+from pipelines.tasks.task import TEACHER, Task, teacher_call
 from spaces import NONE, Rule, SearchSpace, Value, When
 
 INIT = "student.init"
@@ -74,22 +75,29 @@ def teaching_problems(task: Task, space: SearchSpace, networks: Networks, findin
         The space without that.
     """
     wrong: dict[str, set[Value]] = {}
-    if (teacher := networks.teacher) is None:
+    if networks.teacher is None:
         return space
-    for (depth, width), student in networks.students.items():
+    for (choice, student), (called, teacher) in product(networks.students.items(), networks.teachers.items()):
+        who = choice.call if called == TEACHER else f"{choice.call} and {teacher_call(called)}"
+        told = {**choice.told, **({"teacher": called} if called != TEACHER else {})}
         for name in (str(value) for value in space.used(FEATURE) if value != NONE):
-            at(f"{call_of(depth, width)}: comparing it with its teacher by {name}")
-            if message := answer_of(partial(distillation_problem, FEATURES[name], student, teacher, task, depth)):
-                who = call_of(depth, width)
+            at(f"{who}: comparing it with its teacher by {name}")
+            asked = partial(distillation_problem, FEATURES[name], student, teacher, task, choice.depth, told)
+            if message := answer_of(asked):
                 findings.add(f"space.{FEATURE}", f"{name} for {who}: {message}; take it out of the axis")
                 wrong.setdefault(FEATURE, set()).add(name)
-    for (depth, width), student in networks.students.items():
+    for (choice, student), (called, teacher) in product(networks.students.items(), networks.teachers.items()):
         # Narrower ones never begin with the teacher's layers. This changes the student, so it comes last.
-        if width == 1 and "teacher" in space.used(INIT) and not inherit(student, teacher):
-            findings.add(f"space.{INIT}", f"{call_of(depth, width)}: {nothing_inherited(student, teacher)}")
+        if choice.width == 1 and "teacher" in space.used(INIT) and not inherit(student, teacher):
+            who = choice.call if called == TEACHER else f"{choice.call} and {teacher_call(called)}"
+            findings.add(f"space.{INIT}", f"{who}: {nothing_inherited(student, teacher)}")
             wrong.setdefault(INIT, set()).add("teacher")
-    for axis, values in wrong.items():
-        space = space.without(axis, values)
+    if gone := {*teachers_in(space)} - {*networks.others}:
+        axis = space.axis(OTHER_TEACHER.name)
+        left = [value for value in axis.values if value not in gone]
+        space = space.without(axis.name, gone) if left else with_value(space, axis.name, TEACHER)
+    for name, values in wrong.items():
+        space = space.without(name, values)
     return space
 
 
@@ -110,13 +118,9 @@ def answer_of(ask: Callable[[], str | None]) -> str | None:
 def _networks_of(space: SearchSpace, networks: Networks) -> list[tuple[str, nn.Module, tuple[When, ...]]]:
     """The networks that recipes of `space` end with, with the call and the conditions of those recipes."""
     found = [
-        (call_of(*size), student, tuple(When(name, (value,)) for name, value in _axes_of(*size).items()))
-        for size, student in networks.students.items()
+        (choice.call, student, tuple(When(name, (value,)) for name, value in choice.axes.items()))
+        for choice, student in networks.students.items()
     ]
     if networks.teacher and (NONE in space.used("student.depth") or not found):
         found.insert(0, ("teacher()", networks.teacher, (When("student.depth", (NONE,)),)))
     return found
-
-
-def _axes_of(depth: int, width: float) -> dict[str, int | float]:
-    return {"student.depth": depth, "student.width": width}

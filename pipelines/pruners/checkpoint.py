@@ -12,11 +12,11 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from pipelines.pruners import PRUNERS
-from pipelines.tasks.task import Task, make_student, make_teacher
+from pipelines.tasks.task import TEACHER, Task, make_student, make_teacher
 
 Edit = Mapping[str, Any]
 """One entry of a structure: ``{"network": "teacher"}``, ``{"network": "student", "depth": 2, "width": 1.0}``
-or ``{"pruner": name, "history": …}``."""
+or ``{"pruner": name, "history": …}``; with the ``name`` of another teacher, and what is a student's ``own``."""
 
 
 def pruned_weights(structure: Sequence[Edit]) -> set[str]:
@@ -57,5 +57,5 @@ def build(structure: Sequence[Edit], task: Task) -> nn.Module:
 
 def _origin(edit: Edit, task: Task) -> nn.Module:
     if edit["network"] == "teacher":
-        return make_teacher(task)
-    return make_student(task, edit["depth"], edit.get("width", 1))
+        return make_teacher(task, edit.get("name", TEACHER))
+    return make_student(task, edit["depth"], edit.get("width", 1), **edit.get("own", {}))

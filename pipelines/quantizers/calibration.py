@@ -12,6 +12,7 @@ from pipelines.errors import TrialFailed
 from pipelines.quantizers.parameters import ALL
 from pipelines.runtimes import Feed, to_feed
 from pipelines.tasks.task import Inputs, Task, as_tuple, first
+from pipelines.tasks.tensors import mapped
 from spaces import Params
 
 Found = TypeVar("Found")
@@ -79,7 +80,7 @@ class Calibration:
         """
         for inputs in self.inputs():
             for start in range(0, len(inputs[0]), AT_ONCE):
-                yield to_feed(tuple(x[start : start + AT_ONCE] for x in inputs))
+                yield to_feed(mapped(inputs, lambda x, start=start: x[start : start + AT_ONCE]))  # type: ignore[misc]
 
     def once(self, what: Hashable, find: Callable[[], Found]) -> Found:
         """Return the result of `find`, called once for each `what`: it may be dear, and serve several quantizations."""

@@ -8,14 +8,14 @@ from torch import Tensor
 
 from pipelines.scores.score import Rows
 from pipelines.tasks.losses import shifted
-from pipelines.tasks.reading import IGNORED, Reading
+from pipelines.tasks.reading import Reading
 
 
 def classes(outputs: Tensor, targets: Tensor, reading: Reading, shift: bool) -> tuple[Tensor, Tensor, Tensor]:
     """The logits (rows, classes), labels (rows,) and examples (rows,) of all positions whose labels count."""
     logits, labels = shifted(outputs, targets) if shift else (reading.classes_second(outputs), targets)
     examples = torch.arange(len(labels)).view(-1, *[1] * (labels.dim() - 1)).expand(labels.shape)
-    counted = labels != IGNORED
+    counted = labels != reading.ignored
     return logits.movedim(1, -1)[counted], labels[counted], examples[counted]
 
 
@@ -32,10 +32,16 @@ def probabilities(outputs: Tensor, targets: Tensor, reading: Reading, shift: boo
     return Rows(values.numpy(), examples.numpy())
 
 
-def label_rows(outputs: Tensor, targets: Tensor, decide: bool) -> Rows:
-    """The labels of each example and what was predicted of them: as yes and no, or as scores that rank."""
+def label_rows(outputs: Tensor, targets: Tensor, reading: Reading, decide: bool) -> Rows:
+    """The labels of each example and what was predicted of them: as yes and no, or as scores that rank.
+
+    One that does not count is a no that was found, of which F1 and intersections know nothing; where labels are ranked
+    it is NaN.
+    """
     flat, wanted = outputs.reshape(len(outputs), -1), targets.reshape(len(targets), -1)
-    values = torch.cat([wanted.double(), (flat > 0).double() if decide else flat.double()], 1)
+    counted = wanted != reading.ignored
+    found = (flat > 0).double() * counted if decide else flat.double()
+    values = torch.cat([wanted.double().where(counted, 0.0 if decide else torch.nan), found], 1)
     return Rows(values.numpy(), np.arange(len(flat)))
 
 

@@ -29,7 +29,7 @@ class Labelled:
     def rows(self, outputs: Tensor, targets: Tensor, reading: Reading, shift: bool) -> Rows:
         """See `SplitScore.rows`."""
         if reading.kind == "labels":
-            return label_rows(outputs, targets, decide=True)
+            return label_rows(outputs, targets, reading, decide=True)
         return predicted(outputs, targets, reading, shift)
 
     def value(self, values: np.ndarray, weights: np.ndarray) -> float:

@@ -25,7 +25,7 @@ class Auc:
     def rows(self, outputs: Tensor, targets: Tensor, reading: Reading, shift: bool) -> Rows:
         """See `SplitScore.rows`."""
         if reading.kind == "labels":
-            return label_rows(outputs, targets, decide=False)
+            return label_rows(outputs, targets, reading, decide=False)
         found = probabilities(outputs, targets, reading, shift)
         classes = np.arange(found.values.shape[1] - 1)
         truth = found.values[:, :1] == classes
@@ -36,9 +36,10 @@ class Auc:
         """See `SplitScore.value`; a class of which there is no example, or nothing else, is left out."""
         truth, scores = halves(values[weights > 0])
         weights = weights[weights > 0]
+        columns = ((~np.isnan(column), column, scores[:, index]) for index, column in enumerate(truth.T))
         areas = [
-            roc_auc_score(column, scores[:, index], sample_weight=weights)
-            for index, column in enumerate(truth.T)
-            if 0 < column.mean() < 1
+            roc_auc_score(column[known], found[known], sample_weight=weights[known])
+            for known, column, found in columns
+            if known.any() and 0 < column[known].mean() < 1
         ]
         return float(np.mean(areas)) if areas else float("nan")

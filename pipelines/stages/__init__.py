@@ -1,8 +1,8 @@
 """The stages of which the work on a recipe is made."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from pipelines.stages.distil import DISTIL, Distil
+from pipelines.stages.distil import DISTIL, Distil, distil_of, distil_with, distillation
 from pipelines.stages.export import Export
 from pipelines.stages.pack import Pack
 from pipelines.stages.prune import PRUNE, Prune
@@ -17,11 +17,22 @@ from spaces import Params, StepSpec
 STEPS: tuple[StepSpec, ...] = (DISTIL, PRUNE, QUANTIZE)
 """The steps of which recipes are made, in the order that they have unless a sweep says otherwise."""
 
+
+def steps_of(section: object) -> tuple[StepSpec, ...]:
+    """`STEPS` with the parameters that the ``space`` section of a sweep's file names and only its task knows of."""
+    return (distil_of(section), *STEPS[1:])
+
+
+def steps_with(names: Collection[str]) -> tuple[StepSpec, ...]:
+    """`STEPS` with those of the parameters `names`, by full name, that only a task knows of."""
+    return (distil_with(names), *STEPS[1:])
+
+
 Work = tuple[Stage, Params]
 """A stage, and those of its step's parameters that it reads: with fewer of them, more recipes share its result."""
 
 STAGES: Mapping[str, Callable[[Params], Sequence[Work]]] = {
-    DISTIL.name: lambda params: ((Distil(), params),),
+    DISTIL.name: lambda params: ((Distil(), distillation(params)),),
     PRUNE.name: lambda params: (*analysis(params), (Prune(), params)),
     QUANTIZE.name: quantization,
 }
@@ -58,4 +69,6 @@ __all__ = [
     "TrainTeacher",
     "Trains",
     "Work",
+    "steps_of",
+    "steps_with",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,24 @@ from pipelines.networks.inheritance import inherit
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.stages.stage import Form
 from pipelines.stages.technique import gains_of, rules_of, switched
-from pipelines.tasks.task import make_student
+from pipelines.tasks.student_choice import GROUP, StudentChoice, all_choices
+from pipelines.tasks.task import TEACHER, make_student
 from pipelines.training.context import Context
 from pipelines.training.epoch_budget import EpochBudget
 from pipelines.training.settings import Training
-from spaces import NONE, Interval, Options, Parameter, Params, Rule, StepSpec, When
+from spaces import (
+    NONE,
+    AnyValue,
+    Interval,
+    Options,
+    Parameter,
+    Params,
+    Rule,
+    SearchSpace,
+    StepSpec,
+    When,
+    near_miss,
+)
 
 DEPTHS = Interval(1, 1_000, integer=True)
 """The depths that a student may have; a task may have fewer."""
@@ -75,6 +89,8 @@ def _label(params: Params) -> str:
         words[0] += f"(α{params['alpha']:g},T{params['temperature']:g})"
     if feature != NONE:
         words.append(f"{feature}" + (f"(β{beta:g})" if beta != 1 else ""))
+    words += [f"{name}={value}" for name, value in student_choice(params).own]
+    words += [f"teacher={params['teacher']}"] if params.get("teacher", TEACHER) != TEACHER else []
     return "·".join(words + ["copied"] * (params.get("init") == "teacher"))
 
 
@@ -104,6 +120,80 @@ DISTIL = StepSpec(
 )
 
 
+OTHER_TEACHER = Parameter(
+    "distillation.teacher",
+    AnyValue(),
+    default=TEACHER,
+    help="whom it learns from: teacher, or one that the task's teachers() names",
+)
+
+_OTHER = When(OTHER_TEACHER.name, (TEACHER,), negated=True)
+
+TEACHER_RULES = (
+    Rule("it is the teacher that everything is compared with that is pruned", (_OTHER,), sequence=("prune", "distil")),
+    Rule(
+        "the student takes nothing from its teacher",
+        when=(_OTHER, When("distillation.alpha", (0,)), When(FEATURE, (NONE,)), When("student.init", ("random",))),
+    ),
+)
+
+NEAR = 0.8
+"""How alike the names of two parameters are, from 0 to 1, of which one may be a slip of the other."""
+
+
+def distil_of(section: object) -> StepSpec:
+    """The step with what the ``space`` section of a sweep's file names besides: what only a task knows of.
+
+    That are the arguments of its ``student``, and the choice among its teachers.
+    """
+    groups = {name: section.get(name) if isinstance(section, Mapping) else None for name in ("student", "distillation")}
+    student, distillation = (list(given) if isinstance(given, Mapping) else [] for given in groups.values())
+    names = [f"{GROUP}{key}" for key in student if isinstance(key, str)]
+    return distil_with([*names, *(f"distillation.{key}" for key in distillation)])
+
+
+def distil_with(names: Collection[str]) -> StepSpec:
+    """The step with those of the parameters `names`, by full name, that only a task knows of."""
+    keys = [parameter.key for parameter in (*DISTIL.parameters, OTHER_TEACHER)]
+    given = (name for name in names if name.startswith(GROUP) and name.removeprefix(GROUP).isidentifier())
+    fresh = [name for name in sorted(given) if near_miss(name.removeprefix(GROUP), keys, NEAR) is None]
+    own = tuple(Parameter(name, AnyValue(), help="an argument of the task's student") for name in fresh)
+    chooses = OTHER_TEACHER.name in names
+    return replace(
+        DISTIL,
+        parameters=(*DISTIL.parameters, *own, *([OTHER_TEACHER] if chooses else [])),
+        rules=(*DISTIL.rules, *(TEACHER_RULES if chooses else ())),
+    )
+
+
+def student_choice(params: Params) -> StudentChoice:
+    """The student that `params` of the step, by key, ask for."""
+    others = {parameter.key for parameter in (*DISTIL.parameters, OTHER_TEACHER)} - {"depth", "width"}
+    return StudentChoice.of({key: value for key, value in params.items() if key not in others})
+
+
+def students_in(space: SearchSpace) -> Iterator[StudentChoice]:
+    """The students that recipes of `space` may have."""
+    return all_choices({key: space.used(f"{GROUP}{key}") for key in ("depth", "width", *own_keys(space))})
+
+
+def own_keys(space: SearchSpace) -> list[str]:
+    """The arguments of a task's ``student``, besides depth and width, for which `space` has values."""
+    known = {parameter.name for parameter in DISTIL.parameters}
+    names = [axis.name for axis in space.axes if axis.name.startswith(GROUP) and axis.name not in known]
+    return [name.removeprefix(GROUP) for name in names]
+
+
+def teachers_in(space: SearchSpace) -> list[str]:
+    """The names of the further teachers that recipes of `space` may have."""
+    return [str(name) for name in space.used(OTHER_TEACHER.name) if name != TEACHER]
+
+
+def distillation(params: Params) -> Params:
+    """The parameters of the step that the stage reads: who teaches is said only of another teacher."""
+    return {key: value for key, value in params.items() if (key, value) != ("teacher", TEACHER)}
+
+
 def stands_alone(params: Params) -> bool:
     """Return True if a student takes nothing from the network of the stage before: it learns from the labels alone."""
     return not taught(params) and params.get("init") != "teacher"
@@ -119,10 +209,10 @@ class Distil:
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        depth, width = int(params.get("depth", 1)), float(params.get("width", 1))
-        settings = {**context.training.of("student").settings(), "weights": context.student_weights(depth, width)}
+        student = student_choice(params)
+        settings = {**context.training.of("student").settings(), "weights": context.weights(student)}
         if params.get("feature", NONE) != NONE:
-            settings["points"] = task_points(context.task, depth)
+            settings["points"] = task_points(context.task, student.depth, params)
         return settings
 
     def extent(self, params: Params, context: Context) -> EpochBudget:
@@ -135,22 +225,23 @@ class Distil:
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
-        depth, width = int(params["depth"]), float(params.get("width", 1))
+        chosen = student_choice(params)
         inherits = params.get("init") == "teacher"
         before = None if stands_alone(params) else Checkpoint.load(parent, context.task)
         teacher = before.model if before else None
-        student = make_student(context.task, depth, width)
+        student = make_student(context.task, chosen.depth, chosen.width, **dict(chosen.own))
         if teacher is not None and inherits and not inherit(student, teacher):
             raise TrialFailed(nothing_inherited(student, teacher))
-        gentle = context.is_pretrained(depth, width)
+        gentle = context.is_pretrained(chosen)
         if inherits and before is not None:
             gentle = gentle or bool(before.structure[0].get("gentle"))
         teach(student, teacher, context, params, epochs=self.epochs(context.training), gentle=gentle)
         extent = self.extent(params, context)
         if extent.epochs == 0 and not extent.is_whole:
             tell_apart(student)
-        made = {"network": "student", "depth": depth, "width": width, **({"gentle": True} if gentle else {})}
-        Checkpoint(student, [made]).save(out)
+        made = {"network": "student", "depth": chosen.depth, "width": chosen.width}
+        made |= {"own": dict(chosen.own)} if chosen.own else {}
+        Checkpoint(student, [{**made, **({"gentle": True} if gentle else {})}]).save(out)
 
 
 def tell_apart(model: nn.Module) -> None:

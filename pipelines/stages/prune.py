@@ -18,6 +18,7 @@ from pipelines.pruners.allocation import ratios_for
 from pipelines.pruners.checkpoint import Checkpoint, pruned_weights
 from pipelines.pruners.options import RATIO
 from pipelines.pruners.schedule import SCHEDULES, epochs_of, shares
+from pipelines.stages.cut_patience import CutPatience
 from pipelines.stages.listening import BEFORE, asks_teacher, listening_label, listening_parameters, teacher_for
 from pipelines.stages.pruning_request import pruning_request
 from pipelines.stages.stage import Form
@@ -47,6 +48,13 @@ SCHEDULE = Parameter(
     when=(When("pruning.steps", (1,), negated=True),),
     help="how the ratio grows from cut to cut",
 )
+PATIENCE = Parameter(
+    "pruning.patience",
+    Interval(0, 100, integer=True),
+    default=0,
+    when=(When("pruning.steps", (1,), negated=True),),
+    help="cuts in a row below the sweep's lower bound on accuracy after which no more are made; 0 makes all",
+)
 FINETUNE = Parameter(
     "pruning.finetune",
     Options(("always", "if-needed")),
@@ -66,6 +74,8 @@ def prune_label(params: Params) -> str:
     extra = [str(params[key]) for key in ("importance",) if params.get(key, "l2") != "l2"]
     if params.get("steps", 1) != 1:
         extra.append(f"{params['steps']}{'lin' if params.get('schedule') == 'linear' else ''}x")
+    if params.get("patience"):
+        extra.append(f"until{params['patience']}")
     if params.get("finetune", "always") != "always":
         extra.append("opt")
     return "·".join([PRUNERS[str(params["method"])].label(params), *extra]) + listening_label(params)
@@ -89,13 +99,17 @@ PRUNE = StepSpec(
         *switched("pruning.method", PRUNERS, default="channel", help="what is removed"),
         STEPS,
         SCHEDULE,
+        PATIENCE,
         FINETUNE,
         *listening_parameters("pruning"),
     ),
     label=prune_label,
     rules=(*rules_of("pruning.method", PRUNERS), *SAME_TEACHER),
     gains=gains_of("pruning.method", PRUNERS),
-    requires=(Requirement(When(FINETUNE.name, ("if-needed",)), "accuracy"),),
+    requires=(
+        Requirement(When(FINETUNE.name, ("if-needed",)), "accuracy"),
+        Requirement(When(PATIENCE.name, (0,), negated=True), "accuracy"),
+    ),
 )
 
 
@@ -127,6 +141,10 @@ class Prune:
     ``validation`` split, on which the sweep's constraint is checked too, is not fine-tuned; its epochs are left to the
     cuts that follow.
 
+    With ``pruning.patience`` the ratio is the most that may go: cuts end when so many in a row, fine-tuned, are below
+    that floor, and the result is the network of the last one that was not. Without any training, at fidelity 0, all are
+    made, so that nobody takes the file for larger than what may come of it.
+
     A network of which nothing can go by the ratio of a cut, such as of the first of many, waits for the next one. It
     stays as it is, without any fine-tuning, if there is none.
 
@@ -136,13 +154,13 @@ class Prune:
 
     name = "prune"
     form: Form = "network"
-    version = 6
+    version = 7
     libraries: tuple[str, ...] = ("torch", "torch-pruning", "scipy")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
         settings = dict(context.training.of("finetune").settings())
-        if params.get("finetune") == "if-needed":
+        if params.get("finetune") == "if-needed" or params.get("patience"):
             settings["accuracy_floor"] = context.accuracy_floor
         if int(params.get("steps", 1)) > 1:
             settings["epochs"] = self.epochs(context.training)
@@ -169,7 +187,8 @@ class Prune:
         notes, nothing = list[str](), ""
         goal = pruning_request(model, params, context, ratios_for(parent, params), notes.append)
         steps, spare, reports = int(params.get("steps", 1)), 0, list[CutReport]()
-        left = self.extent(params, context).epochs
+        extent = self.extent(params, context)
+        left, patience = extent.epochs, _patience(params, context, extent, out)
         budgets = epochs_of(self.epochs(context.training), steps)
         parts = zip(shares(steps, str(params.get("schedule", "cubic"))), budgets, strict=True)
         for phase, (share, epochs) in enumerate(parts):
@@ -192,7 +211,14 @@ class Prune:
                 train_on = partial(teach, model, teacher, context, params, kind="finetune", gentle=gentle)
                 train_on(epochs=spare, until=until, phase=several, after_step=keep)
                 spare, left = 0, left - until
-        Checkpoint(model, structure).save(out)
+            if patience and patience.look(model, structure, network_accuracy(model, context)):
+                break
+        if patience:
+            notes += filter(None, [patience.note(steps)])
+        if patience and patience.kept:
+            reports = reports[: patience.kept]
+        else:
+            Checkpoint(model, structure).save(out)
         _write(reports, nothing, out)
         if nothing:
             notes = [f"{pruner.name} left the network as it is: {nothing}"]
@@ -203,6 +229,14 @@ class Prune:
 def left_whole(folder: Path) -> str:
     """Return why nothing was cut where a prune step left its result in `folder`; empty if something was."""
     return str(json.loads((folder / REPORT).read_text(encoding="utf-8")).get("nothing", ""))
+
+
+def _patience(params: Params, context: Context, extent: EpochBudget, out: Path) -> CutPatience | None:
+    """The judge of the cuts, if they are to be judged."""
+    is_untrained = extent.epochs == 0 and not extent.is_whole
+    if not params.get("patience") or context.accuracy_floor is None or is_untrained:
+        return None
+    return CutPatience(int(params["patience"]), context.accuracy_floor, out)
 
 
 def _told(notes: Iterable[str]) -> str:

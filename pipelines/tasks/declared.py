@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.tasks.losses import DEFAULT, LOSSES
-from pipelines.tasks.reading import Reading
+from pipelines.tasks.reading import IGNORED, Reading
 from pipelines.tasks.tensors import names_in_file, parts
 from spaces import illegal, shown
 
@@ -23,13 +23,16 @@ def loss_name(task: object) -> str | None:
 def reading_of(task: object) -> Reading:
     """How the outputs of `task` are read: as its loss says, over the dimension ``class_dim`` if it declares that.
 
+    Labels of ``ignore_index`` do not count.
+
     With a loss and a score of its own nobody knows the dimension of the classes unless it is declared.
     """
     own_loss = loss_name(task) is None and getattr(task, "loss", None) is not None
     named = LOSSES.get(loss_name(task) or DEFAULT.name, DEFAULT)
     unknown = own_loss and getattr(task, "score", None) is not None
     dim: int | None = getattr(task, "class_dim", None)
-    return Reading(named.kind, dim if dim is not None else None if unknown else named.dim)
+    ignored: int = getattr(task, "ignore_index", IGNORED)
+    return Reading(named.kind, dim if dim is not None else None if unknown else named.dim, ignored)
 
 
 def score_names(task: object) -> tuple[str, ...]:
@@ -63,6 +66,9 @@ def _problems(task: object) -> Iterator[str]:
     dim = getattr(task, "class_dim", None)
     if dim is not None and (isinstance(dim, bool) or not isinstance(dim, int) or dim == 0):
         yield f"class_dim is {shown(dim)}; it is the number of the outputs' dimension over which the classes lie, not 0"
+    ignored = getattr(task, "ignore_index", IGNORED)
+    if isinstance(ignored, bool) or not isinstance(ignored, int):
+        yield f"ignore_index is {shown(ignored)}; it is the label that does not count, such as 255"
     for name in ("outputs", "scores"):
         given = getattr(task, name, None)
         if given is not None and not isinstance(given, str) and not _is_names(given):

@@ -11,6 +11,19 @@ READER = "reader.py"
 """Has ``feed()``, which gives the inputs for what the command line names, and ``show(output)``, which prints words."""
 
 
+READERS = Path(__file__).with_name("readers")
+
+ANSWER = "answer.py"
+
+
+def reader_files(name: str) -> dict[str, str]:
+    """The programs that go with a model: `READER`, which is the file `name` of `readers`, and what it imports."""
+    package = "pipelines.tasks.readers"
+    read = (READERS / name).read_text(encoding="utf-8")
+    alone = read.replace(f"from {package} import", "import").replace(f"from {package}.", "from ")
+    return {READER: alone, ANSWER: (READERS / ANSWER).read_text(encoding="utf-8")}
+
+
 def task_files(task: object, taken: Iterable[str] = ()) -> Mapping[str, bytes]:
     """The content of the files that go with models of `task`, by name; none if it has no ``files``.
 

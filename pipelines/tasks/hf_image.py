@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from pipelines.tasks.derived import shallower
-from pipelines.tasks.hub import fingerprint, loaded, narrower, needed, quiet
+from pipelines.tasks.hub import fingerprint, loaded, name_labels, narrower, needed, quiet
 from pipelines.tasks.images import Images, Preparation
 from pipelines.tasks.labels import LOSS
 from pipelines.tasks.served import served
@@ -68,9 +68,7 @@ class HfImage:
         preparation = _preparation(model, self._config, size)
         self._images = Images(data, preparation, batch_size, image, label, augment)
         self.drawn, labels = self._images.drawn, self._images.labels
-        self._config.num_labels = labels.outputs
-        self._config.id2label = dict(enumerate(labels.names or ["value"]))
-        self._config.label2id = {name: index for index, name in self._config.id2label.items()}
+        name_labels(self._config, labels.names)
         if size and hasattr(self._config, "image_size"):
             self._config.image_size = size
         self.loss, self.scores = LOSS[labels.kind], tuple(scores)

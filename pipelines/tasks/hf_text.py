@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.tasks.derived import shallower
-from pipelines.tasks.files import READER
-from pipelines.tasks.hub import fingerprint, loaded, narrower, needed, quiet
-from pipelines.tasks.images import READERS
+from pipelines.tasks.files import reader_files
+from pipelines.tasks.hub import fingerprint, loaded, name_labels, narrower, needed, quiet
 from pipelines.tasks.labels import LOSS, Labels, labels_of
 from pipelines.tasks.losses import NEXT_TOKEN
 from pipelines.tasks.parts import divided
@@ -23,22 +22,25 @@ from pipelines.tasks.served import served
 from pipelines.tasks.table import read_table
 from pipelines.tasks.task import Batch, Split
 from pipelines.tasks.tensors import as_tuple
-from spaces import digest
+from pipelines.tasks.word_labels import word_labels_of
+from spaces import digest, illegal
 
 PACKAGES = ("transformers", "tokenizers")
 
-CLASSIFIES, WRITES = "classification", "causal-lm"
+CLASSIFIES, TAGS, WRITES = HEADS = "classification", "token-classification", "causal-lm"
+"""What a model can end in."""
 
 
 class HfText:
-    """Classifies sentences or pairs of them, gives them labels or a number, or predicts their next tokens.
+    """Classifies sentences, pairs of them or their words, gives them labels or a number, or predicts their next tokens.
 
     Args:
         model: The name of a model on the hub, or a folder with its configuration, tokenizer and weights.
         data: A CSV, JSON lines or parquet file, a folder with one for each part, or a name that `datasets` loads.
-        text: The column of sentences, or two columns of those that belong together.
-        label: The column of labels: classes, lists of labels, or numbers.
-        head: ``classification``, or ``causal-lm``, which needs no labels.
+        text: The column of sentences, or two columns of those that belong together; of lists of words, or texts that
+            are divided at spaces, where words are classified.
+        label: The column of labels: classes, lists of labels, or numbers; where words are classified, as many as those.
+        head: ``classification``, ``token-classification`` of words, or ``causal-lm``, which needs no labels.
         pretrained: Whether the teacher begins with the model's weights.
         length: Tokens of a sentence; longer ones are cut, shorter ones padded.
         free_length: Whether batches are padded to their longest sentence only, and the exported file takes any length.
@@ -68,8 +70,8 @@ class HfText:
         quiet()
         from transformers import AutoConfig, AutoTokenizer
 
-        if head not in (CLASSIFIES, WRITES):
-            raise ValueError(f"head is {head!r}; legal: {CLASSIFIES}, {WRITES}")
+        if head not in HEADS:
+            raise ValueError(f"head: {illegal(head, HEADS)}")
         self._model, self._pretrained, self._head = model, pretrained, head
         self._length, self._free, self._batch_size = length, free_length, batch_size
         self._tokenizer: Any = loaded(AutoTokenizer.from_pretrained, model, "its tokenizer")
@@ -77,18 +79,23 @@ class HfText:
             self._tokenizer.pad_token = self._tokenizer.eos_token or self._tokenizer.unk_token
         table = read_table(data)
         columns = [table.column(name) for name in ([text] if isinstance(text, str) else text)]
-        self._labels: Labels | None = None if head == WRITES else labels_of(table.column(label))
-        names = table.column(label) if self._labels else [""] * len(table.rows)
+        names = table.column(label) if head == CLASSIFIES else [""] * len(table.rows)
         self._rows, self.drawn = divided(table.parts, names)
-        given = [[str(value) for value in column] for column in columns]
-        found = self._tokenizer(*given, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+        options = {"padding": "max_length", "truncation": True, "max_length": length, "return_tensors": "pt"}
+        if head == TAGS:
+            tagged = word_labels_of(columns[0], table.column(label))
+            found = self._tokenizer([list(row) for row in tagged.words], is_split_into_words=True, **options)
+            targets = tagged.targets(found.word_ids(row) for row in range(len(table.rows)))
+            self._labels: Labels | None = Labels("classes", tagged.names, targets)
+            self.class_dim = -1
+        else:
+            self._labels = labels_of(table.column(label)) if head == CLASSIFIES else None
+            found = self._tokenizer(*[[str(value) for value in column] for column in columns], **options)
         self._inputs: dict[str, Tensor] = {name: found[name] for name in sorted(found)}
         self._config = loaded(AutoConfig.from_pretrained, model, "its configuration")
         self._config.pad_token_id, self._config.use_cache = self._tokenizer.pad_token_id, False
         if self._labels:
-            self._config.num_labels = self._labels.outputs
-            self._config.id2label = dict(enumerate(self._labels.names or ["value"]))
-            self._config.label2id = {name: index for index, name in self._config.id2label.items()}
+            name_labels(self._config, self._labels.names)
         self._data = table.fingerprint
         self.loss = LOSS[self._labels.kind] if self._labels else NEXT_TOKEN
         self.scores = tuple(scores)
@@ -114,7 +121,8 @@ class HfText:
         for chosen in torch.split(rows[order], self._batch_size):
             inputs = self._cut({name: values[chosen] for name, values in self._inputs.items()})
             if self._labels:
-                yield inputs, self._labels.targets[chosen]
+                targets = self._labels.targets[chosen]
+                yield inputs, targets[:, : inputs["input_ids"].shape[1]] if self._head == TAGS else targets
             else:
                 yield inputs, inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, IGNORED)
 
@@ -135,13 +143,13 @@ class HfText:
             "free_length": self._free,
             "pad_id": self._tokenizer.pad_token_id,
             "pad_token": self._tokenizer.pad_token,
-            "kind": self._labels.kind if self._labels else "classes",
+            "kind": "words" if self._head == TAGS else self._labels.kind if self._labels else "classes",
             "labels": self._labels.names if self._labels else (),
         }
         return {
             "tokenizer.json": self._tokenizer.backend_tokenizer.to_str(),
             "preprocessing.json": json.dumps(settings, indent=1),
-            READER: READERS / "text.py",
+            **reader_files("text.py"),
         }
 
     def _cut(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -154,9 +162,11 @@ class HfText:
     def _kind(self) -> Any:
         import transformers
 
-        if self._head == WRITES:
-            return transformers.AutoModelForCausalLM
-        return transformers.AutoModelForSequenceClassification
+        return {
+            CLASSIFIES: transformers.AutoModelForSequenceClassification,
+            TAGS: transformers.AutoModelForTokenClassification,
+            WRITES: transformers.AutoModelForCausalLM,
+        }[self._head]
 
     def _fresh(self, config: Any) -> nn.Module:
         network: nn.Module = self._kind().from_config(config)

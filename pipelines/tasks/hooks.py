@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -18,11 +18,20 @@ class OwnStudent(Protocol):
     """A task with students of its own, instead of ones derived from its teacher.
 
     ``student`` may have a second argument called ``width``: students that are narrower too, ``width`` being the share
-    of the full width, above 0 and at most 1; it raises ValueError for a width that does not exist.
+    of the full width, above 0 and at most 1; it raises ValueError for a width that does not exist. Further arguments
+    are parameters of its own, which a sweep's file may name beside the depth.
     """
 
     def student(self, depth: int) -> nn.Module:
         """A fresh network of the given depth; raises ValueError for a depth that does not exist."""
+
+
+@runtime_checkable
+class OwnTeachers(Protocol):
+    """A task with further teachers, from which students may learn instead of from ``teacher()``."""
+
+    def teachers(self) -> Mapping[str, Callable[[], nn.Module]]:
+        """Functions that make fresh networks, by the names that a sweep's file has for these."""
 
 
 @runtime_checkable
@@ -49,7 +58,10 @@ class OwnFeaturePoints(Protocol):
     """
 
     def feature_points(self, depth: int) -> Sequence[tuple[str, str]]:
-        """Pairs of the teacher's and the student's modules of that depth, named as in ``named_modules()``."""
+        """Pairs of the teacher's and the student's modules of that depth, named as in ``named_modules()``.
+
+        It may have the further arguments of ``student``, and one called ``teacher`` for the name of another teacher.
+        """
 
 
 @runtime_checkable
@@ -106,6 +118,7 @@ class OwnFit(Protocol):
 
 HOOKS: Mapping[str, type] = {
     "student": OwnStudent,
+    "teachers": OwnTeachers,
     "loss": OwnLoss,
     "score": OwnScore,
     "feature_points": OwnFeaturePoints,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,6 +68,14 @@ def narrower(config: Any, width: float) -> Any:
         if isinstance(value, int):
             setattr(config, name, max(1, value * count // heads))
     return config
+
+
+def name_labels(config: Any, names: Sequence[str]) -> None:
+    """Let a configuration of Hugging Face's have an output for each of `names`, and a single one for none: a number."""
+    names = names or ["value"]
+    config.num_labels = len(names)
+    config.id2label = dict(enumerate(names))
+    config.label2id = {name: index for index, name in config.id2label.items()}
 
 
 def quiet() -> None:

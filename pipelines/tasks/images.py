@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from pipelines.tasks.files import READER
+from pipelines.tasks.files import reader_files
 from pipelines.tasks.labels import Labels, labels_of
 from pipelines.tasks.parts import NAMES, divided
 from pipelines.tasks.table import read_table
@@ -26,7 +26,6 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 SHIFT = 8
 """A training image is shifted by up to this part of its size along each side."""
 
-READERS = Path(__file__).with_name("readers")
 
 KEPT_BYTES = 2_000_000_000
 """So much of what was decoded is kept: decoding an image takes longer than training a small network on it."""
@@ -119,7 +118,7 @@ class Images:
     def files(self, input: str) -> Mapping[str, str | bytes | Path]:
         """What an exported model, whose input is called `input`, needs to take an image file and to name its class."""
         settings = {**asdict(self.preparation), "input": input, "labels": self.labels.names, "kind": self.labels.kind}
-        return {"preprocessing.json": json.dumps(settings, indent=1), READER: READERS / "image.py"}
+        return {"preprocessing.json": json.dumps(settings, indent=1), **reader_files("image.py")}
 
     def _pixels(self, row: int) -> np.ndarray:
         if row in self._kept:

@@ -35,28 +35,28 @@ class NamedLoss:
 
 
 def _cross_entropy(outputs: Tensor, targets: Tensor, reading: Reading) -> Tensor:
-    return functional.cross_entropy(reading.classes_second(outputs), targets)
+    return functional.cross_entropy(reading.classes_second(outputs), labels(targets), ignore_index=reading.ignored)
 
 
 def _right(outputs: Tensor, targets: Tensor, reading: Reading) -> Tensor:
-    return top1(reading.classes_second(outputs), targets)
+    return top1(reading.classes_second(outputs), targets, reading.ignored)
 
 
 def _next_token(outputs: Tensor, targets: Tensor, reading: Reading) -> Tensor:
-    return functional.cross_entropy(*shifted(outputs, targets))
+    return functional.cross_entropy(*shifted(outputs, labels(targets)), ignore_index=reading.ignored)
 
 
 def _next_right(outputs: Tensor, targets: Tensor, reading: Reading) -> Tensor:
-    return top1(*shifted(outputs, targets))
+    return top1(*shifted(outputs, targets), reading.ignored)
 
 
 def _binary(outputs: Tensor, targets: Tensor, reading: Reading) -> Tensor:
-    counted = targets != IGNORED
+    counted = targets != reading.ignored
     return functional.binary_cross_entropy_with_logits(outputs[counted], targets[counted].to(outputs.dtype))
 
 
 def _labels_right(outputs: Tensor, targets: Tensor, reading: Reading) -> Tensor:
-    return _mean((outputs > 0) == (targets > 0.5), targets != IGNORED)
+    return _mean((outputs > 0) == (targets > 0.5), targets != reading.ignored)
 
 
 def _difference(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor, Reading], Tensor]:
@@ -102,29 +102,35 @@ LOSSES: Mapping[str, NamedLoss] = {
 DEFAULT = LOSSES["cross-entropy"]
 
 
+def labels(targets: Tensor) -> Tensor:
+    """Labels of whatever whole type, or truth values, as PyTorch's losses take them; probabilities as they are."""
+    return targets if targets.is_floating_point() else targets.long()
+
+
 def shifted(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """The predictions (N, V, L - 1) of a causal language model, and the tokens (N, L - 1) that come next.
 
     Args:
         outputs: Shape (N, L, V).
-        targets: The tokens themselves, shape (N, L); `IGNORED` where one does not count.
+        targets: The tokens themselves, shape (N, L).
     """
     return outputs[:, :-1].movedim(-1, 1), targets[:, 1:]
 
 
-def top1(outputs: Tensor, targets: Tensor) -> Tensor:
+def top1(outputs: Tensor, targets: Tensor, ignored: int = IGNORED) -> Tensor:
     """The share of each example's labels that are the largest of `outputs`: 0 or 1 where there is one label.
 
-    Labels of `IGNORED` do not count, as in cross-entropy; an example that has no other is left out.
+    Labels of `ignored` do not count, as in cross-entropy; an example that has no other is left out.
 
     Args:
         outputs: Shape (N, classes) or (N, classes, positions …).
         targets: Shape (N,) or (N, positions …).
+        ignored: The label that does not count.
 
     Returns:
         One number per example, shape (examples that count,).
     """
-    return _mean(outputs.argmax(dim=1) == targets, targets != IGNORED)
+    return _mean(outputs.argmax(dim=1) == targets, targets != ignored)
 
 
 def _mean(right: Tensor, counted: Tensor) -> Tensor:

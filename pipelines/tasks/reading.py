@@ -12,7 +12,7 @@ from torch.nn import functional
 Kind = Literal["classes", "labels", "numbers"]
 
 IGNORED = -100
-"""The label that does not count: what ``torch.nn.functional.cross_entropy`` leaves out."""
+"""The label that does not count, if a task names no other: what ``torch.nn.functional.cross_entropy`` leaves out."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,12 @@ class Reading:
         kind: ``classes`` are logits of which one is right, ``labels`` are logits each of which may be, ``numbers`` are
             quantities.
         dim: The dimension over which the classes or labels lie; None if nobody has said so.
+        ignored: The label that does not count.
     """
 
     kind: Kind = "classes"
     dim: int | None = 1
+    ignored: int = IGNORED
 
     def dim_of(self, outputs: Tensor) -> int | None:
         """The dimension of `outputs` over which the classes lie; None if that cannot be told."""

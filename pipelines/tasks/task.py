@@ -12,13 +12,22 @@ from torch import Tensor, nn
 from pipelines.tasks.declared import declared_problems, loss_name, reading_of
 from pipelines.tasks.derived import redrawn, shallower
 from pipelines.tasks.fault import FAULTS, told
-from pipelines.tasks.hooks import HOOKS, OwnDeploy, OwnLoss, OwnScore, OwnStudent, is_value, misspelt
+from pipelines.tasks.hooks import (
+    HOOKS,
+    OwnDeploy,
+    OwnLoss,
+    OwnScore,
+    OwnStudent,
+    OwnTeachers,
+    is_value,
+    misspelt,
+)
 from pipelines.tasks.losses import DEFAULT, LOSSES
 from pipelines.tasks.module import clash, import_module, undisturbed
 from pipelines.tasks.reading import IGNORED
 from pipelines.tasks.served import served
 from pipelines.tasks.tensors import Inputs, Outputs, as_tuple, first, move, scored, to_batch
-from spaces import InputError, illegal
+from spaces import InputError, Value, illegal
 
 Split = Literal["train", "calibration", "validation", "test"]
 Batch = tuple[Inputs, Tensor]
@@ -30,6 +39,12 @@ BUILT_IN: Mapping[str, str] = {
     "timm": "pipelines.tasks.timm_images:TimmImages",
 }
 """The tasks that can be used by a short name."""
+
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+"""The kinds of arguments that can be given by name."""
+
+TEACHER = "teacher"
+"""The name of the teacher that everything is compared with; other teachers have names of their own."""
 
 METHODS = ("teacher", "batches", "example_input")
 """The methods that a task must have; `pipelines.tasks.hooks` has those that it may have besides."""
@@ -111,27 +126,83 @@ def takes_width(task: Task) -> bool:
     return isinstance(task, OwnStudent) and "width" in inspect.signature(task.student).parameters
 
 
-def make_student(task: Task, depth: int, width: float = 1) -> nn.Module:
+def own_parameters(task: Task) -> tuple[str, ...]:
+    """The names of what the task's ``student`` can be told besides depth and width, in its order."""
+    if not isinstance(task, OwnStudent):
+        return ()
+    _, *others = inspect.signature(task.student).parameters.values()
+    return tuple(each.name for each in others if each.name != "width" and each.kind in NAMED)
+
+
+def own_problem(task: Task, name: str) -> str | None:
+    """Return why the task's ``student`` cannot be told `name`, or None if it can be."""
+    if name in (own := own_parameters(task)):
+        return None
+    legal = ["depth", "width", "init", *own]
+    return f"{illegal(name, legal)}: what student of {type(task).__name__} has as arguments"
+
+
+def make_student(task: Task, depth: int, width: float = 1, **own: Value) -> nn.Module:
     """A fresh student of `depth` and of that share of the full width: the task's own, or one derived from its teacher.
+
+    Args:
+        task: Has the student.
+        depth: Its depth.
+        width: The share of the full width.
+        own: What else the task's ``student`` is told.
 
     Raises:
         ValueError: the task has no such student.
     """
+    if problem := next((problem for name in own if (problem := own_problem(task, name))), None):
+        raise ValueError(problem)
     if takes_width(task):
-        return served(cast(Any, task).student(depth, width=width), task)
+        return served(cast(Any, task).student(depth, width=width, **own), task)
     if width != 1:
         raise ValueError(
             f"{type(task).__name__}.student takes no width; write: def student(self, depth, width=1.0), "
             "or leave student.width at 1"
         )
     if isinstance(task, OwnStudent):
-        return served(task.student(depth), task)
+        return served(cast(Any, task).student(depth, **own), task)
     return shallower(redrawn(make_teacher(task)), depth, as_tuple(task.example_input()))
 
 
-def make_teacher(task: Task) -> nn.Module:
-    """A fresh teacher, called and answering as `pipelines.tasks.served.Served` says."""
-    return served(task.teacher(), task)
+def make_teacher(task: Task, name: str = TEACHER) -> nn.Module:
+    """A fresh teacher, called and answering as `pipelines.tasks.served.Served` says.
+
+    Args:
+        task: Has the teacher.
+        name: Which of its teachers.
+
+    Raises:
+        ValueError: the task has no teacher called so.
+    """
+    if name == TEACHER:
+        return served(task.teacher(), task)
+    others = other_teachers(task)
+    if name not in others:
+        raise ValueError(f"{illegal(name, [TEACHER, *others])}: what teachers() of {type(task).__name__} names")
+    return served(others[name](), task)
+
+
+def teacher_call(name: str) -> str:
+    """The call that makes the teacher called `name`, for people."""
+    return "teacher()" if name == TEACHER else f"teachers()[{name!r}]"
+
+
+def other_teachers(task: Task) -> Mapping[str, Callable[[], nn.Module]]:
+    """The functions that make the task's further teachers, by their names; none if it has none.
+
+    Raises:
+        ValueError: they are no functions by names, or one has the name of the first teacher.
+    """
+    given: object = task.teachers() if isinstance(task, OwnTeachers) else {}
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) and callable(given[name]) for name in given):
+        raise ValueError('teachers() must give functions that make networks, by name: {"large": lambda: …}')
+    if TEACHER in given:
+        raise ValueError(f"teachers() has one called {TEACHER}: that is what teacher() makes")
+    return given
 
 
 def deployed(network: nn.Module, task: Task) -> nn.Module:
@@ -167,6 +238,7 @@ __all__ = [
     "BUILT_IN",
     "IGNORED",
     "METHODS",
+    "TEACHER",
     "Batch",
     "Inputs",
     "Outputs",
@@ -181,7 +253,11 @@ __all__ = [
     "make_student",
     "make_teacher",
     "move",
+    "other_teachers",
+    "own_parameters",
+    "own_problem",
     "score_of",
     "takes_width",
+    "teacher_call",
     "to_batch",
 ]

@@ -31,4 +31,4 @@ def network_accuracy(model: nn.Module, context: Context, split: Split = "validat
     model.cpu()
     if not count:
         raise TrialFailed(f"the {split} split has no batches, or no label that counts")
-    return total / count
+    return context.group.agree(total / count)

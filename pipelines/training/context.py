@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
+from torch import nn
 
 from pipelines.lease import Lease
-from pipelines.tasks.task import Task, make_student
+from pipelines.tasks.student_choice import StudentChoice
+from pipelines.tasks.task import TEACHER, Task, make_student, make_teacher, teacher_call
 from pipelines.training.epoch_budget import EpochBudget
+from pipelines.training.group import ALONE, Group
 from pipelines.training.initial_weights import initial_weights, is_pretrained
 from pipelines.training.settings import Training
 from pipelines.training.trajectory import Trajectory
@@ -41,6 +44,10 @@ class Context:
             `pipelines.stages.stage.Listens`.
         notes: Words that go with the result of the stage that is at work, each stage its own.
         kept: What was worked out of the task and serves all its trainings, by name.
+        use: How the task is loaded in another process, see `pipelines.tasks.task.load_task`.
+        args: Its arguments.
+        processes: How many processes train a network together, each on a GPU of its own if there are GPUs.
+        group: The place of this process among them, while they do.
     """
 
     task: Task
@@ -56,7 +63,17 @@ class Context:
     teacher: Path | None = None
     notes: list[str] = field(default_factory=list, compare=False)
     kept: dict[str, tuple[Task, Any]] = field(default_factory=dict, compare=False, repr=False)
-    _weights: dict[tuple[int, float], str] = field(default_factory=dict, compare=False)
+    use: str = ""
+    args: Mapping[str, Any] = field(default_factory=dict)
+    processes: int = 1
+    group: Group = ALONE
+    _weights: dict[str, str] = field(default_factory=dict, compare=False)
+
+    def portable(self) -> Context:
+        """Return the same for another process, which loads the task itself and leaves nothing in the store."""
+        nothing: Any = None
+        trajectory = self.trajectory.only_read()
+        return replace(self, task=nothing, lease=nothing, trajectory=trajectory, notes=[], kept={})
 
     def extent(self, epochs: int) -> EpochBudget:
         """Return how far a training goes that is made for `epochs`."""
@@ -75,17 +92,25 @@ class Context:
         if text not in self.notes:
             self.notes.append(text)
 
-    def is_pretrained(self, depth: int | None = None, width: float = 1) -> bool:
-        """Return True if the teacher, or the student of `depth`, comes with weights that were trained elsewhere."""
-        make = self.task.teacher if depth is None else partial(make_student, self.task, depth, width)
-        return self.once(f"pretrained {depth} {width:g}", partial(is_pretrained, make))
+    def is_pretrained(self, network: StudentChoice | str = TEACHER) -> bool:
+        """Return True if a student, or the teacher of that name, comes with weights that were trained elsewhere."""
+        call, make = self._call(network)
+        return self.once(f"pretrained {call}", partial(is_pretrained, make))
 
-    def student_weights(self, depth: int, width: float) -> str:
-        """Return a digest of the weights with which such a student begins, see `initial_weights`; it is kept.
+    def weights(self, network: StudentChoice | str) -> str:
+        """Return a digest of the weights with which that student or teacher begins, see `initial_weights`; it is kept.
 
-        It is empty if there is no such student: whoever makes it says so.
+        It is empty if there is no such network: whoever makes it says so.
         """
-        if (depth, width) not in self._weights:
+        call, make = self._call(network)
+        if call not in self._weights:
             with suppress(Exception):  # a task may raise anything
-                self._weights[depth, width] = initial_weights(lambda: make_student(self.task, depth, width))
-        return self._weights.get((depth, width), "")
+                self._weights[call] = initial_weights(make)
+        return self._weights.get(call, "")
+
+    def _call(self, network: StudentChoice | str) -> tuple[str, Callable[[], nn.Module]]:
+        """The call that makes a network, for people, and one that does."""
+        if isinstance(network, str):
+            return teacher_call(network), partial(make_teacher, self.task, network)
+        made = partial(make_student, self.task, network.depth, network.width, **dict(network.own))
+        return network.call, made

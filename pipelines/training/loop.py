@@ -15,7 +15,7 @@ from torch.nn import functional
 from pipelines.errors import TrialFailed
 from pipelines.tasks.declared import loss_name, reading_of
 from pipelines.tasks.hooks import OwnFit, OwnLoss
-from pipelines.tasks.losses import DEFAULT
+from pipelines.tasks.losses import DEFAULT, labels
 from pipelines.tasks.task import Outputs, as_tuple, loss_of
 from pipelines.tasks.tensors import scored
 from pipelines.training.context import Context
@@ -107,7 +107,10 @@ def labels_loss(context: Context, how: Hyperparameters) -> Callable[[Outputs, Te
             f"training.label_smoothing: {how.label_smoothing:g} is for {DEFAULT.name}, and the task {other}"
         )
     return lambda outputs, targets: functional.cross_entropy(
-        reading.classes_second(scored(outputs)), targets, label_smoothing=how.label_smoothing
+        reading.classes_second(scored(outputs)),
+        labels(targets),
+        ignore_index=reading.ignored,
+        label_smoothing=how.label_smoothing,
     )
 
 
@@ -130,7 +133,8 @@ class _Course:
         self._epochs, self._until, self._phase = epochs, until, phase
         self._rate = RATES[how.schedule]
         self._feed: Feed = feed_of(context)
-        self._step = TrainingStep(model, how, loss, after_step)
+        self._group = context.group
+        self._step = TrainingStep(model, how, loss, after_step, self._group)
         self._average = WeightAverage(model, how.ema) if how.ema else None
         self._stopping = EarlyStopping(how.patience)
         self._runner = runner_for(self._step, self._feed, graph=context.training.cuda_graph, on_note=context.note)
@@ -144,9 +148,12 @@ class _Course:
         if found := trajectory.latest(course, self._until):
             done, state = found
             self._restore(state)
+        self._group.begin(self._model)
         while done < self._until and not self._stopping.stopped:
             trajectory.seed(done, self._phase)
+            self._group.seed_device(context.device)
             self._pass(done)
+            self._group.share(self._model)
             done += 1
             self._look(done)
             last = context.fidelity < 1 and (done == self._until or self._stopping.stopped)
@@ -167,10 +174,14 @@ class _Course:
                 index = epoch * steps + min(number // how.accumulate, steps - 1)
                 share = rate_share(self._rate, index, steps, self._epochs, how.warmup_epochs)
                 step.set_rate(how.learning_rate * share)
-            self._runner.run(item, last=last)
+            part, whole = self._group.part(item)
+            step.set_share(whole)
+            with self._group.own_draws():
+                self._runner.run(part, last=last)
             if last and self._average:
                 self._average.update()
             self._context.lease.give_way(lambda: _settle(self._context.device))
+        self._group.sum_(step.total)
         if not torch.isfinite(step.total):
             told = f"{step.total.item():g} in epoch {epoch + 1} of {self._epochs}"
             raise TrialFailed(_why_not_finite(self._context, self._how, self._kind, told))
@@ -181,7 +192,8 @@ class _Course:
             return
         loss = labels_loss(self._context, self._how)
         with self._average.applied() if self._average else nullcontext():
-            self._stopping.look(self._model, calibration_loss(self._model, loss, self._context))
+            found = calibration_loss(self._model, loss, self._context)
+            self._stopping.look(self._model, self._group.agree(found))
 
     def _state(self) -> State:
         average = {"average": self._average.state()} if self._average else {}

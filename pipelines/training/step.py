@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_map
 from pipelines.errors import TrialFailed
 from pipelines.tasks.task import as_tuple
 from pipelines.training.feed import TrainBatch
+from pipelines.training.group import ALONE, Group
 from pipelines.training.settings import Hyperparameters
 
 StepLoss = Callable[[TrainBatch, Any], Tensor]
@@ -32,6 +33,7 @@ class TrainingStep:
         how: The hyperparameters.
         loss: What is minimised.
         after_step: Called after each change of the weights.
+        group: The processes whose gradients are taken together.
 
     Attributes:
         total: The sum of the losses since `begin`, a scalar on the device.
@@ -39,12 +41,19 @@ class TrainingStep:
     """
 
     def __init__(
-        self, model: nn.Module, how: Hyperparameters, loss: StepLoss, after_step: Callable[[], None] = lambda: None
+        self,
+        model: nn.Module,
+        how: Hyperparameters,
+        loss: StepLoss,
+        after_step: Callable[[], None] = lambda: None,
+        group: Group = ALONE,
     ) -> None:
         self._model, self._how, self._loss, self._after_step = model, how, loss, after_step
+        self._group = group
         self._call: Callable[..., Any] = torch.compile(model) if how.compile else model
         self.device = next(model.parameters()).device
         self.total = torch.zeros((), device=self.device)
+        self._share = torch.ones((), device=self.device)
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = self._make_optimizer()
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=how.precision == "fp16")
@@ -52,7 +61,7 @@ class TrainingStep:
     @property
     def can_update_in_graph(self) -> bool:
         """True if `update` works on the device alone, without the host."""
-        return self._is_fused and self._how.precision != "fp16"
+        return self._is_fused and self._how.precision != "fp16" and self._group.size == 1
 
     @property
     def _is_fused(self) -> bool:
@@ -70,6 +79,11 @@ class TrainingStep:
             else:
                 group["lr"] = rate
 
+    def set_share(self, share: float) -> None:
+        """Set what share of a whole batch the batches to come are, where several processes divide it."""
+        if self._group.size > 1:
+            self._share.fill_(share)
+
     def backward(self, batch: TrainBatch) -> None:
         """Add the gradients of the loss of `batch` to those that are there."""
         batch = self._laid_out(batch)
@@ -78,6 +92,8 @@ class TrainingStep:
             if self._how.precision != "fp32":
                 outputs = tree_map(_single, outputs)
             value = self._loss(batch, outputs)
+        if self._group.size > 1:
+            value = value * self._share
         self._scaler.scale(value / self._how.accumulate if self._how.accumulate > 1 else value).backward()  # type: ignore[no-untyped-call]
         self.total.add_(value.detach())
 
@@ -87,6 +103,7 @@ class TrainingStep:
         Args:
             keep_gradients: Set them to zero where they lie, for a CUDA graph that adds to them.
         """
+        self._group.sum_gradients(self._parameters)
         if self._how.clip_norm is not None:
             self._scaler.unscale_(self.optimizer)
             torch.nn.utils.clip_grad_norm_(self._parameters, self._how.clip_norm)

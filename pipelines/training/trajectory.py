@@ -54,16 +54,24 @@ class Trajectory:
     Args:
         key: A digest of all that the stage depends on, except for how many epochs there are.
         store: Where states are kept; nowhere, when None.
+        keeps: Whether more are kept there; those that are there are gone on from anyway.
+
+    Attributes:
+        key: The digest.
     """
 
-    def __init__(self, key: str = "", store: Store | None = None) -> None:
-        self._key, self._store = key, store
+    def __init__(self, key: str = "", store: Store | None = None, *, keeps: bool = True) -> None:
+        self.key, self._store, self._keeps = key, store, keeps
         self._kept: dict[tuple[int | None, int | None], str] = {}
         self._written = time.monotonic()
 
+    def only_read(self) -> Trajectory:
+        """Return one that goes on from the same states, and keeps none."""
+        return Trajectory(self.key, self._store, keeps=False)
+
     def seed(self, epoch: int, phase: int | None = None) -> None:
         """Seed every generator for what comes after `epoch` epochs of that phase."""
-        seed_everything(digest({"trajectory": self._key, "phase": phase, "epoch": epoch}))
+        seed_everything(digest({"trajectory": self.key, "phase": phase, "epoch": epoch}))
 
     def latest(self, course: TrainingPhase, until: int) -> tuple[int, State] | None:
         """The latest undamaged state of `course` after at most `until` epochs, with their number; None without one."""
@@ -87,7 +95,7 @@ class Trajectory:
             last: The training ends here for now, and will go on another time.
         """
         overdue = time.monotonic() - self._written >= INTERVAL_S
-        if self._store and (last or overdue or epoch == course.common):
+        if self._store and self._keeps and (last or overdue or epoch == course.common):
             self._keep(self._store, course, epoch, state())
             self._written = time.monotonic()
 
@@ -111,7 +119,7 @@ class Trajectory:
 
     def _state_key(self, course: TrainingPhase, epoch: int) -> str:
         about = {"phase": course.phase, "epochs": course.line(epoch), "state": epoch}
-        return digest({"trajectory": self._key, **about})
+        return digest({"trajectory": self.key, **about})
 
 
 def _size_bytes(state: object) -> int:

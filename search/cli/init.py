@@ -30,7 +30,7 @@ def init(
 ) -> None:
     """Write a commented sweep's file, and a task where one is needed, for a new project."""
     if template not in TEMPLATES:
-        raise InputError([f"TEMPLATE: {illegal(template, list(TEMPLATES))}"])
+        raise InputError.at("TEMPLATE", illegal(template, list(TEMPLATES)))
     sweep = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "sweep"
     for path in TEMPLATES[template].write(folder, sweep):
         out().print(f"wrote {path}", markup=False, soft_wrap=True)

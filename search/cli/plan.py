@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from search.planning.estimator import Estimator
     from search.planning.plan import Plan
     from search.suggest.costs import Spread
-    from spaces import Recipe
+    from spaces import Recipe, StepSpec
 
 EXAMPLE = "paredown plan configs/digits.yaml -o search.trials=20"
 
@@ -44,7 +44,7 @@ def plan(
     estimator = Estimator(config, found, Workspace.default())
     estimate = estimator.estimate()
     if probing and estimate.unknown:
-        _probe(estimator, estimate)
+        _probe(estimator, estimate, config.space.steps)
         estimate = estimator.estimate()
     if as_json:
         budget = str(config.search.budget) if config.search.budget else None
@@ -61,15 +61,13 @@ def plan(
         console.print(f"warning: {warning}", markup=False, soft_wrap=True)
 
 
-def _probe(estimator: Estimator, estimate: Estimate) -> None:
+def _probe(estimator: Estimator, estimate: Estimate, steps: Sequence[StepSpec]) -> None:
     """Do the recipes that tell what `estimate` lacks, and tell of each when it begins, and of those that fail."""
-    from pipelines import STEPS
-
     console, recipes = err(), estimator.probes(estimate.unknown)
     with console.status("probing") as shown:
 
         def begin(number: int, recipe: Recipe) -> None:
-            text = f"probing {number + 1} of {len(recipes)}: {recipe.label(STEPS)}"
+            text = f"probing {number + 1} of {len(recipes)}: {recipe.label(steps)}"
             shown.update(text)
             if not console.is_terminal:
                 console.print(text, markup=False, soft_wrap=True)
@@ -77,7 +75,7 @@ def _probe(estimator: Estimator, estimate: Estimate) -> None:
         done = estimator.probe(recipes, begin)
     for trial in done:
         if trial.failure:
-            label, reason = trial.recipe.label(STEPS), trial.failure.headline
+            label, reason = trial.recipe.label(steps), trial.failure.headline
             console.print(f"the probe of {label} failed: {reason}", markup=False, soft_wrap=True)
 
 

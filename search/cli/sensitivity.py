@@ -45,7 +45,6 @@ def sensitivity(
     """Cut each layer alone, and show what accuracy that costs."""
     import torch
 
-    from pipelines import STEPS
     from pipelines.pipeline import run_stages
     from pipelines.sensitivity_analysis import analysis_work
     from pipelines.sensitivity_table import Sensitivity
@@ -70,7 +69,7 @@ def sensitivity(
         folder, runs = run_stages(work, evaluator.context, evaluator.store, begin)
     found = Sensitivity.read(folder)
     cut = {key: str(params.get(key, NONE)) for key in ("method", "importance")}
-    described = {"network": recipe.label(STEPS), **cut}
+    described = {"network": recipe.label(config.space.steps), **cut}
     title = f"{config.sweep}: sensitivity of {described['network']} to {cut['method']}, {cut['importance']}"
     run = _log(config, workspace, title, found, runs[-1].key, described)
     if csv:
@@ -129,18 +128,20 @@ def _read(path: Path, overrides: Sequence[str], problems: list[Problem]) -> tupl
 def _network(config: SweepConfig, task: Task, depth: int | None) -> Recipe:
     """The teacher, or the student of `depth` as the sweep would distil it: with the first value of each axis."""
     from pipelines.sensitivity_analysis import student_of
-    from pipelines.stages.distil import DEPTHS
+    from pipelines.stages.distil import DEPTHS, student_choice
     from pipelines.tasks.task import make_student
 
     if depth is None:
         return Recipe()
     if problem := DEPTHS.problem(depth):
         raise InputError.at("--student", problem)
+    recipe = student_of(config.space, depth)
+    chosen = student_choice(recipe.steps[0].params)
     try:
-        make_student(task, depth)
+        make_student(task, depth, chosen.width, **dict(chosen.own))
     except Exception as error:  # whatever a person's code does is told as theirs
-        raise InputError.at("--student", f"student({depth}): {type(error).__name__}: {error}") from error
-    return student_of(config.space, depth)
+        raise InputError.at("--student", f"{chosen.call}: {type(error).__name__}: {error}") from error
+    return recipe
 
 
 @contextmanager

@@ -29,7 +29,6 @@ def trial(
     """Build and measure one recipe in this process, for debugging."""
     import torch
 
-    from pipelines import STEPS
     from pipelines.file_hash import sha256
     from pipelines.ledger import Ledger
     from search.planning.reading import read_sweep
@@ -38,7 +37,7 @@ def trial(
 
     config, _ = read_sweep(path, overrides or ())
     steps = read_yaml(recipe_path)
-    recipe = Recipe.from_list([] if steps is None else steps, STEPS)
+    recipe = Recipe.from_list([] if steps is None else steps, config.space.steps)
     # The number of threads changes the order of sums, and with it the last digits of trained weights.
     torch.set_num_threads(config.cluster.cpus_per_trial)
     evaluate = sweep_evaluator(config, Workspace.default())
@@ -66,7 +65,7 @@ def trial(
         )
         return
     console = out()
-    console.print(f"[bold]{recipe.label(STEPS)}[/bold]  {file}")
+    console.print(f"[bold]{recipe.label(config.space.steps)}[/bold]  {file}")
     console.print(f"  sha256: {sha256(file)}")
     for name, each in files.items():
         console.print(f"  for {name}: {each}", soft_wrap=True)

@@ -180,7 +180,7 @@ class ClusterSection(Section):
     Attributes:
         address: ``local`` starts Ray on this machine; anything else is the address of a running cluster.
         cpus_per_trial: Processors, and threads for training, of one trial.
-        gpus_per_trial: GPUs of one trial; fractions share one.
+        gpus_per_trial: GPUs of one trial, which train a network together; fractions share one.
         max_concurrent_trials: How many trials run at once; as many as fit, when absent.
     """
 
@@ -192,12 +192,9 @@ class ClusterSection(Section):
     @field_validator("gpus_per_trial")
     @classmethod
     def _gpus(cls, gpus: float) -> float:
-        """A training uses one GPU, or a share of it."""
-        if gpus > 1:
-            problem = (
-                f"{gpus:g} is more than a trial can use: a training runs on one GPU, and the others would stand idle; "
-                "legal: at most 1; with more GPUs in the cluster more trials run at once"
-            )
+        """A training uses a share of a GPU, or whole ones."""
+        if gpus > 1 and gpus % 1:
+            problem = f"{gpus:g} is neither a share of one GPU nor a number of whole ones; legal: at most 1, or 2, 3, …"
             raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
         return gpus
 

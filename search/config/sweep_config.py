@@ -11,7 +11,7 @@ from typing import Any, cast, get_args
 
 import yaml
 
-from pipelines import METRICS, RUNTIMES, STEPS, Targets, Training, metric_problem, runtime_problem, suited
+from pipelines import METRICS, RUNTIMES, Targets, Training, metric_problem, runtime_problem, steps_of, suited
 from pipelines.meters import Direction
 from pipelines.meters.by_target import metric
 from pipelines.runtimes.targets import AT, bare, target_of
@@ -180,7 +180,7 @@ def read_config(raw: Mapping[str, Any]) -> Reading:
     problems += unbounded
     known = tuple(each for each in placed if "runtime" not in each.unsure and each.section.runtime in RUNTIMES)
     problems += _unmeasured([each for each in known if not messages.get(each.where)], objectives, constraints)
-    space, unread = SearchSpace.read(raw["space"], STEPS) if "space" in raw else (None, [])
+    space, unread = SearchSpace.read(raw["space"], steps_of(raw["space"])) if "space" in raw else (None, [])
     problems += unread
     if space and known:
         space, unsuited = suited(space, targets_of(known))

@@ -14,6 +14,7 @@ from pipelines.runtimes import bare
 from pipelines.scores import SCORES
 from pipelines.store import Remote
 from pipelines.tasks.declared import score_names
+from pipelines.tasks.hooks import OwnFit
 from search.config.sections import ClusterSection, StoreSection, TargetSection, TaskSection, TrackingSection
 from search.config.sweep_config import Reading, read_config
 from search.config.tracking_address import file_problem
@@ -58,6 +59,7 @@ def check_sweep(raw: Mapping[str, Any]) -> Check:
             findings.rules += [rule for rule in found.rules if rule not in findings.rules]
             findings.warnings += [words for words in found.warnings if words not in findings.warnings]
         problems += _score_problems(reading, task)
+        problems += _together_problems(reading, task)
     problems += _processor_problems(reading)
     problems += _device_problems(reading)
     problems += _tracking_problems(reading)
@@ -93,6 +95,14 @@ def _score_problems(reading: Reading, task: Task) -> Iterator[Problem]:
                     f"write scores = {[*named, bare(name)]} in its class, or give a ready-made task the argument scores"
                 )
                 yield Problem(f"{section}.{name}", f"is measured only if the task names it: {advice}")
+
+
+def _together_problems(reading: Reading, task: Task) -> Iterator[Problem]:
+    """Yield why the task cannot be trained on several GPUs together."""
+    cluster = reading.section(ClusterSection, "cluster")
+    if cluster and cluster.gpus_per_trial > 1 and isinstance(task, OwnFit):
+        advice = "the task's fit trains by itself, on one GPU, and the others would stand idle; legal: at most 1"
+        yield Problem("cluster.gpus_per_trial", f"{cluster.gpus_per_trial:g}: {advice}")
 
 
 def _processor_problems(reading: Reading) -> Iterator[Problem]:

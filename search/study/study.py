@@ -13,7 +13,7 @@ import optuna
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from pipelines import STEPS
+from pipelines import steps_with
 from search.config.sweep_config import SweepConfig
 from search.errors import SweepError
 from search.study.distributions import chosen_params
@@ -249,12 +249,13 @@ def _trials(study: optuna.Study) -> list[Trial]:
 def _trial(frozen: FrozenTrial) -> Trial:
     if (number := frozen.user_attrs.get(NUMBER, frozen.number)) != frozen.number:
         raise ValueError(f"trial {number} stands where trial {frozen.number} should")
-    recipe = Recipe.from_list(frozen.user_attrs[RECIPE], STEPS, recorded=True)
+    steps = steps_with(frozen.user_attrs[PARAMS])
+    recipe = Recipe.from_list(frozen.user_attrs[RECIPE], steps, recorded=True)
     # A result whose trial is still running was being told when the driver was killed: its file is still there.
     result = Result.from_json(frozen.user_attrs[RESULT]) if frozen.state.is_finished() else None
     started = frozen.datetime_start.timestamp() if frozen.datetime_start else 0.0
     proposed = todays_proposer(frozen.user_attrs.get(PROPOSED), frozen.number)
     rungs = tuple(Rung.from_json(rung) for rung in frozen.user_attrs.get(RUNGS, ()))
     return Trial(
-        frozen.number, recipe, frozen.user_attrs[PARAMS], recipe.label(STEPS), started, result, proposed, rungs
+        frozen.number, recipe, frozen.user_attrs[PARAMS], recipe.label(steps), started, result, proposed, rungs
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template as Text
 
 from pipelines.whole_file import create_text
-from spaces import InputError
+from spaces import InputError, Problem
 
 SWEEP_FILE = "sweep.yaml"
 """The file of a template that is given to ``paredown run``."""
@@ -44,10 +44,11 @@ class Template:
         """
         texts = {folder / name: Text(text).substitute(sweep=sweep) for name, text in self.texts.items()}
         if there := [path for path in texts if path.exists() or path.is_symlink()]:
-            raise InputError([f"{path} is there already and is left as it is; name another folder" for path in there])
+            told = "is there already and is left as it is; name another folder"
+            raise InputError([Problem(str(path), told) for path in there])
         try:
             for path, text in texts.items():
                 create_text(path, text)
         except OSError as error:
-            raise InputError([f"cannot write into {folder}: {error.strerror}; name another folder"]) from error
+            raise InputError.at(str(folder), f"cannot be written: {error.strerror}; name another folder") from error
         return list(texts)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.io import wavfile
 
 from pipelines.meters import METRICS
 from pipelines.preflight import preflight
@@ -30,7 +31,21 @@ def test_the_u_net_is_valid() -> None:
     assert preflight(task, SearchSpace.parse({"student": {"depth": ["none", 1]}}, STEPS)).problems == []
 
 
+def test_keywords_in_wav_files_are_valid(tmp_path: Path) -> None:
+    for word, pitch in (("yes", 0.1), ("no", 0.3)):
+        (tmp_path / word).mkdir()
+        for number in range(12):
+            wave = 8_000 * np.sin(pitch * np.arange(1_500 + 50 * number))
+            wavfile.write(tmp_path / word / f"{number}.wav", 2_000, wave.astype("int16"))
+    task = load_task("docs.examples.keywords:Keywords", {"data": str(tmp_path), "rate": 2_000})
+    space = SearchSpace.parse(
+        {"student": {"depth": ["none", 2]}, "pruning": {"method": "channel", "ratio": 0.5}}, STEPS
+    )
+    assert preflight(task, space).problems == []
+    assert {int(label) for _, labels in task.batches("validation") for label in labels} == {0, 1}
+
+
 def test_each_sweep_optimises_what_its_task_scores() -> None:
-    for name in ("images", "reviews", "language", "strength", "shapes"):
+    for name in ("images", "reviews", "language", "strength", "shapes", "keywords"):
         config = load_config(EXAMPLES / f"{name}.yaml")
         assert all(METRICS[objective.name].direction == objective.direction for objective in config.objectives)

@@ -83,12 +83,12 @@ def test_changed_weights_of_the_teacher_are_told(identity, tmp_path: Path) -> No
 
 
 def test_changed_weights_of_a_student_are_told_and_are_not_the_teachers(identity) -> None:
-    first, second = (identity().with_student(2, 1, weights) for weights in ("a", "b"))
+    first, second = (identity().with_network("student(2)", weights) for weights in ("a", "b"))
     assert second.changes(first) == ("student(2) comes with other weights",)
-    assert identity().with_student(2, 0.5, "b").changes(identity().with_student(2, 0.5, "a")) == (
-        "student(2, width=0.5) comes with other weights",
-    )
-    assert second.with_student(3, 1, "c").changes(second) == ()
+    assert identity().with_network("student(2, width=0.5)", "b").changes(
+        identity().with_network("student(2, width=0.5)", "a")
+    ) == ("student(2, width=0.5) comes with other weights",)
+    assert second.with_network("student(3)", "c").changes(second) == ()
     assert first.fingerprint == second.fingerprint
 
 

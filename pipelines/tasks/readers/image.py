@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.tasks.readers.answer import show
+
+__all__ = ["feed", "show"]
+
 SETTINGS = Path(__file__).with_name("preprocessing.json")
 
 
@@ -26,16 +30,3 @@ def feed() -> dict[str, Any]:
     pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     mean, std = (np.array(settings[key], "float32")[:, None, None] for key in ("mean", "std"))
     return {settings["input"]: ((pixels / 255 - mean) / std)[None]}
-
-
-def show(outputs: Any) -> None:
-    """Print what the model says in words: the class and its probability, all labels that hold, or the number."""
-    settings = json.loads(SETTINGS.read_text(encoding="utf-8"))
-    if settings["kind"] == "numbers":
-        print(outputs[0])
-    elif settings["kind"] == "labels":
-        print(*(name for name, value in zip(settings["labels"], outputs[0], strict=True) if value > 0))
-    else:
-        odds = np.exp(outputs[0] - outputs[0].max())
-        best = int(odds.argmax())
-        print(settings["labels"][best], f"{odds[best] / odds.sum():.3f}")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines import STEPS
+from pipelines import steps_of
 from pipelines.preflight import Findings, preflight
 from spaces import SearchSpace
 
@@ -45,4 +45,4 @@ def warnings() -> Callable[..., list[str]]:
 
 def _try(task: object, **space) -> Findings:
     asked = {"student": {"depth": [1]}, "distillation": {"alpha": 0.5}, "pruning": {"method": "none"}, **space}
-    return preflight(task, SearchSpace.parse(asked, STEPS))
+    return preflight(task, SearchSpace.parse(asked, steps_of(asked)))

@@ -29,6 +29,42 @@ def test_students_must_answer_like_the_teacher(check, words) -> None:
     assert check(Other()) == ["space.student.depth: student(1) gives (1, 3), but teacher() gives (1, 2)"]
 
 
+def test_a_parameter_of_its_own_is_an_argument_of_the_task_s_student(check, words) -> None:
+    class Blocks(words):
+        def student(self, depth: int, block: str = "basic") -> nn.Module:
+            if block not in ("basic", "wide"):
+                raise ValueError(f"no block {block}")
+            return super().student(depth)
+
+    assert check(Blocks(), student={"depth": 1, "block": ["basic", "wide"]}) == []
+    assert check(Blocks(), student={"depth": 1, "blocks_": 2, "kernel": 3}) == [
+        "space.student.blocks_: 'blocks_' is not known (did you mean 'block'?); legal: depth, width, init, block: what "
+        "student of Blocks has as arguments",
+        "space.student.kernel: 'kernel' is not known; legal: depth, width, init, block: what student of Blocks has as "
+        "arguments",
+    ]
+    (told,) = check(Blocks(), student={"depth": 1, "block": ["basic", "narrow"]})
+    assert told.startswith(
+        "space.student: student(1, block='narrow') with example_input(): ValueError: no block narrow"
+    )
+
+
+def test_other_teachers_are_those_that_the_task_names(check, words) -> None:
+    class Taught(words):
+        def teachers(self) -> dict:
+            return {"large": super().teacher, "other": lambda: nn.Linear(6, 3), "broken": lambda: nn.Linear(5, 2)}
+
+    listening = {"alpha": 0.5, "temperature": 2}
+    assert check(Taught(), distillation={**listening, "teacher": ["teacher", "large"]}) == []
+    assert check(words(), distillation={**listening, "teacher": "large"}) == [
+        "space.distillation.teacher: 'large' is not known; legal: teacher; others are what a method teachers() of the "
+        "task names"
+    ]
+    wrong, broken = check(Taught(), distillation={**listening, "teacher": ["other", "broken"]})
+    assert wrong == "space.distillation.teacher: teachers()['other'] gives (1, 3), but teacher() gives (1, 2)"
+    assert broken.startswith("space.distillation.teacher: teachers()['broken'] with example_input(): RuntimeError:")
+
+
 def test_a_teacher_that_is_no_network_is_told_and_techniques_are_not_asked(check, words) -> None:
     class Listed(words):
         def teacher(self) -> list[nn.Module]:

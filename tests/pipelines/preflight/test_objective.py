@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -65,7 +67,24 @@ def test_labels_of_later_batches_count_too(check, words) -> None:
         def batches(self, split: str):
             return [(torch.randn(4, 6), CLASSES), (torch.randn(4, 6), CLASSES + 2)]
 
-    assert check(Late()) == ["task.use: 'train' has labels from 0 to 3, but outputs (4, 2) float32 have classes 0 to 1"]
+    assert check(Late()) == [
+        "task.use: batches('train'), batches('validation') has labels from 0 to 3, but outputs (4, 2) float32 have "
+        "classes 0 to 1; if a label does not count, name it in the task's class, such as ignore_index = 3"
+    ]
+
+
+def test_labels_that_the_own_loss_ignores_are_no_classes_for_the_accuracy_either(check, words) -> None:
+    class Ignoring(words):
+        loss = staticmethod(partial(functional.cross_entropy, ignore_index=255))
+
+        def batches(self, split: str):
+            return [(torch.randn(4, 6), torch.tensor([0, 1, 255, 1]))]
+
+    (told,) = check(Ignoring())
+    assert told.startswith("task.use: batches('validation') has labels from 0 to 255, but outputs (4, 2) float32")
+    assert told.endswith("such as ignore_index = 255")
+    Ignoring.ignore_index = 255
+    assert check(Ignoring()) == []
 
 
 @pytest.mark.parametrize(

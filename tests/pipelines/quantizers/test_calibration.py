@@ -16,6 +16,15 @@ def test_the_first_examples_are_used(size: int | None, lengths: list[int]) -> No
     assert feeds[0]["input_1"][0] == 0
 
 
+def test_inputs_keep_their_names() -> None:
+    batch = {"wide": torch.zeros(AT_ONCE + 1, 3), "ids": torch.zeros(AT_ONCE + 1, 2)}
+    feeds = list(Calibration(lambda: [batch]).feeds())
+    assert [{name: len(values) for name, values in feed.items()} for feed in feeds] == [
+        {"ids": AT_ONCE, "wide": AT_ONCE},
+        {"ids": 1, "wide": 1},
+    ]
+
+
 def test_large_batches_are_looked_at_in_slices() -> None:
     batch = torch.arange(2.5 * AT_ONCE)[:, None]
     feeds = list(Calibration(lambda: [batch, batch[:3]]).feeds())

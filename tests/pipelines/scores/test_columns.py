@@ -22,10 +22,14 @@ def test_probabilities_stand_behind_the_label() -> None:
     assert rows.values.tolist() == [[3, 0.25, 0.25, 0.25, 0.25]]
 
 
+LABELS = Reading("labels")
+
+
 def test_labels_and_what_was_predicted_of_them_are_the_halves() -> None:
-    rows = label_rows(torch.tensor([[-2.0, 2.0]]), torch.tensor([[0, 1]]), decide=True)
+    rows = label_rows(torch.tensor([[-2.0, 2.0]]), torch.tensor([[0, 1]]), LABELS, decide=True)
     assert [half.tolist() for half in halves(rows.values)] == [[[0, 1]], [[0, 1]]]
-    assert halves(label_rows(torch.tensor([[-2.0, 2.0]]), torch.tensor([[0, 1]]), decide=False).values)[1].min() == -2
+    ranked = label_rows(torch.tensor([[-2.0, 2.0]]), torch.tensor([[0, 1]]), LABELS, decide=False)
+    assert halves(ranked.values)[1].min() == -2
 
 
 def test_each_number_is_a_row() -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pipelines.scores import SCORES, Gathering, SplitScore
-from pipelines.tasks.reading import Reading
+from pipelines.tasks.reading import IGNORED, Reading
 
 CHANCE = torch.Generator().manual_seed(0)
 LOGITS, LABELS = torch.randn(60, 3, generator=CHANCE), torch.randint(3, (60,), generator=CHANCE)
@@ -48,3 +48,17 @@ def test_what_is_right_throughout_has_the_best_value(score: SplitScore) -> None:
     right = 50.0 * torch.nn.functional.one_hot(LABELS, 3) if reading.kind == "classes" else LOGITS[:, 0]
     targets = LABELS if reading.kind == "classes" else LOGITS[:, 0]
     assert value_of(score, right, targets, reading) == pytest.approx(score.best)
+
+
+@pytest.mark.parametrize(
+    "score", [each for each in SCORES.values() if "labels" in each.kinds], ids=lambda each: each.name
+)
+def test_labels_that_do_not_count_change_nothing_whatever_is_predicted_of_them(score: SplitScore) -> None:
+    outputs, targets, reading = BATCHES["labels"]
+    unknown = targets.clone()
+    unknown[:20, 0] = IGNORED
+    others = outputs.clone()
+    others[:20, 0] = -outputs[:20, 0]
+    found = value_of(score, outputs, unknown, reading)
+    assert found == value_of(score, others, unknown, reading)
+    assert found != value_of(score, outputs, targets, reading)

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipelines import STEPS
+from pipelines import STEPS, Store, steps_of, steps_with
 from pipelines.distillers import FEATURES
 from pipelines.errors import TrialFailed
+from pipelines.pipeline import network_stages, run_stages
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.stages import DISTIL, Distil, Prune, TrainTeacher
+from pipelines.stages.distil import students_in, teachers_in
 from pipelines.tasks.digits import Digits
 from pipelines.training.context import Context
 from spaces import InputError, Recipe, SearchSpace
@@ -240,3 +242,77 @@ def test_a_whole_space_of_students_is_counted_without_what_is_ruled_out() -> Non
     after = 2 * 2 * (teachings - 1)
     assert space.size() == 2 * (1 + 2 + first + 2 * first + 2 * after)
     assert sum(1 for _ in space.points()) == space.size()
+
+
+SECTION = {
+    "student": {"depth": ["none", 1], "block": ["plain", "gated"]},
+    "distillation": {"alpha": [0, 0.5], "temperature": 4, "teacher": ["teacher", "large"]},
+}
+
+
+def test_what_only_a_task_knows_of_is_read_from_the_space() -> None:
+    space = SearchSpace.parse(SECTION, steps_of(SECTION))
+    assert space.used("student.block") == ("plain", "gated")
+    assert [choice.call for choice in students_in(space)] == ["student(1, block='plain')", "student(1, block='gated')"]
+    assert teachers_in(space) == ["large"]
+    labels = {space.recipe(point).label(space.steps) for point in space.points()}
+    assert labels == {
+        "teacher",
+        *(f"d1{taught}·block={block}{by}" for block in ("plain", "gated") for taught, by in LISTENERS),
+    }
+    (rule, _) = (rule for rule in space.rules if "distillation.teacher" in rule.combination)
+    assert rule.sequence == ("prune", "distil")
+    point = next(point for point in space.points() if point.get("distillation.teacher") == "large")
+    recipe = space.recipe(point)
+    assert Recipe.from_list(recipe.to_list(), steps_with(point)) == recipe  # as it is read back from a record
+
+
+LISTENERS = [("", ""), ("(α0.5,T4)", ""), ("(α0.5,T4)", "·teacher=large")]
+"""From labels alone nothing is learned of another teacher, so that this is ruled out."""
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("dept", "'dept' is not known (did you mean 'depth'?); legal: depth, width, init"),
+        ("alpha", "'alpha' is not known; legal: depth, width, init"),
+        ("a b", "'a b' is not known; legal: depth, width, init"),
+    ],
+)
+def test_a_slip_is_no_parameter_of_a_task(key: str, told: str) -> None:
+    section = {"student": {"depth": 1, key: 2}, "distillation": {"alpha": 0.5}}
+    with pytest.raises(InputError, match=re.escape(told)):
+        SearchSpace.parse(section, steps_of(section))
+
+
+def test_a_student_is_told_its_own_parameters_and_learns_from_the_chosen_teacher(
+    context: Context, tmp_path: Path
+) -> None:
+    told = list[object]()
+
+    plain = type(context.task)
+
+    class Pairs(plain):
+        def student(self, depth: int, channels: int = 16) -> torch.nn.Module:
+            told.append(channels)
+            return plain(channels).student(depth)
+
+        def teachers(self) -> dict:
+            return {"large": plain(32).teacher}
+
+    own = replace(context, task=Pairs())
+    recipe = Recipe.from_list(
+        [{"distil": {**PLAIN, "channels": 24, "teacher": "large"}}],
+        steps_with(["student.channels", "distillation.teacher"]),
+    )
+    store = Store(tmp_path / "store")
+    work = network_stages(recipe)
+    assert [(stage.name, params.get("name")) for stage, params in work] == [("teacher", "large"), ("distil", None)]
+    folder, _ = run_stages(work, own, store)
+    student = Checkpoint.load(folder, own.task)
+    assert student.structure == [{"network": "student", "depth": 1, "width": 1.0, "own": {"channels": 24}}]
+    assert student.model[0].out_channels == 24
+    assert set(told) == {24}
+    teacher = Checkpoint.load(store.get(run_stages(work[:1], own, store)[1][0].key), own.task)
+    assert teacher.structure == [{"network": "teacher", "name": "large"}]
+    assert teacher.model[0].out_channels == 32

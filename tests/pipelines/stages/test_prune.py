@@ -148,6 +148,37 @@ def test_epochs_that_were_not_needed_are_left_to_the_cuts_that_follow(
     assert report(folder)["finetuned"] is True
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "patience", "made", "note"),
+    [
+        ([0.9, 0.8, 0.2, 0.1], 2, 2, "2 of 4 cuts were made: no further one kept accuracy >= 0.5"),
+        ([0.9, 0.2, 0.8, 0.9], 2, 4, ""),
+        ([0.9, 0.2], 1, 1, "1 of 4 cuts were made: no further one kept accuracy >= 0.5"),
+        ([0.4], 1, 1, "none of 1 cuts left a network of accuracy >= 0.5; further ones were not tried"),
+    ],
+    ids=["until no more is gained", "all", "patience", "none"],
+)
+def test_cuts_end_when_no_more_is_gained(
+    run: Run, context: Context, monkeypatch, accuracies: list[float], patience: int, made: int, note: str
+) -> None:
+    found = iter(accuracies)
+    monkeypatch.setattr("pipelines.stages.prune.network_accuracy", lambda model, context: next(found))
+    own = replace(context, accuracy_floor=0.5, notes=[])
+    folder = run(context=own, method="unstructured", ratio=0.8, steps=4, patience=patience)
+    assert list(found) == []
+    assert own.notes == [note] * bool(note)
+    assert [round(cut["ratio"], 3) for cut in report(folder)["cuts"]] == [0.463, 0.7, 0.788, 0.8][:made]
+    checkpoint = Checkpoint.load(folder, context.task)
+    assert len(checkpoint.structure) == 1 + made
+    zeros = sum(int((parameter == 0).sum()) for parameter in checkpoint.model.parameters())
+    assert zeros == report(folder)["cuts"][-1]["zeros"]
+
+
+def test_without_training_all_cuts_are_made(run: Run, context: Context) -> None:
+    own = replace(context, accuracy_floor=2.0, fidelity=0.0)
+    assert len(report(run(context=own, method="unstructured", steps=3, patience=1))["cuts"]) == 3
+
+
 def test_statistics_are_those_of_the_pruned_network(run: Run, context: Context) -> None:
     without = replace(context, training=context.training.model_copy(update={"finetune_epochs": 0}))
     model = Checkpoint.load(run(context=without), context.task).model
@@ -224,6 +255,7 @@ def test_cuts_too_small_for_anything_to_go_leave_their_epochs_to_the_next(run: R
         ({"ratio": 0.5, "round_to": 4, "steps": 3}, "ch0.5r4·3x"),
         ({"method": "heads", "ratio": 0.5, "importance": "random"}, "head0.5·random"),
         ({"method": "unstructured", "ratio": 0.9, "steps": 5, "schedule": "linear"}, "un0.9·5linx"),
+        ({"method": "unstructured", "ratio": 0.9, "steps": 5, "patience": 1}, "un0.9·5x·until1"),
         ({"method": "n:m"}, "2:4"),
         ({"method": "n:m", "pattern": "1:4", "finetune": "if-needed"}, "1:4·opt"),
         ({"method": "blocks", "ratio": 0.25}, "blk0.25"),

@@ -22,12 +22,13 @@ def declaring(**values: object) -> Plain:
             {"class_dim": 0},
             "class_dim is 0; it is the number of the outputs' dimension",
         ),
+        ({"ignore_index": "void"}, "ignore_index is 'void'; it is the label that does not count, such as 255"),
         ({"outputs": 3}, "outputs is 3, not a list of names"),
         ({"scores": [1]}, "scores is [1], not a list of names"),
         ({"dynamic_axes": {"ids": 1}}, 'dynamic_axes is {"ids": 1}; write {1: "length"}, or the same for each input'),
         ({"dynamic_axes": {"idz": {1: "length"}}}, "dynamic_axes: 'idz' is not known"),
     ],
-    ids=["loss", "class_dim", "outputs", "scores", "axes", "name of an input"],
+    ids=["loss", "class_dim", "ignore_index", "outputs", "scores", "axes", "name of an input"],
 )
 def test_what_is_wrong_is_told(values: dict[str, object], problem: str) -> None:
     (found,) = declared_problems(declaring(**values))
@@ -45,9 +46,10 @@ def test_nothing_need_be_declared() -> None:
     [
         ({"loss": "mse"}, Reading("numbers", 1)),
         ({"loss": "cross-entropy", "class_dim": -1}, Reading("classes", -1)),
+        ({"ignore_index": 255}, Reading("classes", 1, 255)),
         ({"loss": lambda self, x, y: x, "score": lambda self, x, y: x}, Reading("classes", None)),
     ],
-    ids=["numbers", "classes last", "unknown"],
+    ids=["numbers", "classes last", "ignored", "unknown"],
 )
 def test_outputs_are_read_as_the_loss_says(values: dict[str, object], reading: Reading) -> None:
     assert reading_of(declaring(**values)) == reading

@@ -127,12 +127,42 @@ def test_a_language_model_predicts_the_next_token(model: Path, data: Path, tmp_p
     assert make_teacher(task).eval()(*as_tuple(task.example_input())).shape == (1, 8, 12)
 
 
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sentences whose words have labels."""
+    lines = ["the film is good", "the plot is very bad", "a good plot", "the bad film"] * 15
+    labels = [" ".join("QUALITY" if word in ("good", "bad") else "O" for word in line.split()) for line in lines]
+    file = tmp_path_factory.mktemp("tagged") / "words.csv"
+    pd.DataFrame({"text": lines, "label": labels}).to_csv(file, index=False)
+    return file
+
+
+def test_words_have_labels_of_their_own(model: Path, tagged: Path, tmp_path: Path) -> None:
+    task = task_of(model, tagged, head="token-classification", scores=["f1"], batch_size=4)
+    space = SearchSpace.parse({"student": {"depth": ["none", 1]}}, STEPS)
+    assert preflight(task, space).problems == []
+    inputs, targets = next(iter(task.batches("validation")))
+    network = make_teacher(task).eval()
+    assert network(*as_tuple(inputs)).shape == (4, 8, 2)
+    words = [WORDS[token - 4] for token in inputs["input_ids"][0] if token >= 4]
+    wanted = [int(word in ("good", "bad")) for word in words]
+    assert targets[0].tolist() == [-100, *wanted, *[-100] * (7 - len(words))]
+    shorter = task_of(model, tagged, head="token-classification", free_length=True, batch_size=1)
+    assert {len(targets[0]) for _, targets in shorter.batches("validation")} <= {5, 6, 7}
+    for name, content in task_files(task).items():
+        (tmp_path / name).write_bytes(content)
+    code = "import reader, numpy; reader.feed(); reader.show(numpy.eye(2)[None, [0, 0, 1, 0, 0]])"
+    command = [sys.executable, "-c", code, "a good film"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["a O", "good QUALITY", "film O"]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"model": "nowhere/nothing"}, "'nowhere/nothing': its tokenizer cannot be loaded: no folder here"),
         ({"text": "texts"}, "the data has no such column: 'texts'"),
-        ({"head": "tagging"}, "legal: classification, causal-lm"),
+        ({"head": "tagging"}, "legal: classification, token-classification, causal-lm"),
     ],
     ids=["model", "column", "head"],
 )

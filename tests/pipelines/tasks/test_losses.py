@@ -43,3 +43,12 @@ def test_a_token_is_told_by_what_comes_before_it() -> None:
     named = LOSSES["next-token"]
     assert named.function(outputs, tokens, Reading()).item() == pytest.approx(0)
     assert named.each(outputs, tokens, Reading()).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16, torch.uint8, torch.bool], ids=str)
+@pytest.mark.parametrize(("name", "shape"), [("cross-entropy", (6, 2)), ("next-token", (2, 3, 2))])
+def test_labels_are_of_whatever_whole_type(name: str, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    loss, reading = LOSSES[name], Reading("classes", LOSSES[name].dim)
+    outputs, targets = torch.randn(shape), torch.tensor([0, 1, 1, 0, 1, 0]).view(shape[:-1])
+    assert loss.function(outputs, targets.to(dtype), reading) == loss.function(outputs, targets, reading)
+    assert torch.equal(loss.each(outputs, targets.to(dtype), reading), loss.each(outputs, targets, reading))

@@ -25,11 +25,11 @@ def test_a_file_that_is_there_is_left(cli_run, tmp_path) -> None:
     (tmp_path / "task.py").write_text("mine", encoding="utf-8")
     code, _, err = cli_run("init", "own", tmp_path)
     assert code == 2
-    assert "task.py is there already and is left as it is; name another folder" in err
+    assert "task.py: is there already and is left as it is; name another folder" in err
     assert [path.name for path in tmp_path.iterdir()] == ["task.py"]
 
 
 def test_a_folder_that_cannot_be_one_is_told(cli_run, tmp_path) -> None:
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     code, _, err = cli_run("init", "own", tmp_path / "file")
-    assert (code, err) == (2, f"paredown: cannot write into {tmp_path}/file: File exists; name another folder\n")
+    assert (code, err) == (2, f"paredown: {tmp_path}/file: cannot be written: File exists; name another folder\n")

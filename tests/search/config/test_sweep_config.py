@@ -430,7 +430,7 @@ def test_an_override_that_cannot_be_meant_is_told(write_yaml, make_raw, override
         ({"cluster": {"gpus_per_trial": float("inf")}}, "inf is out of range; legal: a number >= 0 and <= 64"),
         (
             {"cluster": {"gpus_per_trial": 1.5}},
-            "1.5 is more than a trial can use: a training runs on one GPU",
+            "1.5 is neither a share of one GPU nor a number of whole ones; legal: at most 1, or 2, 3, …",
         ),
         ({"cluster": {"cpus_per_trial": 100_000}}, "100000 is out of range; legal: a whole number >= 1 and <= 1024"),
         ({"store": {"limit_gb": float("inf")}}, "inf is out of range; legal: a number > 0 and <= 1000000"),

@@ -43,7 +43,7 @@ def test_the_task_runs_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_what_is_there_is_left_and_nothing_else_is_written(tmp_path: Path) -> None:
     (tmp_path / SWEEP_FILE).write_text("mine", encoding="utf-8")
-    with pytest.raises(InputError, match=r"sweep\.yaml is there already and is left as it is; name another folder"):
+    with pytest.raises(InputError, match=r"sweep\.yaml: is there already and is left as it is; name another folder"):
         TEMPLATES["own"].write(tmp_path, "other")
     assert [(path.name, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [(SWEEP_FILE, "mine")]
 
