@@ -26,6 +26,7 @@ from pipelines.runtimes import RUNTIMES, Artifact, Feed, Target, to_feed
 from pipelines.store import Store
 from pipelines.tasks.task import Task, load_task, to_batch
 from pipelines.training.context import Context
+from pipelines.training.exclude import NOTHING, Exclude
 from pipelines.training.settings import Training
 from spaces import NONE, Recipe, SearchSpace
 
@@ -101,6 +102,7 @@ class Evaluator:
         expected: The task as it was when the work was begun, maybe in another process; as it is found, when None.
         apart: Whether files are measured on processors that no training uses, so that none need pause meanwhile.
         where: What is noted with each measurement of where it is taken; nothing, if that is empty.
+        exclude: The layers that pruning and quantization must not touch.
     """
 
     use: str
@@ -117,6 +119,7 @@ class Evaluator:
     expected: TaskIdentity | None = None
     apart: bool = False
     where: str = ""
+    exclude: Exclude = NOTHING
 
     def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
         """Build `recipe` and measure the file; nothing that this needs is evicted from the store meanwhile.
@@ -333,6 +336,7 @@ class Evaluator:
             self.accuracy_floor,
             Lease(APART if self.apart else lease_name(self.target)),
             format=RUNTIMES[self.target.runtime].format,
+            exclude=self.exclude,
         )
 
 

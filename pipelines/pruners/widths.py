@@ -15,6 +15,7 @@ from torch import nn
 from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.networks.axes import Axis, basic, coordinates, resolved
 from pipelines.networks.dataflow import SILENT, Dataflow
+from pipelines.networks.exclusion import ALL_EXCLUDED, Exclusion
 from pipelines.pruners.attributes import numbers_read
 from pipelines.pruners.check import OTHER_OUTPUT, Check, copied, forgetful, sound, stays, told
 from pipelines.pruners.conversion import convert, convertible
@@ -94,10 +95,12 @@ class Widths:
     Args:
         model: In evaluation mode, within `traceable`; it stays as it is.
         example: What it is called with.
+        exclude: What has to stay as it is, and with it every width that it has a part in.
         choice: Which widths the pruner may touch.
 
     Attributes:
         found: The widths, in the order of their layers.
+        excluded: Whether there are others that only `exclude` keeps.
         faults: Why those that had to be left out cannot be cut, by name.
         converted: The names of attention layers that have to be converted before a cut.
 
@@ -105,7 +108,7 @@ class Widths:
         TrialFailed: the network cannot be traced.
     """
 
-    def __init__(self, model: nn.Module, example: Inputs, choice: Choice) -> None:
+    def __init__(self, model: nn.Module, example: Inputs, exclude: Exclusion, choice: Choice) -> None:
         network = copied(model, example)
         self.converted = convertible(network)
         convert(network, self.converted)
@@ -116,7 +119,9 @@ class Widths:
         self._numbers: dict[tuple[str, str], Any] | None = None
         self._changes: dict[str, frozenset[Kind]] = {}
         self._around: dict[str, dict[tuple[str, str], set[int]]] = {}
-        chosen = _told_apart(choice(self._widths(), self.flow))
+        all_chosen = _told_apart(choice(self._widths(), self.flow))
+        chosen = [width for width in all_chosen if not any(exclude.covers(name) for name, _ in width.places)]
+        self.excluded = len(chosen) < len(all_chosen)
         self._chosen = {width.name: width for width in chosen if not width.fault}
         self.faults = {width.name: width.fault for width in chosen if width.fault}
         unfit = self._adapt({name: _some(width) for name, width in self._chosen.items() if width.can_shrink})
@@ -267,27 +272,29 @@ def apart(widths: Sequence[Width]) -> list[Width]:
     return [width for width in widths if width in chosen]
 
 
-def sizes_of(model: nn.Module, example: Inputs, choice: Choice) -> Sizes:
-    """The channels of each width that `choice` takes and that can be cut, by name.
+def sizes_of(model: nn.Module, example: Inputs, exclude: Exclusion, choice: Choice) -> Sizes:
+    """The channels of each width that `choice` takes and that can be cut, by name, without those of `exclude`.
 
     Raises:
         TrialFailed: the network cannot be traced.
     """
     with traceable(model):
-        return Widths(model, example, choice).sizes
+        return Widths(model, example, exclude, choice).sizes
 
 
-def width_problem(model: nn.Module, example: Inputs, choice: Choice, nothing: str, advice: str = "") -> str | None:
+def width_problem(
+    model: nn.Module, example: Inputs, exclude: Exclusion, choice: Choice, nothing: str, advice: str = ""
+) -> str | None:
     """Return why no width that `choice` takes can be cut, with `advice`, or None; `nothing` if it takes none."""
     try:
         with traceable(model):
-            widths = Widths(model, example, choice)
+            widths = Widths(model, example, exclude, choice)
     except TrialFailed as error:
         return error.reason
     if any(width.can_shrink for width in widths.found):
         return None
     if not widths.faults:
-        return nothing
+        return ALL_EXCLUDED if widths.excluded else nothing
     return f"no width can be cut: {told(widths.faults)}" + (f"; {advice}" if advice else "")
 
 
@@ -307,7 +314,7 @@ def cut_widths(model: nn.Module, cut: PruningRequest, choice: Choice, *, rounds:
         TrialFailed: see `Pruner.prune`.
     """
     with traceable(model):
-        widths = Widths(model, cut.example, choice)
+        widths = Widths(model, cut.example, cut.exclude, choice)
         found = {width.name: width for width in widths.found if width.name in cut.sizes}
         shrinking = {name: width for name, width in found.items() if width.can_shrink}
         touched = [

@@ -14,6 +14,7 @@ import torch
 from pipelines.lease import Lease
 from pipelines.tasks.task import Task, make_student
 from pipelines.training.epoch_budget import EpochBudget
+from pipelines.training.exclude import NOTHING, Exclude
 from pipelines.training.initial_weights import initial_weights, is_pretrained
 from pipelines.training.settings import Training
 from pipelines.training.trajectory import Trajectory
@@ -39,6 +40,7 @@ class Context:
         format: The name of the format of exported files, in `pipelines.formats.FORMATS`.
         teacher: The folder with the trained, uncompressed teacher, for stages that ask for it; see
             `pipelines.stages.stage.Listens`.
+        exclude: The layers that pruning and quantization must not touch.
         notes: Words that go with the result of the stage that is at work, each stage its own.
         kept: What was worked out of the task and serves all its trainings, by name.
     """
@@ -54,6 +56,7 @@ class Context:
     trajectory: Trajectory = field(default_factory=Trajectory, compare=False)
     format: str = "onnx"
     teacher: Path | None = None
+    exclude: Exclude = NOTHING
     notes: list[str] = field(default_factory=list, compare=False)
     kept: dict[str, tuple[Task, Any]] = field(default_factory=dict, compare=False, repr=False)
     _weights: dict[tuple[int, float], str] = field(default_factory=dict, compare=False)

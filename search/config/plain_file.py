@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from pipelines import Section, Training
+from pipelines import Exclude, Section, Training
 from search.config.sections import (
     ClusterSection,
     SearchSection,
@@ -31,6 +31,7 @@ class PlainFile(Section):
     space: Any
     objectives: Any = None
     constraints: Any = None
+    exclude: Exclude = Exclude()
     training: Training = Training()
     target: TargetSection = TargetSection()
     search: SearchSection = SearchSection()

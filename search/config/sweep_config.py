@@ -11,7 +11,7 @@ from typing import Any, cast, get_args
 
 import yaml
 
-from pipelines import METRICS, RUNTIMES, STEPS, Target, Training, metric_problem, runtime_problem, suited
+from pipelines import METRICS, RUNTIMES, STEPS, Exclude, Target, Training, metric_problem, runtime_problem, suited
 from pipelines.meters import Direction
 from pipelines.tasks.module import import_module
 from search.config.objective import Constraint, Objective, lower_bound
@@ -32,7 +32,7 @@ DEFAULT_OBJECTIVES = {"accuracy": "maximize", "latency_ms": "minimize", "size_mb
 LONGEST_NAME = 200
 """In characters: a sweep's folder is named by it, also with the time at which it was put aside, of 255 at most."""
 
-IDENTITY = ("task", "space", "objectives", "constraints", "training", "target")
+IDENTITY = ("task", "space", "objectives", "constraints", "exclude", "training", "target")
 """The sections that say what a sweep is: with another value of one of them its trials could not be compared."""
 
 
@@ -52,6 +52,7 @@ class SweepConfig:
     space: SearchSpace
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...]
+    exclude: Exclude
     training: Training
     target: Target
     search: SearchSection
@@ -192,6 +193,7 @@ def read_config(raw: Mapping[str, Any]) -> Reading:
             space,
             objectives,
             constraints,
+            file.exclude,
             file.training,
             file.target.value(),
             file.search,

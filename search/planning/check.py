@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines import RUNTIMES, Task, Training, device_problem, format_of, load_task
+from pipelines import RUNTIMES, Exclude, Task, Training, device_problem, format_of, load_task
 from pipelines.preflight import Findings, preflight
 from pipelines.preflight.progress import at
 from pipelines.processors import beyond, processors
@@ -49,9 +49,9 @@ def check_sweep(raw: Mapping[str, Any]) -> Check:
     task, findings = _load_task(reading, problems), Findings()
     if task and reading.space:
         target = reading.section(TargetSection, "target") or TargetSection()
-        training = reading.section(Training, "training")
+        training, exclude = reading.section(Training, "training"), reading.section(Exclude, "exclude")
         runtime = target.runtime if target.runtime in RUNTIMES else TargetSection().runtime
-        findings = preflight(task, reading.space, training, format_of(runtime).name)
+        findings = preflight(task, reading.space, training, format_of(runtime).name, exclude or Exclude())
         problems += findings.problems
         problems += _score_problems(reading, task)
     problems += _processor_problems(reading)

@@ -63,6 +63,7 @@ def sweep_evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
         device=None if config.cluster.gpus_per_trial else "cpu",
         accuracy_floor=lower_bound(config.constraints, "accuracy"),
         required=config.optional_metrics,
+        exclude=config.exclude,
     )
 
 
