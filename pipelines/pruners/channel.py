@@ -21,8 +21,8 @@ ROLES_OF_OTHERS = {"batched", "mixed", "group"}
 """What axes are used for that are no channels: heads and their widths, groups of a convolution."""
 
 NOTHING = (
-    "no layer has a width that is neither the input's, the output's nor one of attention or of another product of "
-    "activations"
+    "no layer has a width that is neither the input's, the output's, one of positions, nor one of attention or of "
+    "another product of activations"
 )
 
 

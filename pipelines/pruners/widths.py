@@ -13,9 +13,10 @@ import torch
 from torch import nn
 
 from pipelines.errors import TrialFailed, UnchangedError
-from pipelines.networks.axes import Axis, basic, coordinates, resolved
+from pipelines.networks.axes import Axis, basic, coordinates, fix, resolved
 from pipelines.networks.dataflow import SILENT, Dataflow
 from pipelines.networks.exclusion import ALL_EXCLUDED, Exclusion
+from pipelines.networks.operators import HIDDEN
 from pipelines.pruners.attributes import numbers_read
 from pipelines.pruners.check import OTHER_OUTPUT, Check, copied, forgetful, sound, stays, told
 from pipelines.pruners.conversion import convert, convertible
@@ -115,8 +116,11 @@ class Widths:
         self._check = Check(network, example)
         self._model = forgetful(self._check.model)
         self.flow = Dataflow(self._model, self._check.inputs)
+        self._check.tries_training = self.flow.trains_more
+        self._keep_hidden_states()
         self._order = {name: at for at, (name, _) in enumerate(self._model.named_modules())}
         self._numbers: dict[tuple[str, str], Any] | None = None
+        self._plain = {name for name, module in self._model.named_modules() if not [*module.parameters()]}
         self._changes: dict[str, frozenset[Kind]] = {}
         self._around: dict[str, dict[tuple[str, str], set[int]]] = {}
         all_chosen = _told_apart(choice(self._widths(), self.flow))
@@ -198,7 +202,7 @@ class Widths:
         if width.name in self._around:
             return self._around[width.name]
         sizes = self.flow.products(width.axis)
-        around = {""}
+        around = {"", *self._plain}
         for name, _ in width.places:
             parts = name.split(".")
             around |= {".".join(parts[:end]) for end in range(len(parts))}
@@ -213,6 +217,14 @@ class Widths:
         if self._numbers is None:
             self._numbers = numbers_read(copy.deepcopy(self._model), self._check.of)
         return self._numbers
+
+    def _keep_hidden_states(self) -> None:
+        """Note that what recurrent layers hand on to themselves stays, also where they run as single operators."""
+        for name, module in self._model.named_modules():
+            for key, _ in module.named_parameters(recurse=False) if isinstance(module, nn.RNNBase) else ():
+                dims = self.flow.leaves.get(f"{name}.{key}".lstrip("."), ())
+                for dim in dims if key.startswith("weight_hh") else dims[:1]:
+                    fix(dim, HIDDEN)
 
     def _widths(self) -> list[Width]:
         """All widths, in the order of their layers."""
