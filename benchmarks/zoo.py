@@ -172,25 +172,27 @@ def shown(found: Cell, longest: int = 60) -> str:
 
 
 def table(folder: Path, networks: Sequence[str], wanted: Sequence[str]) -> str:
-    """The matrix in Markdown, the number of cells of each status, and the reasons in full."""
+    """The matrix in Markdown, the number of cells of each status, and the reasons, each with its cells."""
     lines = [f"| network | {' | '.join(wanted)} |", "|---" * (len(wanted) + 1) + "|"]
-    counts: dict[str, int] = {}
-    reasons = []
+    counts = dict.fromkeys(("ok", "refused", "FAILED", "not tried"), 0)
+    reasons: dict[str, dict[str, list[str]]] = {}
     for name in networks:
         file = folder / f"{name}.json"
         row: dict[str, Cell] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         cells = []
         for technique in wanted:
             found = row.get(technique)
-            cells.append("" if found is None else shown(found) if found["status"] == "ok" else found["status"])
-            counts[found["status"] if found else "not tried"] = (
-                counts.get(found["status"] if found else "not tried", 0) + 1
-            )
-            if found and found["status"] != "ok":
-                reasons.append(f"- {name}, {technique}: {found['status']}: {found['reason']}")
+            status = str(found["status"]) if found else "not tried"
+            counts[status] += 1
+            cells.append("" if found is None else shown(found).removeprefix("ok ") if status == "ok" else status)
+            if found and status != "ok":
+                reasons.setdefault(f"{status}, {found['reason']}", {}).setdefault(technique, []).append(name)
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    return "\n".join([*lines, "", f"{told}. Cells: size, latency, agreement, relative to fp32.", "", *reasons])
+    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count or status == "FAILED")
+    lines += ["", f"{told}; ok cells: size, latency and agreement as shares of the fp32 file's.", ""]
+    for reason, by_technique in reasons.items():
+        lines.append(f"- {reason}: " + "; ".join(f"{each} ({', '.join(of)})" for each, of in by_technique.items()))
+    return "\n".join(lines)
 
 
 def chosen(patterns: Sequence[str] | None, names: Sequence[str]) -> list[str]:
