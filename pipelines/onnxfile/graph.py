@@ -129,7 +129,7 @@ class Graph:
                 raise LookupError(f"what is in the body of a loop cannot be run: {error}") from error
         for event in events:
             name, _, kind = event["name"].rpartition("_kernel_")
-            if kind == "time" and _multiplies(nodes[name]):
+            if kind == "time" and name in nodes and _multiplies(nodes[name]):
                 given, (made, *_) = (
                     [tuple(shape) for each in event["args"][f"{side}_type_shape"] for shape in each.values()]
                     for side in ("input", "output")

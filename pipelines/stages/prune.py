@@ -146,7 +146,7 @@ class Prune:
             settings["accuracy_floor"] = context.accuracy_floor
         if int(params.get("steps", 1)) > 1:
             settings["epochs"] = self.epochs(context.training)
-        return settings | context.exclude.settings("pruning")
+        return {**settings, **context.exclude.settings("pruning")}
 
     def extent(self, params: Params, context: Context) -> EpochBudget:
         """See `Trains.extent`: of all cuts together, the epochs that come first."""
