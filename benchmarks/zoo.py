@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from pipelines.quantizers import QUANTIZERS
 from pipelines.runtimes import Artifact, Session, to_feed
 from pipelines.suitability import scheme_problem
 from search.planning.reading import read_sweep
-from spaces import InputError, Recipe
+from spaces import InputError, Problem, Recipe
 
 RATIO = 0.5
 ROUNDS = 30
@@ -53,7 +53,7 @@ Cell = dict[str, Any]
 
 def techniques(runtime: str) -> list[str]:
     """The pruners, and the quantizers that make files for `runtime`."""
-    return [*PRUNERS, *(name for name in QUANTIZERS if scheme_problem(name, runtime) is None)]
+    return [*PRUNERS, *(name for name in QUANTIZERS if scheme_problem(name, Target(runtime)) is None)]
 
 
 def recipe_of(technique: str) -> list[dict[str, Any]]:
@@ -63,19 +63,17 @@ def recipe_of(technique: str) -> list[dict[str, Any]]:
     return [{"quantize": {"scheme": technique}}]
 
 
-def refusal(name: str, technique: str, runtime: str, folder: Path) -> str | None:
-    """The reason for which `paredown validate` refuses the technique for the network, or None."""
-    step = (
-        {"pruning": {"method": ["none", technique], "ratio": [RATIO]}}
-        if technique in PRUNERS
-        else {"quantization": {"scheme": ["none", technique]}}
-    )
-    if technique in PARAMS:
-        step = {"pruning": {"method": ["none", technique], **{k: [v] for k, v in PARAMS[technique].items()}}}
+def refusals(name: str, wanted: Sequence[str], runtime: str, folder: Path) -> dict[str, str]:
+    """The reason for which `paredown validate` refuses techniques for the network: all of them in one sweep."""
+    pruners, schemes = ([one for one in wanted if one in kind] for kind in (PRUNERS, QUANTIZERS))
+    told = {key: [value] for each in pruners for key, value in PARAMS.get(each, {"ratio": RATIO}).items()}
     sweep = {
         "sweep": "zoo",
         "task": {"use": "benchmarks.zoo_networks:Zoo", "args": {"name": name}},
-        "space": step,
+        "space": {
+            **({"pruning": {"method": ["none", *pruners], **told}} if pruners else {}),
+            **({"quantization": {"scheme": ["none", *schemes]}} if schemes else {}),
+        },
         "objectives": {"accuracy": "maximize", "size_mb": "minimize", "latency_ms": "minimize"},
         "training": UNTRAINED,
         "target": {"runtime": runtime},
@@ -84,17 +82,25 @@ def refusal(name: str, technique: str, runtime: str, folder: Path) -> str | None
     file = folder / "sweep.yaml"
     file.write_text(yaml.safe_dump(sweep), encoding="utf-8")
     try:
-        read_sweep(file)
+        read_sweep(file, here=True)
     except InputError as error:
-        return "; ".join(f"{problem.where}: {problem.message}" for problem in error.problems)
-    return None
+        return dict(reason for problem in error.problems for reason in _by_technique(problem, wanted))
+    return {}
 
 
-def cell(technique: str, evaluator: Evaluator, folder: Path) -> Cell:
-    """One cell of the matrix, as plain data with a ``status``."""
+def _by_technique(problem: Problem, wanted: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What `problem` says of the technique whose name it begins with; of all techniques if it is about none."""
+    named, _, reason = problem.message.partition(": ")
+    if problem.where in ("space.pruning.method", "space.quantization.scheme") and named in wanted:
+        yield named, reason.removesuffix("; take it out of the axis")
+    else:
+        for technique in wanted:
+            yield technique, f"{problem.where}: {problem.message}"
+
+
+def cell(technique: str, evaluator: Evaluator) -> Cell:
+    """One cell of the matrix, of a technique that is not refused, as plain data with a ``status``."""
     begin = time.monotonic()
-    if reason := refusal(str(evaluator.args["name"]), technique, evaluator.targets.first.runtime, folder):
-        return {"status": "refused", "reason": reason, "seconds": time.monotonic() - begin}
     try:
         before = evaluator.build(Recipe())
         after = evaluator.build(Recipe.from_list(recipe_of(technique), STEPS))
@@ -140,15 +146,20 @@ def try_network(name: str, wanted: Sequence[str], runtime: str, folder: Path, ag
     torch.set_num_threads(1)
     file = folder / f"{name}.json"
     row: dict[str, Cell] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    left = [technique for technique in wanted if again or technique not in row]
+    if not left:
+        return
     with tempfile.TemporaryDirectory() as scratch:
+        begin = time.monotonic()
+        refused = refusals(name, left, runtime, Path(scratch))
+        print(f"{name}: validated in {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
         evaluator = Evaluator(
             "benchmarks.zoo_networks:Zoo", Training(**UNTRAINED), Targets.only(Target(runtime)), 0,
             Store(Path(scratch, "store")), {"name": name}, "cpu",
         )  # fmt: skip
-        for technique in wanted:
-            if technique in row and not again:
-                continue
-            row[technique] = cell(technique, evaluator, Path(scratch))
+        for technique in left:
+            reason = refused.get(technique)
+            row[technique] = {"status": "refused", "reason": reason} if reason else cell(technique, evaluator)
             file.write_text(json.dumps(row, indent=1), encoding="utf-8")
             print(f"{name} {technique}: {shown(row[technique], 300)}", file=sys.stderr, flush=True)
 
@@ -161,25 +172,27 @@ def shown(found: Cell, longest: int = 60) -> str:
 
 
 def table(folder: Path, networks: Sequence[str], wanted: Sequence[str]) -> str:
-    """The matrix in Markdown, the number of cells of each status, and the reasons in full."""
+    """The matrix in Markdown, the number of cells of each status, and the reasons, each with its cells."""
     lines = [f"| network | {' | '.join(wanted)} |", "|---" * (len(wanted) + 1) + "|"]
-    counts: dict[str, int] = {}
-    reasons = []
+    counts = dict.fromkeys(("ok", "refused", "FAILED", "not tried"), 0)
+    reasons: dict[str, dict[str, list[str]]] = {}
     for name in networks:
         file = folder / f"{name}.json"
         row: dict[str, Cell] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         cells = []
         for technique in wanted:
             found = row.get(technique)
-            cells.append("" if found is None else shown(found) if found["status"] == "ok" else found["status"])
-            counts[found["status"] if found else "not tried"] = (
-                counts.get(found["status"] if found else "not tried", 0) + 1
-            )
-            if found and found["status"] != "ok":
-                reasons.append(f"- {name}, {technique}: {found['status']}: {found['reason']}")
+            status = str(found["status"]) if found else "not tried"
+            counts[status] += 1
+            cells.append("" if found is None else shown(found).removeprefix("ok ") if status == "ok" else status)
+            if found and status != "ok":
+                reasons.setdefault(f"{status}, {found['reason']}", {}).setdefault(technique, []).append(name)
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    return "\n".join([*lines, "", f"{told}. Cells: size, latency, agreement, relative to fp32.", "", *reasons])
+    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count or status == "FAILED")
+    lines += ["", f"{told}; ok cells: size, latency and agreement as shares of the fp32 file's.", ""]
+    for reason, by_technique in reasons.items():
+        lines.append(f"- {reason}: " + "; ".join(f"{each} ({', '.join(of)})" for each, of in by_technique.items()))
+    return "\n".join(lines)
 
 
 def chosen(patterns: Sequence[str] | None, names: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipelines.store import Store
     from pipelines.suitability import device_problem, metric_problem, runtime_problem, scheme_problem, suited
     from pipelines.tasks.task import Split, Task, load_task
+    from pipelines.training.exclude import Exclude
     from pipelines.training.settings import Section, Training, within
 
 _MODULES = {
@@ -31,6 +32,7 @@ _MODULES = {
     "meters": ("METRICS",),
     "pipeline": ("StageKey", "StageRun", "run_recipe"),
     "runtimes": ("RUNTIMES", "Target", "Targets"),
+    "training.exclude": ("Exclude",),
     "training.settings": ("Section", "Training", "within"),
     "stages": ("STEPS", "steps_of", "steps_with"),
     "store": ("Store",),
@@ -59,6 +61,7 @@ __all__ = [
     "STEPS",
     "Evaluation",
     "Evaluator",
+    "Exclude",
     "Section",
     "Split",
     "StageKey",

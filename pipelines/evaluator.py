@@ -26,6 +26,7 @@ from pipelines.stages.distil import students_in, teachers_in
 from pipelines.store import Store
 from pipelines.tasks.task import Task, load_task, teacher_call, to_batch
 from pipelines.training.context import Context
+from pipelines.training.exclude import NOTHING, Exclude
 from pipelines.training.settings import Training
 from spaces import Recipe, SearchSpace
 
@@ -110,6 +111,7 @@ class Evaluator:
         apart: Whether files are measured on processors that no training uses, so that none need pause meanwhile.
         processes: How many processes train a network together, each on a GPU of its own if there are GPUs.
         where: What is noted with each measurement of where it is taken; nothing, if that is empty.
+        exclude: The layers that pruning and quantization must not touch.
     """
 
     use: str
@@ -127,6 +129,7 @@ class Evaluator:
     apart: bool = False
     processes: int = 1
     where: str = ""
+    exclude: Exclude = NOTHING
 
     def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
         """Build `recipe` and measure the file; nothing that this needs is evicted from the store meanwhile.
@@ -389,6 +392,7 @@ class Evaluator:
             self.accuracy_floor,
             Lease(APART if self.apart else lease_name(self._measured_here)),
             format=RUNTIMES[self.targets.first.runtime].format,
+            exclude=self.exclude,
             use=self.use,
             args=self.args,
             processes=self.processes,

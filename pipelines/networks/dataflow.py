@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -23,16 +24,17 @@ SILENT = (OF_INPUT, OF_OUTPUT, POSITIONS, PARTS)
 
 
 class Dataflow(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Follows one call of a network, operator by operator.
+    """Follows one call of a network, operator by operator, and one in training if that may read other parameters.
 
     Args:
-        model: In evaluation mode, on the CPU; it is called once and stays as it is.
+        model: In evaluation mode, on the CPU; it stays as it is, but for what it notes of calls in training.
         inputs: What it is called with.
 
     Attributes:
         leaves: By the name of each parameter and buffer that was read, the dimensions that it has.
         statistics: By the call of each operator that takes statistics, the dimensions of its input that it takes
             them over; see `pipelines.pruners.check`.
+        trains_more: Whether a call leaves parameters out, such as those of a head that only serves training.
         groups: By the name of a convolution's weight, the groups.
         sizes: The numbers of entries that each axis has in products with its neighbours, such as all heads' widths.
     """
@@ -52,6 +54,14 @@ class Dataflow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for tensor in inputs:
             self.give(tensor, [fresh(size, OF_INPUT) for size in tensor.shape])
             self._active.add(id(tensor))
+        self._follow(model, inputs)
+        self.trains_more = any(name not in self.leaves for name, _ in model.named_parameters())
+        if self.trains_more:
+            with suppress(Exception):  # a person's network may not take one example in training
+                self._follow(model.train(), inputs)
+            model.eval()
+
+    def _follow(self, model: nn.Module, inputs: Sequence[Tensor]) -> None:
         with self:
             result = model(*inputs)
         for tensor in _tensors((result,)):

@@ -13,6 +13,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 from torch import nn
 
+from pipelines.networks.exclusion import Exclusion
 from pipelines.onnxfile.operators import operator
 
 LEAST = 0.1
@@ -67,6 +68,26 @@ def replaceable(graph: Any, keep: Collection[str] = ()) -> Iterator[tuple[Any, n
     for initializer in list(graph.initializer):
         if initializer.name in axes:
             yield initializer, numpy_helper.to_array(initializer), axes[initializer.name]
+
+
+def nodes_of(file: Path, exclude: Exclusion) -> list[str]:
+    """The names of the operators of an exported ONNX file that compute what layers in `exclude` do, in no order."""
+    graph = onnx.load(file, load_external_data=False).graph
+    named = {node.name for node in graph.node if exclude.covers(_module(node.name))}
+    # A layer that is called again has another name there, but the same weight.
+    weights = {layer.weight for layer in layers(graph) if layer.name in named}
+    return [*named, *(layer.name for layer in layers(graph) if layer.weight in weights and layer.name not in named)]
+
+
+def _module(operator_name: str) -> str:
+    """The module that an exported operator belongs to: ``/blocks/blocks.0/fc/MatMul`` is in ``blocks.0.fc``."""
+    found = ""
+    for part in operator_name.strip("/").split("/")[:-1]:
+        # A part of a sequence has the sequence's own name in it.
+        last = found.rpartition(".")[2]
+        parent = found.rpartition(".")[0] if part.startswith(f"{last}.") and last else found
+        found = f"{parent}.{part}".strip(".")
+    return found
 
 
 def numbers(file: Path) -> int:

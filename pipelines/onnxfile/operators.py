@@ -71,7 +71,9 @@ OPERATORS: Mapping[str, Operator] = {
     "FusedMatMul": Operator("matrix product", kernel=1),
     "MatMulNBits": Operator("matrix product", weights=(5,)),  # its weight is packed
     "Attention": Operator("attention", dynamic=True),
+    "Einsum": Operator("matrix product"),
     "LSTM": Operator("recurrence", dynamic=True),
+    **dict.fromkeys(("GRU", "RNN"), Operator("recurrence")),
     # Computed in 8 bits.
     "ConvInteger": Operator("convolution", kernel=1, weights=(1,), integer=True),
     "QLinearConv": Operator("convolution", kernel=3, weights=(3, 8), integer=True),
@@ -112,6 +114,8 @@ OPERATORS: Mapping[str, Operator] = {
     **dict.fromkeys(("Add", "ArgMax", "CumSum", "LeakyRelu", "Relu", "Sigmoid", "Softmax", "TopK"), _static("other")),
 }
 """Operators by type; of others nothing is known, and any of their inputs may be a weight."""
+
+RECURRENCES = tuple(name for name, known in OPERATORS.items() if known.kind == "recurrence")
 
 UNKNOWN = Operator("other")
 

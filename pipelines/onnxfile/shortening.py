@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterator
 from itertools import chain, count
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx import numpy_helper
 
 
 def shortened(model: onnx.ModelProto) -> onnx.ModelProto:
-    """`model`, changed in place: short names, no notes, nothing that is unused, no shapes that can be inferred.
+    """`model`, changed in place: short names, no notes, nothing twice or unused, no shapes that can be inferred.
 
     Shapes stay in half precision: ONNX Runtime 1.32 crashes on half-precision transformers that do not tell them, in
     its blocked layout for convolutions, which meets casts that it has put in itself.
     """
     _drop_unused(model)
+    _share(model.graph)
     if not any(value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT16 for value in model.graph.value_info):
         _forget(model.graph, "value_info")
     names: dict[str, str] = {"": ""}
@@ -44,6 +46,34 @@ def _drop_unused(model: onnx.ModelProto) -> None:
     imports = [imported for imported in model.opset_import if imported.domain in domains]
     _forget(model, "opset_import")
     model.opset_import.extend(imports)
+
+
+def _share(graph: onnx.GraphProto) -> None:
+    """Matrices that are equal, or the same with rows for columns, such as tied weights, are kept once.
+
+    The other form is a ``Transpose``, which runtimes carry out when they load the file. Matrices of one number alone
+    are left: those are equal by chance.
+    """
+    fixed = {value.name for value in chain(graph.input, graph.output)}
+    alike: dict[tuple[int, tuple[int, ...]], list[onnx.TensorProto]] = {}
+    for weight in graph.initializer:
+        if len(weight.dims) == 2 and min(weight.dims) > 1 and weight.name not in fixed:
+            alike.setdefault((weight.data_type, tuple(sorted(weight.dims))), []).append(weight)
+    for weights in alike.values():
+        kept: list[tuple[str, np.ndarray]] = []
+        for weight in weights if len(weights) > 1 else ():
+            values = numpy_helper.to_array(weight)
+            if (values == values.flat[0]).all():
+                continue
+            if (same := next((name for name, other in kept if np.array_equal(values, other)), None)) is not None:
+                node = onnx.helper.make_node("Identity", [same], [weight.name])
+            elif (turned := next((name for name, other in kept if np.array_equal(values.T, other)), None)) is not None:
+                node = onnx.helper.make_node("Transpose", [turned], [weight.name], perm=[1, 0])
+            else:
+                kept.append((weight.name, values))
+                continue
+            graph.node.insert(0, node)
+            graph.initializer.remove(weight)
 
 
 def _in_plain_bytes(graph: onnx.GraphProto) -> None:

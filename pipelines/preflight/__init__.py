@@ -15,16 +15,21 @@ from pipelines.preflight.objective import batch_outputs, objective_problems
 from pipelines.preflight.progress import at
 from pipelines.preflight.rehearsal import rehearsal
 from pipelines.preflight.round import try_cuts, try_networks
-from pipelines.preflight.techniques import teaching_problems, technique_problems
+from pipelines.preflight.techniques import exclude_problems, teaching_problems, technique_problems
 from pipelines.preflight.training import training_warnings
 from pipelines.tasks.task import Task
 from pipelines.training.context import Context
+from pipelines.training.exclude import NOTHING, Exclude
 from pipelines.training.settings import Training
 from spaces import SearchSpace
 
 
 def preflight(
-    task: Task, space: SearchSpace, training: Training | None = None, format: str = Context.format
+    task: Task,
+    space: SearchSpace,
+    training: Training | None = None,
+    format: str = Context.format,
+    exclude: Exclude = NOTHING,
 ) -> Findings:
     """Try everything that the trials of `space` will ask of `task`, on one small batch and with untrained networks.
 
@@ -37,6 +42,7 @@ def preflight(
         space: What may be asked of it.
         training: How its networks are trained; what is not trained need not be fit for that.
         format: The name of the format of exported files.
+        exclude: The layers that pruning and quantization must not touch.
 
     Returns:
         Everything found wrong, by the place in a sweep's file; whatever the task raises is such a problem. And rules,
@@ -44,11 +50,11 @@ def preflight(
     """
     findings = Findings()
     with _one_thread():
-        _try(task, space, training or Training(), format, findings)
+        _try(task, space, training or Training(), format, exclude, findings)
     return findings
 
 
-def _try(task: Task, space: SearchSpace, training: Training, format: str, findings: Findings) -> None:
+def _try(task: Task, space: SearchSpace, training: Training, format: str, exclude: Exclude, findings: Findings) -> None:
     at("example_input()")
     example = example_problem(task)
     if example:
@@ -61,13 +67,14 @@ def _try(task: Task, space: SearchSpace, training: Training, format: str, findin
     networks = make_networks(task, space, findings)
     if networks.teacher is None:
         return
-    technique_problems(space, networks, findings)
+    exclude_problems(exclude, networks, findings)
+    technique_problems(space, networks, exclude, findings)
     findings.warnings += training_warnings(task, space, training)
     teachable = teaching_problems(task, space, networks, findings)
     outputs = batch_outputs(networks.teacher, samples, findings)
     objective = objective_problems(task, outputs, samples, findings)
     if len(outputs) == len(SPLITS):
-        with rehearsal(task, samples, training.at_most(1 if objective else 0), format) as stages:
+        with rehearsal(task, samples, training.at_most(1 if objective else 0), format, exclude) as stages:
             try_networks(task, teachable, networks, samples, stages, findings)
             try_cuts(task, space, networks, stages, findings)
 

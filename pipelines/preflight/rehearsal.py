@@ -22,6 +22,7 @@ from pipelines.tasks.fault import FAULTS, told
 from pipelines.tasks.hooks import HOOKS, OwnTensors
 from pipelines.tasks.task import Batch, Split, Task
 from pipelines.training.context import Context
+from pipelines.training.exclude import NOTHING, Exclude
 from pipelines.training.feed import all_examples
 from pipelines.training.settings import Training
 from spaces import digest
@@ -79,10 +80,17 @@ class Rehearsal:
         training: How networks are trained: for one epoch at most.
         format: The name of the format of exported files.
         folder: An empty folder for the results.
+        exclude: The layers that pruning and quantization must not touch.
     """
 
     def __init__(
-        self, task: Task, samples: Mapping[Split, Sample], training: Training, format: str, folder: Path
+        self,
+        task: Task,
+        samples: Mapping[Split, Sample],
+        training: Training,
+        format: str,
+        folder: Path,
+        exclude: Exclude = NOTHING,
     ) -> None:
         self._context = Context(
             cast(Task, OneBatch(task, samples)),
@@ -91,9 +99,15 @@ class Rehearsal:
             seed=0,
             device=torch.device("cpu"),
             format=format,
+            exclude=exclude,
         )
         self._folder = folder
         self._done: dict[str, Path | Fault] = {}
+
+    @property
+    def exclude(self) -> Exclude:
+        """The layers that pruning and quantization must not touch."""
+        return self._context.exclude
 
     @property
     def training(self) -> Training:
@@ -138,12 +152,18 @@ class Rehearsal:
 
 
 @contextmanager
-def rehearsal(task: Task, samples: Mapping[Split, Sample], training: Training, format: str) -> Iterator[Rehearsal]:
+def rehearsal(
+    task: Task,
+    samples: Mapping[Split, Sample],
+    training: Training,
+    format: str,
+    exclude: Exclude = NOTHING,
+) -> Iterator[Rehearsal]:
     """A rehearsal whose results are removed afterwards."""
     log = torch._C._jit_onnx_log
     torch._C._jit_onnx_log = lambda *about: None  # the exporter prints the whole graph that it cannot export
     try:
         with tempfile.TemporaryDirectory(prefix="paredown-") as folder:
-            yield Rehearsal(task, samples, training, format, Path(folder))
+            yield Rehearsal(task, samples, training, format, Path(folder), exclude)
     finally:
         torch._C._jit_onnx_log = log

@@ -78,7 +78,8 @@ def try_cuts(task: Task, space: SearchSpace, networks: Networks, stages: Rehears
         failed, noted = list[tuple[Cut, str]](), list[tuple[str, str]]()
         for cut in all_cuts:
             at(f"{cut.who}: pruning it by {cut.method}")
-            if reason := answer_of(partial(PRUNERS[cut.method].problem, models[cut.who], task.example_input())):
+            example, exclude = task.example_input(), stages.exclude.of("pruning")
+            if reason := answer_of(partial(PRUNERS[cut.method].problem, models[cut.who], example, exclude)):
                 failed.append((cut, reason))
                 continue
             found = stages.run(cut.work)

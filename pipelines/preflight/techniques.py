@@ -12,17 +12,20 @@ from torch import nn
 from pipelines.distillers import FEATURES
 from pipelines.distillers.teaching import distillation_problem
 from pipelines.importances import IMPORTANCES
+from pipelines.networks.exclusion import Exclusion, names_of
 from pipelines.networks.inheritance import inherit
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.networks import Networks, with_value
 from pipelines.preflight.progress import at
 from pipelines.quantizers import QUANTIZERS, Quantizer
 from pipelines.quantizers.parameters import MITIGATION, SMOOTH
+from pipelines.quantizers.quantizer import WHOLE_NETWORK, leaves_layers
 from pipelines.quantizers.smoothing import smoothing_problem
 from pipelines.stages.distil import FEATURE, OTHER_TEACHER, nothing_inherited, teachers_in
 from pipelines.tasks.fault import FAULTS, told
 from pipelines.tasks.task import TEACHER, Task, teacher_call
-from spaces import NONE, Rule, SearchSpace, Value, When
+from pipelines.training.exclude import Exclude
+from spaces import NONE, Rule, SearchSpace, Value, When, near_miss
 
 INIT = "student.init"
 
@@ -30,12 +33,25 @@ Asked = Mapping[str, tuple[str | None, tuple[When, ...]]]
 """By network: why a technique cannot work on it, if so, and the conditions of the recipes that have that network."""
 
 
-def technique_problems(space: SearchSpace, networks: Networks, findings: Findings) -> None:
+def exclude_problems(exclude: Exclude, networks: Networks, findings: Findings) -> None:
+    """Note the names of `exclude` that are those of no layer of any network."""
+    models = [*networks.by_name.values()]
+    for step, patterns in ("pruning", exclude.pruning), ("quantization", exclude.quantization):
+        for pattern in Exclusion(patterns).unmatched(models):
+            near = near_miss(pattern, names_of(models[0]))
+            children = ", ".join(name for name, _ in models[0].named_children())
+            advice = f"do you mean {near!r}?" if near else f"the teacher's parts are {children or 'none'}"
+            findings.add(f"exclude.{step}", f"{pattern!r} names no layer of {', '.join(networks.by_name)}; {advice}")
+
+
+def technique_problems(space: SearchSpace, networks: Networks, exclude: Exclude, findings: Findings) -> None:
     """Ask the importances, quantizers and mitigations of `space` about the networks that it gives them."""
     questions: dict[str, dict[str, Callable[[nn.Module], str | None]]] = {
         "pruning.importance": {name: one.problem for name, one in IMPORTANCES.items()},
         MITIGATION.name: {SMOOTH: smoothing_problem},
-        "quantization.scheme": {name: partial(_quantizer_problem, one) for name, one in QUANTIZERS.items()},
+        "quantization.scheme": {
+            name: partial(_quantizer_problem, one, exclude.of("quantization")) for name, one in QUANTIZERS.items()
+        },
     }
     for axis, asked in questions.items():
         for name in (str(value) for value in space.used(axis) if value in asked):
@@ -101,7 +117,9 @@ def teaching_problems(task: Task, space: SearchSpace, networks: Networks, findin
     return space
 
 
-def _quantizer_problem(quantizer: Quantizer, model: nn.Module) -> str | None:
+def _quantizer_problem(quantizer: Quantizer, exclude: Exclusion, model: nn.Module) -> str | None:
+    if exclude.patterns and not leaves_layers(quantizer):
+        return WHOLE_NETWORK
     if any(parameter.dtype == torch.float64 for parameter in model.parameters()):
         return "the network computes in double precision, of which nothing is quantized; make it single: model.float()"
     return quantizer.problem(model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipelines.declaration import Declaration
 from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.importances import L2
+from pipelines.networks.exclusion import ALL_EXCLUDED, NOTHING_EXCLUDED, Exclusion
 from pipelines.pruners.check import Check, brief, copied, is_same, sound, stays, told
 from pipelines.pruners.options import RATIO
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
@@ -32,11 +34,15 @@ Calls = dict[str, list[tuple[Tensor, Tensor]]]
 """What modules were given and what they gave, by name: one pair for each call."""
 
 
+NOTHING = "no two blocks with weights that keep their input's shape follow each other"
+
+
 class BlockPruner:
     """Remove the blocks that change what passes through them least, and at most all but one of each sequence.
 
-    A block is a child with weights of an ``nn.Sequential`` or ``nn.ModuleList`` that gives what has its input's shape.
-    In an ``nn.Sequential``, normalization and activations that follow it are part of it, and go with it. Its influence
+    A block is a child with weights of an ``nn.Sequential`` or ``nn.ModuleList``, or one of several attributes that
+    follow each other, that gives what has its input's shape. Normalization and activations that follow it are part of
+    it, and go with it. Its influence
     is 1 − cos(input, output), averaged over some training inputs and their positions. The ratio counts the blocks of
     all sequences together; given by layer, those of each sequence. A block without which the network would compute
     something else than with its input passed on stays.
@@ -48,28 +54,30 @@ class BlockPruner:
     parameters: tuple[Parameter, ...] = (RATIO,)
     declares = Declaration()
 
-    def problem(self, model: nn.Module, example: Inputs) -> str | None:
+    def problem(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> str | None:
         """See `Pruner.problem`."""
         try:
-            sizes = self.sizes(model, example)
+            sizes = self.sizes(model, example, exclude)
             if not any(count > 1 for count in sizes.values()):
-                return "no nn.Sequential or nn.ModuleList holds two blocks with weights that keep their input's shape"
+                if exclude.patterns and any(count > 1 for count in self.sizes(model, example).values()):
+                    return ALL_EXCLUDED
+                return NOTHING
             with traceable(model):
                 network = copied(model, example)
-            self.prune(network, PruningRequest(example, 0.5, sizes, L2()))
+            self.prune(network, PruningRequest(example, 0.5, sizes, L2(), exclude=exclude))
         except TrialFailed as error:
             return error.reason
         return None
 
-    def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
+    def sizes(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> Sizes:
         """See `Pruner.sizes`: removable blocks by the sequence that holds them (the network itself is '')."""
         with traceable(model):
-            return {name: len(blocks) for name, blocks in _blocks(model, example).items()}
+            return {name: len(blocks) for name, blocks in _blocks(model, example, exclude).items()}
 
     def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
         """See `Pruner.prune`; the history is the list of the blocks' names, in the order of their removal."""
         with traceable(model):
-            left = _blocks(model, cut.example)
+            left = _blocks(model, cut.example, cut.exclude)
             influence = _influence(model, [block for blocks in left.values() for block in blocks], cut)
             chosen = _chosen(left, influence, cut)
             if not chosen and {name: len(blocks) for name, blocks in left.items()} == dict(cut.sizes):
@@ -112,6 +120,33 @@ class _Seen:
             self.calls.append((given.detach(), result.detach()))
 
 
+class _Sources(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Within it, what comes of one tensor by activations alone is known to come of it."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._of: dict[int, int] = {}
+        self._alive: list[Tensor] = []  # or memory would be used again
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        given = [x for x in args if isinstance(x, Tensor)]
+        if torch.Tag.pointwise in func.tags and len(given) == 1 and isinstance(result, Tensor):
+            self._alive += [given[0], result]
+            self._of.setdefault(_memory(result), self.of(given[0]))
+        return result
+
+    def of(self, tensor: Tensor) -> int:
+        """The memory of what `tensor` comes of."""
+        return self._of.get(_memory(tensor), _memory(tensor))
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
 def _watch(model: nn.Module, names: Iterable[str], batches: Iterable[Inputs]) -> Calls:
     with ExitStack() as stack, torch.no_grad():
         seen = {name: _Seen(model.get_submodule(name)) for name in names}
@@ -122,39 +157,101 @@ def _watch(model: nn.Module, names: Iterable[str], batches: Iterable[Inputs]) ->
     return {name: watcher.calls for name, watcher in seen.items()}
 
 
-def _blocks(model: nn.Module, example: Inputs) -> Blocks:
+def _blocks(model: nn.Module, example: Inputs, exclude: Exclusion) -> Blocks:
+    kept = {
+        name: [block for block in blocks if not any(exclude.touches(model, part) for part in block)]
+        for name, blocks in _all_blocks(model, example).items()
+    }
+    return {name: blocks for name, blocks in kept.items() if blocks}
+
+
+def _all_blocks(model: nn.Module, example: Inputs) -> Blocks:
     names = [name for name, module in model.named_modules() if name and not isinstance(module, nn.ModuleList)]
-    calls = _watch(model, names, [example])
+    with _Sources() as sources:
+        calls = _watch(model, names, [example])
+    rows = _Rows(sources, {name: own[0] for name, own in calls.items() if len(own) == 1})
+    return rows.within("", model)
 
-    def keeps_shape(name: str) -> bool:
-        return len(calls.get(name, ())) == 1 and calls[name][0][0].shape == calls[name][0][1].shape
 
-    def block(path: str, key: str, module: nn.Module) -> Block:
-        """The child `key` of `module`, with what follows it up to the next with weights."""
-        block, after = [path], list(module.named_children())
-        for other, child in after[1 + [name for name, _ in after].index(key) :]:
-            name = f"{path.rpartition('.')[0]}.{other}".lstrip(".")
-            if isinstance(module, nn.ModuleList) or _has_weights(child) or not keeps_shape(name):
-                break
-            block.append(name)
-        return tuple(block)
+class _Rows:
+    """Finds rows of blocks.
 
-    def find(name: str, module: nn.Module) -> Blocks:
+    Args:
+        sources: What activations are made of.
+        calls: The call of each module that is called once.
+    """
+
+    def __init__(self, sources: _Sources, calls: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+        self._sources, self._calls = sources, calls
+
+    def within(self, name: str, module: nn.Module) -> Blocks:
+        """The blocks in `module`, by the sequence or module that holds them."""
+        paths = {f"{name}.{key}".lstrip("."): child for key, child in module.named_children()}
+        inner = {path: self.within(path, child) for path, child in paths.items()}
+        # A sequence of blocks is no block itself, but one of a convolution and what follows it is. Blocks that are gone
+        # count, or what is a block would depend on them.
+        firsts = [path for path, child in paths.items() if self._keeps_shape(path) and _has_weights(child)]
+        if isinstance(module, (nn.Sequential, nn.ModuleList)):
+            several = {
+                path
+                for path, child in paths.items()
+                if isinstance(child, nn.Sequential) and sum(map(len, inner[path].values())) + _gone(child) > 1
+            }
+            firsts = [path for path in firsts if path not in several]
+        else:
+            firsts = [path for path in firsts if not _holds_several(path, paths[path], inner[path])]
+            firsts = self._in_a_row(firsts, paths)
         found: Blocks = {}
-        for key, child in module.named_children():
-            path = f"{name}.{key}" if name else key
-            inner = find(path, child)
-            # A sequence of blocks is no block itself, but one of a convolution and what follows it is. Blocks that are
-            # gone count, or what is a block would depend on them.
-            several = isinstance(child, nn.Sequential) and sum(map(len, inner.values())) + _gone(child) > 1
-            is_block = _has_weights(child) and keeps_shape(path) and not several
-            if isinstance(module, (nn.Sequential, nn.ModuleList)) and is_block:
-                found.setdefault(name, []).append(block(path, key, module))
+        for path in paths:
+            if path in firsts:
+                found.setdefault(name, []).append(self._block(path, paths))
             else:
-                found |= inner
+                found |= inner[path]
         return found
 
-    return find("", model)
+    def _block(self, first: str, paths: Mapping[str, nn.Module]) -> Block:
+        """The block that begins with `first`, with what follows it up to the next with weights."""
+        block, order = [first], [*paths]
+        for path in order[1 + order.index(first) :]:
+            if _has_weights(paths[path]) or not self._keeps_shape(path) or not self._follows(block[-1], path):
+                break
+            if not isinstance(paths[path], Removed):
+                block.append(path)
+        return tuple(block)
+
+    def _in_a_row(self, firsts: Sequence[str], paths: Mapping[str, nn.Module]) -> list[str]:
+        """Those of `firsts`, which are attributes of one module, that follow each other, if there are several."""
+        chains, before = list[list[str]](), ""
+        for path in paths:
+            if not self._keeps_shape(path):
+                continue
+            if not before or not self._follows(before, path):
+                chains.append([])
+            chains[-1].append(path)
+            before = path
+        found = []
+        for chain in chains:
+            own = [path for path in chain if path in firsts]
+            if len(own) + sum(isinstance(paths[path], Removed) for path in chain) > 1:
+                found += own
+        return found
+
+    def _keeps_shape(self, name: str) -> bool:
+        return name in self._calls and self._calls[name][0].shape == self._calls[name][1].shape
+
+    def _follows(self, name: str, other: str) -> bool:
+        """Return True if the module `other` is given what `name` gives, or an activation of it."""
+        return self._sources.of(self._calls[other][0]) == self._sources.of(self._calls[name][1])
+
+
+def _holds_several(path: str, module: nn.Module, rows: Blocks) -> bool:
+    """Return True if a sequence in `module`, which is called `path`, has several blocks, those that are gone too."""
+    sequences = {
+        f"{path}.{key}".rstrip("."): part
+        for key, part in module.named_modules()
+        if isinstance(part, (nn.Sequential, nn.ModuleList))
+    }
+    return any(len(rows.get(name, ())) + _gone(part) > 1 for name, part in sequences.items())
 
 
 def _has_weights(module: nn.Module) -> bool:

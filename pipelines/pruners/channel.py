@@ -10,6 +10,7 @@ from torch import nn
 from pipelines.declaration import Declaration
 from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.networks.dataflow import Dataflow
+from pipelines.networks.exclusion import NOTHING_EXCLUDED, Exclusion
 from pipelines.pruners.options import RATIO, ROUND_TO, SCOPE, is_local, width_label
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.widths import Width, apart, cut_widths, replay_widths, sizes_of, width_problem
@@ -20,8 +21,8 @@ ROLES_OF_OTHERS = {"batched", "mixed", "group"}
 """What axes are used for that are no channels: heads and their widths, groups of a convolution."""
 
 NOTHING = (
-    "no layer has a width that is neither the input's, the output's nor one of attention or of another product of "
-    "activations"
+    "no layer has a width that is neither the input's, the output's, one of positions, nor one of attention or of "
+    "another product of activations"
 )
 
 
@@ -39,13 +40,13 @@ class ChannelPruner:
     parameters: tuple[Parameter, ...] = (RATIO, SCOPE, ROUND_TO, importance_of("channel"))
     declares = Declaration(rules=(GLOBAL_ONLY,), knows_structure=is_local)
 
-    def problem(self, model: nn.Module, example: Inputs) -> str | None:
+    def problem(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> str | None:
         """See `Pruner.problem`."""
-        return width_problem(model, example, _channels, NOTHING)
+        return width_problem(model, example, exclude, _channels, NOTHING)
 
-    def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
+    def sizes(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> Sizes:
         """See `Pruner.sizes`: output channels by layer; the last layer's are the network's own output."""
-        return sizes_of(model, example, _channels)
+        return sizes_of(model, example, exclude, _channels)
 
     def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
         """See `Pruner.prune`; the history is the list of what layers lose."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import torch
@@ -33,12 +34,16 @@ class Check:
         model: In evaluation mode; it stays as it is.
         example: What it is called with.
 
+    Attributes:
+        tries_training: Whether what is smaller is called in training, too, as that reads other parameters.
+
     Raises:
         TrialFailed: the network cannot be copied, or gives nothing to compare.
     """
 
     def __init__(self, model: nn.Module, example: Inputs) -> None:
         self._model, self._inputs = _subject(copied(model, example), example)
+        self.tries_training = False
         if not is_same(self.whole(), self.whole()):
             raise TrialFailed("the network gives other outputs when it is asked twice, so no cut can be checked")
 
@@ -78,7 +83,19 @@ class Check:
         expected = self.masked(slices)
         if got.shape != expected.shape:
             return OTHER_OUTPUT
-        return None if is_same(got, expected) else OTHER_RESULT
+        if not is_same(got, expected):
+            return OTHER_RESULT
+        return self._fault_in_training(smaller) if self.tries_training else None
+
+    def _fault_in_training(self, smaller: nn.Module) -> str | None:
+        """The reason why `smaller` fails in training, or None; also if the whole network does."""
+        try:
+            self.of(smaller.train())
+        except Exception as error:  # whatever a person's network does when it is smaller
+            with suppress(Exception):
+                self.of(self.copy().train())
+                return f"without some of its channels it fails in training: {brief(error)}"
+        return None
 
     def masked(self, slices: Slices) -> Tensor:
         """The outputs of the whole network with `slices` at zero; see `fault`."""

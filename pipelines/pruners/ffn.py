@@ -11,6 +11,7 @@ from pipelines.declaration import Declaration
 from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.networks.axes import basic
 from pipelines.networks.dataflow import Dataflow
+from pipelines.networks.exclusion import NOTHING_EXCLUDED, Exclusion
 from pipelines.pruners.channel import ROLES_OF_OTHERS
 from pipelines.pruners.options import RATIO, ROUND_TO, SCOPE, is_local, width_label
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
@@ -38,13 +39,13 @@ class FeedForwardPruner:
     parameters: tuple[Parameter, ...] = (RATIO, SCOPE, ROUND_TO, importance_of("inner"))
     declares = Declaration(rules=(GLOBAL_ONLY,), knows_structure=is_local)
 
-    def problem(self, model: nn.Module, example: Inputs) -> str | None:
+    def problem(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> str | None:
         """See `Pruner.problem`."""
-        return width_problem(model, example, _feed_forward, NOTHING)
+        return width_problem(model, example, exclude, _feed_forward, NOTHING)
 
-    def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
+    def sizes(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> Sizes:
         """See `Pruner.sizes`: inner units by the first linear layer that gives them."""
-        return sizes_of(model, example, _feed_forward)
+        return sizes_of(model, example, exclude, _feed_forward)
 
     def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
         """See `Pruner.prune`; the history is the list of what layers lose."""

@@ -11,6 +11,7 @@ from torch import nn
 from pipelines.declaration import Declaration
 from pipelines.importances import GLOBAL_ONLY, importance_of
 from pipelines.networks.dataflow import Dataflow
+from pipelines.networks.exclusion import NOTHING_EXCLUDED, Exclusion
 from pipelines.pruners.options import RATIO, SCOPE, is_local, ratio_label
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.widths import Width, apart, cut_widths, replay_widths, sizes_of, width_problem
@@ -38,13 +39,13 @@ class HeadPruner:
     parameters: tuple[Parameter, ...] = (RATIO, SCOPE, importance_of("inner"))
     declares = Declaration(rules=(GLOBAL_ONLY,), knows_structure=is_local)
 
-    def problem(self, model: nn.Module, example: Inputs) -> str | None:
+    def problem(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> str | None:
         """See `Pruner.problem`."""
-        return width_problem(model, example, _heads, NOTHING, ADVICE)
+        return width_problem(model, example, exclude, _heads, NOTHING, ADVICE)
 
-    def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
+    def sizes(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> Sizes:
         """See `Pruner.sizes`: heads by the attention's module; of those that share keys and values, the groups."""
-        return sizes_of(model, example, _heads)
+        return sizes_of(model, example, exclude, _heads)
 
     def prune(self, model: nn.Module, cut: PruningRequest) -> Any:
         """See `Pruner.prune`; the history names the modules converted, what layers lose and attributes that change."""

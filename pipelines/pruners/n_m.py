@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pipelines.declaration import Declaration, always
 from pipelines.errors import UnchangedError
 from pipelines.importances import importance_of
+from pipelines.networks.exclusion import NOTHING_EXCLUDED, Exclusion
 from pipelines.pruners.options import value_of
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.traceable import traceable
@@ -42,16 +43,16 @@ class NMPruner:
     parameters: tuple[Parameter, ...] = (PATTERN, importance_of("weight", scopes=("local",)))
     declares = Declaration(improves=("size_zstd_mb", "size_zstd_ratio"), knows_structure=always)
 
-    def problem(self, model: nn.Module, example: Inputs) -> str | None:
+    def problem(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> str | None:
         """See `Pruner.problem`: of the pattern with the fewest neighbours, as the parameters are not known."""
-        if not weights(model):
-            return no_weights(model)
-        return None if _divisible(model, SMALLEST) else _too_odd(SMALLEST)
+        if not weights(model, exclude):
+            return no_weights(model, exclude)
+        return None if _divisible(model, SMALLEST, exclude) else _too_odd(SMALLEST)
 
-    def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
+    def sizes(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> Sizes:
         """See `Pruner.sizes`: weights, zero or not, by layer to which some pattern fits."""
         counts: dict[str, int] = {}
-        for weight in _divisible(model, SMALLEST):
+        for weight in _divisible(model, SMALLEST, exclude):
             counts[weight.layer] = counts.get(weight.layer, 0) + weight.parameter.numel()
         return counts
 
@@ -60,7 +61,7 @@ class NMPruner:
         pattern = str(value_of(PATTERN, cut.params))
         n, m = _numbers(pattern)
         with traceable(model):
-            chosen = [weight for weight in _divisible(model, m) if cut.ratio_of(weight.layer) > 0]
+            chosen = [weight for weight in _divisible(model, m, cut.exclude) if cut.ratio_of(weight.layer) > 0]
             chosen = learned(chosen, model, cut.note)
             if not chosen:
                 raise UnchangedError(_too_odd(m))
@@ -84,8 +85,8 @@ def _numbers(pattern: str) -> tuple[int, int]:
     return int(n), int(m)
 
 
-def _divisible(model: nn.Module, m: int) -> list[Weight]:
-    return [weight for weight in weights(model) if weight.parameter.shape[1] % m == 0]
+def _divisible(model: nn.Module, m: int, exclude: Exclusion) -> list[Weight]:
+    return [weight for weight in weights(model, exclude) if weight.parameter.shape[1] % m == 0]
 
 
 def _too_odd(m: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from torch import nn
 
 from pipelines.declaration import Declaration
+from pipelines.networks.exclusion import NOTHING_EXCLUDED, Exclusion
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.tasks.task import Inputs
 from spaces import Parameter, Params
@@ -26,13 +27,14 @@ class Pruner(Protocol):
     parameters: tuple[Parameter, ...]
     declares: Declaration
 
-    def problem(self, model: nn.Module, example: Inputs) -> str | None:
-        """Return why this pruner finds nothing to remove in `model`, or None; `model` stays as it is."""
+    def problem(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> str | None:
+        """Return why this pruner finds nothing to remove in `model` but in `exclude`, or None; nothing is changed."""
 
-    def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
+    def sizes(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> Sizes:
         """Return the number of units that this pruner can remove by layer, such as each convolution's channels.
 
-        Layers that can only be pruned together count as one, under the name of the first of them.
+        What would change a layer in `exclude` is left out. Layers that can only be pruned together count as one, under
+        the name of the first of them.
 
         Raises:
             TrialFailed: it cannot be found out.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from torch import nn
 
 from pipelines.importances import Importance
+from pipelines.networks.exclusion import NOTHING_EXCLUDED, Exclusion
 from pipelines.tasks.task import Inputs
 from spaces import Params
 
@@ -30,6 +31,7 @@ class PruningRequest:
             network that it is given.
         inputs: Some training inputs, for measures of what a network computes; the example alone, if there are none.
         note: Notified of each layer that stays whole though it was asked for, and why.
+        exclude: What stays as it is; `sizes` leaves it out.
     """
 
     example: Inputs
@@ -40,6 +42,7 @@ class PruningRequest:
     gradients: Callable[[nn.Module], None] = lambda model: None
     inputs: Callable[[], Iterable[Inputs]] = lambda: ()
     note: Callable[[str], None] = lambda text: None
+    exclude: Exclusion = NOTHING_EXCLUDED
 
     def ratio_of(self, layer: str) -> float:
         """The share of `layer` that is gone after this cut."""

@@ -43,7 +43,7 @@ def analyse(
     Raises:
         TrialFailed: the whole network cannot be scored, or has no layer to cut.
     """
-    whole = _Extent.of(model, pruner.sizes(model, cut.example))
+    whole = _Extent.of(model, pruner.sizes(model, cut.example, cut.exclude))
     if not whole.sizes:
         raise TrialFailed(f"there is nothing in the network that pruning method {pruner.name} could cut")
     cut = replace(cut, sizes=whole.sizes, gradients=_remembered(model, cut))
@@ -98,7 +98,7 @@ class _Extent:
 def _cut(model: nn.Module, pruner: Pruner, cut: PruningRequest) -> tuple[nn.Module, _Extent]:
     network = copy.deepcopy(model)
     pruner.prune(network, cut)
-    return network, _Extent.of(network, pruner.sizes(network, cut.example))
+    return network, _Extent.of(network, pruner.sizes(network, cut.example, cut.exclude))
 
 
 def _remembered(model: nn.Module, cut: PruningRequest) -> Callable[[nn.Module], None]:

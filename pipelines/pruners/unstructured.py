@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pipelines.declaration import Declaration, always
 from pipelines.errors import UnchangedError
 from pipelines.importances import GLOBAL_ONLY, importance_of
+from pipelines.networks.exclusion import NOTHING_EXCLUDED, Exclusion
 from pipelines.pruners.options import RATIO, SCOPE, is_global, ratio_label
 from pipelines.pruners.pruning_request import PruningRequest, Sizes
 from pipelines.pruners.traceable import traceable
@@ -36,14 +37,14 @@ class UnstructuredPruner:
         knows_structure=always,  # zeros change nothing of it
     )
 
-    def problem(self, model: nn.Module, example: Inputs) -> str | None:
+    def problem(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> str | None:
         """See `Pruner.problem`."""
-        return None if weights(model) else no_weights(model)
+        return None if weights(model, exclude) else no_weights(model, exclude)
 
-    def sizes(self, model: nn.Module, example: Inputs) -> Sizes:
+    def sizes(self, model: nn.Module, example: Inputs, exclude: Exclusion = NOTHING_EXCLUDED) -> Sizes:
         """See `Pruner.sizes`: weights by layer, zero or not."""
         counts: dict[str, int] = defaultdict(int)
-        for weight in weights(model):
+        for weight in weights(model, exclude):
             counts[weight.layer] += weight.parameter.numel()
         return dict(counts)
 
@@ -52,7 +53,7 @@ class UnstructuredPruner:
         with traceable(model):
             rank_gradients(model, cut)
             ranked: dict[str, list[Tensor]] = defaultdict(list)
-            chosen = learned(weights(model), model, cut.note)
+            chosen = learned(weights(model, cut.exclude), model, cut.note)
             for weight in chosen:
                 ranked[weight.layer].append(scores(weight, cut).flatten())
             zeros = _zeros({layer: torch.cat(parts) for layer, parts in ranked.items()}, cut)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from pipelines.networks.exclusion import ALL_EXCLUDED, NOTHING_EXCLUDED, Exclusion
 from pipelines.pruners.pruning_request import PruningRequest
 
 MATRICES = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.MultiheadAttention, nn.RNNBase)
@@ -39,10 +40,11 @@ def has_computed_weights(module: nn.Module) -> bool:
     return isinstance(getattr(module, "weight", None), Tensor) and "weight" not in module._parameters
 
 
-def weights(model: nn.Module) -> list[Weight]:
+def weights(model: nn.Module, exclude: Exclusion = NOTHING_EXCLUDED) -> list[Weight]:
     """The weights of all matrices and convolutions, in the order of the layers; biases and norms are not among them.
 
-    Neither are weights that are computed from others: those are no parameters that could be set to zero.
+    Neither is what `exclude` covers, nor are weights that are computed from others: those are no parameters that could
+    be set to zero.
     """
     found, seen = [], set[int]()
     for layer, module in model.named_modules():
@@ -52,11 +54,19 @@ def weights(model: nn.Module) -> list[Weight]:
             if "weight" in key and parameter.dim() > 1 and id(parameter) not in seen:
                 seen.add(id(parameter))
                 found.append(Weight(layer, f"{layer}.{key}" if layer else key, parameter))
-    return found
+    kept = {id(parameter) for name, parameter in _all_parameters(model) if exclude.covers(name)}
+    return [weight for weight in found if id(weight.parameter) not in kept]
 
 
-def no_weights(model: nn.Module) -> str:
+def _all_parameters(model: nn.Module) -> Iterable[tuple[str, nn.Parameter]]:
+    """With every name that a parameter has."""
+    return model.named_parameters(remove_duplicate=False)
+
+
+def no_weights(model: nn.Module, exclude: Exclusion = NOTHING_EXCLUDED) -> str:
     """The reason why `weights` finds none in `model`."""
+    if exclude.patterns and weights(model):
+        return ALL_EXCLUDED
     for name, module in model.named_modules():
         if isinstance(module, MATRICES) and has_computed_weights(module):
             return f"{name}: {COMPUTED}"

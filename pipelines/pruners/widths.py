@@ -13,8 +13,10 @@ import torch
 from torch import nn
 
 from pipelines.errors import TrialFailed, UnchangedError
-from pipelines.networks.axes import Axis, basic, coordinates, resolved
+from pipelines.networks.axes import Axis, basic, coordinates, fix, resolved
 from pipelines.networks.dataflow import SILENT, Dataflow
+from pipelines.networks.exclusion import ALL_EXCLUDED, Exclusion
+from pipelines.networks.operators import HIDDEN
 from pipelines.pruners.attributes import numbers_read
 from pipelines.pruners.check import OTHER_OUTPUT, Check, copied, forgetful, sound, stays, told
 from pipelines.pruners.conversion import convert, convertible
@@ -94,10 +96,12 @@ class Widths:
     Args:
         model: In evaluation mode, within `traceable`; it stays as it is.
         example: What it is called with.
+        exclude: What has to stay as it is, and with it every width that it has a part in.
         choice: Which widths the pruner may touch.
 
     Attributes:
         found: The widths, in the order of their layers.
+        excluded: Whether there are others that only `exclude` keeps.
         faults: Why those that had to be left out cannot be cut, by name.
         converted: The names of attention layers that have to be converted before a cut.
 
@@ -105,18 +109,23 @@ class Widths:
         TrialFailed: the network cannot be traced.
     """
 
-    def __init__(self, model: nn.Module, example: Inputs, choice: Choice) -> None:
+    def __init__(self, model: nn.Module, example: Inputs, exclude: Exclusion, choice: Choice) -> None:
         network = copied(model, example)
         self.converted = convertible(network)
         convert(network, self.converted)
         self._check = Check(network, example)
         self._model = forgetful(self._check.model)
         self.flow = Dataflow(self._model, self._check.inputs)
+        self._check.tries_training = self.flow.trains_more
+        self._keep_hidden_states()
         self._order = {name: at for at, (name, _) in enumerate(self._model.named_modules())}
         self._numbers: dict[tuple[str, str], Any] | None = None
+        self._plain = {name for name, module in self._model.named_modules() if not [*module.parameters()]}
         self._changes: dict[str, frozenset[Kind]] = {}
         self._around: dict[str, dict[tuple[str, str], set[int]]] = {}
-        chosen = _told_apart(choice(self._widths(), self.flow))
+        all_chosen = _told_apart(choice(self._widths(), self.flow))
+        chosen = [width for width in all_chosen if not any(exclude.covers(name) for name, _ in width.places)]
+        self.excluded = len(chosen) < len(all_chosen)
         self._chosen = {width.name: width for width in chosen if not width.fault}
         self.faults = {width.name: width.fault for width in chosen if width.fault}
         unfit = self._adapt({name: _some(width) for name, width in self._chosen.items() if width.can_shrink})
@@ -193,7 +202,7 @@ class Widths:
         if width.name in self._around:
             return self._around[width.name]
         sizes = self.flow.products(width.axis)
-        around = {""}
+        around = {"", *self._plain}
         for name, _ in width.places:
             parts = name.split(".")
             around |= {".".join(parts[:end]) for end in range(len(parts))}
@@ -208,6 +217,14 @@ class Widths:
         if self._numbers is None:
             self._numbers = numbers_read(copy.deepcopy(self._model), self._check.of)
         return self._numbers
+
+    def _keep_hidden_states(self) -> None:
+        """Note that what recurrent layers hand on to themselves stays, also where they run as single operators."""
+        for name, module in self._model.named_modules():
+            for key, _ in module.named_parameters(recurse=False) if isinstance(module, nn.RNNBase) else ():
+                dims = self.flow.leaves.get(f"{name}.{key}".lstrip("."), ())
+                for dim in dims if key.startswith("weight_hh") else dims[:1]:
+                    fix(dim, HIDDEN)
 
     def _widths(self) -> list[Width]:
         """All widths, in the order of their layers."""
@@ -267,27 +284,29 @@ def apart(widths: Sequence[Width]) -> list[Width]:
     return [width for width in widths if width in chosen]
 
 
-def sizes_of(model: nn.Module, example: Inputs, choice: Choice) -> Sizes:
-    """The channels of each width that `choice` takes and that can be cut, by name.
+def sizes_of(model: nn.Module, example: Inputs, exclude: Exclusion, choice: Choice) -> Sizes:
+    """The channels of each width that `choice` takes and that can be cut, by name, without those of `exclude`.
 
     Raises:
         TrialFailed: the network cannot be traced.
     """
     with traceable(model):
-        return Widths(model, example, choice).sizes
+        return Widths(model, example, exclude, choice).sizes
 
 
-def width_problem(model: nn.Module, example: Inputs, choice: Choice, nothing: str, advice: str = "") -> str | None:
+def width_problem(
+    model: nn.Module, example: Inputs, exclude: Exclusion, choice: Choice, nothing: str, advice: str = ""
+) -> str | None:
     """Return why no width that `choice` takes can be cut, with `advice`, or None; `nothing` if it takes none."""
     try:
         with traceable(model):
-            widths = Widths(model, example, choice)
+            widths = Widths(model, example, exclude, choice)
     except TrialFailed as error:
         return error.reason
     if any(width.can_shrink for width in widths.found):
         return None
     if not widths.faults:
-        return nothing
+        return ALL_EXCLUDED if widths.excluded else nothing
     return f"no width can be cut: {told(widths.faults)}" + (f"; {advice}" if advice else "")
 
 
@@ -307,7 +326,7 @@ def cut_widths(model: nn.Module, cut: PruningRequest, choice: Choice, *, rounds:
         TrialFailed: see `Pruner.prune`.
     """
     with traceable(model):
-        widths = Widths(model, cut.example, choice)
+        widths = Widths(model, cut.example, cut.exclude, choice)
         found = {width.name: width for width in widths.found if width.name in cut.sizes}
         shrinking = {name: width for name, width in found.items() if width.can_shrink}
         touched = [

@@ -50,3 +50,12 @@ class Quantizer(Protocol):
 
     def label(self, params: Params) -> str:
         """A short word for a recipe's label, such as ``static-int8·entropy``."""
+
+
+WHOLE_NETWORK = "cannot leave single layers as they are, as exclude.quantization asks for"
+"""Said of schemes that `leaves_layers` is not true of."""
+
+
+def leaves_layers(quantizer: Quantizer) -> bool:
+    """Return True if `quantizer` can keep some operators in floating point: their names are those of ONNX files."""
+    return quantizer.declares.formats == ("onnx",)

@@ -20,7 +20,7 @@ class Pack:
 
     name = "pack"
     form: Form = "file"
-    version = 3
+    version = 4
     libraries: tuple[str, ...] = ()
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:

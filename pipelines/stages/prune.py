@@ -164,7 +164,7 @@ class Prune:
             settings["accuracy_floor"] = context.accuracy_floor
         if int(params.get("steps", 1)) > 1:
             settings["epochs"] = self.epochs(context.training)
-        return settings
+        return {**settings, **context.exclude.settings("pruning")}
 
     def extent(self, params: Params, context: Context) -> EpochBudget:
         """See `Trains.extent`: of all cuts together, the epochs that come first."""
@@ -255,7 +255,7 @@ def _report(model: nn.Module, pruner: Pruner, cut: PruningRequest, accuracy: flo
     weights = [parameter.detach() for parameter in model.parameters()]
     return CutReport(
         cut.ratio,
-        pruner.sizes(model, cut.example),
+        pruner.sizes(model, cut.example, cut.exclude),
         sum(weight.numel() for weight in weights),
         sum(int((weight == 0).sum()) for weight in weights),
         accuracy,

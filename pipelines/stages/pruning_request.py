@@ -22,14 +22,15 @@ def pruning_request(
     note: Callable[[str], None] = lambda text: None,
 ) -> PruningRequest:
     """The whole cut that a prune step with `params` makes of `model`, by `ratio`; see `PruningRequest`."""
-    example = context.task.example_input()
+    example, exclude = context.task.example_input(), context.exclude.of("pruning")
     return PruningRequest(
         example,
         ratio=ratio,
-        sizes=PRUNERS[str(params["method"])].sizes(model, example),
+        sizes=PRUNERS[str(params["method"])].sizes(model, example, exclude),
         importance=IMPORTANCES[str(params.get("importance", "l2"))],
         params=params,
         gradients=lambda network: sum_gradients(network, context),
         note=note,
+        exclude=exclude,
         inputs=lambda: (inputs for inputs, _ in islice(context.task.batches("train"), BATCHES)),
     )

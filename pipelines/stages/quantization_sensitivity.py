@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.formats import FORMATS
+from pipelines.onnxfile.layers import nodes_of
 from pipelines.quantizers import QUANTIZERS, Calibration
 from pipelines.quantizers.sensitivity import EXAMPLES, layer_sensitivity
 from pipelines.quantizers.smoothing import mitigate
@@ -33,7 +34,7 @@ class QuantizationSensitivity:
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        return {"examples": EXAMPLES}
+        return {"examples": EXAMPLES, **context.exclude.settings("quantization")}
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
@@ -43,4 +44,6 @@ class QuantizationSensitivity:
         calibration = Calibration.of(context.task, params, context.lease.give_way)
         mitigate(out / given.file, params, calibration)
         losses = layer_sensitivity(out / given.file, quantizer, calibration, params)
+        kept = nodes_of(out / given.file, context.exclude.of("quantization"))
+        losses = {name: loss for name, loss in losses.items() if name not in kept}
         (out / SENSITIVITY).write_text(json.dumps(losses, indent=1), encoding="utf-8")

@@ -10,9 +10,10 @@ from typing import Any
 from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.extra import versions
 from pipelines.formats import FORMATS
-from pipelines.onnxfile.layers import numbers
-from pipelines.quantizers import QUANTIZERS, Calibration
+from pipelines.onnxfile.layers import nodes_of, numbers
+from pipelines.quantizers import QUANTIZERS, Calibration, Quantizer
 from pipelines.quantizers.parameters import KEEP_FLOAT
+from pipelines.quantizers.quantizer import WHOLE_NETWORK, leaves_layers
 from pipelines.quantizers.sensitivity import most_sensitive
 from pipelines.quantizers.smoothing import mitigate
 from pipelines.stages.listening import BEFORE, listening_label, listening_parameters
@@ -59,7 +60,8 @@ class Quantize:
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
         scheme = str(params.get("scheme"))
-        return versions(QUANTIZERS[scheme].declares.packages) if scheme in QUANTIZERS else {}
+        used = versions(QUANTIZERS[scheme].declares.packages) if scheme in QUANTIZERS else {}
+        return {**used, **context.exclude.settings("quantization")}
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""
@@ -72,7 +74,8 @@ class Quantize:
         calibration = Calibration.of(context.task, params, context.lease.give_way)
         mitigate(prepared, params, calibration)
         try:
-            quantizer.quantize(prepared, result, calibration, params, _kept(parent, params))
+            kept = [*_kept(parent, params), *_excluded(prepared, quantizer, context)]
+            quantizer.quantize(prepared, result, calibration, params, kept)
             if given.name == "onnx" and numbers(result) == numbers(prepared):
                 raise UnchangedError("no layer of this network suits it")
         except UnchangedError as error:
@@ -87,6 +90,15 @@ def _kept(parent: Path, params: Params) -> list[str]:
         return []
     losses = json.loads((parent / SENSITIVITY).read_text(encoding="utf-8"))
     return most_sensitive(losses, float(params[KEEP_FLOAT.key]))
+
+
+def _excluded(prepared: Path, quantizer: Quantizer, context: Context) -> list[str]:
+    """The operators of the layers that the sweep's ``exclude`` names."""
+    if not (exclude := context.exclude.of("quantization")).patterns:
+        return []
+    if not leaves_layers(quantizer):
+        raise TrialFailed(f"{quantizer.name} {WHOLE_NETWORK}")
+    return nodes_of(prepared, exclude)
 
 
 def quantization(params: Params) -> Sequence[tuple[Stage, Params]]:

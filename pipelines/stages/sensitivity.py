@@ -47,7 +47,7 @@ class AnalyseSensitivity:
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
         """See `Stage.settings`."""
-        return {"ratios": list(self._ratios)}
+        return {"ratios": list(self._ratios), **context.exclude.settings("pruning")}
 
     def run(self, parent: Path, out: Path, params: Params, context: Context) -> None:
         """See `Stage.run`."""

@@ -12,6 +12,7 @@ import sysconfig
 import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -102,7 +103,18 @@ def _is_persons(top: str, tops: Collection[str]) -> bool:
     spec = _spec(top)
     places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
     paths = [os.path.realpath(place) for place in places if place and os.path.isabs(place)]
-    return bool(paths) and not any(path.startswith(_installed()) for path in paths)
+    return bool(paths) and not any(path.startswith(_installed()) or _is_recorded(path) for path in paths)
+
+
+def _is_recorded(path: str) -> bool:
+    """Return True if the module or package at `path` lies where pip installs to, such as with ``--target``."""
+    folder = Path(path).parent
+    return _has_records(folder.parent if Path(path).name == "__init__.py" else folder)
+
+
+@cache
+def _has_records(folder: Path) -> bool:
+    return any(folder.glob("*.dist-info"))
 
 
 def _installed() -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from pipelines.lease import Lease
 from pipelines.tasks.student_choice import StudentChoice
 from pipelines.tasks.task import TEACHER, Task, make_student, make_teacher, teacher_call
 from pipelines.training.epoch_budget import EpochBudget
+from pipelines.training.exclude import NOTHING, Exclude
 from pipelines.training.group import ALONE, Group
 from pipelines.training.initial_weights import initial_weights, is_pretrained
 from pipelines.training.settings import Training
@@ -42,6 +43,7 @@ class Context:
         format: The name of the format of exported files, in `pipelines.formats.FORMATS`.
         teacher: The folder with the trained, uncompressed teacher, for stages that ask for it; see
             `pipelines.stages.stage.Listens`.
+        exclude: The layers that pruning and quantization must not touch.
         notes: Words that go with the result of the stage that is at work, each stage its own.
         kept: What was worked out of the task and serves all its trainings, by name.
         use: How the task is loaded in another process, see `pipelines.tasks.task.load_task`.
@@ -61,6 +63,7 @@ class Context:
     trajectory: Trajectory = field(default_factory=Trajectory, compare=False)
     format: str = "onnx"
     teacher: Path | None = None
+    exclude: Exclude = NOTHING
     notes: list[str] = field(default_factory=list, compare=False)
     kept: dict[str, tuple[Task, Any]] = field(default_factory=dict, compare=False, repr=False)
     use: str = ""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import ValidationError, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from pipelines import Section, Training
+from pipelines import Exclude, Section, Training
 from search.config.sections import (
     ClusterSection,
     SearchSection,
@@ -34,6 +34,7 @@ class PlainFile(Section):
     space: Any
     objectives: Any = None
     constraints: Any = None
+    exclude: Exclude = Exclude()
     training: Training = Training()
     target: TargetSection | None = None
     targets: dict[str, TargetSection] | None = None

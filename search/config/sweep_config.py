@@ -11,7 +11,7 @@ from typing import Any, cast, get_args
 
 import yaml
 
-from pipelines import METRICS, RUNTIMES, Targets, Training, metric_problem, runtime_problem, steps_of, suited
+from pipelines import METRICS, RUNTIMES, Exclude, Targets, Training, metric_problem, runtime_problem, steps_of, suited
 from pipelines.meters import Direction
 from pipelines.meters.by_target import metric
 from pipelines.runtimes.targets import AT, bare, target_of
@@ -35,7 +35,7 @@ DEFAULT_OBJECTIVES = {"accuracy": "maximize", LATENCY: "minimize", "size_mb": "m
 LONGEST_NAME = 200
 """In characters: a sweep's folder is named by it, also with the time at which it was put aside, of 255 at most."""
 
-IDENTITY = ("task", "space", "objectives", "constraints", "training", "targets")
+IDENTITY = ("task", "space", "objectives", "constraints", "exclude", "training", "targets")
 """The sections that say what a sweep is: with another value of one of them its trials could not be compared."""
 
 
@@ -55,6 +55,7 @@ class SweepConfig:
     space: SearchSpace
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...]
+    exclude: Exclude
     training: Training
     targets: Targets
     search: SearchSection
@@ -200,6 +201,7 @@ def read_config(raw: Mapping[str, Any]) -> Reading:
             space,
             objectives,
             constraints,
+            file.exclude,
             file.training,
             targets_of(placed),
             file.search,

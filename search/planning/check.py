@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines import RUNTIMES, Task, Training, device_problem, format_of, load_task
+from pipelines import RUNTIMES, Exclude, Task, Training, device_problem, format_of, load_task
 from pipelines.preflight import Findings, preflight
 from pipelines.preflight.progress import at
 from pipelines.processors import beyond, processors
@@ -50,11 +50,11 @@ def check_sweep(raw: Mapping[str, Any]) -> Check:
     problems = list(reading.problems)
     task, findings = _load_task(reading, problems), Findings()
     if task and reading.space:
-        training = reading.section(Training, "training")
+        training, exclude = reading.section(Training, "training"), reading.section(Exclude, "exclude")
         runtimes = [each.section.runtime for each in reading.targets if each.section.runtime in RUNTIMES]
         formats = dict.fromkeys(format_of(runtime).name for runtime in runtimes or [TargetSection().runtime])
         for each in formats:
-            found = preflight(task, reading.space, training, each)
+            found = preflight(task, reading.space, training, each, exclude or Exclude())
             problems += found.problems
             findings.rules += [rule for rule in found.rules if rule not in findings.rules]
             findings.warnings += [words for words in found.warnings if words not in findings.warnings]

@@ -64,6 +64,7 @@ def sweep_evaluator(config: SweepConfig, workspace: Workspace) -> Evaluator:
         accuracy_floor=lower_bound(config.constraints, "accuracy"),
         required=config.optional_metrics,
         processes=max(1, int(config.cluster.gpus_per_trial)),
+        exclude=config.exclude,
     )
 
 

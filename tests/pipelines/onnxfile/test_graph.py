@@ -172,3 +172,72 @@ def test_shapes_that_nobody_can_tell_are_no_zero(tmp_path: Path) -> None:
     assert graph.parameters() == 30
     with pytest.raises(LookupError, match="the shapes of hidden, output cannot be found out: "):
         graph.macs()
+
+
+class Called(nn.Module):
+    """Parts, and how they are called."""
+
+    def __init__(self, call, **parts: nn.Module) -> None:
+        super().__init__()
+        self.call = call
+        for name, part in parts.items():
+            self.add_module(name, part)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.call(self, x)
+
+
+@torch.jit.script
+def repeated(x: torch.Tensor, weight: torch.Tensor, times: int) -> torch.Tensor:
+    for _ in range(times):
+        x = torch.relu(x @ weight)
+    return x
+
+
+TOKENS, IDS = torch.zeros(1, 5, 8), torch.zeros(1, 5, dtype=torch.long)
+
+COUNTED = {  # the network, its input, parameters, and multiplications for five tokens
+    "lstm": (lambda: nn.LSTM(8, 16, batch_first=True), TOKENS, 64 * 8 + 64 * 16 + 128, 5 * (64 * 8 + 64 * 16)),
+    "gru": (lambda: nn.GRU(8, 16, batch_first=True), TOKENS, 48 * 8 + 48 * 16 + 96, 5 * (48 * 8 + 48 * 16)),
+    "rnn of two directions": (
+        lambda: nn.RNN(8, 16, batch_first=True, bidirectional=True), TOKENS, 2 * (16 * 8 + 16 * 16 + 32),
+        5 * 2 * (16 * 8 + 16 * 16),
+    ),
+    "einsum": (
+        lambda: Called(lambda s, x: torch.einsum("btc,dc->btd", x, s.w.weight), w=nn.Linear(8, 16, bias=False)),
+        TOKENS, 16 * 8, 5 * 16 * 8,
+    ),
+    "einsum of activations": (
+        lambda: Called(lambda s, x: torch.einsum("...tc,...sc->...ts", x, x)), TOKENS, 0, 5 * 5 * 8,
+    ),
+    "loop": (
+        lambda: Called(lambda s, x: repeated(x, s.w.weight, 3), w=nn.Linear(8, 8, bias=False)),
+        TOKENS, 8 * 8, 3 * 5 * 8 * 8,
+    ),
+    "bag": (lambda: nn.EmbeddingBag(50, 16, mode="mean"), IDS, 50 * 16, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "example", "parameters", "macs"), COUNTED.values(), ids=COUNTED)
+def test_recurrences_sums_and_loops(make, example: torch.Tensor, parameters: int, macs: int, tmp_path: Path) -> None:
+    def call(own: Called, x: torch.Tensor) -> torch.Tensor:
+        found = own.part(x)
+        return found[0] if isinstance(found, tuple) else found
+
+    graph = Graph(to_onnx(Called(call, part=make()), example, tmp_path / "a.onnx"), {"input": example.numpy()})
+    assert (graph.parameters(), graph.macs()) == (parameters, macs)
+
+
+def test_one_array_in_two_forms_is_one_weight(tmp_path: Path) -> None:
+    table = numpy_helper.from_array(np.ones((50, 8), np.float32), "table")
+    nodes = [
+        helper.make_node("Gather", ["table", "input"], ["h"]),
+        helper.make_node("Transpose", ["table"], ["turned"], perm=[1, 0]),
+        helper.make_node("MatMul", ["h", "turned"], ["output"]),
+    ]
+    given = helper.make_tensor_value_info("input", TensorProto.INT64, [1, 5])
+    made = helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 5, 50])
+    graph = helper.make_graph(nodes, "tied", [given], [made], [table])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), tmp_path / "a.onnx")
+    found = Graph(tmp_path / "a.onnx", {"input": IDS.numpy()})
+    assert (found.parameters(), found.macs()) == (50 * 8, 5 * 50 * 8)

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.onnxfile.layers import layers, no_weights, replaceable
+from pipelines.networks.exclusion import Exclusion
+from pipelines.onnxfile.layers import layers, no_weights, nodes_of, replaceable
 
 
 def test_layers_are_what_has_a_weight_in_the_file(prepared: Callable) -> None:
@@ -54,3 +55,25 @@ def test_recurrences_that_a_scheme_quantizes_count() -> None:
     assert no_weights(nn.LSTM(8, 8), recurrent=(nn.LSTM,)) is None
     assert no_weights(nn.GRU(8, 8), recurrent=(nn.LSTM,)) is not None
     assert no_weights(nn.GRU(8, 8), recurrent=(nn.RNNBase,)) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("stem.0", {"/stem/stem.0/Conv"}),
+        ("body", {"/body/body.0/Conv"}),
+        ("head", {"/head/Gemm"}),
+        ("tail", set()),
+    ],
+)
+def test_operators_are_found_by_the_layers_that_they_compute(prepared: Callable, pattern: str, names: set[str]) -> None:
+    assert {*nodes_of(prepared("residual").file, Exclusion((pattern,)))} >= names
+    if not names:
+        assert nodes_of(prepared("residual").file, Exclusion((pattern,))) == []
+
+
+def test_all_calls_of_a_layer_are_found(export: Callable) -> None:
+    shared = nn.Linear(8, 8, bias=False)
+    file = export(nn.Sequential(shared, nn.ReLU(), shared, nn.Linear(8, 2)), torch.zeros(1, 8))
+    assert len(nodes_of(file, Exclusion(("0",)))) == 2
+    assert nodes_of(file, Exclusion(("3",))) == ["/3/Gemm"]

@@ -1,10 +1,16 @@
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
+from pipelines.onnxfile.graph import Graph
 from pipelines.onnxfile.shortening import shortened
+from pipelines.quantizers import QUANTIZERS
 from pipelines.quantizers.fp16 import convert_float_to_float16
 
 
@@ -84,3 +90,41 @@ def test_the_values_of_weights_do_not_show_in_the_size() -> None:
     assert of(1).ByteSize() != of(200).ByteSize()
     assert shortened(of(1)).ByteSize() == shortened(of(200)).ByteSize()
     assert run(shortened(of(200)), x=np.array([3], np.uint8)) == 200
+
+
+class Tied(nn.Module):
+    """An embedding and an output layer with one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.hidden, self.out = nn.Embedding(50, 16), nn.Linear(16, 16), nn.Linear(16, 50, bias=False)
+        self.out.weight = self.embed.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.out(torch.relu(self.hidden(self.embed(x))))
+
+
+@pytest.mark.parametrize("scheme", [None, "weight-int8", "dynamic-int8"], ids=str)
+def test_tied_weights_are_in_the_file_once(export, tmp_path: Path, scheme: str | None) -> None:
+    torch.manual_seed(0)
+    ids = torch.arange(10).view(2, 5)
+    file = export(Tied(), ids)
+    if scheme:
+        QUANTIZERS[scheme].quantize(file, tmp_path / "quantized.onnx", None, {})
+        file = tmp_path / "quantized.onnx"
+    before, after = onnx.load(file), shortened(onnx.load(file))
+    tables = [sorted(weight.dims) for weight in after.graph.initializer].count([16, 50])
+    assert tables == (2 if scheme == "dynamic-int8" else 1)  # an embedding's numbers are unsigned there, a layer's not
+    assert [sorted(weight.dims) for weight in before.graph.initializer].count([16, 50]) == 2
+    np.testing.assert_array_equal(run(before, input=ids), run(after, input=ids))
+    onnx.save(after, tmp_path / "after.onnx")
+    expected = 50 * 16 * tables + 16 * 16 + 16
+    assert Graph(tmp_path / "after.onnx", {"input": ids.numpy()}).parameters() == expected
+
+
+def test_matrices_of_one_number_are_equal_by_chance() -> None:
+    zeros = [numpy_helper.from_array(np.zeros((4, 4), np.float32), name) for name in ("one", "two")]
+    nodes = [helper.make_node("MatMul", ["x", "one"], ["h"]), helper.make_node("MatMul", ["h", "two"], ["y"])]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy")
+    model = helper.make_model(helper.make_graph(nodes, "g", [x], [y], zeros))
+    assert len(shortened(model).graph.initializer) == 2

@@ -74,8 +74,8 @@ def test_what_some_networks_cannot_be_cut_by_is_ruled_out_with_the_reason(words)
     assert findings.problems == []
     (rule,) = findings.rules
     assert str(rule) == (
-        "distil → prune, pruning.method blocks, student.depth 1: no nn.Sequential or nn.ModuleList holds two blocks "
-        "with weights that keep their input's shape"
+        "distil → prune, pruning.method blocks, student.depth 1: no two blocks with weights that keep "
+        "their input's shape follow each other"
     )
     left = asked.ruling_out(findings.rules)
     assert left == asked  # as asked for, it is the same
@@ -85,7 +85,7 @@ def test_what_some_networks_cannot_be_cut_by_is_ruled_out_with_the_reason(words)
 
 def test_a_pruner_is_asked_about_the_networks_that_it_will_get(check, words, monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr(PRUNERS["channel"], "problem", lambda model, example: asked.append(len(model)))
+    monkeypatch.setattr(PRUNERS["channel"], "problem", lambda model, *rest: asked.append(len(model)))
     assert check(words(), pruning={"method": ["none", "channel"], "ratio": 0.5}) == []
     assert asked == [3]  # the student: the teacher, which has five layers, is not pruned
     asked.clear()

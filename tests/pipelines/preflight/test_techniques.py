@@ -2,9 +2,12 @@ import pytest
 import torch
 from torch import nn
 
+from pipelines import STEPS, Exclude
 from pipelines.importances import IMPORTANCES
+from pipelines.preflight import preflight
 from pipelines.pruners import PRUNERS
 from pipelines.quantizers import QUANTIZERS
+from spaces import SearchSpace
 
 
 def test_features_that_cannot_be_compared_are_told_at_once(check, words) -> None:
@@ -32,7 +35,7 @@ def test_points_that_are_not_there_are_told(check, words) -> None:
 
     (told,) = check(Broken(), distillation={"feature": "hint"})
     assert told.startswith("space.distillation.feature: hint for student(1): KeyError: 1 (")
-    assert told.endswith("test_techniques.py:31); take it out of the axis")
+    assert told.endswith("test_techniques.py:34); take it out of the axis")
 
 
 def test_a_student_that_could_begin_with_nothing_is_told(check, words) -> None:
@@ -71,7 +74,7 @@ def test_techniques_are_asked_about_the_teacher(check, words, monkeypatch, regis
     assert told == [f"{where}: {name}: it has no wheels; take it out of the axis"]
     ((model, *rest),) = asked
     assert isinstance(model, nn.Sequential)
-    assert [torch.is_tensor(about) for about in rest] == ([True] if registry is PRUNERS else [])
+    assert [torch.is_tensor(about) for about in rest] == ([True, False] if registry is PRUNERS else [])
 
 
 def test_techniques_out_of_the_space_are_not_asked(check, words, monkeypatch) -> None:
@@ -121,4 +124,33 @@ def test_networks_in_double_precision_are_not_quantized(check, words) -> None:
     assert told == [
         "space.quantization.scheme: dynamic-int8: the network computes in double precision, of which nothing is "
         "quantized; make it single: model.float(); take it out of the axis"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (("4", "*"), None),
+        (("4.weight",), None),
+        (("9",), "exclude.pruning: '9' names no layer of teacher(), student(1); the teacher's parts are 0, 1, 2, 3, 4"),
+        (("2.weigth",), "exclude.pruning: '2.weigth' names no layer of teacher(), student(1); do you mean '2.weight'?"),
+    ],
+    ids=["layers", "a parameter", "no layer", "a slip"],
+)
+def test_excluded_names_are_those_of_layers(words, names: tuple[str, ...], problem: str | None) -> None:
+    space = SearchSpace.parse({"student": {"depth": [1]}, "distillation": {"alpha": 0.5}}, STEPS)
+    findings = preflight(words(), space, exclude=Exclude(pruning=list(names)))
+    assert [str(found) for found in findings.problems] == ([problem] if problem else [])
+
+
+def test_what_is_excluded_is_not_cut_and_schemes_for_whole_networks_are_refused(words) -> None:
+    asked = {"student": {"depth": "none"}, "pruning": {"method": ["none", "channel", "heads"], "ratio": 0.5}}
+    schemes = {"quantization": {"scheme": ["none", "tf32"]}}
+    exclude = Exclude(pruning=["0", "2"], quantization=["4"])
+    findings = preflight(words(), SearchSpace.parse({**asked, **schemes}, STEPS), exclude=exclude)
+    assert [str(found) for found in findings.problems] == [
+        "space.quantization.scheme: tf32: cannot leave single layers as they are, as exclude.quantization asks for; "
+        "take it out of the axis",
+        "space.pruning.method: channel: all that it could work on is among what exclude names; take it out of the axis",
+        "space.pruning.method: heads: the network has no attention with several heads; take it out of the axis",
     ]

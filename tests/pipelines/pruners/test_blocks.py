@@ -7,6 +7,7 @@ from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.importances import L2
+from pipelines.networks.exclusion import ALL_EXCLUDED, Exclusion
 from pipelines.pruners import BlockPruner, PruningRequest
 
 PRUNER = BlockPruner()
@@ -90,7 +91,7 @@ def test_what_is_gone_is_not_in_the_file(networks: dict, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (nn.Linear(2, 2), "no nn.Sequential or nn.ModuleList holds two blocks with weights that keep their"),
+        (nn.Linear(2, 2), "no two blocks with weights that keep their input's shape follow each other"),
         (Listed("index"), "no block can be removed: blocks.1, blocks.2: without it the network fails: IndexError"),
         (
             Listed("side by side"),
@@ -113,3 +114,66 @@ def test_the_last_block_of_each_sequence_stays() -> None:
 
 def test_its_label_names_the_ratio() -> None:
     assert PRUNER.label({"ratio": 0.25}) == "blk0.25"
+
+
+class Row(nn.Module):
+    """Convolutions, norms and rectifiers, in a list or as attributes; the rectifiers may be functions."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way, width, norms = way, 8, 3
+        self.stem = nn.Conv2d(1, width, 3, padding=1)
+        parts = [[nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()] for _ in range(norms)]
+        if way == "list":
+            self.layers = nn.ModuleList(part for each in parts for part in each)
+        else:
+            for number, (conv, norm, rectifier) in enumerate(parts):
+                self.add_module(f"conv{number}", conv)
+                self.add_module(f"norm{number}", norm)
+                if way == "attributes":
+                    self.add_module(f"rectifier{number}", rectifier)
+        self.head = nn.Linear(width, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.stem(x))
+        for layer in self.layers if self.way == "list" else ():
+            x = layer(x)
+        for number in () if self.way == "list" else range(3):
+            x = getattr(self, f"norm{number}")(getattr(self, f"conv{number}")(x))
+            x = getattr(self, f"rectifier{number}")(x) if self.way == "attributes" else torch.relu(x)
+        return self.head(x.mean((2, 3)))
+
+
+@pytest.mark.parametrize("way", ["list", "attributes", "functions"])
+def test_what_follows_a_block_goes_with_it_in_rows_of_any_kind(way: str) -> None:
+    model, example = Row(way).eval(), torch.randn(2, 1, 8, 8)
+    name = "layers" if way == "list" else ""
+    assert PRUNER.problem(model, example) is None
+    assert PRUNER.sizes(model, example) == {name: 3}
+    history = cut(model, 1 / 3, example)
+    assert len(history) == (2 if way == "functions" else 3)
+    kinds = [type(module) for module in model.modules()]
+    assert (kinds.count(nn.Conv2d), kinds.count(nn.BatchNorm2d)) == (3, 2)  # with the stem
+    assert kinds.count(nn.ReLU) == (0 if way == "functions" else 2)
+    assert PRUNER.sizes(model, example) == {name: 2}
+    assert len(cut(model, 0.9, example)) == (2 if way == "functions" else 3)
+    assert PRUNER.sizes(model, example) == {name: 1}
+    assert model(example).shape == (2, 2)
+
+
+def test_attributes_beside_each_other_are_no_row(networks) -> None:
+    """Queries, keys and values keep their input's shape, and none is what the next is given."""
+    make, example = networks["transformer"]
+    assert PRUNER.sizes(make().eval(), example) == {"blocks": 3}
+
+
+def test_excluded_blocks_stay() -> None:
+    model = nn.Sequential(nn.Linear(2, 4), *(nn.Linear(4, 4) for _ in range(3)), nn.Linear(4, 2)).eval()
+    exclude = Exclusion(("1", "2.bias"))
+    sizes = PRUNER.sizes(model, EXAMPLE, exclude)
+    assert sizes == {"": 1}
+    assert PRUNER.problem(model, EXAMPLE, exclude) == ALL_EXCLUDED
+    assert PRUNER.problem(model, EXAMPLE, Exclusion(("1",))) is None
+    PRUNER.prune(model, PruningRequest(EXAMPLE, 0.5, {"": 2}, L2(), exclude=Exclusion(("1",))))
+    assert [type(part) for part in model].count(nn.Linear) == 4
+    assert isinstance(model[1], nn.Linear)

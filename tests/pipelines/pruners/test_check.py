@@ -150,6 +150,15 @@ CUT: dict[str, Callable[[], Network]] = {
         lambda s, x: s.b(torch.relu(s.a(x)).view(-1, s.width)), example=VECTOR, a=nn.Linear(16, 32), width=32,
         b=nn.Linear(32, 4),
     ),
+    "norm without weights": lambda: Network(
+        lambda s, x: s.b(torch.relu(s.a(x)) + s.norm(torch.relu(s.a(x))) * 0), example=VECTOR, a=nn.Linear(16, 16),
+        norm=nn.LayerNorm(16, elementwise_affine=False), b=nn.Linear(16, 4),
+    ),
+    "masked in place": between(lambda s, h: h.masked_fill(s.c[:, None, None], 0), c=torch.arange(16) % 3 == 0),
+    "repeated one by one": between(lambda s, h: h.repeat_interleave(2, 1), width=32),
+    "three dimensions": lambda: Network(
+        lambda s, x: s.b(torch.relu(s.a(x[:, :, None]))).mean((2, 3, 4)), a=nn.Conv3d(1, 16, 1), b=nn.Conv3d(16, 4, 1),
+    ),
     "double precision": lambda: Network(
         lambda s, x: s.b(torch.relu(s.a(x))), example=VECTOR.double(),
         a=nn.Linear(16, 16).double(), b=nn.Linear(16, 4).double(),
@@ -278,6 +287,38 @@ def test_statistics_over_channels_are_those_of_the_ones_that_stay(norm: nn.Modul
     assert PRUNER.problem(model, model.example) is None
     PRUNER.prune(model, request(model))
     assert model.norm.weight.shape == (8,)
+
+
+def test_a_head_that_only_serves_training_is_cut_too() -> None:
+    model = Network(
+        lambda s, x: s.b(torch.relu(s.a(x))) + (s.extra(torch.relu(s.a(x))) if s.training else 0), example=VECTOR,
+        a=nn.Linear(16, 32), b=nn.Linear(32, 4), extra=nn.Linear(32, 4),
+    ).eval()  # fmt: skip
+    PRUNER.prune(model, request(model))
+    assert (len(model.a.weight), model.extra.in_features) == (16, 16)
+    assert model.train()(model.example).shape == (1, 4)
+
+
+def test_what_fails_in_training_stays() -> None:
+    model = Network(
+        lambda s, x: s.b(torch.relu(s.a(x))) + (torch.relu(s.a(x)) @ s.extra.new_ones(32, 4) if s.training else 0),
+        example=VECTOR, a=nn.Linear(16, 32), b=nn.Linear(32, 4), extra=nn.Parameter(torch.zeros(1)),
+    ).eval()  # fmt: skip
+    reason = "no width can be cut: a: without some of its channels it fails in training: RuntimeError: mat1 and mat2"
+    assert (PRUNER.problem(model, VECTOR) or "").startswith(reason)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_hidden_states_stay_and_what_goes_in_is_cut(kind: type[nn.RNNBase]) -> None:
+    model = Network(
+        lambda s, x: s.o(s.b(torch.relu(s.a(x)))[0][:, -1]), example=TOKENS,
+        a=nn.Linear(6, 16), b=kind(16, 16, batch_first=True), o=nn.Linear(16, 4),
+    ).eval()  # fmt: skip
+    notes: list[str] = []
+    PRUNER.prune(model, request(model, notes))
+    assert (model.b.input_size, model.b.hidden_size) == (8, 16)
+    assert notes
+    assert all(note.endswith("whole: it is the hidden state of a recurrent layer") for note in notes)
 
 
 def test_the_rest_is_cut_beside_what_is_left_alone() -> None:

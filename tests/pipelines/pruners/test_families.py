@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipelines.importances import L2
+from pipelines.networks.exclusion import ALL_EXCLUDED, Exclusion
 from pipelines.pruners import PRUNERS, PruningRequest
 from pipelines.pruners.check import is_same
 
@@ -238,3 +239,28 @@ def test_a_cut_is_repeated_from_its_history(method: str) -> None:
     pruner.replay(again, EXAMPLE, pruner.prune(model, request))
     again.load_state_dict(model.state_dict())
     assert is_same(again(EXAMPLE), model(EXAMPLE))
+
+
+EXCLUDED = {
+    "heads": ("attention.0", ["attention.1"]),
+    "ffn": ("feed.0", ["feed.1.0"]),
+    "channel": ("feed.*", []),
+    "unstructured": ("attention", None),
+    "n:m": ("feed.1", None),
+}
+
+
+@pytest.mark.parametrize(("method", "name", "left"), [(m, n, left) for m, (n, left) in EXCLUDED.items()], ids=EXCLUDED)
+def test_what_is_excluded_stays_as_it_is(method: str, name: str, left: list[str] | None) -> None:
+    model, exclude, pruner = FAMILIES["fused"]().eval(), Exclusion((name,)), PRUNERS[method]
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    sizes = pruner.sizes(model, EXAMPLE, exclude)
+    assert left is None or [*sizes] == left
+    if not sizes:
+        assert pruner.problem(model, EXAMPLE, exclude) == ALL_EXCLUDED
+        return
+    pruner.prune(model, PruningRequest(EXAMPLE, 0.5, sizes, L2(), {"round_to": 1}, exclude=exclude))
+    after, covered = model.state_dict(), [key for key in before if exclude.covers(key)]
+    assert covered
+    assert all(torch.equal(after[key], before[key]) for key in covered)
+    assert before.keys() != after.keys() or any(not torch.equal(after[key], before[key]) for key in before)

@@ -1,10 +1,14 @@
+from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 
+from pipelines import Exclude
 from pipelines.declaration import Declaration
 from pipelines.formats.onnx_format import MODEL
 from pipelines.onnxfile.coverage import int8_coverage
+from pipelines.onnxfile.layers import layers, numbers
 from pipelines.pipeline import nodes
 from pipelines.quantizers import QUANTIZERS
 from pipelines.stages import QUANTIZE, STEPS, QuantizationSensitivity, Quantize
@@ -122,3 +126,23 @@ def test_a_file_that_a_scheme_leaves_as_it_is_ships_so_with_a_note(
     Quantize().run(exported.file.parent, tmp_path, {"scheme": "plain"}, context)
     assert [file.name for file in sorted(tmp_path.iterdir())] == [MODEL, "note.txt"]
     assert note_in(tmp_path) == "plain changed nothing: no layer of this network suits it"
+
+
+@pytest.mark.parametrize("scheme", ["static-int8", "dynamic-int8", "weight-int8", "weight-fp16", "palettize"])
+def test_excluded_layers_stay_in_floating_point(exported, context: Context, tmp_path: Path, scheme: str) -> None:
+    params = {**STATIC, "scheme": scheme, "bits": 4}
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    for out, exclude in ((whole, Exclude()), (part, Exclude(quantization=["0"]))):
+        out.mkdir()
+        Quantize().run(exported.file.parent, out, params, replace(context, exclude=exclude))
+    weight = next(layer.weight for layer in layers(onnx.load(exported.file).graph) if layer.name.startswith("/0/"))
+    kept = {initializer.name for initializer in onnx.load(part / MODEL).graph.initializer}
+    assert weight in kept
+    assert weight not in {initializer.name for initializer in onnx.load(whole / MODEL).graph.initializer}
+    assert numbers(part / MODEL) < numbers(exported.file)
+
+
+def test_names_that_are_excluded_are_in_the_key(context: Context) -> None:
+    without = stages(context, scheme="weight-int8")
+    excluding = stages(replace(context, exclude=Exclude(quantization=["head"])), scheme="weight-int8")
+    assert [name for name in without if without[name] != excluding[name]] == ["quantize", "pack"]

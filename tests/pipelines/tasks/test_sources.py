@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.file_hash import sha256
+from pipelines.tasks import sources
 from pipelines.tasks.sources import hashes, import_current
 
 Write = Callable[..., Path]
@@ -47,6 +48,17 @@ def test_a_task_is_made_of_the_persons_modules_that_it_imports(write: Write, sou
     write({"nets_a": "x = 1", "nets_b": "import nets_a", "mine_a": source})
     write({"package_a/__init__": "", "package_a/inner": "x = 1"})
     assert list(hashes(["mine_a"])) == sorted(["mine_a", *found])
+
+
+def test_what_pip_has_installed_into_a_folder_is_not_the_persons(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(
+        {"mine_t": "import whole_t, single_t", "target_t/whole_t/__init__": "x = 1", "target_t/single_t": ""}
+    )
+    monkeypatch.syspath_prepend(folder / "target_t")
+    assert list(hashes(["mine_t"])) == ["mine_t", "single_t", "whole_t"]
+    sources._has_records.cache_clear()
+    (folder / "target_t" / "whole_t-1.0.dist-info").mkdir()
+    assert list(hashes(["mine_t"])) == ["mine_t"]
 
 
 def test_parts_of_a_package_are_found_by_their_relative_names(write: Write) -> None:
