@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import numpy_helper
 from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.parameters import MITIGATION, SMOOTH
+from pipelines.quantizers.ranges import watching
 from spaces import NONE, Params
 
 EXAMPLES = 64
@@ -109,13 +109,7 @@ def _inputs_axis(node: Any) -> int:
 
 def _largest(model: onnx.ModelProto, names: list[str], calibration: Calibration) -> dict[str, np.ndarray]:
     """The largest absolute number in each channel, the last axis, of the tensors `names`."""
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    del watched.graph.output[:]
-    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
-    session = ort.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = watching(model, names)
     largest: dict[str, np.ndarray] = {}
     for feed in calibration.first(EXAMPLES).feeds():
         for name, value in zip(names, session.run(names, feed), strict=True):

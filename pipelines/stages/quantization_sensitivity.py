@@ -28,7 +28,7 @@ class QuantizationSensitivity:
 
     name = "quantization-sensitivity"
     form: Form = "file"
-    version = 4
+    version = 5
     libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:

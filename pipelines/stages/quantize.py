@@ -53,7 +53,7 @@ class Quantize:
 
     name = "quantize"
     form: Form = "file"
-    version = 6
+    version = 7
     libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
