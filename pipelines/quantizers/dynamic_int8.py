@@ -15,7 +15,7 @@ from pipelines.declaration import Declaration, Unsuited
 from pipelines.onnxfile.layers import no_weights
 from pipelines.onnxfile.operators import OPERATORS
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.parameters import KEEP_FLOAT, MITIGATION, keeps_none, refined
+from pipelines.quantizers.parameters import KEEPING, MITIGATION, keeps_none, refined
 from spaces import Parameter, Params
 
 CONVOLUTIONS = ["Conv"]
@@ -42,7 +42,7 @@ class DynamicInt8:
     """
 
     name = "dynamic-int8"
-    parameters: tuple[Parameter, ...] = (MITIGATION, KEEP_FLOAT)
+    parameters: tuple[Parameter, ...] = (MITIGATION, *KEEPING)
     declares = Declaration(formats=("onnx",), unsuited=(ON_CPU,), knows_structure=keeps_none)
     aware = False
 

@@ -60,6 +60,15 @@ KEEP_FLOAT = Parameter(
     default=0,
     help="share of the layers that stays in floating point: those that quantizing hurts most, as measured",
 )
+AGREEMENT = Parameter(
+    "quantization.agreement",
+    Interval(0, 1),
+    default=0,
+    help="share of the calibration examples that get the answer of the unquantized file: more layers stay in floating "
+    "point until it is reached",
+)
+KEEPING = (KEEP_FLOAT, AGREEMENT)
+"""What decides which layers stay in floating point."""
 
 
 NOT_FUSED_ON_CUDA = Unsuited(
@@ -73,10 +82,10 @@ NOT_FUSED_ON_CUDA = Unsuited(
 
 def keeps_none(params: Params) -> bool:
     """Return True if every layer is quantized: which ones stay in floating point depends on their weights."""
-    return not params.get(KEEP_FLOAT.key, KEEP_FLOAT.default)
+    return not any(params.get(parameter.key, parameter.default) for parameter in KEEPING)
 
 
-_FORMS = {CALIBRATION_SIZE.key: "n{}", KEEP_FLOAT.key: "keep{:g}"}
+_FORMS = {CALIBRATION_SIZE.key: "n{}", KEEP_FLOAT.key: "keep{:g}", AGREEMENT.key: "agree{:g}"}
 
 
 def refined(name: str, params: Params, parameters: Sequence[Parameter]) -> str:

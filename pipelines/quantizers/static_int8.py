@@ -24,7 +24,7 @@ from pipelines.quantizers.parameters import (
     CALIBRATOR,
     EVERY,
     GRANULARITY,
-    KEEP_FLOAT,
+    KEEPING,
     MITIGATION,
     NOT_FUSED_ON_CUDA,
     OPERATORS,
@@ -50,7 +50,7 @@ class StaticInt8:
     """
 
     name = "static-int8"
-    parameters: tuple[Parameter, ...] = (CALIBRATOR, GRANULARITY, OPERATORS, CALIBRATION_SIZE, MITIGATION, KEEP_FLOAT)
+    parameters: tuple[Parameter, ...] = (CALIBRATOR, GRANULARITY, OPERATORS, CALIBRATION_SIZE, MITIGATION, *KEEPING)
     declares = Declaration(formats=("onnx",), unsuited=(NOT_FUSED_ON_CUDA,), knows_structure=keeps_none)
     aware = False
 
