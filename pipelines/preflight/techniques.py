@@ -16,8 +16,8 @@ from pipelines.preflight.findings import Findings
 from pipelines.preflight.networks import Networks, call_of
 from pipelines.preflight.progress import at
 from pipelines.quantizers import QUANTIZERS, Quantizer
-from pipelines.quantizers.parameters import MITIGATION, SMOOTH
-from pipelines.quantizers.smoothing import smoothing_problem
+from pipelines.quantizers.mitigations import PROBLEMS
+from pipelines.quantizers.parameters import MITIGATION
 from pipelines.stages.distil import FEATURE, nothing_inherited
 from pipelines.tasks.fault import FAULTS, told
 from pipelines.tasks.task import Task
@@ -33,7 +33,7 @@ def technique_problems(space: SearchSpace, networks: Networks, findings: Finding
     """Ask the importances, quantizers and mitigations of `space` about the networks that it gives them."""
     questions: dict[str, dict[str, Callable[[nn.Module], str | None]]] = {
         "pruning.importance": {name: one.problem for name, one in IMPORTANCES.items()},
-        MITIGATION.name: {SMOOTH: smoothing_problem},
+        MITIGATION.name: PROBLEMS,
         "quantization.scheme": {name: partial(_quantizer_problem, one) for name, one in QUANTIZERS.items()},
     }
     for axis, asked in questions.items():

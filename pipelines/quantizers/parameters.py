@@ -47,12 +47,13 @@ CALIBRATION_SIZE = Parameter(
     default=ALL,
     help="how many examples of the calibration split are used, the first ones",
 )
-SMOOTH = "smooth"
+SMOOTH, EQUALIZE = "smooth", "equalize"
 MITIGATION = Parameter(
     "quantization.mitigation",
-    Options((NONE, SMOOTH)),
+    Options((NONE, SMOOTH, EQUALIZE)),
     default=NONE,
-    help="what is done against the error of rounding; smooth: outliers of activations are moved into weights",
+    help="what is done against the error of rounding; smooth: outliers of activations are moved into weights; "
+    "equalize: ranges of channels between two layers are made alike",
 )
 KEEP_FLOAT = Parameter(
     "quantization.keep_float",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,7 @@ from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.parameters import MITIGATION, SMOOTH
 from pipelines.quantizers.ranges import watching
-from spaces import NONE, Params
 
 EXAMPLES = 64
 """At most so many examples are looked at: the largest activations of a channel hardly depend on more."""
@@ -28,18 +25,6 @@ NOTHING = "no layer normalization comes before a linear layer, so that nothing c
 def smoothing_problem(model: nn.Module) -> str | None:
     """Return why there is nothing to smooth in `model`, or None."""
     return None if any(isinstance(module, nn.LayerNorm) for module in model.modules()) else NOTHING
-
-
-def mitigate(file: Path, params: Params, calibration: Calibration) -> None:
-    """Change the prepared `file` as the parameter ``mitigation`` asks for, if it does.
-
-    Raises:
-        TrialFailed: see `smooth`.
-    """
-    if params.get(MITIGATION.key, NONE) == SMOOTH:
-        model = onnx.load(file)
-        smooth(model, calibration)
-        onnx.save(model, file)
 
 
 def smooth(model: onnx.ModelProto, calibration: Calibration) -> None:

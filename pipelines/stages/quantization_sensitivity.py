@@ -9,8 +9,8 @@ from typing import Any
 
 from pipelines.formats import FORMATS
 from pipelines.quantizers import QUANTIZERS, Calibration
+from pipelines.quantizers.mitigations import mitigate
 from pipelines.quantizers.sensitivity import EXAMPLES, layer_sensitivity
-from pipelines.quantizers.smoothing import mitigate
 from pipelines.stages.stage import Form
 from pipelines.training.context import Context
 from spaces import Params
@@ -28,7 +28,7 @@ class QuantizationSensitivity:
 
     name = "quantization-sensitivity"
     form: Form = "file"
-    version = 5
+    version = 6
     libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:

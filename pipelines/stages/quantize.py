@@ -11,9 +11,9 @@ from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.extra import versions
 from pipelines.formats import FORMATS
 from pipelines.quantizers import QUANTIZERS, Calibration
+from pipelines.quantizers.mitigations import mitigate
 from pipelines.quantizers.parameters import AGREEMENT, KEEP_FLOAT, KEEPING
 from pipelines.quantizers.sensitivity import fewest_kept, most_sensitive, ranked, same_answers
-from pipelines.quantizers.smoothing import mitigate
 from pipelines.stages.listening import BEFORE, listening_label, listening_parameters
 from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import SENSITIVITY, QuantizationSensitivity
