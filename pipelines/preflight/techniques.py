@@ -33,7 +33,7 @@ def technique_problems(space: SearchSpace, networks: Networks, findings: Finding
     """Ask the importances, quantizers and mitigations of `space` about the networks that it gives them."""
     questions: dict[str, dict[str, Callable[[nn.Module], str | None]]] = {
         "pruning.importance": {name: one.problem for name, one in IMPORTANCES.items()},
-        MITIGATION.name: PROBLEMS,
+        MITIGATION.name: dict(PROBLEMS),
         "quantization.scheme": {name: partial(_quantizer_problem, one) for name, one in QUANTIZERS.items()},
     }
     for axis, asked in questions.items():
