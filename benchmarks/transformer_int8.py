@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from pipelines.formats import OnnxFormat
 from pipelines.quantizers import Calibration, DynamicInt8, StaticInt8, WeightFp16
-from pipelines.quantizers.smoothing import mitigate
+from pipelines.quantizers.mitigations import mitigate
 from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 
 WORDS, LENGTH, WIDTH, LAYERS, HEADS, SENTENCES = 2000, 32, 384, 6, 12, 64

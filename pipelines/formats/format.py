@@ -65,6 +65,12 @@ class Format(Protocol):
     def prepare(self, source: Path, target: Path) -> None:
         """Write to `target` what computes the same as the exported file `source`, ready for quantization schemes."""
 
+    def numbers(self, file: Path) -> int | None:
+        """Return how many constant numbers `file` stores in single precision; None if that tells nothing.
+
+        A quantization scheme that leaves their number has found nothing to do.
+        """
+
     def complexity(self, file: Path, feed: Feed) -> Measurement:
         """The metrics ``parameters`` and ``macs``, as in `pipelines.meters.complexity`, but for those that it lacks.
 

@@ -15,6 +15,7 @@ from pipelines.errors import TrialFailed
 from pipelines.formats.format import FIXED
 from pipelines.measurement import Measurement
 from pipelines.onnxfile.graph import Graph
+from pipelines.onnxfile.layers import numbers
 from pipelines.onnxfile.preparation import prepare
 from pipelines.onnxfile.shortening import shortened
 from pipelines.runtimes import OUTPUT, Feed
@@ -78,6 +79,10 @@ class OnnxFormat:
     def prepare(self, source: Path, target: Path) -> None:
         """See `Format.prepare`."""
         prepare(source, target)
+
+    def numbers(self, file: Path) -> int | None:
+        """See `Format.numbers`."""
+        return numbers(file)
 
     def complexity(self, file: Path, feed: Feed) -> Measurement:
         """See `Format.complexity`."""

@@ -63,6 +63,10 @@ class TorchExportFormat:
         """See `Format.prepare`."""
         shutil.copyfile(source, target)
 
+    def numbers(self, file: Path) -> int | None:
+        """See `Format.numbers`: a scheme may change how a program computes, and nothing of what it stores."""
+        return None
+
     def complexity(self, file: Path, feed: Feed) -> Measurement:
         """See `Format.complexity`."""
         program = TorchProgram.read(file).program

@@ -26,6 +26,7 @@ class Agreement:
 
     Attributes:
         noise: The power of their difference, as a share of that of the outputs that it is compared with: 0.01 is 20 dB.
+            Of several outputs it is that of the worst.
         same: The share of the examples for which the largest output is the same one; None if outputs are no rows of
             several numbers.
         examples: How many were compared.
@@ -67,17 +68,22 @@ def check_runtime(candidate: Candidate) -> None:
 
 
 def _compared(candidate: Candidate, session: Session, other: Session) -> Agreement:
-    found: list[list[np.ndarray]] = []
+    found: list[list[list[np.ndarray]]] = []
     left = EXAMPLES
     for batch, _ in candidate.task.batches("calibration"):
         inputs = first(batch, left)
-        found.append([each.run(to_feed(inputs)) for each in (session, other)])
+        found.append([list(each.run_all(to_feed(inputs)).values()) for each in (session, other)])
         left -= len(inputs[0])
         candidate.lease.give_way()
         if left <= 0:
             break
-    rows = all(own.ndim == 2 and own.shape[1] > 1 for own, _ in found)
-    same = float(np.concatenate([own.argmax(1) == other.argmax(1) for own, other in found]).mean()) if rows else None
+    scored = [(own[0], expected[0]) for own, expected in found]
+    rows = all(own.ndim == 2 and own.shape[1] > 1 for own, _ in scored)
+    same = float(np.concatenate([own.argmax(1) == known.argmax(1) for own, known in scored]).mean()) if rows else None
     # In one row each: where lengths are free, batches have outputs of several shapes.
-    own, expected = (np.concatenate([each.ravel() for each in outputs]) for outputs in zip(*found, strict=True))
-    return Agreement(noise_share(own, expected), same, sum(len(pair[0]) for pair in found))
+    own, expected = (
+        [np.concatenate([x.ravel() for x in parts]) for parts in zip(*outputs, strict=True)]
+        for outputs in zip(*found, strict=True)
+    )
+    noise = max(noise_share(*pair) for pair in zip(own, expected, strict=True))
+    return Agreement(noise, same, sum(len(own) for own, _ in scored))

@@ -111,7 +111,9 @@ OPERATORS: Mapping[str, Operator] = {
     "Erf": Operator("other", of_tokens=True),
     "Gelu": Operator("other", of_tokens=True),
     "Clip": Operator("other", weights=(), static=True),
-    **dict.fromkeys(("Add", "ArgMax", "CumSum", "LeakyRelu", "Relu", "Sigmoid", "Softmax", "TopK"), _static("other")),
+    # Its 8-bit form has 256 steps from 0 to 1, whatever it gives: of a hundred classes or places little is left.
+    "Softmax": Operator("other"),
+    **dict.fromkeys(("Add", "ArgMax", "CumSum", "LeakyRelu", "Relu", "Sigmoid", "TopK"), _static("other")),
 }
 """Operators by type; of others nothing is known, and any of their inputs may be a weight."""
 

@@ -18,9 +18,9 @@ from pipelines.preflight.findings import Findings
 from pipelines.preflight.networks import Networks, with_value
 from pipelines.preflight.progress import at
 from pipelines.quantizers import QUANTIZERS, Quantizer
-from pipelines.quantizers.parameters import MITIGATION, SMOOTH
+from pipelines.quantizers.mitigations import PROBLEMS
+from pipelines.quantizers.parameters import MITIGATION
 from pipelines.quantizers.quantizer import WHOLE_NETWORK, leaves_layers
-from pipelines.quantizers.smoothing import smoothing_problem
 from pipelines.stages.distil import FEATURE, OTHER_TEACHER, nothing_inherited, teachers_in
 from pipelines.tasks.fault import FAULTS, told
 from pipelines.tasks.task import TEACHER, Task, teacher_call
@@ -48,7 +48,7 @@ def technique_problems(space: SearchSpace, networks: Networks, exclude: Exclude,
     """Ask the importances, quantizers and mitigations of `space` about the networks that it gives them."""
     questions: dict[str, dict[str, Callable[[nn.Module], str | None]]] = {
         "pruning.importance": {name: one.problem for name, one in IMPORTANCES.items()},
-        MITIGATION.name: {SMOOTH: smoothing_problem},
+        MITIGATION.name: dict(PROBLEMS),
         "quantization.scheme": {
             name: partial(_quantizer_problem, one, exclude.of("quantization")) for name, one in QUANTIZERS.items()
         },

@@ -15,7 +15,7 @@ from pipelines.declaration import Declaration, Unsuited
 from pipelines.onnxfile.layers import no_weights
 from pipelines.onnxfile.operators import OPERATORS
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.parameters import KEEP_FLOAT, MITIGATION, keeps_none, refined
+from pipelines.quantizers.parameters import KEEPING, MITIGATION, keeps_none, refined
 from spaces import Parameter, Params
 
 CONVOLUTIONS = ["Conv"]
@@ -42,7 +42,7 @@ class DynamicInt8:
     """
 
     name = "dynamic-int8"
-    parameters: tuple[Parameter, ...] = (MITIGATION, KEEP_FLOAT)
+    parameters: tuple[Parameter, ...] = (MITIGATION, *KEEPING)
     declares = Declaration(formats=("onnx",), unsuited=(ON_CPU,), knows_structure=keeps_none)
     aware = False
 
@@ -55,13 +55,17 @@ class DynamicInt8:
     ) -> None:
         """See `Quantizer.quantize`."""
         model = onnx.load(source)
+        stacks = _products_with_stacks(model.graph)
+        passes = [(CONVOLUTIONS, UNSIGNED, keep), (OTHERS, SIGNED, [*keep, *stacks])]
+        if stacks:
+            passes.append((["MatMul"], {**SIGNED, "per_channel": False}, keep))
         with tempfile.TemporaryDirectory() as folder:
-            for types, weights in (CONVOLUTIONS, UNSIGNED), (OTHERS, SIGNED):
+            for types, weights, left in passes:
                 quantize_dynamic(
                     model,
                     Path(folder) / "model.onnx",
                     op_types_to_quantize=types,
-                    nodes_to_exclude=also_as_products(keep),
+                    nodes_to_exclude=also_as_products(left),
                     **weights,
                 )
                 model = onnx.load(Path(folder) / "model.onnx")
@@ -70,6 +74,12 @@ class DynamicInt8:
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""
         return refined(self.name, params, self.parameters)
+
+
+def _products_with_stacks(graph: Any) -> list[str]:
+    """The names of the products with several matrices at once: ONNX Runtime has one scale for all of them only."""
+    stacks = {initializer.name for initializer in graph.initializer if len(initializer.dims) > 2}
+    return [node.name for node in graph.node if node.op_type == "MatMul" and stacks.intersection(node.input)]
 
 
 def also_as_products(keep: Collection[str]) -> list[str]:

@@ -15,8 +15,10 @@ from onnxruntime.quantization.onnx_model import ONNXModel
 from torch import nn
 
 from pipelines.declaration import Declaration, always
+from pipelines.errors import TrialFailed
 from pipelines.formats import TorchExportFormat
 from pipelines.onnxfile.layers import no_weights
+from pipelines.onnxfile.loading import loading_crash
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.narrowed_program import narrowed
 from pipelines.runtimes import TorchProgram
@@ -65,6 +67,13 @@ class Fp16:
         converted.topological_sort()  # the casts that it adds stand behind what reads them
         # Their shapes are what `pipelines.onnxfile.shortening` leaves in half-precision files.
         onnx.save(onnx.shape_inference.infer_shapes(converted.model), target)
+        # Version 1.32 crashes over some products of transposed tensors, as in attention, and over nothing else known.
+        types = {node.op_type for node in converted.model.graph.node}
+        if types.issuperset(("Transpose", "MatMul")) and (crash := loading_crash(target)):
+            raise TrialFailed(
+                f"ONNX Runtime crashes ({crash}) when it loads this network in half precision; use weight-fp16, which "
+                "computes in single precision"
+            )
 
     def label(self, params: Params) -> str:
         """See `Quantizer.label`."""

@@ -15,7 +15,7 @@ from pipelines.errors import TrialFailed
 from pipelines.extra import missing, without_telemetry
 from pipelines.onnxfile.layers import no_weights
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.parameters import CALIBRATION_SIZE, KEEP_FLOAT, refined
+from pipelines.quantizers.parameters import CALIBRATION_SIZE, KEEPING, refined
 from spaces import Parameter, Params
 
 
@@ -28,7 +28,7 @@ class NncfInt8:
     """
 
     name = "nncf-int8"
-    parameters: tuple[Parameter, ...] = (CALIBRATION_SIZE, KEEP_FLOAT)
+    parameters: tuple[Parameter, ...] = (CALIBRATION_SIZE, *KEEPING)
     declares = Declaration(formats=("onnx",), runtimes=("openvino",), packages=("nncf",))
     aware = False
 

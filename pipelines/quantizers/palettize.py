@@ -14,7 +14,7 @@ from pipelines.onnxfile.layers import no_weights, replaceable
 from pipelines.onnxfile.packing import DOMAIN, dense, functions, sparse
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.palette import Palette
-from pipelines.quantizers.parameters import KEEP_FLOAT, refined
+from pipelines.quantizers.parameters import KEEPING, refined
 from spaces import Options, Parameter, Params
 
 BITS = Parameter(
@@ -36,7 +36,7 @@ class Palettize:
     """
 
     name = "palettize"
-    parameters: tuple[Parameter, ...] = (BITS, KEEP_FLOAT)
+    parameters: tuple[Parameter, ...] = (BITS, *KEEPING)
     # ONNX Runtime alone unpacks the functions in the file.
     declares = Declaration(formats=("onnx",), runtimes=("onnxruntime",))
     aware = False
@@ -72,4 +72,4 @@ class Palettize:
 
     def label(self, params: Params) -> str:
         """Such as ``palettize4``, with the bits of a code."""
-        return refined(f"{self.name}{params['bits']}", params, (KEEP_FLOAT,))
+        return refined(f"{self.name}{params['bits']}", params, KEEPING)

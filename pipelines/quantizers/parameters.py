@@ -47,12 +47,13 @@ CALIBRATION_SIZE = Parameter(
     default=ALL,
     help="how many examples of the calibration split are used, the first ones",
 )
-SMOOTH = "smooth"
+SMOOTH, EQUALIZE = "smooth", "equalize"
 MITIGATION = Parameter(
     "quantization.mitigation",
-    Options((NONE, SMOOTH)),
+    Options((NONE, SMOOTH, EQUALIZE)),
     default=NONE,
-    help="what is done against the error of rounding; smooth: outliers of activations are moved into weights",
+    help="what is done against the error of rounding; smooth: outliers of activations are moved into weights; "
+    "equalize: ranges of channels between two layers are made alike",
 )
 KEEP_FLOAT = Parameter(
     "quantization.keep_float",
@@ -60,6 +61,15 @@ KEEP_FLOAT = Parameter(
     default=0,
     help="share of the layers that stays in floating point: those that quantizing hurts most, as measured",
 )
+AGREEMENT = Parameter(
+    "quantization.agreement",
+    Interval(0, 1),
+    default=0,
+    help="share of the calibration examples that get the answer of the unquantized file: more layers stay in floating "
+    "point until it is reached",
+)
+KEEPING = (KEEP_FLOAT, AGREEMENT)
+"""What decides which layers stay in floating point."""
 
 
 NOT_FUSED_ON_CUDA = Unsuited(
@@ -73,10 +83,10 @@ NOT_FUSED_ON_CUDA = Unsuited(
 
 def keeps_none(params: Params) -> bool:
     """Return True if every layer is quantized: which ones stay in floating point depends on their weights."""
-    return not params.get(KEEP_FLOAT.key, KEEP_FLOAT.default)
+    return not any(params.get(parameter.key, parameter.default) for parameter in KEEPING)
 
 
-_FORMS = {CALIBRATION_SIZE.key: "n{}", KEEP_FLOAT.key: "keep{:g}"}
+_FORMS = {CALIBRATION_SIZE.key: "n{}", KEEP_FLOAT.key: "keep{:g}", AGREEMENT.key: "agree{:g}"}
 
 
 def refined(name: str, params: Params, parameters: Sequence[Parameter]) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime as ort
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, create_calibrator
 
 from pipelines.quantizers.calibration import Calibration
@@ -21,11 +23,17 @@ METHODS = {
     "percentile": CalibrationMethod.Percentile,
 }
 
-WIDEST = 4096.0
-"""Larger numbers are no activations but masks: −∞, the smallest number that there is, or −10,000.
+WIDEST = 256.0
+"""Masks are at least as large: −10,000, the smallest number that there is, −∞."""
 
-With 256 steps over such a range all that lies within ±8 becomes 0.
-"""
+GAP = (1 / 50, 1 / 4)
+"""Between these shares of the largest number a tensor with a mask has none: all others are smaller, or masks."""
+
+EXAMPLES = 64
+"""At most so many examples are looked at to tell masks from large activations."""
+
+FINEST = 1e-3
+"""Of ranges that are narrower than this share of their largest number no histogram can be made."""
 
 
 def find_ranges(
@@ -40,7 +48,7 @@ def find_ranges(
         calibration: The examples.
         method: How to find a range, one of `METHODS`.
         operators: The types of operators whose inputs and outputs are looked at.
-        leave_out: Tensors of which no histogram is made: it would break over numbers that are not finite.
+        leave_out: Tensors of which no histogram is made: it would break over numbers that are not finite, or equal.
 
     Returns:
         ONNX Runtime's ``TensorsData``, by the tensor's name.
@@ -62,11 +70,59 @@ def find_ranges(
             return calibrator.compute_data()
 
 
-def masked(extremes: Any) -> set[str]:
-    """Name the tensors that take numbers beyond `WIDEST`, given their smallest and largest ones (``minmax``)."""
-    return {
-        name for name, found in extremes.items() if not all(np.all(np.abs(end) <= WIDEST) for end in found.range_value)
-    }
+def masked(source: Path, calibration: Calibration, extremes: Any) -> set[str]:
+    """Name the tensors of the file `source` that take the numbers of masks: of all others too little would be left.
+
+    With 256 steps from −10,000 to 8 all that lies within ±8 becomes 0. Large numbers alone make no mask: prices, or
+    pixels from 0 to 255, have others between them.
+
+    Args:
+        source: The file.
+        calibration: The examples.
+        extremes: The smallest and largest number of each tensor (``minmax``).
+
+    Raises:
+        TrialFailed: the calibration split is empty.
+    """
+    largest = {name: max(float(np.abs(end).max()) for end in found.range_value) for name, found in extremes.items()}
+    endless = {name for name, most in largest.items() if not np.isfinite(most)}
+    wide = sorted(name for name, most in largest.items() if most > WIDEST and name not in endless)
+    return endless | (_with_gap(source, calibration, {name: largest[name] for name in wide}) if wide else set())
+
+
+def _with_gap(source: Path, calibration: Calibration, largest: Mapping[str, float]) -> set[str]:
+    """Those tensors of which some numbers are tiny, some as large as `largest` says, and none in between."""
+    session, found, tiny = watching(onnx.load(source), list(largest)), set(largest), set[str]()
+    for feed in calibration.first(EXAMPLES).feeds():
+        for name, values in zip(largest, session.run(list(largest), feed), strict=True):
+            shares = np.abs(values) / largest[name]
+            if ((shares > GAP[0]) & (shares < GAP[1])).any():
+                found.discard(name)
+            if ((shares > 0) & (shares <= GAP[0])).any():
+                tiny.add(name)
+    return found & tiny
+
+
+def too_narrow(extremes: Any) -> set[str]:
+    """Name the tensors that hardly vary, given their smallest and largest numbers: no histogram can be made of them."""
+    narrow = set()
+    for name, found in extremes.items():
+        low, high = float(np.min(found.range_value[0])), float(np.max(found.range_value[1]))
+        most = max(abs(low), abs(high))
+        if not high - low > FINEST * most or most < np.finfo(np.float32).tiny * 1e6:
+            narrow.add(name)
+    return narrow
+
+
+def watching(model: onnx.ModelProto, names: Sequence[str]) -> ort.InferenceSession:
+    """Return a session that gives the tensors `names` of `model`."""
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    del watched.graph.output[:]
+    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    return ort.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import numpy_helper
 from torch import nn
 
 from pipelines.errors import TrialFailed
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.parameters import MITIGATION, SMOOTH
-from spaces import NONE, Params
+from pipelines.quantizers.ranges import watching
 
 EXAMPLES = 64
 """At most so many examples are looked at: the largest activations of a channel hardly depend on more."""
@@ -28,18 +25,6 @@ NOTHING = "no layer normalization comes before a linear layer, so that nothing c
 def smoothing_problem(model: nn.Module) -> str | None:
     """Return why there is nothing to smooth in `model`, or None."""
     return None if any(isinstance(module, nn.LayerNorm) for module in model.modules()) else NOTHING
-
-
-def mitigate(file: Path, params: Params, calibration: Calibration) -> None:
-    """Change the prepared `file` as the parameter ``mitigation`` asks for, if it does.
-
-    Raises:
-        TrialFailed: see `smooth`.
-    """
-    if params.get(MITIGATION.key, NONE) == SMOOTH:
-        model = onnx.load(file)
-        smooth(model, calibration)
-        onnx.save(model, file)
 
 
 def smooth(model: onnx.ModelProto, calibration: Calibration) -> None:
@@ -109,13 +94,7 @@ def _inputs_axis(node: Any) -> int:
 
 def _largest(model: onnx.ModelProto, names: list[str], calibration: Calibration) -> dict[str, np.ndarray]:
     """The largest absolute number in each channel, the last axis, of the tensors `names`."""
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    del watched.graph.output[:]
-    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
-    session = ort.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = watching(model, names)
     largest: dict[str, np.ndarray] = {}
     for feed in calibration.first(EXAMPLES).feeds():
         for name, value in zip(names, session.run(names, feed), strict=True):

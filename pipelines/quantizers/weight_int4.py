@@ -19,7 +19,7 @@ from pipelines.errors import UnchangedError
 from pipelines.onnxfile.layers import LEAST
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.dynamic_int8 import also_as_products
-from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
+from pipelines.quantizers.parameters import KEEPING, keeps_none, refined
 from spaces import Parameter, Params
 
 BLOCK = 32
@@ -38,7 +38,7 @@ class WeightInt4:
     """
 
     name = "weight-int4"
-    parameters: tuple[Parameter, ...] = (KEEP_FLOAT,)
+    parameters: tuple[Parameter, ...] = KEEPING
     declares = Declaration(formats=("onnx",), knows_structure=keeps_none)
     aware = False
 

@@ -13,7 +13,7 @@ from torch import nn
 from pipelines.declaration import Declaration
 from pipelines.onnxfile.layers import no_weights, replaceable
 from pipelines.quantizers.calibration import Calibration
-from pipelines.quantizers.parameters import KEEP_FLOAT, keeps_none, refined
+from pipelines.quantizers.parameters import KEEPING, keeps_none, refined
 from spaces import Parameter, Params
 
 
@@ -26,7 +26,7 @@ class WeightInt8:
     """
 
     name = "weight-int8"
-    parameters: tuple[Parameter, ...] = (KEEP_FLOAT,)
+    parameters: tuple[Parameter, ...] = KEEPING
     declares = Declaration(formats=("onnx",), knows_structure=keeps_none)
     aware = False
 

@@ -10,8 +10,8 @@ from typing import Any
 from pipelines.formats import FORMATS
 from pipelines.onnxfile.layers import nodes_of
 from pipelines.quantizers import QUANTIZERS, Calibration
+from pipelines.quantizers.mitigations import mitigate
 from pipelines.quantizers.sensitivity import EXAMPLES, layer_sensitivity
-from pipelines.quantizers.smoothing import mitigate
 from pipelines.stages.stage import Form
 from pipelines.training.context import Context
 from spaces import Params
@@ -29,7 +29,7 @@ class QuantizationSensitivity:
 
     name = "quantization-sensitivity"
     form: Form = "file"
-    version = 4
+    version = 6
     libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:

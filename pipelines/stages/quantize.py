@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.extra import versions
 from pipelines.formats import FORMATS
-from pipelines.onnxfile.layers import nodes_of, numbers
+from pipelines.onnxfile.layers import nodes_of
 from pipelines.quantizers import QUANTIZERS, Calibration, Quantizer
-from pipelines.quantizers.parameters import KEEP_FLOAT
+from pipelines.quantizers.mitigations import mitigate
+from pipelines.quantizers.parameters import AGREEMENT, KEEP_FLOAT, KEEPING
 from pipelines.quantizers.quantizer import WHOLE_NETWORK, leaves_layers
-from pipelines.quantizers.sensitivity import most_sensitive
-from pipelines.quantizers.smoothing import mitigate
+from pipelines.quantizers.sensitivity import fewest_kept, most_sensitive, ranked, same_answers
 from pipelines.stages.listening import BEFORE, listening_label, listening_parameters
 from pipelines.stages.qat import QuantizationAwareTraining
 from pipelines.stages.quantization_sensitivity import SENSITIVITY, QuantizationSensitivity
-from pipelines.stages.stage import NOTE, Form, Stage
+from pipelines.stages.stage import Form, Stage
 from pipelines.stages.technique import gains_of, rules_of, switched
 from pipelines.training.context import Context
 from spaces import NONE, Params, Rule, StepSpec, When
@@ -54,7 +54,7 @@ class Quantize:
 
     name = "quantize"
     form: Form = "file"
-    version = 6
+    version = 8
     libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
@@ -74,22 +74,37 @@ class Quantize:
         calibration = Calibration.of(context.task, params, context.lease.give_way)
         mitigate(prepared, params, calibration)
         try:
-            kept = [*_kept(parent, params), *_excluded(prepared, quantizer, context)]
-            quantizer.quantize(prepared, result, calibration, params, kept)
-            if given.name == "onnx" and numbers(result) == numbers(prepared):
+            excluded = _excluded(prepared, quantizer, context)
+
+            def agreement(keep: list[str]) -> float:
+                quantizer.quantize(prepared, result, calibration, params, [*keep, *excluded])
+                return same_answers(prepared, result, calibration)
+
+            keep = _kept(parent, params, agreement)
+            quantizer.quantize(prepared, result, calibration, params, [*keep, *excluded])
+            if (left := given.numbers(result)) is not None and left == given.numbers(prepared):
                 raise UnchangedError("no layer of this network suits it")
+            if params.get(AGREEMENT.key):
+                context.note(f"kept in floating point: {', '.join(keep) or 'no layer'}")
         except UnchangedError as error:
             prepared.replace(result)
-            (out / NOTE).write_text(f"{quantizer.name} changed nothing: {error.reason}", encoding="utf-8")
+            context.note(f"{quantizer.name} changed nothing: {error.reason}")
         prepared.unlink(missing_ok=True)
 
 
-def _kept(parent: Path, params: Params) -> list[str]:
-    """The layers that stay in floating point."""
-    if not params.get(KEEP_FLOAT.key):
+def _kept(parent: Path, params: Params, agreement: Callable[[list[str]], float]) -> list[str]:
+    """The layers that stay in floating point; `agreement` gives the share of right answers with some of them."""
+    if not _keeps_some(params):
         return []
     losses = json.loads((parent / SENSITIVITY).read_text(encoding="utf-8"))
-    return most_sensitive(losses, float(params[KEEP_FLOAT.key]))
+    keep, worst = most_sensitive(losses, float(params.get(KEEP_FLOAT.key, 0))), ranked(losses)
+    if not (wanted := float(params.get(AGREEMENT.key, 0))):
+        return keep
+    return worst[: fewest_kept(len(keep), len(worst), wanted, lambda count: agreement(worst[:count]))]
+
+
+def _keeps_some(params: Params) -> bool:
+    return any(params.get(parameter.key) for parameter in KEEPING)
 
 
 def _excluded(prepared: Path, quantizer: Quantizer, context: Context) -> list[str]:
@@ -104,8 +119,9 @@ def _excluded(prepared: Path, quantizer: Quantizer, context: Context) -> list[st
 def quantization(params: Params) -> Sequence[tuple[Stage, Params]]:
     """The stages of the step with `params`: quantization itself, and before it what its scheme asks for."""
     stages: list[tuple[Stage, Params]] = [(Quantize(), params)]
-    if params.get(KEEP_FLOAT.key):
-        shared = {key: value for key, value in params.items() if key != KEEP_FLOAT.key}
+    if _keeps_some(params):
+        keys = {parameter.key for parameter in KEEPING}
+        shared = {key: value for key, value in params.items() if key not in keys}
         stages.insert(0, (QuantizationSensitivity(), shared))
     if QUANTIZERS[str(params["scheme"])].aware:
         stages.insert(0, (QuantizationAwareTraining(), params))

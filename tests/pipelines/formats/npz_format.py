@@ -50,6 +50,10 @@ class NpzFormat:
     def prepare(self, source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
+    def numbers(self, file: Path) -> int | None:
+        """See `Format.numbers`."""
+        return None
+
     def complexity(self, file: Path, feed: Feed) -> Measurement:
         with np.load(file) as arrays:
             return Measurement({"parameters": float(sum(array.size for array in arrays.values()))})

@@ -11,6 +11,15 @@ from pipelines.meters.agreement import EXAMPLES, agreement, check_runtime
 from pipelines.runtimes import RUNTIMES
 
 
+def session(*moved) -> SimpleNamespace:
+    """A session with an output for each of `moved`, which is added to the input."""
+
+    def run_all(feed):
+        return {str(index): feed["input"] + np.float32(each) for index, each in enumerate(moved)}
+
+    return SimpleNamespace(run_all=run_all)
+
+
 @pytest.fixture
 def candidate(tmp_path):
     """A file that adds something to what its parent gives, which is the input."""
@@ -18,7 +27,7 @@ def candidate(tmp_path):
     def make(add, batches) -> SimpleNamespace:
         def load(artifact):
             moved = add if artifact == "own" else 0.0
-            return SimpleNamespace(run=lambda feed: feed["input"] + np.float32(moved))
+            return session(moved)
 
         task = SimpleNamespace(batches=lambda split: batches)
         lease = Lease(folder=tmp_path)
@@ -36,6 +45,13 @@ def test_the_noise_is_the_power_of_the_difference(candidate) -> None:
     assert agreement(candidate([0.0, 3.0], [(inputs, torch.zeros(2))])).same == 0.5
 
 
+def test_of_several_outputs_the_worst_counts(candidate) -> None:
+    given = candidate(0.0, [(torch.ones(4, 2), None)])
+    given.load = lambda artifact: session(0.0, 1.0 if artifact == "own" else 0.0)
+    assert agreement(given).noise == 1.0
+    assert agreement(given).same == 1.0
+
+
 def test_outputs_that_are_no_rows_of_scores_have_no_largest(candidate) -> None:
     assert agreement(candidate(0.0, [(torch.ones(4, 1), None)])).same is None
     assert agreement(candidate(0.0, [(torch.ones(4, 2, 2), None)])).same is None
@@ -49,8 +65,7 @@ def test_no_more_examples_are_compared_than_it_takes(candidate) -> None:
 
 def gives(add: float) -> SimpleNamespace:
     """A runtime whose sessions add something to their input."""
-    session = SimpleNamespace(run=lambda feed: feed["input"] + np.float32(add))
-    return SimpleNamespace(name="elsewhere", devices=("cpu",), load=lambda artifact, target: session)
+    return SimpleNamespace(name="elsewhere", devices=("cpu",), load=lambda artifact, target: session(add))
 
 
 def run_in(runtime: SimpleNamespace, folder) -> None:

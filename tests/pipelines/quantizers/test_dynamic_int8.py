@@ -2,10 +2,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import onnx
+import torch
 from onnx import TensorProto, numpy_helper
+from torch import Tensor, nn
 
+from pipelines.noise import noise_share
 from pipelines.onnxfile.coverage import Coverage, int8_coverage
-from pipelines.quantizers import DynamicInt8
+from pipelines.quantizers import Calibration, DynamicInt8
+from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 
 
 def test_every_layer_is_executed_in_int8(prepared: Callable, tmp_path: Path) -> None:
@@ -37,3 +41,22 @@ def test_products_have_a_scale_for_each_output(prepared: Callable, tmp_path: Pat
     DynamicInt8().quantize(given.file, file, given.calibration, {})
     scales = [i.dims[0] for i in onnx.load(file).graph.initializer if i.name.endswith("_scale") and i.dims]
     assert sorted(scales) == [4, 256, 256]
+
+
+class _Experts(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.experts, self.head = nn.Parameter(torch.randn(3, 16, 32)), nn.Linear(32, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head((x[:, None] @ self.experts).relu().mean((1, 2)))
+
+
+def test_a_product_with_several_matrices_at_once_becomes_integers(export: Callable, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    examples, file = torch.randn(4, 5, 16), tmp_path / "model.onnx"
+    source = export(_Experts().eval(), examples[:1])
+    DynamicInt8().quantize(source, file, Calibration(lambda: [examples]), {})
+    runs = [OnnxRuntime().load(Artifact(each, "onnx"), Target()).run(to_feed(examples)) for each in (source, file)]
+    assert noise_share(runs[1], runs[0]) < 0.01
+    assert int8_coverage(file) == Coverage(int8=2, floating=0, unfused=0)

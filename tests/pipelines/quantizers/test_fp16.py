@@ -1,6 +1,7 @@
 import importlib
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import onnx
@@ -9,6 +10,7 @@ import torch
 from onnx import TensorProto
 from torch import nn
 
+from pipelines.errors import TrialFailed
 from pipelines.onnxfile.graph import Graph
 from pipelines.quantizers import Fp16
 from pipelines.quantizers import fp16 as module
@@ -51,3 +53,19 @@ def test_its_import_leaves_the_path_as_it_was() -> None:
     before = list(sys.path)
     importlib.reload(module)
     assert sys.path == before
+
+
+@pytest.mark.parametrize(("network", "asked"), [("transformer", True), ("residual", False)])
+def test_a_file_over_which_the_runtime_crashes_is_none(
+    prepared: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: str, asked: bool
+) -> None:
+    given = prepared(network)
+    monkeypatch.setattr(module, "loading_crash", lambda file: "SIGSEGV")
+    refusal = pytest.raises(TrialFailed) if asked else nullcontext()
+    with refusal as failure:
+        Fp16().quantize(given.file, tmp_path / "model.onnx", given.calibration, {})
+    if asked:
+        assert failure.value.reason == (
+            "ONNX Runtime crashes (SIGSEGV) when it loads this network in half precision; use weight-fp16, which "
+            "computes in single precision"
+        )

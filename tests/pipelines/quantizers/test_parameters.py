@@ -39,6 +39,9 @@ def test_a_number_of_examples_may_be_all_of_them(value, problem) -> None:
     assert CALIBRATION_SIZE.domain.problem(value) == problem
 
 
-@pytest.mark.parametrize(("params", "expected"), [({}, True), ({"keep_float": 0}, True), ({"keep_float": 0.1}, False)])
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [({}, True), ({"keep_float": 0}, True), ({"keep_float": 0.1}, False), ({"agreement": 0.9}, False)],
+)
 def test_every_layer_is_quantized_unless_a_share_is_kept(params, expected) -> None:
     assert keeps_none(params) is expected

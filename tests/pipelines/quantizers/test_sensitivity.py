@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.errors import UnchangedError
+from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.quantizers import Calibration, StaticInt8, WeightInt8
 from pipelines.quantizers import static_int8 as module
-from pipelines.quantizers.sensitivity import layer_sensitivity, most_sensitive
+from pipelines.quantizers.sensitivity import fewest_kept, layer_sensitivity, most_sensitive, same_answers
 
 STATIC = {"calibrator": "minmax", "granularity": "tensor"}
 
@@ -67,3 +67,45 @@ def test_keeping_every_layer_is_no_quantization() -> None:
     with pytest.raises(UnchangedError) as error:
         most_sensitive({"a": 0.2, "b": 0.1, "untouched": 0.0}, 0.9)
     assert error.value.reason == "quantization.keep_float 0.9 keeps all 2 layers in floating point"
+
+
+@pytest.mark.parametrize(
+    ("least", "wanted", "kept"),
+    [(0, 0.9, 0), (0, 0.945, 4), (0, 0.975, 7), (5, 0.945, 5)],
+    ids=lambda value: f"{value:g}",
+)
+def test_no_more_layers_are_kept_than_it_takes(least: int, wanted: float, kept: int) -> None:
+    asked = []
+
+    def share_with(count: int) -> float:
+        asked.append(count)
+        return 0.9 + 0.01 * count + 0.01 * (count >= 4)
+
+    assert fewest_kept(least, 17, wanted, share_with) == kept
+    assert len(asked) <= 6
+
+
+def test_a_bound_that_no_number_of_layers_meets_is_no_quantization() -> None:
+    with pytest.raises(UnchangedError) as error:
+        fewest_kept(0, 3, 0.99, lambda count: 0.9)
+    assert error.value.reason == (
+        "with one of its 3 layers quantized 90.00% of the examples get the same answer, and quantization.agreement "
+        "is 0.99"
+    )
+
+
+def test_answers_are_the_places_of_the_largest_outputs(export: Callable) -> None:
+    files = {}
+    for name, weight in {"own": [[1.0, 0.0], [0.0, 1.0]], "other": [[1.0, 0.0], [0.0, 3.0]]}.items():
+        layer = nn.Linear(2, 2, bias=False)
+        with torch.no_grad():
+            layer.weight.copy_(torch.tensor(weight))
+        files[name] = export(layer, torch.zeros(1, 2))
+    examples = torch.tensor([[3.0, 2.0], [3.0, 0.5], [1.0, 2.0], [3.0, 0.0]])
+    assert same_answers(files["own"], files["other"], Calibration(lambda: [examples])) == 0.75
+
+
+def test_without_rows_of_scores_there_are_no_answers(export: Callable) -> None:
+    file = export(nn.Linear(2, 1), torch.zeros(1, 2))
+    with pytest.raises(TrialFailed, match="one row of scores for each example; these have the shape"):
+        same_answers(file, file, Calibration(lambda: [torch.zeros(3, 2)]))

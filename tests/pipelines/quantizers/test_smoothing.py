@@ -10,7 +10,8 @@ from torch import nn
 from pipelines.errors import TrialFailed
 from pipelines.noise import noise_share
 from pipelines.quantizers import Calibration, StaticInt8
-from pipelines.quantizers.smoothing import NOTHING, mitigate, smooth, smoothing_problem
+from pipelines.quantizers.mitigations import mitigate
+from pipelines.quantizers.smoothing import NOTHING, smooth, smoothing_problem
 from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
 
 STATIC = {"calibrator": "minmax", "granularity": "channel", "operators": "matmul-conv"}

@@ -1,5 +1,5 @@
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from pipelines.onnxfile.optimized_graph import operators
 from pipelines.quantizers import Calibration, StaticInt8
 from pipelines.quantizers.parameters import CALIBRATOR, OPERATORS
 from pipelines.quantizers.ranges import METHODS
-from pipelines.runtimes import Artifact, OnnxRuntime, Target, to_feed
+from pipelines.runtimes import Artifact, Feed, OnnxRuntime, Target, to_feed
 
 IMAGES = torch.linspace(0, 1, 20 * 64).view(20, 1, 8, 8)
 CALIBRATION = Calibration(lambda: IMAGES.split(8))
@@ -119,15 +119,16 @@ def test_all_that_has_weights_becomes_integers_in_a_transformer(prepared, tmp_pa
     assert (coverage.int8, coverage.floating) == (5, 2)  # the two products within attention have no weights
 
 
-def error(file: Path, given, **params: str) -> float:
-    """The largest error of the int8 form of `given`, as a share of its largest output."""
-    quantize(given.file, file, given.calibration, **params)
-    pairs = []
-    for feed in given.calibration.feeds():
-        runs = (OnnxRuntime().load(Artifact(each, "onnx"), Target()).run(feed) for each in (given.file, file))
-        pairs.append(tuple(runs))
-    expected, found = (np.concatenate(each) for each in zip(*pairs, strict=True))
+def worst(source: Path, file: Path, feeds: Iterable[Feed]) -> float:
+    """The largest error of `file` beside `source`, as a share of its largest output."""
+    runs = [OnnxRuntime().load(Artifact(each, "onnx"), Target()) for each in (source, file)]
+    expected, found = (np.concatenate([run.run(feed) for feed in feeds]) for run in runs)
     return float(abs(found - expected).max() / abs(expected).max())
+
+
+def error(file: Path, given, **params: str) -> float:
+    quantize(given.file, file, given.calibration, **params)
+    return worst(given.file, file, list(given.calibration.feeds()))
 
 
 @pytest.mark.parametrize("calibrator", METHODS)
@@ -190,8 +191,53 @@ def test_what_has_no_right_kernel_stays_in_floating_point(
     images = torch.randn(32, 1, 8, 8)
     source, file = export(_Between(between).eval(), images[:1]), tmp_path / "model.onnx"
     quantize(source, file, Calibration(lambda: [images]))
-    expected, found = (
-        OnnxRuntime().load(Artifact(each, "onnx"), Target()).run(to_feed(images)) for each in (source, file)
-    )
-    assert abs(found - expected).max() < 0.05 * abs(expected).max()
+    assert worst(source, file, [to_feed(images)]) < 0.05
     assert operator in operators(file)
+
+
+class _Constant(nn.Module):
+    """Gives the same number wherever it is asked."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * (1 + 1e-6 * x.mean(1, keepdim=True).sigmoid())
+
+
+def _of_a_hundred() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 100), nn.Softmax(1))
+
+
+@pytest.mark.parametrize(
+    ("make", "scale", "params"),
+    [
+        (lambda: nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4), nn.ReLU()), 1, {}),
+        (lambda: nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4), nn.Sigmoid()), 1, {}),
+        (_of_a_hundred, 1, {}),
+        (lambda: nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4)), 1e5, {}),
+        (lambda: nn.Sequential(nn.Linear(16, 32), _Constant(), nn.Linear(32, 4)), 1, {"calibrator": "percentile"}),
+    ],
+    ids=["rectified outputs", "gates as outputs", "many classes", "large numbers", "a constant"],
+)
+def test_little_is_lost_at_the_ends_of_a_network(
+    export: Callable, tmp_path: Path, make: Callable[[], nn.Module], scale: float, params: dict[str, str]
+) -> None:
+    torch.manual_seed(0)
+    examples = scale * torch.randn(64, 16)
+    source, file = export(make().eval(), examples[:1]), tmp_path / "model.onnx"
+    quantize(source, file, Calibration(lambda: [examples]), **params)
+    assert worst(source, file, [to_feed(examples)]) < 0.05
+    assert (int8_coverage(file).int8, int8_coverage(file).floating) == (2, 0)
+
+
+def test_biases_of_dead_channels_are_exact(export: Callable, tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Conv2d(1, 16, 1), nn.ReLU(), nn.Conv2d(16, 8, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with torch.no_grad():
+        network[2].weight[:6] = 0
+        network[2].bias[:] = 1e-3 * torch.arange(8)
+    images = 100 * torch.rand(32, 1, 4, 4)
+    source, file = export(network.eval(), images[:1]), tmp_path / "model.onnx"
+    quantize(source, file, Calibration(lambda: [images]))
+    graph = onnx.load(file).graph
+    stored = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+    (back,) = [n for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] == "2.bias_quantized"]
+    biases = stored[back.input[0]] * stored[back.input[1]].astype(np.float64)
+    assert abs(biases - 1e-3 * np.arange(8))[:6].max() < 1e-8  # in steps of the input all of them would be 0

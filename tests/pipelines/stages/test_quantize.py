@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from pipelines.onnxfile.layers import layers, numbers
 from pipelines.pipeline import nodes
 from pipelines.quantizers import QUANTIZERS
 from pipelines.stages import QUANTIZE, STEPS, QuantizationSensitivity, Quantize
-from pipelines.stages.stage import note_in
+from pipelines.stages import quantize as module
+from pipelines.stages.quantization_sensitivity import SENSITIVITY
 from pipelines.training.context import Context
 from spaces import Recipe
 
@@ -36,8 +38,9 @@ STATIC = {
             "static-int8·entropy·tensor·n64·keep0.25",
         ),
         ({"scheme": "palettize", "bits": 5, "keep_float": 0.5}, "palettize5·keep0.5"),
+        ({"scheme": "weight-int8", "keep_float": 0, "agreement": 0.99}, "weight-int8·agree0.99"),
     ],
-    ids=["plain", "dynamic", "static", "refined", "cluster"],
+    ids=["plain", "dynamic", "static", "refined", "palettes", "agreement"],
 )
 def test_its_label_names_the_scheme_and_what_differs_from_its_defaults(params: dict, label: str) -> None:
     assert QUANTIZE.label(params) == label
@@ -48,12 +51,15 @@ def test_its_label_names_the_scheme_and_what_differs_from_its_defaults(params: d
     [
         ("none", set()),
         ("fp16", set()),
-        ("dynamic-int8", {"mitigation", "keep_float"}),
-        ("static-int8", {"calibrator", "granularity", "operators", "calibration_size", "mitigation", "keep_float"}),
+        ("dynamic-int8", {"mitigation", "keep_float", "agreement"}),
+        (
+            "static-int8",
+            {"calibrator", "granularity", "operators", "calibration_size", "mitigation", "keep_float", "agreement"},
+        ),
         ("qat-int8", {"granularity", "operators", "calibration_size", "alpha"}),
-        ("weight-int8", {"keep_float"}),
-        ("weight-int4", {"keep_float"}),
-        ("palettize", {"bits", "keep_float"}),
+        ("weight-int8", {"keep_float", "agreement"}),
+        ("weight-int4", {"keep_float", "agreement"}),
+        ("palettize", {"bits", "keep_float", "agreement"}),
     ],
 )
 def test_parameters_apply_to_the_schemes_that_read_them(scheme: str, refinements: set[str]) -> None:
@@ -103,9 +109,9 @@ def test_the_most_sensitive_layers_stay_in_floating_point(exported, context: Con
     coverage = int8_coverage(out / MODEL)
     assert (coverage.int8, coverage.floating) == (2, 1)
     Quantize().run(ranked, out, {**STATIC, "keep_float": 0.9}, context)
-    assert (
-        note_in(out) == "static-int8 changed nothing: quantization.keep_float 0.9 keeps all 3 layers in floating point"
-    )
+    assert context.notes == [
+        "static-int8 changed nothing: quantization.keep_float 0.9 keeps all 3 layers in floating point"
+    ]
     assert int8_coverage(out / MODEL).int8 == 0
 
 
@@ -124,8 +130,23 @@ def test_a_file_that_a_scheme_leaves_as_it_is_ships_so_with_a_note(
 ) -> None:
     monkeypatch.setitem(QUANTIZERS, "plain", Plain())
     Quantize().run(exported.file.parent, tmp_path, {"scheme": "plain"}, context)
-    assert [file.name for file in sorted(tmp_path.iterdir())] == [MODEL, "note.txt"]
-    assert note_in(tmp_path) == "plain changed nothing: no layer of this network suits it"
+    assert [file.name for file in sorted(tmp_path.iterdir())] == [MODEL]
+    assert context.notes == ["plain changed nothing: no layer of this network suits it"]
+
+
+@pytest.mark.parametrize(("agreement", "kept"), [(0.01, "no layer"), (1, "/3/Conv")], ids=["hardly any", "all"])
+def test_layers_stay_in_floating_point_until_answers_agree(
+    exported, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agreement: float, kept: str
+) -> None:
+    ranked, out = tmp_path / "ranked", tmp_path / "out"
+    for folder in (ranked, out):
+        folder.mkdir()
+    (ranked / MODEL).write_bytes(exported.file.read_bytes())
+    (ranked / SENSITIVITY).write_text(json.dumps({"/3/Conv": 0.5, "/0/Conv": 0.2, "/8/Gemm": 0.1}))
+    monkeypatch.setattr(module, "same_answers", lambda source, file, calibration: int8_coverage(file).floating or 0.5)
+    Quantize().run(ranked, out, {**STATIC, "agreement": agreement}, context)
+    assert context.notes == [f"kept in floating point: {kept}"]
+    assert int8_coverage(out / MODEL).floating == (kept == "/3/Conv")
 
 
 @pytest.mark.parametrize("scheme", ["static-int8", "dynamic-int8", "weight-int8", "weight-fp16", "palettize"])
