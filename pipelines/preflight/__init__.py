@@ -17,7 +17,8 @@ from pipelines.preflight.rehearsal import rehearsal
 from pipelines.preflight.round import try_cuts, try_networks
 from pipelines.preflight.techniques import teaching_problems, technique_problems
 from pipelines.preflight.training import training_warnings
-from pipelines.tasks.task import Task
+from pipelines.pruners.options import BY_SENSITIVITY, SCOPE
+from pipelines.tasks.task import Split, Task
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
 from spaces import SearchSpace
@@ -65,7 +66,8 @@ def _try(task: Task, space: SearchSpace, training: Training, format: str, findin
     findings.warnings += training_warnings(task, space, training)
     teachable = teaching_problems(task, space, networks, findings)
     outputs = batch_outputs(networks.teacher, samples, findings)
-    objective = objective_problems(task, outputs, samples, findings)
+    ranked: tuple[Split, ...] = ("calibration",) if BY_SENSITIVITY in space.used(SCOPE.name) else ()
+    objective = objective_problems(task, outputs, samples, findings, ("validation", *ranked))
     if len(outputs) == len(SPLITS):
         with rehearsal(task, samples, training.at_most(1 if objective else 0), format) as stages:
             try_networks(task, teachable, networks, samples, stages, findings)
