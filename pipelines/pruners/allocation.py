@@ -43,7 +43,7 @@ def ratios_for(folder: Path, params: Params, note: Callable[[str], None]) -> flo
         return ratio
     sensitivity = Sensitivity.read(folder)
     if (most := reachable(sensitivity)) < ratio - EXACT:
-        note(f"ratio {ratio:g} is beyond what each layer alone can lose, {most:.3g} of the units together: so many went")
+        note(f"ratio {ratio:g} is beyond what layers can lose one by one: {most:.3g} of the units went")
     return allocate(sensitivity, min(ratio, most))
 
 

@@ -80,7 +80,7 @@ def test_as_much_goes_as_can_if_the_ratio_is_beyond_what_was_analysed(tmp_path) 
     TWO.write(tmp_path)
     notes: list[str] = []
     assert ratios_for(tmp_path, {"ratio": 0.8, "scope": "sensitivity"}, notes.append) == allocate(TWO, 0.75)
-    assert notes == ["ratio 0.8 is beyond what each layer alone can lose, 0.75 of the units together: so many went"]
+    assert notes == ["ratio 0.8 is beyond what layers can lose one by one: 0.75 of the units went"]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,10 @@ def test_as_much_goes_as_can_if_the_ratio_is_beyond_what_was_analysed(tmp_path) 
     ids=["failed", "emptied"],
 )
 def test_a_network_of_which_no_layer_can_be_cut_alone_stays_as_it_is(left, reason) -> None:
-    rows = [Row("a", ratio, note="failed" if one is None else "", units=4, accuracy=one) for ratio, one in zip(RATIOS, left)]
+    rows = [
+        Row("a", ratio, units=4, accuracy=one, note="failed" if one is None else "")
+        for ratio, one in zip(RATIOS, left, strict=True)
+    ]
     with pytest.raises(UnchangedError, match=f"^no layer can be cut alone: {reason}$"):
         reachable(Sensitivity(1.0, 100, {"a": 4}, tuple(rows)))
 
@@ -141,4 +144,5 @@ def test_the_ratio_is_shared_out_only_when_asked(tmp_path) -> None:
     TWO.write(tmp_path)
     assert ratios_for(tmp_path / "nowhere", {"ratio": 0.5, "scope": "local"}, pytest.fail) == 0.5
     assert ratios_for(tmp_path / "nowhere", {"ratio": 0.5}, pytest.fail) == 0.5
-    assert ratios_for(tmp_path, {"ratio": 0.5, "scope": "sensitivity"}, pytest.fail) == {"useless": 0.75, "needed": 0.25}
+    shared = ratios_for(tmp_path, {"ratio": 0.5, "scope": "sensitivity"}, pytest.fail)
+    assert shared == {"useless": 0.75, "needed": 0.25}

@@ -68,7 +68,7 @@ def test_what_is_pruned_is_the_ratio_shared_out(context: Context, store: Store, 
 def test_of_a_ratio_beyond_what_layers_can_lose_as_much_goes_as_can(context: Context, store: Store) -> None:
     built = run_recipe(pruning(ratio=0.75), context, store)
     assert tuple(run.note for run in built.stages if run.note) == (
-        "ratio 0.75 is beyond what each layer alone can lose, 0.5 of the units together: so many went",
+        "ratio 0.75 is beyond what layers can lose one by one: 0.5 of the units went",
     )
 
 
