@@ -49,6 +49,15 @@ def test_a_task_is_made_of_the_persons_modules_that_it_imports(write: Write, sou
     assert list(hashes(["mine_a"])) == sorted(["mine_a", *found])
 
 
+def test_what_an_installer_has_recorded_is_not_the_persons(write: Write) -> None:
+    folder = write({"mine_i": "import nets_i, bought_i, single_i", "nets_i": "", "bought_i/__init__": "", "single_i": ""})
+    record = folder / "bought_i-1.0.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Name: bought_i\nVersion: 1.0\n")
+    (record / "RECORD").write_text("bought_i/__init__.py,,\nsingle_i.py,,\nbought_i-1.0.dist-info/RECORD,,\n")
+    assert list(hashes(["mine_i"])) == ["mine_i", "nets_i"]
+
+
 def test_parts_of_a_package_are_found_by_their_relative_names(write: Write) -> None:
     write({"package_b/__init__": "", "package_b/task": "from . import nets\nfrom .data import x"})
     write({"package_b/nets": "", "package_b/data": "x = 1"})
