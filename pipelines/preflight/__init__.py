@@ -12,12 +12,13 @@ from pipelines.preflight.example import example_problem
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.networks import make_networks
 from pipelines.preflight.objective import batch_outputs, objective_problems
-from pipelines.preflight.progress import at
+from pipelines.preflight.progress import at, latest
 from pipelines.preflight.rehearsal import rehearsal
 from pipelines.preflight.round import try_cuts, try_networks
 from pipelines.preflight.techniques import teaching_problems, technique_problems
 from pipelines.preflight.training import training_warnings
 from pipelines.pruners.options import BY_SENSITIVITY, SCOPE
+from pipelines.tasks.fault import FAULTS, place, told
 from pipelines.tasks.task import Split, Task
 from pipelines.training.context import Context
 from pipelines.training.settings import Training
@@ -45,7 +46,12 @@ def preflight(
     """
     findings = Findings()
     with _one_thread():
-        _try(task, space, training or Training(), format, findings)
+        try:
+            _try(task, space, training or Training(), format, findings)
+        except FAULTS as error:  # a person's code may raise what it did not before
+            if not place(error):
+                raise
+            findings.add("task.use", f": {told(error)}", latest())
     return findings
 
 

@@ -49,14 +49,13 @@ def call_of(depth: int, width: float) -> str:
 
 def make_networks(task: Task, space: SearchSpace, findings: Findings) -> Networks:
     """Make the teacher and the students of `space`; adds to `findings` where that fails."""
-    teacher = _network(findings, "task.use", "teacher()", task, lambda: make_teacher(task))
-    given = answer(teacher, as_tuple(task.example_input())) if teacher else None
+    teacher, given = _network(findings, "task.use", "teacher()", task, lambda: make_teacher(task))
     if isinstance(given, Tensors) and not wanted_outputs(task):
         findings.warnings.append(
             f"task.use: teacher() gives several outputs, {', '.join(given.names)}: all are exported, and the first of "
             f"them is scored; to choose, write outputs = [{given.names[0]!r}, …] in the task's class"
         )
-    return Networks(teacher, dict(_students(findings, space, task, teacher)))
+    return Networks(teacher, dict(_students(findings, space, task, given)))
 
 
 def answer(model: nn.Module, inputs: tuple[Tensor, ...]) -> Outputs:
@@ -98,9 +97,8 @@ class _UnusableError(Exception):
 
 
 def _students(
-    findings: Findings, space: SearchSpace, task: Task, teacher: nn.Module | None
+    findings: Findings, space: SearchSpace, task: Task, expected: Outputs | None
 ) -> Iterator[tuple[StudentSize, nn.Module]]:
-    shape = _output_shape(teacher, task) if teacher else None
     # Without a legal width the depths can be tried nevertheless.
     widths = [float(width) for width in space.used("student.width") if width != NONE] or [1.0]
     if any(width != 1 for width in widths) and not takes_width(task):
@@ -110,33 +108,32 @@ def _students(
     for depth in (int(depth) for depth in space.used("student.depth") if depth != NONE):
         for width in widths:
             where, call = "space.student.depth" if width == 1 else "space.student", call_of(depth, width)
-            student = _network(findings, where, call, task, lambda d=depth, w=width: make_student(task, d, w))  # type: ignore[misc]
-            if student is None:
+            student, given = _network(findings, where, call, task, lambda d=depth, w=width: make_student(task, d, w))  # type: ignore[misc]
+            if student is None or given is None:
                 continue
-            if shape and (own := _output_shape(student, task)) != shape:
-                findings.add(where, f" gives {own}, but teacher() gives {shape}", call)
+            if expected is not None and _shape(given) != _shape(expected):
+                findings.add(where, f" gives {_shape(given)}, but teacher() gives {_shape(expected)}", call)
             else:
                 yield (depth, width), student
 
 
-def _network(findings: Findings, where: str, call: str, task: Task, make: Callable[[], nn.Module]) -> nn.Module | None:
-    """The network if it can be called with the example input, or None and a problem."""
+def _network(
+    findings: Findings, where: str, call: str, task: Task, make: Callable[[], nn.Module]
+) -> tuple[nn.Module, Outputs] | tuple[None, None]:
+    """The network and what it gives for the example input; adds to `findings` if there is none."""
     at(f"{call} with example_input()")
     try:
         model = make()
         if not isinstance(model, nn.Module):
             findings.add(where, f" gives a {type(model).__name__}, not a torch.nn.Module", call)
-            return None
-        answer(model, as_tuple(task.example_input()))
+            return None, None
+        return model, answer(model, as_tuple(task.example_input()))
     except _UnusableError as error:
         findings.add(where, f" with example_input(): {error}", call)
-        return None
     except FAULTS as error:  # a task may raise anything
         findings.add(where, f" with example_input(): {told(error)}", call)
-        return None
-    return model
+    return None, None
 
 
-def _output_shape(model: nn.Module, task: Task) -> tuple[int, ...]:
-    with torch.inference_mode():
-        return tuple(scored(model.eval()(*as_tuple(task.example_input()))).shape)
+def _shape(outputs: Outputs) -> tuple[int, ...]:
+    return tuple(scored(outputs).shape)

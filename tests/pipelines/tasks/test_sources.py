@@ -50,7 +50,9 @@ def test_a_task_is_made_of_the_persons_modules_that_it_imports(write: Write, sou
 
 
 def test_what_an_installer_has_recorded_is_not_the_persons(write: Write) -> None:
-    folder = write({"mine_i": "import nets_i, bought_i, single_i", "nets_i": "", "bought_i/__init__": "", "single_i": ""})
+    folder = write(
+        {"mine_i": "import nets_i, bought_i, single_i", "nets_i": "", "bought_i/__init__": "", "single_i": ""}
+    )
     record = folder / "bought_i-1.0.dist-info"
     record.mkdir()
     (record / "METADATA").write_text("Name: bought_i\nVersion: 1.0\n")
