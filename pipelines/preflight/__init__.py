@@ -12,12 +12,14 @@ from pipelines.preflight.example import example_problem
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.networks import make_networks
 from pipelines.preflight.objective import batch_outputs, objective_problems
-from pipelines.preflight.progress import at
+from pipelines.preflight.progress import at, latest
 from pipelines.preflight.rehearsal import rehearsal
 from pipelines.preflight.round import try_cuts, try_networks
 from pipelines.preflight.techniques import exclude_problems, teaching_problems, technique_problems
 from pipelines.preflight.training import training_warnings
-from pipelines.tasks.task import Task
+from pipelines.pruners.options import BY_SENSITIVITY, SCOPE
+from pipelines.tasks.fault import FAULTS, place, told
+from pipelines.tasks.task import Split, Task
 from pipelines.training.context import Context
 from pipelines.training.exclude import NOTHING, Exclude
 from pipelines.training.settings import Training
@@ -50,7 +52,12 @@ def preflight(
     """
     findings = Findings()
     with _one_thread():
-        _try(task, space, training or Training(), format, exclude, findings)
+        try:
+            _try(task, space, training or Training(), format, exclude, findings)
+        except FAULTS as error:  # a person's code may raise what it did not before
+            if not place(error):
+                raise
+            findings.add("task.use", f": {told(error)}", latest())
     return findings
 
 
@@ -72,7 +79,8 @@ def _try(task: Task, space: SearchSpace, training: Training, format: str, exclud
     findings.warnings += training_warnings(task, space, training)
     teachable = teaching_problems(task, space, networks, findings)
     outputs = batch_outputs(networks.teacher, samples, findings)
-    objective = objective_problems(task, outputs, samples, findings)
+    ranked: tuple[Split, ...] = ("calibration",) if BY_SENSITIVITY in space.used(SCOPE.name) else ()
+    objective = objective_problems(task, outputs, samples, findings, ("validation", *ranked))
     if len(outputs) == len(SPLITS):
         with rehearsal(task, samples, training.at_most(1 if objective else 0), format, exclude) as stages:
             try_networks(task, teachable, networks, samples, stages, findings)

@@ -62,16 +62,14 @@ class Networks:
 
 def make_networks(task: Task, space: SearchSpace, findings: Findings) -> Networks:
     """Make the teacher and the students of `space`; adds to `findings` where that fails."""
-    teacher = _network(findings, "task.use", "teacher()", task, lambda: make_teacher(task))
-    given = answer(teacher, as_tuple(task.example_input())) if teacher else None
+    teacher, given = _network(findings, "task.use", "teacher()", task, lambda: make_teacher(task))
     if isinstance(given, Tensors) and not wanted_outputs(task):
         findings.warnings.append(
             f"task.use: teacher() gives several outputs, {', '.join(given.names)}: all are exported, and the first of "
             f"them is scored; to choose, write outputs = [{given.names[0]!r}, …] in the task's class"
         )
-    shape = _output_shape(teacher, task) if teacher else None
-    students = dict(_students(findings, space, task, shape))
-    return Networks(teacher, students, dict(_other_teachers(findings, space, task, shape)))
+    students = dict(_students(findings, space, task, given))
+    return Networks(teacher, students, dict(_other_teachers(findings, space, task, given)))
 
 
 def answer(model: nn.Module, inputs: tuple[Tensor, ...]) -> Outputs:
@@ -113,15 +111,15 @@ class _UnusableError(Exception):
 
 
 def _students(
-    findings: Findings, space: SearchSpace, task: Task, shape: tuple[int, ...] | None
+    findings: Findings, space: SearchSpace, task: Task, expected: Outputs | None
 ) -> Iterator[tuple[StudentChoice, nn.Module]]:
     for choice in _known_choices(findings, space, task):
         make = partial(make_student, task, choice.depth, choice.width, **dict(choice.own))
-        student = _network(findings, choice.place, choice.call, task, make)
-        if student is None:
+        student, given = _network(findings, choice.place, choice.call, task, make)
+        if student is None or given is None:
             continue
-        if shape and (own := _output_shape(student, task)) != shape:
-            findings.add(choice.place, f" gives {own}, but teacher() gives {shape}", choice.call)
+        if expected is not None and _shape(given) != _shape(expected):
+            findings.add(choice.place, f" gives {_shape(given)}, but teacher() gives {_shape(expected)}", choice.call)
         else:
             yield choice, student
 
@@ -147,7 +145,7 @@ def with_value(space: SearchSpace, name: str, value: Value) -> SearchSpace:
 
 
 def _other_teachers(
-    findings: Findings, space: SearchSpace, task: Task, shape: tuple[int, ...] | None
+    findings: Findings, space: SearchSpace, task: Task, expected: Outputs | None
 ) -> Iterator[tuple[str, nn.Module]]:
     where, names = f"space.{OTHER_TEACHER.name}", teachers_in(space)
     if not names:
@@ -163,33 +161,32 @@ def _other_teachers(
             legal = illegal(name, [TEACHER, *known])
             findings.add(where, f"{legal}; others are what a method teachers() of the task names")
             continue
-        network = _network(findings, where, call, task, partial(make_teacher, task, name))
-        if network is None:
+        network, given = _network(findings, where, call, task, partial(make_teacher, task, name))
+        if network is None or given is None:
             continue
-        if shape and (own := _output_shape(network, task)) != shape:
-            findings.add(where, f" gives {own}, but teacher() gives {shape}", call)
+        if expected is not None and _shape(given) != _shape(expected):
+            findings.add(where, f" gives {_shape(given)}, but teacher() gives {_shape(expected)}", call)
         else:
             yield name, network
 
 
-def _network(findings: Findings, where: str, call: str, task: Task, make: Callable[[], nn.Module]) -> nn.Module | None:
-    """The network if it can be called with the example input, or None and a problem."""
+def _network(
+    findings: Findings, where: str, call: str, task: Task, make: Callable[[], nn.Module]
+) -> tuple[nn.Module, Outputs] | tuple[None, None]:
+    """The network and what it gives for the example input; adds to `findings` if there is none."""
     at(f"{call} with example_input()")
     try:
         model = make()
         if not isinstance(model, nn.Module):
             findings.add(where, f" gives a {type(model).__name__}, not a torch.nn.Module", call)
-            return None
-        answer(model, as_tuple(task.example_input()))
+            return None, None
+        return model, answer(model, as_tuple(task.example_input()))
     except _UnusableError as error:
         findings.add(where, f" with example_input(): {error}", call)
-        return None
     except FAULTS as error:  # a task may raise anything
         findings.add(where, f" with example_input(): {told(error)}", call)
-        return None
-    return model
+    return None, None
 
 
-def _output_shape(model: nn.Module, task: Task) -> tuple[int, ...]:
-    with torch.inference_mode():
-        return tuple(scored(model.eval()(*as_tuple(task.example_input()))).shape)
+def _shape(outputs: Outputs) -> tuple[int, ...]:
+    return tuple(scored(outputs).shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,11 @@ def batch_outputs(teacher: nn.Module, samples: Mapping[Split, Sample], findings:
 
 
 def objective_problems(
-    task: Task, outputs: Mapping[Split, Outputs], samples: Mapping[Split, Sample], findings: Findings
+    task: Task,
+    outputs: Mapping[Split, Outputs],
+    samples: Mapping[Split, Sample],
+    findings: Findings,
+    scored_splits: Sequence[Split] = ("validation",),
 ) -> bool:
     """Note what is wrong with the task's loss and its score.
 
@@ -55,6 +59,7 @@ def objective_problems(
         outputs: What its untrained teacher gives for a batch of each split, as far as it gives anything.
         samples: What was seen of the splits.
         findings: Where to note it.
+        scored_splits: The splits on which networks are scored.
 
     Returns:
         Whether networks can be trained with the loss.
@@ -65,10 +70,12 @@ def objective_problems(
         message = _loss_problem(task, given, samples["train"])
     if message:
         findings.add("task.use", message)
-    if "validation" in outputs:
-        wrong = _score_problem(task, outputs["validation"], samples["validation"].batch[1])
-        if wrong := wrong or scores_problem(task):
-            findings.add("task.use", wrong)
+    for split in scored_splits:
+        if split in outputs and (wrong := _score_problem(task, outputs[split], samples[split].batch[1])):
+            findings.add("task.use", *((wrong,) if split == "validation" else (f": {wrong}", f"batches({split!r})")))
+            return not message
+    if "validation" in outputs and (wrong := scores_problem(task)):
+        findings.add("task.use", wrong)
     if message:
         return False
     odd = {split: _label_problem(task, outputs[split], samples[split]) for split in _labelled(task) if split in outputs}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from pipelines.errors import TrialFailed
+from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.pruners.options import BY_SENSITIVITY
 from pipelines.sensitivity_table import Row, Sensitivity
 from spaces import Params
@@ -16,27 +17,47 @@ from spaces import Params
 LEAST_KEPT = 1e-3
 """A cut that leaves no accuracy counts as one that leaves this share of it: its logarithm has to be finite."""
 
+EXACT = 1e-9
+"""By how much sums of shares may be off."""
+
 LESS_IS_ENOUGH = 1e-3
 """What cutting the whole network adds to the loss, so that among equally harmless choices the smallest is taken."""
 
 
-def ratios_for(folder: Path, params: Params) -> float | dict[str, float]:
+def ratios_for(folder: Path, params: Params, note: Callable[[str], None]) -> float | dict[str, float]:
     """Return the ratios that the prune step cuts, as `pipelines.pruners.PruningRequest` takes them.
 
     Args:
         folder: The parent's folder: with ``pruning.scope: sensitivity``, that of the analysis.
         params: The step's parameters by key.
+        note: Notified if the ratio is beyond what the analysis found possible.
 
     Returns:
         ``pruning.ratio``, or a ratio for each layer whose units together make that share of the network's.
 
     Raises:
-        TrialFailed: the ratio is beyond what the analysis found possible.
+        UnchangedError: the analysis found nothing that can be cut.
     """
     ratio = float(params.get("ratio", 1))  # a method without one removes what its pattern says
     if params.get("scope") != BY_SENSITIVITY:
         return ratio
-    return allocate(Sensitivity.read(folder), ratio)
+    sensitivity = Sensitivity.read(folder)
+    if (most := reachable(sensitivity)) < ratio - EXACT:
+        note(f"ratio {ratio:g} is beyond what layers can lose one by one: {most:.3g} of the units went")
+    return allocate(sensitivity, min(ratio, most))
+
+
+def reachable(sensitivity: Sensitivity) -> float:
+    """Return the share of all units that goes if every layer is cut as far as was analysed.
+
+    Raises:
+        UnchangedError: no layer could be cut.
+    """
+    most = sum(max((row.units for row, _ in _choices(sensitivity, each)), default=0) for each in sensitivity.layers)
+    if not most:
+        reasons = dict.fromkeys(row.note or "a cut would leave nothing of its layer" for row in sensitivity.rows)
+        raise UnchangedError(f"no layer can be cut alone: {next(iter(reasons))}")
+    return most / sum(sensitivity.sizes.values())
 
 
 def allocate(sensitivity: Sensitivity, budget: float) -> dict[str, float]:
@@ -50,30 +71,24 @@ def allocate(sensitivity: Sensitivity, budget: float) -> dict[str, float]:
 
     Args:
         sensitivity: The measured cuts.
-        budget: The share of all units that has to go at least, above 0.
+        budget: The share of all units that has to go at least, above 0 and no more than is `reachable`.
 
     Returns:
         The ratio by layer, for the layers that are cut.
 
     Raises:
-        TrialFailed: the measured cuts together do not reach the budget.
+        TrialFailed: the program has no solution.
     """
     total = sum(sensitivity.sizes.values())
     choices = [(row, loss) for layer in sensitivity.layers for row, loss in _choices(sensitivity, layer)]
     shares = np.array([row.units / total for row, _ in choices])
     layers = np.array([[row.layer == layer for row, _ in choices] for layer in sensitivity.layers], dtype=float)
-    reachable = float((layers * shares).max(axis=1).sum()) if choices else 0.0
-    if reachable < budget - 1e-9:
-        raise TrialFailed(
-            f"ratio {budget:g} cannot be shared out by sensitivity: cutting every layer as far as was analysed removes "
-            f"{reachable:.3g} of the units; use a smaller ratio"
-        )
     losses = np.array([loss for _, loss in choices])
     solved = milp(
         losses + LESS_IS_ENOUGH * shares,
         integrality=np.ones(len(choices)),
         bounds=Bounds(0, 1),
-        constraints=[LinearConstraint(layers, 0, 1), LinearConstraint(shares, budget - 1e-9)],
+        constraints=[LinearConstraint(layers, 0, 1), LinearConstraint(shares, budget - EXACT)],
         options={"mip_rel_gap": 0.0},
     )
     if solved.x is None:

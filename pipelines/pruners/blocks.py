@@ -81,7 +81,7 @@ class BlockPruner:
             influence = _influence(model, [block for blocks in left.values() for block in blocks], cut)
             chosen = _chosen(left, influence, cut)
             if not chosen and {name: len(blocks) for name, blocks in left.items()} == dict(cut.sizes):
-                raise UnchangedError(f"no block to remove at ratio {cut.ratio}: each sequence keeps one")
+                raise UnchangedError(f"no block to remove at {cut.told}: each sequence keeps one")
             check = Check(model, cut.example)
             fine, faults = sound({block[0]: block for block in chosen}, partial(_fault, check))
             if faults and not fine:

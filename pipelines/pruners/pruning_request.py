@@ -48,6 +48,11 @@ class PruningRequest:
         """The share of `layer` that is gone after this cut."""
         return self.ratio if isinstance(self.ratio, (int, float)) else self.ratio.get(layer, 0.0)
 
+    @property
+    def told(self) -> str:
+        """The ratio for people, such as ``ratio 0.5``."""
+        return f"ratio {self.ratio:g}" if isinstance(self.ratio, (int, float)) else "the ratios chosen by sensitivity"
+
     def part(self, share: float) -> PruningRequest:
         """The same cut with `share` of its ratio."""
         if isinstance(self.ratio, (int, float)):

@@ -67,7 +67,7 @@ class UnstructuredPruner:
         for weight in chosen:
             counts[weight.layer] += int((weight.parameter == 0).sum())
         if not any(counts.values()):
-            raise UnchangedError(f"no weight to set to zero at ratio {cut.ratio}: each layer keeps one")
+            raise UnchangedError(f"no weight to set to zero at {cut.told}: each layer keeps one")
         return {"zeros": dict(counts), "weights": [weight.name for weight in chosen]}
 
     def replay(self, model: nn.Module, example: Inputs, history: Any) -> None:

@@ -367,7 +367,7 @@ def replay_widths(model: nn.Module, history: Any) -> None:
 
 
 def _nothing_goes(widths: Widths, faults: Mapping[str, str], cut: PruningRequest, round_to: int) -> str:
-    start = f"nothing to prune at ratio {cut.ratio}: "
+    start = f"nothing to prune at {cut.told}: "
     if faults or not widths.found:
         reasons = {**widths.faults, **faults}
         return start + (told(reasons) if reasons else "no layer has channels that could go")

@@ -185,12 +185,16 @@ class Prune:
         pruner = PRUNERS[str(params["method"])]
         teacher, gentle = teacher_for(parent, params, context), bool(before.structure[0].get("gentle"))
         notes, nothing = list[str](), ""
-        goal = pruning_request(model, params, context, ratios_for(parent, params), notes.append)
         steps, spare, reports = int(params.get("steps", 1)), 0, list[CutReport]()
         extent = self.extent(params, context)
         left, patience = extent.epochs, _patience(params, context, extent, out)
         budgets = epochs_of(self.epochs(context.training), steps)
-        parts = zip(shares(steps, str(params.get("schedule", "cubic"))), budgets, strict=True)
+        parts = list(zip(shares(steps, str(params.get("schedule", "cubic"))), budgets, strict=True))
+        try:
+            ratios = ratios_for(parent, params, notes.append)
+        except UnchangedError as error:
+            nothing, ratios, parts = error.reason, 0.0, []
+        goal = pruning_request(model, params, context, ratios, notes.append)
         for phase, (share, epochs) in enumerate(parts):
             cut = goal.part(share)
             try:

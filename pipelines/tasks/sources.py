@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import distributions
 from pathlib import Path
 from types import ModuleType
 from weakref import WeakKeyDictionary
@@ -103,20 +104,26 @@ def _is_persons(top: str, tops: Collection[str]) -> bool:
     spec = _spec(top)
     places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
     paths = [os.path.realpath(place) for place in places if place and os.path.isabs(place)]
-    return bool(paths) and not any(path.startswith(_installed()) or _is_recorded(path) for path in paths)
+    return bool(paths) and not any(path.startswith(_installed()) or _is_recorded(top, path) for path in paths)
 
 
-def _is_recorded(path: str) -> bool:
-    """Return True if the module or package at `path` lies where pip installs to, such as with ``--target``."""
-    folder = Path(path).parent
-    return _has_records(folder.parent if Path(path).name == "__init__.py" else folder)
+def _is_recorded(top: str, path: str) -> bool:
+    """Return True if an installer has put the module `top`, which is at `path`, into a folder of its own choice.
+
+    As with ``pip install --target``: such folders are named by PYTHONPATH.
+    """
+    folder = os.path.dirname(path)
+    return top in _recorded(os.path.dirname(folder) if os.path.basename(path) == "__init__.py" else folder)
 
 
 @cache
-def _has_records(folder: Path) -> bool:
-    return any(folder.glob("*.dist-info"))
+def _recorded(folder: str) -> frozenset[str]:
+    """The top-level modules in `folder` that are in an installer's record beside them."""
+    records = [record.read_text("RECORD") or "" for record in distributions(path=[folder])]
+    return frozenset(line.partition("/")[0].partition(".")[0] for each in records for line in each.splitlines())
 
 
+@cache
 def _installed() -> tuple[str, ...]:
     named = [sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     folders = [*named, *site.getsitepackages(), site.getusersitepackages()]

@@ -87,6 +87,8 @@ def load_task(use: str, args: Mapping[str, Any] | None = None) -> Task:
         classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
         raise InputError.at("task.use", f"in module {module_name}, {illegal(class_name, classes)}")
     task = _made(cls, args or {})
+    if fault := _unreadable(task):
+        raise InputError.at("task.use", f"{cls.__name__}.{fault}")
     if missing := [name for name in METHODS if not hasattr(task, name)]:
         slips = {name: f" (is {slip} meant?)" for name, slip in misspelt(task, missing).items()}
         named = ", ".join(f"{name}{slips.get(name, '')}" for name in missing)
@@ -119,6 +121,18 @@ def _made(cls: type, args: Mapping[str, Any]) -> object:
         raise
     except FAULTS as error:
         raise InputError.at("task.use", f"{cls.__name__}(): {told(error)}{clash(error)}") from error
+
+
+def _unreadable(task: object) -> str:
+    """Return the first of the methods and hooks that `task` has and that cannot be read, as properties may fail."""
+    for name in (*METHODS, *HOOKS):
+        try:
+            getattr(task, name, None)
+        except FAULTS as error:
+            return f"{name}: {told(error)}"
+        if not hasattr(task, name) and any(name in vars(cls) for cls in type(task).__mro__):
+            return f"{name} is declared, but reading it raises an AttributeError"
+    return ""
 
 
 def takes_width(task: Task) -> bool:

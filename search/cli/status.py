@@ -39,7 +39,7 @@ def status(
     workspace = Workspace.default()
     names = [name] if name else workspace.sweeps()
     sweeps = [load_sweep(each, workspace) for each in names]
-    summaries = [_summary(sweep, workspace.sweep(sweep.config.sweep)) for sweep in sweeps]
+    summaries = [_summary(sweep, workspace.sweep(sweep.config.sweep), alone=bool(name)) for sweep in sweeps]
     if as_json:
         print_json(summaries[0] if name else summaries)
         return
@@ -116,7 +116,7 @@ def sparkline(values: Sequence[float], width: int = 60) -> str:
     return "".join(BARS[int((value - low) / (high - low) * (len(BARS) - 1))] for value in shown)
 
 
-def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
+def _summary(sweep: Sweep, folder: SweepFolder, *, alone: bool) -> dict[str, Any]:
     from search.study.outcome import Failed, Stopped
     from search.suggest.patience import Patience
 
@@ -124,7 +124,9 @@ def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
     budget_tracker = _budget_tracker(sweep, folder if running else None)
     results = [trial.result for trial in sweep.trials if trial.result]
     stages = [stage for result in results for stage in result.all_stages]
-    patience = Patience.of(sweep.config, sweep.trials)
+    # Where a long sweep stood after each of its trials takes a while to work out: of many, only where it decides.
+    patience = Patience.of(sweep.config, sweep.trials if alone or sweep.config.search.patience else ())
+    forecast = {"trials": patience.ahead, "gain": patience.forecast, "words": patience.words}
     planned = total is not None and state.finished >= total
     enough = planned or budget_tracker.is_used_up or patience.is_exhausted
     done = "done" if enough else "stopped (run it again to resume)"
@@ -140,8 +142,7 @@ def _summary(sweep: Sweep, folder: SweepFolder) -> dict[str, Any]:
         "running": state.running if running else 0,
         "front": len(state.front.members),
         "hypervolume": state.hypervolume,
-        "hypervolumes": patience.hypervolumes,
-        "forecast": {"trials": patience.ahead, "gain": patience.forecast, "words": patience.words},
+        **({"hypervolumes": patience.hypervolumes, "forecast": forecast} if alone else {}),
         "stages": {
             "computed": sum(not stage.reused for stage in stages),
             "reused": sum(stage.reused for stage in stages),

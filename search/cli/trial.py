@@ -89,15 +89,16 @@ def _traced(evaluate: Callable[[], Evaluation]) -> Evaluation:
     import traceback
 
     from pipelines import TrialFailed
-    from pipelines.tasks.fault import FAULTS, own_part
-    from search.errors import SweepError, is_full
+    from pipelines.tasks.fault import FAULTS, own_part, place
+    from search.errors import SweepError, is_full, unusable
 
     try:
         return evaluate()
     except (TrialFailed, InputError, SweepError):
         raise
     except FAULTS as error:
-        if is_full(error):
+        is_state = isinstance(error, OSError) and not place(error) and unusable(error, Workspace.default().root)
+        if is_full(error) or is_state:
             raise
         lines = traceback.format_exception(type(error), error, own_part(error), chain=False)
         err().print("".join(lines).rstrip(), markup=False, soft_wrap=True)

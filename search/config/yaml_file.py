@@ -189,7 +189,10 @@ def parse_yaml(text: str) -> Any:
 
 def reason(error: yaml.YAMLError) -> str:
     """Return what is wrong, in one line and without the place."""
-    return str(error.problem if isinstance(error, yaml.MarkedYAMLError) else error).partition("\n")[0]
+    words = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
+    if isinstance(error, yaml.composer.ComposerError) and str(words).startswith("but "):  # the rest of its sentence
+        words = f"{error.context}, {words}"
+    return str(words).partition("\n")[0]
 
 
 def write_yaml(data: Any) -> str:

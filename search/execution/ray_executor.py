@@ -42,7 +42,7 @@ from search.execution.last_words import last_words, words_file
 from search.execution.notices import Notices, leave_notice
 from search.execution.own_processors import METER, kept_off, set_apart
 from search.execution.ray_error import first_line, is_memory_kill
-from search.execution.ray_watch import RayDied, RayWatch, dead_process
+from search.execution.ray_watch import RayDied, RayWatch, dead_process, end_unfinished
 from search.execution.rung_runner import RungRunner
 from search.execution.study_searcher import ENDS, RUNG, StudyScheduler, StudySearcher
 from search.execution.work import Evaluate
@@ -58,6 +58,12 @@ EXPERIMENT = "tune"
 MAX_DEATHS = 3
 """How often Ray is started again within one run when a process of its own has died."""
 
+STARTS = 3
+"""How often Ray is started in all if it is slow to start."""
+
+SLOW = "timed out during startup"
+"""Part of what Ray says then."""
+
 
 class RayExecutor:
     """Runs trials as Ray Tune trials whose workers stay warm from one to the next.
@@ -65,7 +71,7 @@ class RayExecutor:
     Args:
         cluster: Where, and with what resources.
         scratch: A folder for what Ray Tune writes; emptied before and after.
-        tell: Told in words where files are measured, if there is a choice.
+        tell: Told in words where files are measured, if there is a choice, and what is waited for.
     """
 
     def __init__(self, cluster: ClusterSection, scratch: Path, tell: Callable[[str], None] = LOG.warning) -> None:
@@ -181,7 +187,7 @@ class RayExecutor:
             # Ray lets workers import from the current folder before anything else. There a person's module may have the
             # name of one of Python's, or of ours.
             with contextlib.chdir(PACKAGES):
-                ray.init(
+                self._init(
                     num_cpus=(self._left or processors()) if address == "local" else None,
                     resources={METER: 1} if self._left else None,
                     address=address,  # without one, Ray would join whatever cluster was started last on this machine
@@ -205,6 +211,18 @@ class RayExecutor:
                 "(set RAY_AUTH_MODE=token if the cluster asks for a token, as one does that was started where "
                 "~/.ray/auth_token exists)"
             ) from error
+
+    def _init(self, **settings: Any) -> None:
+        """Start or join Ray, which gives up after half a minute: on a busy machine that is tried again."""
+        for left in reversed(range(STARTS)):
+            try:
+                ray.init(**settings)
+                return
+            except Exception as error:  # Ray raises no other type
+                if SLOW not in str(error) or not left:
+                    raise
+                self._tell("Ray is slow to start, as this machine is busy: trying again")
+                end_unfinished(error)
 
     def _start_again(self, queue: TrialQueue, searcher: StudySearcher, died: str, deaths: int) -> None:
         """Put another Ray in the place of one that has lost a process."""

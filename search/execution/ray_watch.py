@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
 import ray
 from ray import tune
+from ray._private.node import Node
 
 from search.execution.notices import Notices
 
@@ -45,6 +47,13 @@ class RayWatch(tune.Callback):  # type: ignore[misc]
             raise RayDied(name)
         self._notices.look()
         self._look()
+
+
+def end_unfinished(error: BaseException) -> None:
+    """End the processes of a Ray that did not start because of `error`: Ray itself forgets that it has started them."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if isinstance(node := frame.f_locals.get("self"), Node):
+            node.kill_all_processes(check_alive=False)
 
 
 def dead_process() -> str:

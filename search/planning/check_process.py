@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from pipelines.memory_kills import MemoryKills
-from pipelines.preflight.progress import told_to
+from pipelines.preflight.progress import latest, told_to
 from pipelines.process_end import MEMORY, TIMEOUT, ending, innermost, last_lines
 from pipelines.processes import die_with_parent
+from pipelines.tasks.fault import told
 from pipelines.time_limit import UNKNOWN_S
 from pipelines.waiting import telling
 from pipelines.whole_file import write_bytes
@@ -183,6 +184,8 @@ def _answer(job: Job) -> Check | Exception:
         except Exception:
             return RuntimeError(traceback.format_exc())
         return error
+    except BaseException as error:  # a person's code may raise anything; what ends a program meanwhile is no exception
+        return Check((Problem("task.use", f"{latest()}: {told(error)}"),))
 
 
 if __name__ == "__main__":

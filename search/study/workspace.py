@@ -34,7 +34,7 @@ class Workspace:
         Raises:
             InputError: it is a file, or its path is not UTF-8.
         """
-        root = Path(os.path.realpath(os.environ.get("PAREDOWN_HOME") or ".paredown"))
+        root = Path(os.path.realpath(os.path.expanduser(os.environ.get("PAREDOWN_HOME") or ".paredown")))
         try:
             str(root).encode()
         except UnicodeEncodeError:

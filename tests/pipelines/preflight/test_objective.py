@@ -115,6 +115,20 @@ def test_targets_that_are_no_classes_need_a_score(check, words) -> None:
     ]
 
 
+@pytest.mark.parametrize("scope", ["local", "sensitivity"])
+def test_calibration_has_labels_where_layers_are_ranked_by_their_scores_on_it(check, words, scope) -> None:
+    class Unlabelled(words):
+        def batches(self, split: str):
+            return [(torch.randn(4, 6), torch.zeros(4) if split == "calibration" else CLASSES)]
+
+    told = check(Unlabelled(), pruning={"method": "channel", "ratio": 0.5, "scope": scope})
+    wrong = [
+        "task.use: batches('calibration'): targets of shape (4,) and type float32 are no classes for outputs of shape "
+        "(4, 2), and the default accuracy compares classes; give the task a score(outputs, targets)"
+    ]
+    assert told == (wrong if scope == "sensitivity" else [])
+
+
 def test_a_loss_and_a_score_are_told_beside_each_other_and_beside_a_network_that_cannot_be_exported(
     check, words
 ) -> None:

@@ -1,5 +1,8 @@
 """Of all parts together."""
 
+import pytest
+import torch
+
 from pipelines.quantizers import QUANTIZERS
 
 
@@ -26,3 +29,18 @@ def test_everything_is_told_at_once(check, words, monkeypatch) -> None:
     ]
     assert told[2].startswith("space.quantization.scheme: static-int8: ZeroDivisionError: wheels (")
     assert told[2].endswith("; take it out of the axis")
+
+
+@pytest.mark.parametrize("times", [1, 2, 4, 7])
+def test_what_works_a_few_times_only_is_told_and_not_raised(check, words, times) -> None:
+    left = iter(range(times))
+
+    class Tired(words):
+        def example_input(self) -> torch.Tensor:
+            if next(left, None) is None:
+                raise OSError("no file")
+            return super().example_input()
+
+    told = check(Tired())
+    assert told
+    assert all("OSError: no file (" in each for each in told)

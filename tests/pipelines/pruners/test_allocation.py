@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.errors import TrialFailed
-from pipelines.pruners.allocation import allocate, ratios_for
+from pipelines.errors import UnchangedError
+from pipelines.pruners.allocation import allocate, ratios_for, reachable
 from pipelines.sensitivity_table import Row, Sensitivity
 
 RATIOS = (0.25, 0.5, 0.75)
@@ -73,13 +73,28 @@ def test_a_larger_cut_that_seems_less_harmful_is_noise() -> None:
 def test_cuts_that_failed_are_not_chosen() -> None:
     broken = table({"a": (16, [1.0, None, None]), "b": (16, [0.9, 0.8, None])})
     assert allocate(broken, 12 / 32) == {"a": 0.25, "b": 0.5}
-    with pytest.raises(TrialFailed, match=r"ratio 0\.5 cannot be shared out .* removes 0\.375 of the units"):
-        allocate(broken, 0.5)
+    assert reachable(broken) == 12 / 32
 
 
-def test_a_budget_beyond_what_was_analysed_fails_with_what_is_possible() -> None:
-    with pytest.raises(TrialFailed, match=r"ratio 0\.8 .* removes 0\.75 of the units; use a smaller ratio"):
-        allocate(TWO, 0.8)
+def test_as_much_goes_as_can_if_the_ratio_is_beyond_what_was_analysed(tmp_path) -> None:
+    TWO.write(tmp_path)
+    notes: list[str] = []
+    assert ratios_for(tmp_path, {"ratio": 0.8, "scope": "sensitivity"}, notes.append) == allocate(TWO, 0.75)
+    assert notes == ["ratio 0.8 is beyond what layers can lose one by one: 0.75 of the units went"]
+
+
+@pytest.mark.parametrize(
+    ("left", "reason"),
+    [([None, None, None], "failed"), ([0.5, 0.5, 0.5], "a cut would leave nothing of its layer")],
+    ids=["failed", "emptied"],
+)
+def test_a_network_of_which_no_layer_can_be_cut_alone_stays_as_it_is(left, reason) -> None:
+    rows = [
+        Row("a", ratio, units=4, accuracy=one, note="failed" if one is None else "")
+        for ratio, one in zip(RATIOS, left, strict=True)
+    ]
+    with pytest.raises(UnchangedError, match=f"^no layer can be cut alone: {reason}$"):
+        reachable(Sensitivity(1.0, 100, {"a": 4}, tuple(rows)))
 
 
 def test_a_cut_that_leaves_no_accuracy_can_still_be_asked_for() -> None:
@@ -127,6 +142,7 @@ def test_no_other_choice_that_meets_the_budget_is_predicted_to_be_better(layers,
 
 def test_the_ratio_is_shared_out_only_when_asked(tmp_path) -> None:
     TWO.write(tmp_path)
-    assert ratios_for(tmp_path / "nowhere", {"ratio": 0.5, "scope": "local"}) == 0.5
-    assert ratios_for(tmp_path / "nowhere", {"ratio": 0.5}) == 0.5
-    assert ratios_for(tmp_path, {"ratio": 0.5, "scope": "sensitivity"}) == {"useless": 0.75, "needed": 0.25}
+    assert ratios_for(tmp_path / "nowhere", {"ratio": 0.5, "scope": "local"}, pytest.fail) == 0.5
+    assert ratios_for(tmp_path / "nowhere", {"ratio": 0.5}, pytest.fail) == 0.5
+    shared = ratios_for(tmp_path, {"ratio": 0.5, "scope": "sensitivity"}, pytest.fail)
+    assert shared == {"useless": 0.75, "needed": 0.25}

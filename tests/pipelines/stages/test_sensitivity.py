@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from pipelines import STEPS, run_recipe
-from pipelines.errors import TrialFailed
 from pipelines.pipeline import network_stages, nodes, run_stages
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.sensitivity_table import Sensitivity
@@ -66,9 +65,20 @@ def test_what_is_pruned_is_the_ratio_shared_out(context: Context, store: Store, 
     assert 32 - model[0].weight.shape[0] - model[3].weight.shape[0] == removed
 
 
-def test_a_ratio_that_cannot_be_shared_out_fails_the_trial(context: Context, store: Store) -> None:
-    with pytest.raises(TrialFailed, match=r"ratio 0\.75 cannot be shared out .* removes 0\.5 of the units"):
-        run_recipe(pruning(ratio=0.75), context, store)
+def test_of_a_ratio_beyond_what_layers_can_lose_as_much_goes_as_can(context: Context, store: Store) -> None:
+    built = run_recipe(pruning(ratio=0.75), context, store)
+    assert tuple(run.note for run in built.stages if run.note) == (
+        "ratio 0.75 is beyond what layers can lose one by one: 0.5 of the units went",
+    )
+
+
+def test_a_network_whose_layers_cannot_be_cut_alone_stays_as_it_is(context: Context, store: Store) -> None:
+    built = run_recipe(pruning(ratio=0.75, round_to=16), context, store)
+    assert tuple(run.note for run in built.stages if run.note) == (
+        "channel left the network as it is: no layer can be cut alone: nothing to prune at the ratios chosen by "
+        "sensitivity: widths are kept at multiples of 16 and the widest layer has 16 channels; use a wider network or "
+        "a smaller pruning.round_to",
+    )
 
 
 @pytest.mark.parametrize("scope", ["local", "global"])

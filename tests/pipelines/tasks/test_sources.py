@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from pipelines.file_hash import sha256
-from pipelines.tasks import sources
 from pipelines.tasks.sources import hashes, import_current
 
 Write = Callable[..., Path]
@@ -50,15 +49,15 @@ def test_a_task_is_made_of_the_persons_modules_that_it_imports(write: Write, sou
     assert list(hashes(["mine_a"])) == sorted(["mine_a", *found])
 
 
-def test_what_pip_has_installed_into_a_folder_is_not_the_persons(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_installer_has_recorded_is_not_the_persons(write: Write) -> None:
     folder = write(
-        {"mine_t": "import whole_t, single_t", "target_t/whole_t/__init__": "x = 1", "target_t/single_t": ""}
+        {"mine_i": "import nets_i, bought_i, single_i", "nets_i": "", "bought_i/__init__": "", "single_i": ""}
     )
-    monkeypatch.syspath_prepend(folder / "target_t")
-    assert list(hashes(["mine_t"])) == ["mine_t", "single_t", "whole_t"]
-    sources._has_records.cache_clear()
-    (folder / "target_t" / "whole_t-1.0.dist-info").mkdir()
-    assert list(hashes(["mine_t"])) == ["mine_t"]
+    record = folder / "bought_i-1.0.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Name: bought_i\nVersion: 1.0\n")
+    (record / "RECORD").write_text("bought_i/__init__.py,,\nsingle_i.py,,\nbought_i-1.0.dist-info/RECORD,,\n")
+    assert list(hashes(["mine_i"])) == ["mine_i", "nets_i"]
 
 
 def test_parts_of_a_package_are_found_by_their_relative_names(write: Write) -> None:

@@ -156,6 +156,15 @@ def test_a_value_where_a_method_is_meant(write: Callable[[str], str]) -> None:
     )
 
 
+def test_a_hook_that_cannot_be_read(write: Callable[[str], str]) -> None:
+    name = write(SOURCE)
+    failing = "\n\n\nclass {0}(Shapes):\n    @property\n    def score(self):\n        raise {1}('no such column')\n"
+    with Path(f"{name}.py").open("a") as source:
+        source.write(failing.format("Failing", "KeyError") + failing.format("Absent", "AttributeError"))
+    assert problem(f"{name}:Failing").startswith("task.use: Failing.score: KeyError: 'no such column' (")
+    assert problem(f"{name}:Absent") == ("task.use: Absent.score is declared, but reading it raises an AttributeError")
+
+
 def test_loss_and_score_have_defaults(tiny) -> None:
     class Own(type(tiny)):
         def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -53,6 +53,9 @@ def test_status_tells_failures_and_shared_work(cli_run, make_config, run_inline,
     assert (data["state"], data["running"], data["trials"]) == ("stopped (run it again to resume)", 0, 12)
     assert data["stages"]["reused"] == data["complete"] - 1  # all but the teacher itself reuse the teacher
     assert {failure["reason"] for failure in data["failures"]} == {"ValueError: unlucky"}
+    (listed,) = json.loads(cli_run("status", "--json")[1])
+    assert {key: data[key] for key in listed} == listed
+    assert data.keys() - listed.keys() == {"hypervolumes", "forecast"}  # which are worked out of one sweep only
     _, out, _ = cli_run("status")
     assert "unlucky" in out
     assert "small" in out

@@ -113,5 +113,18 @@ def test_a_traceback_begins_at_the_persons_own_code(try_recipe) -> None:
     assert "typer" not in err
 
 
+def test_a_folder_in_which_no_state_can_be_kept_is_told_as_such(try_recipe, workspace, monkeypatch) -> None:
+    monkeypatch.setattr("pipelines.tasks.fault.place", lambda error: "")  # the error passes no line of the person's
+
+    def unwritable(recipe) -> None:
+        raise PermissionError(13, "Permission denied", str(workspace.root / "store"))
+
+    code, out, err = try_recipe(unwritable)
+    assert (code, out) == (1, "")
+    assert "Traceback" not in err
+    assert "no state can be kept in" in err
+    assert "set PAREDOWN_HOME to a folder that can be written" in err
+
+
 def test_what_is_expected_to_fail_has_no_traceback(try_recipe) -> None:
     assert try_recipe(refused) == (1, "", "paredown: nothing to prune\n")

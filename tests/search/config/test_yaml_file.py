@@ -82,6 +82,7 @@ def test_a_number_that_is_none_is_one_of_floating_point() -> None:
         ("{true: 1}", "the key True is not text; write it in quotes"),
         ("{? [a]: 1}", "the key ['a'] is not text; write it in quotes"),
         ("{a: 1, a: 2}", "'a' is given twice"),
+        ("a: 1\n---\na: 2", "expected a single document in the stream, but found another document"),
         ("{1: a, '1': b}", "'1' is given twice"),
         ("{1: a, 0x1: b}", "1 is given twice"),
         ("9" * 20, f"'{'9' * 20}' is too large for a whole number of 64 bits; in quotes it is text"),
@@ -95,8 +96,8 @@ def test_a_number_that_is_none_is_one_of_floating_point() -> None:
     ],
     ids=[
         "no number", "no scalar", "set", "object", "own tag", "truth as key", "list as key", "key twice",
-        "key as number and text", "key as two numbers", "huge", "without end", "surrogate", "null", "bell", "deep",
-        "endless alias", "alias bomb",
+        "two documents", "key as number and text", "key as two numbers", "huge", "without end", "surrogate", "null",
+        "bell", "deep", "endless alias", "alias bomb",
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused(text: str, told: str) -> None:

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 import ray
+from ray._private.node import Node
 
 from search.config.sections import ClusterSection
 from search.errors import SweepError
 from search.execution import interruption
 from search.execution.notices import Notices
-from search.execution.ray_executor import MAX_DEATHS, RayExecutor
+from search.execution.ray_executor import MAX_DEATHS, STARTS, RayExecutor
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
 from search.study.study import Study
 from search.suggest.queue import StudyQueue
@@ -98,6 +99,37 @@ def test_why_ray_does_not_start_is_told_with_what_helps(
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(SweepError, match=f"cannot start Ray on this machine: .*{told}"):
         RayExecutor(ClusterSection(), tmp_path / "ray").run(StudyQueue(Study(config, folder)), None, folder.results)
+
+
+class SlowNode(Node):
+    """A part of Ray that does not start in time."""
+
+    def __init__(self, ended: list[str]) -> None:
+        self.ended = ended
+        raise RuntimeError("The current node timed out during startup. This could happen because …")
+
+    def kill_all_processes(self, **_: object) -> None:
+        self.ended.append("its processes")
+
+
+@pytest.mark.parametrize("slow", [1, STARTS])
+def test_a_ray_that_is_slow_to_start_is_started_again(config, folder, tmp_path, monkeypatch, slow) -> None:
+    told, ended, left = list[str](), list[str](), iter(range(slow))
+
+    def init(**_: object) -> None:
+        if next(left, None) is not None:
+            SlowNode(ended)
+        raise OSError("quick to fail")
+
+    monkeypatch.setattr(ray, "init", init)
+    why = "timed out during startup" if slow == STARTS else "quick to fail"
+    with pytest.raises(SweepError, match=f"cannot start Ray on this machine: .*{why}"):
+        RayExecutor(ClusterSection(), tmp_path / "ray", told.append).run(
+            StudyQueue(Study(config, folder)), None, folder.results
+        )
+    again = min(slow, STARTS - 1)
+    assert told == ["Ray is slow to start, as this machine is busy: trying again"] * again
+    assert ended == ["its processes"] * again
 
 
 @pytest.mark.parametrize("anothers", [True, False])

@@ -62,8 +62,12 @@ def raw(tmp_path, monkeypatch, make_raw):
             "loading ends_task:Ends: the process in which it was tried ended with signal SIGSEGV: Fatal Python error: "
             "Segmentation fault | File ",
         ),
+        (
+            {"student": "raise KeyboardInterrupt"},
+            "student(1) with example_input(): KeyboardInterrupt (ends_task.py:14)",
+        ),
     ],
-    ids=["exit", "segmentation fault"],
+    ids=["exit", "segmentation fault", "interruption"],
 )
 def test_code_that_ends_its_process_is_told_with_the_step(raw, code, told) -> None:
     (problem,) = check_apart(raw(**code)).problems

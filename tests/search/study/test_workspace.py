@@ -95,6 +95,9 @@ def test_the_default_workspace(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PAREDOWN_HOME", raising=False)
     assert Workspace.default().root == tmp_path / ".paredown"
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("PAREDOWN_HOME", "~/runs")  # as it comes from a file of settings, which no shell has read
+    assert Workspace.default().root == Path("/home/somebody/runs")
     monkeypatch.setenv("PAREDOWN_HOME", "elsewhere")
     assert Workspace.default().root == tmp_path / "elsewhere"
 
