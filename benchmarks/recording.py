@@ -13,7 +13,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -128,17 +128,19 @@ def record(name: str, data: Path | None, folder: Path, builders: int, meters: in
     )
     folder.mkdir(parents=True, exist_ok=True)
     done = read_done(folder / DONE)
+    (folder / DONE).write_text("".join(json.dumps(line) + "\n" for line in done.items()), encoding="utf-8")
     left: dict[Recipe, list[Recipe]] = {}
     for recipe in recipes(job):
         if recipe.digest not in done:
             left.setdefault(_network(recipe), []).append(recipe)
-    apart = sorted(os.sched_getaffinity(0))[-meters:]
+    everywhere = sorted(os.sched_getaffinity(0))
+    shared, apart = everywhere[:-meters] or everywhere, everywhere[-meters:]
     context = get_context("spawn")
     processors: Queue[int] = context.Queue()
-    for processor in apart:
-        processors.put(processor)
+    for meter in range(meters):
+        processors.put(apart[meter % len(apart)])
     with (
-        ProcessPoolExecutor(builders, mp_context=context, initializer=_start, initargs=(evaluator,)) as build,
+        ProcessPoolExecutor(builders, mp_context=context, initializer=_start, initargs=(evaluator, shared)) as build,
         ProcessPoolExecutor(
             meters, mp_context=context, initializer=_start_apart, initargs=(evaluator, processors)
         ) as measure,
@@ -151,8 +153,9 @@ def record(name: str, data: Path | None, folder: Path, builders: int, meters: in
             _note(measuring, done, notes, 0.0)
         while measuring and time.monotonic() < until:
             _note(measuring, done, notes, 5.0)
-        for future in measuring:
-            future.cancel()
+        begun = {future: recipe for future, recipe in measuring.items() if not future.cancel()}
+        while begun:
+            _note(begun, done, notes, 5.0)
     return len(done)
 
 
@@ -206,17 +209,17 @@ def _note(
 _evaluator: Evaluator
 
 
-def _start(evaluator: Evaluator) -> None:
+def _start(evaluator: Evaluator, processors: Collection[int]) -> None:
     global _evaluator
+    os.sched_setaffinity(0, processors)
     torch.set_num_threads(1)
     _evaluator = evaluator
 
 
 def _start_apart(evaluator: Evaluator, processors: Queue[int]) -> None:
     """Begin on a processor, and with a lock for measuring, of this process's own."""
-    os.sched_setaffinity(0, {processors.get()})
     tempfile.tempdir = tempfile.mkdtemp(prefix="meter-")
-    _start(evaluator)
+    _start(evaluator, {processors.get()})
 
 
 def _build(network: Recipe, until: float) -> str | None:
