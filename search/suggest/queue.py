@@ -46,9 +46,10 @@ class StudyQueue:
 
     Trials that an earlier driver left unfinished come first, with the parameters that they had. Then come, with a warm
     start, those that earlier sweeps had on their fronts (`search.suggest.warm_start`); then suffix variants
-    (`search.suggest.suffix_variants`) as far as they promise more than the sampler, and what the sampler suggests, in
-    the order of `search.suggest.suggestion_buffer`. Whoever proposed it, no trial is given out that needs a missing
-    stage which a trial that is out will compute (`search.suggest.in_flight`).
+    (`search.suggest.suffix_variants`) as far as they promise more than the sampler, a first batch
+    (`search.suggest.first_batch`), and what the sampler suggests, in the order of `search.suggest.suggestion_buffer`.
+    Whoever proposed it, no trial is given out that needs a missing stage which a trial that is out will compute
+    (`search.suggest.in_flight`).
 
     Args:
         study: Where trials come from and results go.
@@ -92,7 +93,7 @@ class StudyQueue:
         if in_flight and search.suffix_variants:
             self._suffix_variants = SuffixVariants(study.config, in_flight, self._suggester.tried)
         self._batch: FirstBatch | None = None
-        if in_flight and search.first == "tree":
+        if in_flight and search.first_batch:
             tried = self._suggester.tried
             self._batch = FirstBatch(study.config.space, search.seed, search.trials, in_flight, tried)
         if in_flight:
