@@ -18,7 +18,7 @@ from search.study.study import Study
 from search.study.trial import Result, Trial
 from search.suggest.budget_tracker import BudgetTracker
 from search.suggest.costs import Costs
-from search.suggest.first_batch import FirstBatch
+from search.suggest.first_batch import BRANCHES, TRUNKS, FirstBatch
 from search.suggest.in_flight import InFlight
 from search.suggest.patience import Patience
 from search.suggest.suffix_variants import SuffixVariants
@@ -93,7 +93,8 @@ class StudyQueue:
         if in_flight and search.suffix_variants:
             self._suffix_variants = SuffixVariants(study.config, in_flight, self._suggester.tried)
         self._batch: FirstBatch | None = None
-        if in_flight and search.first_batch:
+        # A sweep that is far on was begun without one, and knows where to go.
+        if in_flight and search.first_batch and len(study.trials) <= 2 * TRUNKS * BRANCHES:
             tried = self._suggester.tried
             self._batch = FirstBatch(study.config.space, search.seed, search.trials, in_flight, tried)
         if in_flight:
