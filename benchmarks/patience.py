@@ -72,7 +72,7 @@ def main() -> None:
         for way in (WHOLE, PLAIN):
             name = f"{file.name.split('.')[0]}, {way.name}"
             runs = [search(Tape.read(file), way, seed, options.trials) for seed in range(options.seeds)]
-            curves[name] = [[each.hypervolume for each in run.snapshots] for run in runs]
+            curves[name] = [[each.hypervolume for each in run.points] for run in runs]
             report(name, curves[name])
     if options.json:
         options.json.write_text(json.dumps(curves), encoding="utf-8")

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import random
-import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import optuna
 
-from benchmarks.recording import Record, Row
 from pipelines import STEPS, StageKey
-from pipelines.meters import Measurement
-from search.config.sweep_config import SweepConfig, parse_config
-from search.replay.machine import Machine
-from search.study.outcome import Complete, Outcome
+from search.config.sweep_config import SweepConfig
+from search.replay.record import Record
+from search.replay.recorded import Recorded
+from search.replay.replay import Curve, Point, changed, replay
+from search.study.outcome import Complete
+from search.study.proposal import BASELINE
 from search.study.state import SweepState
-from search.study.study import Study
 from search.study.trial import Result, Trial
-from search.study.workspace import SweepFolder
-from search.suggest.costs import Costs
-from search.suggest.in_flight import InFlight
-from search.suggest.queue import StudyQueue
 from search.suggest.warm_start import WarmStart
 from spaces import Recipe
 
@@ -43,38 +38,26 @@ class Way:
         name: In words.
         shared: The names of stages that are computed once, when that is done by hand; `ALL` in Paredown's store.
         plain: Whether Optuna's sampler is asked directly, in a loop as its documentation shows it.
-        lookahead: As ``search.lookahead``; 0 takes suggestions as they come and lets workers wait for each other.
-        suffix_variants: As ``search.suffix_variants``.
+        orders: Whether trials are ordered by what they share; if not, workers wait for each other.
+        overrides: How else the sweep's section ``search`` differs.
     """
 
     name: str
     shared: frozenset[str] | None = ALL
     plain: bool = False
-    lookahead: int | None = None
-    suffix_variants: bool = True
+    orders: bool = True
+    overrides: tuple[str, ...] = ()
 
 
 PLAIN = Way("Optuna, teacher by hand", TEACHER, plain=True)
-STORE = Way("Paredown, store only", lookahead=0, suffix_variants=False)
+NO_VARIANTS = ("search.suffix_variants=false",)
+STORE = Way("Paredown, store only", orders=False, overrides=NO_VARIANTS)
 WHOLE = Way("Paredown")
 
 ONE_SLOT = (PLAIN, Way("Optuna, teacher and student by hand", STUDENT, plain=True), STORE, WHOLE)
 """What is compared with one slot: there, nothing is ever in flight that a suggestion would have to wait for."""
 
-SEVERAL_SLOTS = (STORE, Way("Paredown, look-ahead", suffix_variants=False), WHOLE)
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Where a sweep stood after one of its trials.
-
-    Attributes:
-        compute_s: Seconds that stages and measuring took until then, in all slots.
-        hypervolume: See `search.study.front.ParetoFront.hypervolume`.
-    """
-
-    compute_s: float
-    hypervolume: float
+SEVERAL_SLOTS = (STORE, Way("Paredown, look-ahead", overrides=NO_VARIANTS), WHOLE)
 
 
 @dataclass
@@ -84,32 +67,30 @@ class Run:
     Attributes:
         way: How it searched.
         seed: Of its sampler.
-        snapshots: Where it stood, trial by trial as they ended.
-        waiting_s: Seconds for which slots waited for a stage that another slot computed.
-        idle_s: Seconds for which slots had nothing to do although trials were left.
-        wall_s: When the last trial ended.
-        twice: Stages that were computed more than once.
-        suffix_variants: How many of the trials were suffix variants.
-        trials: The trials; none of plain Optuna.
+        curve: Its course.
     """
 
     way: Way
     seed: int
-    snapshots: list[Snapshot] = field(default_factory=list)
-    waiting_s: float = 0.0
-    idle_s: float = 0.0
-    wall_s: float = 0.0
-    twice: int = 0
-    suffix_variants: int = 0
-    trials: Sequence[Trial] = ()
+    curve: Curve
+
+    @property
+    def points(self) -> Sequence[Point]:
+        """Where it stood, trial by trial as they ended."""
+        return self.curve.points
+
+    @property
+    def suffix_variants(self) -> int:
+        """How many of the trials were suffix variants."""
+        return sum(trial.proposed == "suffix" for trial in self.curve.trials if trial.result)
 
     def reached(self, hypervolume: float) -> float:
         """The seconds of compute after which it stood at `hypervolume` or above; infinite if it never did."""
-        return next((m.compute_s for m in self.snapshots if m.hypervolume >= hypervolume - 1e-12), float("inf"))
+        return next((m.compute_s for m in self.points if m.hypervolume >= hypervolume - 1e-12), float("inf"))
 
     def at(self, compute_s: float) -> float:
         """The hypervolume after so many seconds of compute."""
-        return max((m.hypervolume for m in self.snapshots if m.compute_s <= compute_s), default=0.0)
+        return max((m.hypervolume for m in self.points if m.compute_s <= compute_s), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -125,58 +106,31 @@ class Tape:
         return cls(Record.read(file))
 
     @cached_property
-    def rows(self) -> dict[str, Row]:
-        """What is known of a recipe, by its digest."""
-        space = self.config(0).space
-        return {(space.recipe(row.params) if row.params else Recipe()).digest: row for row in self.record.rows}
+    def world(self) -> Recorded:
+        """What is known, and what is supposed of recipes that are not in the record."""
+        return Recorded(self.record.sweep)
 
-    def config(self, seed: int, **search: Any) -> SweepConfig:
-        """A sweep over all that was recorded."""
-        section = {"seed": seed, "trials": len(self.record.rows), **search}
-        return parse_config(
-            {"sweep": "replay", "task": {"use": "digits"}, "space": self.record.space, "search": section}
-        )
+    def config(self, seed: int, trials: int, overrides: Sequence[str] = ()) -> SweepConfig:
+        """A sweep over all that was recorded, of `trials` trials and the teacher's."""
+        own = (f"search.seed={seed}", f"search.trials={trials + 1}", *overrides)
+        return changed(self.record.config, own)
 
-    def chain(self, recipe: Recipe) -> tuple[StageKey, ...]:
-        """See `World.chain`."""
-        return tuple(StageKey(self.record.stages[key][0], key) for key in self.rows[recipe.digest].chain)
+    def cost(self, recipe: Recipe, shared: frozenset[str] | None, store: set[StageKey]) -> float:
+        """The seconds of the trial of `recipe` when the results in `store` are there; adds those that can be shared.
 
-    def own(self, recipe: Recipe) -> tuple[StageKey, ...]:
-        """See `World.own`: the stages of its parent and of the teacher's file follow them."""
-        chain = self.chain(recipe)
-        return chain[: [stage.name for stage in chain].index("pack") + 1]
-
-    def measuring(self, recipe: Recipe) -> float:
-        """See `World.measuring`."""
-        return self.rows[recipe.digest].measuring
-
-    def outcome(self, trial: Trial) -> Outcome:
-        """See `World.outcome`."""
-        return Complete(Measurement(dict(self.rows[trial.recipe.digest].metrics)), "")
-
-    def by_hand(self, row: Row) -> tuple[str, ...]:
-        """What a script would run for `row`: no comparison with other files, no teacher where nothing is taught."""
-        taught = row.params.get("distillation.alpha", 1)
-        names = [self.record.stages[key][0] for key in row.chain]
-        own = row.chain[: names.index("pack") + 1]
-        return tuple(key for key in own if taught or self.record.stages[key][0] != "teacher")
-
-    def seconds(self, stage: StageKey) -> float:
-        """See `World.seconds`."""
-        return self.record.stages[stage.key][1]
-
-    def cost(self, row: Row, shared: frozenset[str] | None, store: set[str]) -> float:
-        """The seconds of the trial of `row` when the results in `store` are there; adds those that can be shared."""
-        chain = row.chain if shared is ALL else self.by_hand(row)
-        missing = [key for key in chain if key not in store]
-        store.update(key for key in missing if shared is ALL or self.record.stages[key][0] in shared)
-        return sum(self.record.stages[key][1] for key in missing) + row.measuring
+        What is shared by hand is less than all: then it is compared with no other file, and no teacher is trained where
+        nothing is taught.
+        """
+        chain = self.world.chain(recipe) if shared is ALL else self.world.own(recipe)
+        missing = [stage for stage in chain if stage not in store]
+        store.update(stage for stage in missing if shared is ALL or stage.name in shared)
+        return sum(map(self.world.seconds, missing)) + self.world.measuring(recipe)
 
 
 def same_trials(tape: Tape, count: int, seed: int) -> dict[str, float]:
     """The seconds of the same `count` random recipes, after the teacher's own, by what is shared."""
-    first, *others = tape.record.rows
-    rows = [first, *random.Random(seed).sample(others, count)]
+    first, *others = (trial.recipe for trial in tape.record.trials)
+    chosen = [first, *random.Random(seed).sample(others, count)]
     found = {}
     for name, shared in {
         "everything retrained": frozenset[str](),
@@ -184,48 +138,23 @@ def same_trials(tape: Tape, count: int, seed: int) -> dict[str, float]:
         "teacher and student shared by hand": STUDENT,
         "Paredown": ALL,
     }.items():
-        store: set[str] = set()
-        found[name] = sum(tape.cost(row, shared, store) for row in rows)
+        store: set[StageKey] = set()
+        found[name] = sum(tape.cost(recipe, shared, store) for recipe in chosen)
     return found
 
 
-def search(
-    tape: Tape,
-    way: Way,
-    seed: int,
-    trials: int,
-    limit_s: float = float("inf"),
-    slots: int = 1,
-    warm_starts: Sequence[WarmStart] = (),
-) -> Run:
-    """Search once: until `trials` trials have ended after the teacher's, or `limit_s` seconds of compute are spent."""
-    run = Run(way, seed)
-    if way.plain:
-        config, store = tape.config(seed), set[str]()
-        state = SweepState.of((), config)
-        for trial in _plain(tape, config, trials):
-            spent = run.snapshots[-1].compute_s if run.snapshots else 0.0
-            spent += tape.cost(tape.rows[trial.recipe.digest], way.shared, store)
-            state = state.with_started().with_finished(trial, config)
-            run.snapshots.append(Snapshot(spent, state.hypervolume))
-        run.wall_s = run.snapshots[-1].compute_s
-        return run
-    options = {"suffix_variants": way.suffix_variants} | ({"lookahead": way.lookahead} if way.lookahead else {})
-    with tempfile.TemporaryDirectory() as folder:
-        study = Study(tape.config(seed, **options | {"trials": trials + 1}), SweepFolder(Path(folder)))
-        machine = Machine(tape, slots)
-        in_flight = InFlight(tape.chain, machine.store.__contains__, Costs()) if way.lookahead != 0 else None
-        queue = StudyQueue(study, in_flight=in_flight, warm_starts=warm_starts)
-        machine.run(queue, limit_s, lambda: _note(run, machine, study))
-        run.trials = study.trials
-        run.suffix_variants = sum(trial.proposed == "suffix" for trial in study.trials if trial.result)
-    run.waiting_s, run.idle_s, run.wall_s = machine.waiting_s, machine.idle_s, machine.now
-    run.twice = sum(count > 1 for count in machine.built.values())
-    return run
-
-
-def _note(run: Run, machine: Machine, study: Study) -> None:
-    run.snapshots.append(Snapshot(machine.compute_s, study.state.hypervolume))
+def search(tape: Tape, way: Way, seed: int, trials: int, slots: int = 1, warm_starts: Sequence[WarmStart] = ()) -> Run:
+    """Search once, until `trials` trials have ended after the teacher's."""
+    config = tape.config(seed, trials, way.overrides)
+    if not way.plain:
+        return Run(way, seed, replay(tape.world, config, slots, orders=way.orders, warm_starts=warm_starts))
+    points, store, spent = list[Point](), set[StageKey](), 0.0
+    state = SweepState.of((), config)
+    for trial in _plain(tape, config, trials):
+        spent += tape.cost(trial.recipe, way.shared, store)
+        state = state.with_started().with_finished(trial, config)
+        points.append(Point(state.hypervolume, spent, spent))
+    return Run(way, seed, Curve(tuple(points)))
 
 
 def _plain(tape: Tape, config: SweepConfig, trials: int) -> Iterator[Trial]:
@@ -237,25 +166,22 @@ def _plain(tape: Tape, config: SweepConfig, trials: int) -> Iterator[Trial]:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.TPESampler(multivariate=True, group=True, seed=config.search.seed)
     study = optuna.create_study(directions=[o.direction for o in config.objectives], sampler=sampler)
-    yield _ended(0, Recipe(), {}, tape.rows[Recipe().digest])
+    yield _ended(tape, 0, BASELINE.recipe, {})
     seen: set[str] = set()
     while len(seen) < trials:
         asked = study.ask()
         params = config.space.sample(lambda axis, asked=asked: asked.suggest_categorical(axis.name, axis.values))  # type: ignore[misc]
         recipe = config.space.recipe(params)
-        row = tape.rows[recipe.digest]
-        study.tell(asked, [row.metrics[o.name] for o in config.objectives])
+        trial = _ended(tape, len(seen) + 1, recipe, params)
+        if isinstance(trial.outcome, Complete):
+            study.tell(asked, [trial.metrics[o.name] for o in config.objectives])
+        else:
+            study.tell(asked, state=optuna.trial.TrialState.FAIL)
         if recipe.digest not in seen:
             seen.add(recipe.digest)
-            yield _ended(len(seen), recipe, params, row)
+            yield trial
 
 
-def _ended(number: int, recipe: Recipe, params: Mapping[str, Any], row: Row) -> Trial:
-    return Trial(
-        number,
-        recipe,
-        params,
-        recipe.label(STEPS),
-        0.0,
-        Result(number, 0.0, 0.0, Complete(Measurement(dict(row.metrics)), "")),
-    )
+def _ended(tape: Tape, number: int, recipe: Recipe, params: Any) -> Trial:
+    trial = Trial(number, recipe, params, recipe.label(STEPS), 0.0)
+    return trial.finish(Result(number, 0.0, 0.0, tape.world.outcome(trial)))

@@ -11,7 +11,13 @@ sampler, look-ahead and suffix variants (`benchmarks/replay.py`). Three question
 3. With four slots: how long do slots wait for each other, and is a stage ever computed twice?
 
     python benchmarks/reuse.py replay benchmarks/reuse-fashion.json.gz --seeds 20 --picture reuse.svg --json reuse.json
-    python benchmarks/reuse.py record fashion --data fashion_mnist.npz --processes 8 --json reuse-fashion.json.gz
+    python benchmarks/reuse.py record fashion --data fashion_mnist.npz --builders 8 --folder fashion
+    python benchmarks/reuse.py write fashion fashion/measured.jsonl reuse-fashion.json.gz
+
+A space with more networks than trials, on a GPU and 16 processors; what is in the folder is not done again, so that the
+same command goes on where time was up:
+
+    python benchmarks/reuse.py record cifar --data cifar10 --builders 8 --meters 7 --minutes 9 --folder cifar
 
 A way that does not reach a hypervolume within its 200 trials counts as infinite there: medians and their intervals
 (order statistics) are right with that as long as they are finite themselves. Recording needs Paredown's pipelines only,
@@ -24,7 +30,6 @@ import argparse
 import json
 import math
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -123,7 +128,7 @@ def _same(costs: dict[int, list[dict[str, float]]], console: Console) -> dict[st
 
 def _search(by_way: dict[str, list[Run]], console: Console) -> dict[str, Any]:
     hand, *_ = by_way.values()
-    third = [run.snapshots[HAND].compute_s / 3 for run in hand]
+    third = [run.points[HAND].compute_s / 3 for run in hand]
     table = Table(
         "way",
         *(f"compute to Optuna's hypervolume of {n} trials" for n in MARKS),
@@ -136,9 +141,9 @@ def _search(by_way: dict[str, list[Run]], console: Console) -> dict[str, Any]:
     for name, runs in by_way.items():
         found: dict[str, Any] = {}
         for n in MARKS:
-            goals = [base.snapshots[n].hypervolume for base in hand]
+            goals = [base.points[n].hypervolume for base in hand]
             reached = [run.reached(goal) for run, goal in zip(runs, goals, strict=True)]
-            of_budget = [r / base.snapshots[n].compute_s for r, base in zip(reached, hand, strict=True)]
+            of_budget = [r / base.points[n].compute_s for r, base in zip(reached, hand, strict=True)]
             of_moment = [r / base.reached(goal) for r, base, goal in zip(reached, hand, goals, strict=True)]
             found[str(n)] = {
                 "share": middle(of_budget),
@@ -149,9 +154,7 @@ def _search(by_way: dict[str, list[Run]], console: Console) -> dict[str, Any]:
             }
         at_third = [run.at(limit) for run, limit in zip(runs, third, strict=True)]
         found["at_third"] = mean(at_third)
-        found["at_third_less_end"] = mean(
-            [x - b.snapshots[HAND].hypervolume for x, b in zip(at_third, hand, strict=True)]
-        )
+        found["at_third_less_end"] = mean([x - b.points[HAND].hypervolume for x, b in zip(at_third, hand, strict=True)])
         found["suffix_variants"] = mean([run.suffix_variants for run in runs])
         figures[name] = found
         cells = (
@@ -175,8 +178,9 @@ def _slots(runs: Sequence[Run], console: Console) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     for name in dict.fromkeys(run.way.name for run in sorted(runs, key=lambda run: run.way.name)):
         own = [run for run in runs if run.way.name == name]
-        found = {key: mean([getattr(run, key) for run in own]) for key in ("waiting_s", "idle_s", "wall_s")}
-        figures[name] = {**found, "twice": sum(run.twice for run in own), "trials": len(own[0].snapshots)}
+        found = {key: mean([getattr(run.curve, key) for run in own]) for key in ("waiting_s", "idle_s")}
+        found["wall_s"] = mean([run.curve.last.wall_s for run in own])
+        figures[name] = {**found, "twice": sum(run.curve.twice for run in own), "trials": len(own[0].points)}
         table.add_row(
             name, *("{:.0f} ± {:.0f}".format(*values) for values in found.values()), str(figures[name]["twice"])
         )
@@ -187,10 +191,10 @@ def _slots(runs: Sequence[Run], console: Console) -> dict[str, Any]:
 def _curves(by_way: dict[str, list[Run]]) -> dict[str, Any]:
     """The hypervolume over compute: mean and half-width of its interval at times common to all."""
     hand, *_ = by_way.values()
-    times = np.geomspace(100, max(run.snapshots[HAND].compute_s for run in hand), 60)
+    times = np.geomspace(100, max(run.points[HAND].compute_s for run in hand), 60)
     curves: dict[str, Any] = {"seconds": times.tolist()}
     for name, runs in by_way.items():
-        ends = min(run.snapshots[-1].compute_s for run in runs)
+        ends = min(run.points[-1].compute_s for run in runs)
         curves[name] = [mean([run.at(second) for run in runs]) if second <= ends else None for second in times]
     return curves
 
@@ -227,15 +231,28 @@ def draw(figures: dict[str, Any], file: Path) -> None:
 
 def main() -> int:
     """Run the benchmark; see the module's documentation."""
+    from benchmarks import recording
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     record = commands.add_parser("record", help="run every recipe of a space and write down what it took")
-    record.add_argument("task", choices=("fashion", "digits"))
-    record.add_argument("--data", type=Path, help="fashion: an .npz file with x_train, y_train, x_test, y_test")
-    record.add_argument("--store", type=Path, help="keep stages in this folder, to go on after an interruption")
-    record.add_argument("--processes", type=int, default=1, help="how many work at once (default: 1)")
+    record.add_argument("job", choices=recording.JOBS)
+    record.add_argument(
+        "--data",
+        type=Path,
+        help="fashion: an .npz file with x_train, y_train, x_test, y_test; cifar: "
+        "the same, or a folder with train.parquet and test.parquet (columns jpeg and label)",
+    )
+    record.add_argument(
+        "--folder", type=Path, required=True, help="where stages are kept, and what was measured: run it again to go on"
+    )
+    record.add_argument("--builders", type=int, default=1, help="how many networks are trained at once (default: 1)")
+    record.add_argument("--meters", type=int, default=1, help="how many files are measured at once (default: 1)")
     record.add_argument("--minutes", type=float, default=math.inf, help="begin nothing later than this")
-    record.add_argument("--json", type=Path, required=True, help="where the record goes (.json.gz)")
+    write = commands.add_parser("write", help="write what was measured as a record")
+    write.add_argument("job", choices=recording.JOBS)
+    write.add_argument("measured", type=Path, help="measured.jsonl, which lies in the folder")
+    write.add_argument("record", type=Path, help="where the record goes (.json.gz)")
     again = commands.add_parser("replay", help="replay sweeps over a record")
     again.add_argument("record", type=Path)
     again.add_argument("--seeds", type=int, default=20, help="how many seeds (default: 20)")
@@ -245,12 +262,13 @@ def main() -> int:
     again.add_argument("--json", type=Path, help="write every figure to this file")
     args = parser.parse_args()
     if args.command == "record":
-        from benchmarks.recording import record as make
-
-        with tempfile.TemporaryDirectory() as scratch:
-            made = make(args.task, args.data, args.store or Path(scratch), args.processes, args.minutes)
-        made.write(args.json)
-        print(f"{args.json}: {len(made.rows)} recipes, {len(made.stages)} stages")
+        count = recording.record(args.job, args.data, args.folder, args.builders, args.meters, args.minutes)
+        print(f"{count} recipes are measured")
+        return 0
+    if args.command == "write":
+        record = recording.as_record(args.job, recording.read_done(args.measured))
+        args.record.write_bytes(record.to_bytes(packed=True))
+        print(f"{args.record}: {len(record.trials)} recipes")
         return 0
     seeds = range(args.first, args.first + args.seeds)
     figures = replay(args.record, seeds, args.processes, Console(width=200))

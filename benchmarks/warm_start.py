@@ -36,8 +36,8 @@ AFTER = (10, 25, 50)
 
 def earlier(tape: Tape, seed: int, trials: int, *, dealt: bool = False, same_task: bool = True) -> WarmStart:
     """The warm start from a sweep of `trials` trials; with its numbers `dealt` out anew."""
-    config = tape.config(seed)
-    found = list(search(tape, WHOLE, seed, trials).trials)
+    config = tape.config(seed, trials)
+    found = list(search(tape, WHOLE, seed, trials).curve.trials)
     if dealt:
         found = [found[0], *deal(found[1:], random.Random(seed))]
     sweep = Sweep(config, tuple(found), SweepState.of(found, config))
@@ -57,11 +57,9 @@ def compare(name: str, cold: Sequence[Run], warm: Sequence[Run]) -> None:
     """Print a row: the differences of hypervolume at equal trials and at equal compute, with 95 % intervals."""
     cells = []
     for count in AFTER:
-        trials = [
-            w.snapshots[count].hypervolume - c.snapshots[count].hypervolume for w, c in zip(warm, cold, strict=True)
-        ]
+        trials = [w.points[count].hypervolume - c.points[count].hypervolume for w, c in zip(warm, cold, strict=True)]
         compute = [
-            w.at(c.snapshots[count].compute_s) - c.snapshots[count].hypervolume for w, c in zip(warm, cold, strict=True)
+            w.at(c.points[count].compute_s) - c.points[count].hypervolume for w, c in zip(warm, cold, strict=True)
         ]
         cells += [f"{mean_and_interval(trials)}, {mean_and_interval(compute)}"]
     print(f"| {name} | {' | '.join(cells)} |")
@@ -94,7 +92,7 @@ def main() -> None:
             known.append(search(tape, WHOLE, seed, 2 * last, warm_starts=[start]))
             prior.append(search(tape, WHOLE, seed, 2 * last, warm_starts=[supposed]))
             dealt.append(search(tape, WHOLE, seed, 2 * last, warm_starts=[wrong]))
-        hypervolumes = ", ".join(f"{statistics.mean(c.snapshots[n].hypervolume for c in cold):.4f}" for n in AFTER)
+        hypervolumes = ", ".join(f"{statistics.mean(c.points[n].hypervolume for c in cold):.4f}" for n in AFTER)
         print(f"{file.name.split('.')[0]}, {options.seeds} seeds: without, {hypervolumes}\n")
         print("| hypervolume gained: at equal trials, at equal compute | " + " | ".join(f"{n}" for n in AFTER) + " |")
         print("|---" * (1 + len(AFTER)) + "|")

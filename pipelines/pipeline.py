@@ -241,6 +241,17 @@ def nodes(recipe: Recipe, context: Context) -> Iterator[tuple[Stage, Params, str
     return ((stage, params, key) for stage, params, key, _ in _keyed(_stages(recipe), context))
 
 
+def outline(recipe: Recipe) -> Iterator[StageKey]:
+    """The stages of `recipe` in order, with keys that say no more than what follows what.
+
+    Two are equal where `nodes` has equal keys, in any one context; no task is needed.
+    """
+    key = ""
+    for stage, params in _stages(recipe):
+        key = digest({"parent": key, "stage": stage.name, "params": dict(params)})
+        yield StageKey(stage.name, key)
+
+
 def network_stages(recipe: Recipe) -> list[Work]:
     """The stages of `recipe` that work on networks, in order: those before the export."""
     return [(stage, params) for stage, params in _stages(recipe) if stage.form == "network"]

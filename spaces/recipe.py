@@ -88,9 +88,10 @@ class Recipe:
         if problems:
             raise InputError(problems)
         recipe = cls.from_params(params, specs)
-        names = [step.name for step in recipe.steps]
-        broken = [rule for spec in specs for rule in spec.rules if rule.broken_by(_active(params, specs), names)]
-        if broken and not recorded:
+        if recorded:
+            return recipe
+        names, active = [step.name for step in recipe.steps], _active(params, specs)
+        if broken := [rule for spec in specs for rule in spec.rules if rule.broken_by(active, names)]:
             raise InputError(Problem("recipe", f"is ruled out: {rule}") for rule in broken)
         return recipe
 

@@ -28,6 +28,7 @@ ORDER = (
     "measure",
     "confirm",
     "pick",
+    "record",
     "store",
 )
 """In this order commands find what they need."""

@@ -15,6 +15,7 @@ from search.cli import (
     measure,
     pick,
     plan,
+    record,
     replay,
     run,
     sensitivity,
@@ -45,7 +46,22 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (init, validate, plan, run, status, front, measure, confirm, pick, replay, trial, sensitivity, ui):
+for module in (
+    init,
+    validate,
+    plan,
+    run,
+    status,
+    front,
+    measure,
+    confirm,
+    pick,
+    replay,
+    record,
+    trial,
+    sensitivity,
+    ui,
+):
     name = module.__name__.rpartition(".")[2]
     app.command(name, epilog=f"Example: {module.EXAMPLE}")(printing_to_stderr(getattr(module, name)))
 app.add_typer(store, name="store")

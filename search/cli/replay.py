@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from search.cli.options import Json, Name, Overrides, Plot
+from search.cli.options import Json, Overrides, Plot
 from search.cli.output import err, out, print_json
-from search.study.workspace import Workspace
 from spaces import InputError
 
 EXAMPLE = "paredown replay digits -o search.sampler=random --slots 4 --plot replay.png"
 
 
 def replay(
-    name: Name,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="SWEEP", help="The sweep's name, or the file of a record of one.", show_default=False),
+    ],
     overrides: Overrides = None,
     slots: Annotated[
         int | None, typer.Option(min=1, help="Trials at once; as many as ran at once in the sweep, when absent.")
@@ -29,18 +32,18 @@ def replay(
     Nothing is trained: trials take the seconds and find the numbers that they did, in virtual time. What a recipe that
     was not run would have found is a model's guess, of which the number and the error are told.
     """
-    from search.replay.replay import as_it_was, changed, recorded, replay_all, slots_of
+    from search.replay.record import Record, is_record
+    from search.replay.recorded import Recorded
+    from search.replay.replay import as_it_was, changed, replay_all, slots_of
     from search.reports.own_file import file_problems
     from search.reports.replay_report import error_words, replay_json, replay_table
-    from search.study.saved import load_sweep, stored_evaluator
+    from search.study import saved
 
-    workspace = Workspace.default()
-    sweep = load_sweep(name, workspace)
-    config = changed(workspace.sweep(name), overrides or ())
+    sweep = Record.read(Path(name)).sweep if is_record(name) else saved.load_sweep(name)
+    config = changed(sweep.config, overrides or ())
     if problems := file_problems(None, plot):
         raise InputError(problems)
-    world = recorded(sweep, stored_evaluator(sweep, workspace))
-    at_once = slots or slots_of(sweep)
+    name, world, at_once = sweep.config.sweep, Recorded(sweep), slots or slots_of(sweep)
     with err().status("replaying") as shown:
 
         def on_progress(done: int, total: int) -> None:

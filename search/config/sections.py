@@ -133,6 +133,8 @@ class SearchSection(Section):
             them in order; four for each trial that runs at once, when absent. See `search.suggest.suggestion_buffer`.
         suffix_variants: Whether cheap continuations of what was computed are tried beside what the sampler suggests;
             see `search.suggest.suffix_variants`.
+        first_batch: Whether it begins with few networks, from each of which it goes on in several ways, instead of with
+            what the sampler draws at random; see `search.suggest.first_batch`.
         stopping: Which trials end early: none, those whose structure can win nothing, or with ``halving`` also those
             that do badly early in their trainings; see `search.stopping.stopping`.
     """
@@ -147,6 +149,7 @@ class SearchSection(Section):
     remeasure: bool = True
     lookahead: Annotated[int, whole(1, 1_000)] | None = None
     suffix_variants: bool = True
+    first_batch: bool = True
     stopping: Literal["none", "structure", "halving"] = "structure"
 
     @field_validator("sampler")

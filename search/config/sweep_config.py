@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -159,6 +160,18 @@ def parse_config(raw: Mapping[str, Any]) -> SweepConfig:
         InputError: everything that is wrong with it.
     """
     return read_config(raw).checked()
+
+
+def overridden(config: SweepConfig, overrides: Sequence[str]) -> SweepConfig:
+    """Return `config` with values replaced as in `load_config`.
+
+    Raises:
+        InputError: everything that is wrong with the overrides.
+    """
+    raw = deepcopy(dict(config.raw))
+    if problems := _override(raw, overrides):
+        raise InputError(problems)
+    return parse_config(raw)
 
 
 def read_config(raw: Mapping[str, Any]) -> Reading:

@@ -43,14 +43,14 @@ class Machine:
         self._busy: list[tuple[float, int, _Work]] = []
         self._count = 0
 
-    def run(self, queue: TrialQueue, limit_s: float, ended: Callable[[], None]) -> None:
-        """Run trials until there are no more, or `limit_s` seconds are computed; `ended` is told of each end."""
+    def run(self, queue: TrialQueue, ended: Callable[[], None]) -> None:
+        """Run trials until there are no more; `ended` is told of each end."""
         idle = self._slots
         while True:
             while idle and (trial := queue.next()):
                 idle -= 1
                 idle += self._go_on(self._work(trial), queue, ended)
-            if not self._busy or self.compute_s > limit_s:
+            if not self._busy:
                 return
             then, _, work = heapq.heappop(self._busy)
             if not queue.exhausted:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipelines import Evaluator, StageKey
 from pipelines.ledger import MEASURING
-from pipelines.pipeline import nodes
-from search.config.sweep_config import SweepConfig, load_config
+from search.config.sweep_config import SweepConfig, overridden
 from search.replay.machine import Machine
 from search.replay.recorded import Recorded
 from search.study.history import History
@@ -21,7 +19,8 @@ from search.study.workspace import SweepFolder
 from search.suggest.costs import Costs
 from search.suggest.in_flight import InFlight
 from search.suggest.queue import StudyQueue
-from spaces import InputError, Problem, Recipe
+from search.suggest.warm_start import WarmStart
+from spaces import InputError, Problem
 
 CHANGEABLE = ("search", "cluster")
 """The sections of a sweep's file that a replay may change: how is searched, not what."""
@@ -49,10 +48,18 @@ class Curve:
     Attributes:
         points: After each finished trial.
         supposed: How many of the trials ended as a model has it, since their recipe was not run.
+        trials: The trials.
+        waiting_s: Seconds for which slots waited for a stage that another slot computed.
+        idle_s: Seconds for which slots had nothing to do although trials were left.
+        twice: How many stages were computed more than once.
     """
 
     points: tuple[Point, ...]
     supposed: int = 0
+    trials: tuple[Trial, ...] = field(default=(), compare=False)
+    waiting_s: float = 0.0
+    idle_s: float = 0.0
+    twice: int = 0
 
     @property
     def last(self) -> Point:
@@ -68,8 +75,8 @@ class Curve:
         )
 
 
-def changed(folder: SweepFolder, overrides: Sequence[str]) -> SweepConfig:
-    """The configuration of the sweep in `folder` with `overrides`, which change only how is searched.
+def changed(config: SweepConfig, overrides: Sequence[str]) -> SweepConfig:
+    """`config` with `overrides`, which change only how is searched.
 
     Raises:
         InputError: they are wrong, or change what is searched.
@@ -78,7 +85,7 @@ def changed(folder: SweepFolder, overrides: Sequence[str]) -> SweepConfig:
     if others := [name for name in where if name.partition(".")[0] not in CHANGEABLE]:
         told = f"a replay changes how is searched, not what; legal sections: {', '.join(CHANGEABLE)}"
         raise InputError(Problem(f"-o {name}", told) for name in others)
-    return load_config(folder.config, overrides)
+    return overridden(config, overrides)
 
 
 def as_it_was(sweep: Sweep) -> Curve:
@@ -105,17 +112,14 @@ def slots_of(sweep: Sweep) -> int:
     return max(1, most)
 
 
-def recorded(sweep: Sweep, evaluator: Evaluator) -> Recorded:
-    """The world of `sweep`, whose recipes have the stages that `evaluator` says."""
-
-    def own(recipe: Recipe) -> list[StageKey]:
-        return [StageKey(stage.name, key) for stage, _, key in nodes(recipe, evaluator.context)]
-
-    return Recorded(sweep, evaluator.chain, own)
-
-
 def replay(
-    world: Recorded, config: SweepConfig, slots: int, ended: Callable[[Trial], None] = lambda trial: None
+    world: Recorded,
+    config: SweepConfig,
+    slots: int,
+    ended: Callable[[Trial], None] = lambda trial: None,
+    *,
+    orders: bool = True,
+    warm_starts: Sequence[WarmStart] = (),
 ) -> Curve:
     """Search `config` in `world`, from nothing, with an empty store.
 
@@ -124,21 +128,25 @@ def replay(
         config: How is searched; its seed is the sampler's alone here, as all trainings have been run.
         slots: How many trials run at once.
         ended: Told of each trial that has ended.
+        orders: Whether trials are ordered by what they share; they come as the sampler suggests them, if not.
+        warm_starts: What is known from earlier sweeps.
     """
     points: list[Point] = []
     with tempfile.TemporaryDirectory(prefix="paredown-") as folder:
         study = Study(config, SweepFolder(Path(folder)))
         machine = Machine(world, slots)
-        in_flight = InFlight(world.chain, machine.store.__contains__, Costs())
-        queue = StudyQueue(study, in_flight=in_flight, clock=lambda: machine.now)
+        in_flight = InFlight(world.chain, machine.store.__contains__, Costs()) if orders else None
+        queue = StudyQueue(study, in_flight=in_flight, warm_starts=warm_starts, clock=lambda: machine.now)
 
         def note() -> None:
             points.append(Point(study.state.hypervolume, machine.now, machine.compute_s))
             ended(study.trials[-1])
 
-        machine.run(queue, float("inf"), note)
+        machine.run(queue, note)
+        twice = sum(count > 1 for count in machine.built.values())
         supposed = sum(not world.is_known(trial.recipe) for trial in study.trials)
-    return Curve(tuple(points), supposed)
+    trials = tuple(study.trials)
+    return Curve(tuple(points), supposed, trials, machine.waiting_s, machine.idle_s, twice)
 
 
 def replay_all(

@@ -1,4 +1,4 @@
-"""Tables and pictures that people name a file for: they appear whole, in place of an earlier one of Paredown's only."""
+"""Tables, pictures and records that people name a file for: whole, in place of an earlier one of Paredown's only."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ FORMATS: Mapping[str, tuple[str, bytes]] = {
 }
 """Endings of pictures, where in such a file it stands who made it, and how."""
 
-HEADS = (b"trial,label,", b"front,joint,trial,label,", b"layer,ratio,")
-"""How the tables begin: in CSV there is no other place for a mark."""
+HEADS = (b"trial,label,", b"front,joint,trial,label,", b"layer,ratio,", b'{"paredown record"')
+"""How tables begin, as in CSV there is no other place for a mark, and records."""
+
+PACKED, PACKED_NAME_AT = b"paredown record\0", 10
+"""What the header of a packed record says that it holds, and where."""
 
 
 def file_problems(csv: Path | None = None, plot: Path | None = None) -> list[Problem]:
@@ -60,7 +63,7 @@ def problem(path: Path) -> str:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, in place of an earlier table or picture; links are followed.
+    """Write `content` to `path`, in place of an earlier file of Paredown's making; links are followed.
 
     Raises:
         InputError: what lies there is another's.
@@ -76,6 +79,8 @@ def write(path: Path, content: bytes) -> None:
 
 def _is_own(ending: str, content: bytes) -> bool:
     """Return True if `content` is what `write` has written to a file with this ending, or nothing at all."""
+    if ending == ".gz":
+        return content.startswith(PACKED, PACKED_NAME_AT) or not content
     mark = FORMATS[ending][1] in content if ending in FORMATS else content.startswith(HEADS)
     return mark or not content.strip()
 

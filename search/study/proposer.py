@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-Proposer = Literal["baseline", "sampler", "suffix", "warm_start"]
+Proposer = Literal["baseline", "sampler", "suffix", "warm_start", "first"]
 """Who proposes a recipe: nobody, for the uncompressed teacher; the sampler; `search.suggest.suffix_variants`;
-or the front of an earlier sweep."""
+the front of an earlier sweep; or `search.suggest.first_batch`."""

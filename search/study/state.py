@@ -69,9 +69,9 @@ class SweepState:
             case Stopped():
                 return replace(self, running=running, stopped=self.stopped + 1)
             case Complete():
-                front = pareto_front([*self.front.members, trial], config.objectives, config.constraints)
+                front = self.front.joined(trial, config.constraints)
                 baseline = trial if trial.number == 0 else self.baseline
-                changed = front.members != self.front.members or baseline is not self.baseline
+                changed = front is not self.front or baseline is not self.baseline
                 hypervolume = front.hypervolume(baseline) if changed else self.hypervolume
                 return SweepState(front, baseline, hypervolume, running, self.complete + 1, self.failed, self.stopped)
             case None:

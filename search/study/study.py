@@ -60,7 +60,7 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         """All trials, by number."""
-        return [self._trials[number] for number in sorted(self._trials)]
+        return list(self._trials.values())
 
     def collect(self) -> list[Trial]:
         """Tell the results that workers have written down and nobody has told, as after the driver was killed.
@@ -74,23 +74,24 @@ class Study:
     def begin(self, proposal: Proposal) -> Trial:
         """Make a trial of `proposal`: from now on it is on record."""
         chosen, distributions = chosen_params(self.config.space, proposal.params)
-        self._study.add_trial(
-            optuna.trial.create_trial(
-                state=TrialState.RUNNING,
-                params=chosen,
-                distributions=distributions,
-                user_attrs={
-                    NUMBER: len(self._trials),
-                    RECIPE: proposal.recipe.to_list(),
-                    PARAMS: dict(proposal.params),
-                    PROPOSED: proposal.by,
-                },
-            )
+        number = len(self._trials)
+        template = optuna.trial.create_trial(
+            state=TrialState.RUNNING,
+            params=chosen,
+            distributions=distributions,
+            user_attrs={
+                NUMBER: number,
+                RECIPE: proposal.recipe.to_list(),
+                PARAMS: dict(proposal.params),
+                PROPOSED: proposal.by,
+            },
         )
-        frozen = self._study.get_trials(deepcopy=False)[-1]
-        self._storage_ids[frozen.number] = frozen._trial_id
-        trial = _trial(frozen)
-        self._trials[trial.number] = trial
+        # `add_trial` does not tell the id, and to find it among all trials takes longer the more there are.
+        self._storage_ids[number] = self._study._storage.create_new_trial(self._study._study_id, template)
+        started = template.datetime_start.timestamp() if template.datetime_start else 0.0
+        label = proposal.recipe.label(self.config.space.steps)
+        trial = Trial(number, proposal.recipe, dict(proposal.params), label, started, proposed=proposal.by)
+        self._trials[number] = trial
         self.state = self.state.with_started()
         return trial
 
@@ -168,7 +169,7 @@ def _read(folder: SweepFolder) -> optuna.Study | None:
     if not folder.journal.exists():
         return None
     storage = _storage(folder.journal)
-    studies = optuna.get_all_study_summaries(storage)
+    studies = storage.get_all_studies()  # a summary would copy every trial
     if folder.config.exists() and not (studies and STUDY_ID in studies[0].user_attrs):
         raise ValueError("the first ones are missing")  # as the configuration is written after them
     return optuna.load_study(study_name=studies[0].study_name, storage=storage) if studies else None

@@ -18,6 +18,7 @@ from search.study.study import Study
 from search.study.trial import Result, Trial
 from search.suggest.budget_tracker import BudgetTracker
 from search.suggest.costs import Costs
+from search.suggest.first_batch import BRANCHES, TRUNKS, FirstBatch
 from search.suggest.in_flight import InFlight
 from search.suggest.patience import Patience
 from search.suggest.suffix_variants import SuffixVariants
@@ -45,9 +46,10 @@ class StudyQueue:
 
     Trials that an earlier driver left unfinished come first, with the parameters that they had. Then come, with a warm
     start, those that earlier sweeps had on their fronts (`search.suggest.warm_start`); then suffix variants
-    (`search.suggest.suffix_variants`) as far as they promise more than the sampler, and what the sampler suggests, in
-    the order of `search.suggest.suggestion_buffer`. Whoever proposed it, no trial is given out that needs a missing
-    stage which a trial that is out will compute (`search.suggest.in_flight`).
+    (`search.suggest.suffix_variants`) as far as they promise more than the sampler, a first batch
+    (`search.suggest.first_batch`), and what the sampler suggests, in the order of `search.suggest.suggestion_buffer`.
+    Whoever proposed it, no trial is given out that needs a missing stage which a trial that is out will compute
+    (`search.suggest.in_flight`).
 
     Args:
         study: Where trials come from and results go.
@@ -90,6 +92,11 @@ class StudyQueue:
         self._suffix_variants: SuffixVariants | None = None
         if in_flight and search.suffix_variants:
             self._suffix_variants = SuffixVariants(study.config, in_flight, self._suggester.tried)
+        self._batch: FirstBatch | None = None
+        # A sweep that is far on was begun without one, and knows where to go.
+        if in_flight and search.first_batch and len(study.trials) <= 2 * TRUNKS * BRANCHES:
+            tried = self._suggester.tried
+            self._batch = FirstBatch(study.config.space, search.seed, search.trials, in_flight, tried)
         if in_flight:
             self._recall(past)
 
@@ -126,13 +133,16 @@ class StudyQueue:
         if known := self._from_earlier_front():
             return known
         variant = self._suffix_variants.propose(self._study.state) if self._suffix_variants else None
-        proposal = variant or self._suggested.pop(self._length or AHEAD * self._slots)
+        first = self._batch.propose() if self._batch and not variant else None
+        proposal = variant or first or self._suggested.pop(self._length or AHEAD * self._slots)
         if proposal is None and self._suffix_variants:
             return self._suffix_variants.propose(self._study.state, idle=True)
         return proposal
 
     def _from_earlier_front(self) -> Proposal | None:
         """The next recipe of an earlier sweep's front that is not blocked; None if there is none."""
+        if not self._first:
+            return None
         begun = {trial.recipe.digest for trial in self._study.trials}
         self._first = deque(proposal for proposal in self._first if proposal.recipe.digest not in begun)
         found = next((proposal for proposal in self._first if self._in_flight.free(proposal.recipe)), None)

@@ -122,7 +122,7 @@ class SuffixVariants:
         scheme = self._scheme(trial.params)
         good, bad = self._ended.get(scheme, (0, 0))
         self._ended[scheme] = (good + (trial.state == "complete"), bad + (trial.state == "failed"))
-        if trial.proposed == "sampler" and trial.result:
+        if trial.proposed in ("sampler", "first") and trial.result:
             self._warm += 1
             self._gain = self._gain * (1 - 1 / MEMORY) + gain
             self._seconds = self._seconds * (1 - 1 / MEMORY) + trial.result.worked_s

@@ -6,6 +6,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -77,6 +78,7 @@ class Projection:
             elif run.info.status == "KILLED":  # by an interruption: a trial that was stopped has a result
                 self._killed.add(number)
         self._artifacts = {entry.path for entry in client.list_artifacts(parent.info.run_id)}
+        self._looked_at = 0
         self._steps = {m.step for m in client.get_metric_history(parent.info.run_id, "trials_finished")}
         pictures = client.list_artifacts(parent.info.run_id, "images") if "images" in self._artifacts else ()
         drawn = [int(found[1]) for picture in pictures if (found := re.search(r"\+step\+(\d+)\+", picture.path))]
@@ -182,7 +184,7 @@ class Projection:
     def put_progress(self, snapshots: Mapping[int, Snapshot]) -> None:
         """Note on the parent run what each finished trial changed: one step for each, and over seconds of compute."""
         now = int(time.time() * 1000)
-        new = sorted(snapshots.keys() - self._steps - {0})
+        new = [step for step in islice(snapshots, self._looked_at, None) if step and step not in self._steps]
         for first in range(0, len(new), STEPS_AT_ONCE):
             steps = new[first : first + STEPS_AT_ONCE]
             metrics: dict[tuple[str, int], float] = {}
@@ -200,6 +202,7 @@ class Projection:
             points = [Metric(name, value, now, step) for (name, step), value in metrics.items()]
             self._client.log_batch(self._parent.info.run_id, metrics=points)
             self._steps |= set(steps)
+        self._looked_at = len(snapshots)
 
     def put_front(self, state: SweepState, trials: Sequence[Trial], *, last: bool) -> None:
         """Write the front's table, page and picture, and the note, on the parent run."""

@@ -28,6 +28,9 @@ from search.tracking.projection import Projection, Status
 FRONT_EVERY_S, OVERVIEW_EVERY_S = 5.0, 60.0
 """The front's files, and the pictures of all trials, are written no more often than this while a sweep runs."""
 
+GATHER_S = 0.5
+"""For so long further changes are waited for, to be written together: a short trial's beginning with its end."""
+
 FIRST_S, SILENCE_S = 10.0, 45.0
 """For so long a sweep waits for the first answer of a server before its trials, and in the end for the next answer."""
 
@@ -65,6 +68,7 @@ class Tracker:
         self._front_at = 0.0
         self._overview_at = time.monotonic()
         self._answered_at = time.monotonic()
+        self._ends = threading.Event()
         self._looked, self._told, self._given_up = threading.Event(), False, False
         self.problem: str | None = None
 
@@ -93,6 +97,7 @@ class Tracker:
         if not self._thread.is_alive() or self._given_up:
             return
         self._inbox.put(status)
+        self._ends.set()
         since = time.monotonic()
         while self._thread.is_alive():
             self._thread.join(timeout=1)
@@ -106,6 +111,7 @@ class Tracker:
         self._project(None)
         while ending is None:
             events = [self._inbox.get()]
+            self._ends.wait(GATHER_S)
             with contextlib.suppress(queue.Empty):
                 while True:
                     events.append(self._inbox.get_nowait())
@@ -147,12 +153,12 @@ class Tracker:
             self._behind.discard(number)
         self._projection.put_pareto(self._standing)
         self._projection.put_progress(self._history.snapshots)
-        now, trials = time.monotonic(), [self._trials[number] for number in sorted(self._trials)]
+        now = time.monotonic()
         if ending or now - self._overview_at > OVERVIEW_EVERY_S:
-            self._projection.put_overview(self._standing, trials)
+            self._projection.put_overview(self._standing, self._by_number())
             self._overview_at = now
         if ending or now - self._front_at > FRONT_EVERY_S:
-            self._projection.put_front(self._standing, trials, last=ending is not None)
+            self._projection.put_front(self._standing, self._by_number(), last=ending is not None)
             self._front_at = now
         if ending:
             try:
@@ -160,6 +166,9 @@ class Tracker:
                     self._projection.put_models(self._standing, self._workspace, self._task)
             finally:
                 self._projection.close(ending)
+
+    def _by_number(self) -> list[Trial]:
+        return [self._trials[number] for number in sorted(self._trials)]
 
     def _tell(self, problem: str) -> None:
         """Say once what is wrong while the sweep goes on."""

@@ -33,7 +33,7 @@ def world(analytic):
 
 def test_stages_take_their_seconds_once_and_measuring_each_time(world) -> None:
     machine, queue, ends = Machine(world, slots=1), Fixed(3), []
-    machine.run(queue, float("inf"), lambda: ends.append(machine.now))
+    machine.run(queue, lambda: ends.append(machine.now))
     stages = len(world.chain(Recipe()))
     first = stages * SECONDS + MEASURING
     assert ends == [first, first + MEASURING, first + 2 * MEASURING]
@@ -46,14 +46,8 @@ def test_stages_take_their_seconds_once_and_measuring_each_time(world) -> None:
 
 def test_who_needs_what_another_computes_waits_for_it(world) -> None:
     machine, queue = Machine(world, slots=2), Fixed(2)
-    machine.run(queue, float("inf"), lambda: None)
+    machine.run(queue, lambda: None)
     built = len(world.chain(Recipe())) * SECONDS
     assert machine.waiting_s == built
     assert machine.now == built + MEASURING
     assert machine.compute_s == built + 2 * MEASURING
-
-
-def test_nothing_is_begun_when_enough_is_computed(world) -> None:
-    machine, queue = Machine(world, slots=1), Fixed(3)
-    machine.run(queue, 1.0, lambda: None)
-    assert len(queue.results) < 3

@@ -1,16 +1,13 @@
+from dataclasses import replace
+
 import pytest
 
 from search.errors import SweepError
 from search.replay.recorded import Recorded
 from search.study.outcome import Complete
 from search.study.trial import Trial
-from tests.search.simulator import chain
-
-
-@pytest.fixture
-def sweep(make_config, run_inline, analytic):
-    """The small sweep of 30 trials."""
-    return run_inline(make_config(search={"trials": 30}), analytic)
+from spaces import Recipe
+from tests.search.simulator import SECONDS
 
 
 @pytest.fixture
@@ -22,14 +19,14 @@ def unknown(sweep) -> Trial:
 
 
 def test_what_was_run_ends_as_it_did(sweep) -> None:
-    world = Recorded(sweep, chain, chain)
+    world = Recorded(sweep)
     for trial in sweep.trials:
         assert world.is_known(trial.recipe)
         assert world.outcome(trial) == trial.outcome
 
 
 def test_what_was_not_run_is_supposed(sweep, unknown) -> None:
-    world = Recorded(sweep, chain, chain)
+    world = Recorded(sweep)
     assert not world.is_known(unknown.recipe)
     outcome = world.outcome(unknown)
     assert isinstance(outcome, Complete)
@@ -37,17 +34,29 @@ def test_what_was_not_run_is_supposed(sweep, unknown) -> None:
     assert [error.metric for error in world.errors] == ["accuracy", "latency_ms", "size_mb"]
 
 
+def test_what_was_supposed_once_is_not_worked_out_again(sweep, unknown, monkeypatch) -> None:
+    world = Recorded(sweep)
+    first = world.outcome(unknown)
+    monkeypatch.delattr(world.surrogate, "_models")
+    assert world.outcome(unknown) == first
+
+
 def test_a_stage_takes_what_it_took_or_what_others_of_its_name_did(sweep, unknown) -> None:
-    world, took = Recorded(sweep, chain, chain), {}
-    for trial in sweep.trials:
-        took |= {stage.key: stage.seconds for stage in trial.result.stages}
-    for trial in sweep.trials:
-        for stage in world.chain(trial.recipe):
-            assert world.seconds(stage) == took.get(stage.key, world.seconds(stage))
-    assert all(world.seconds(stage) >= 0 for stage in world.chain(unknown.recipe))
+    world = Recorded(sweep)
+    for recipe in (*(trial.recipe for trial in sweep.trials), unknown.recipe):
+        assert [world.seconds(stage) for stage in world.own(recipe)] == [SECONDS[s.name] for s in world.own(recipe)]
+        assert world.measuring(recipe) == pytest.approx(SECONDS["measure"])
 
 
-def test_a_short_sweep_says_too_little_of_others(make_config, run_inline, analytic) -> None:
-    few = run_inline(make_config(search={"trials": 5}), analytic)
+def test_a_recipe_needs_its_parents_file_and_the_teachers_as_well(sweep, unknown) -> None:
+    world = Recorded(sweep)
+    chain = world.chain(unknown.recipe)
+    assert chain[: len(world.own(unknown.recipe))] == world.own(unknown.recipe)
+    assert {*world.own(unknown.recipe.parent()), *world.own(Recipe())} <= set(chain)
+    assert len(set(chain)) == len(chain)
+
+
+def test_a_short_sweep_says_too_little_of_others(sweep) -> None:
+    few = replace(sweep, trials=sweep.trials[:5])
     with pytest.raises(SweepError, match="4 compressed configurations of sweep small are complete; a replay needs 10"):
-        Recorded(few, chain, chain)
+        Recorded(few)

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from search.config.sweep_config import SweepConfig
 from search.replay.recorded import Recorded
 from search.replay.replay import as_it_was, changed, replay, replay_all, slots_of
 from search.study.saved import Sweep
@@ -9,52 +10,57 @@ from search.study.state import SweepState
 from search.study.trial import Trial
 from spaces import InputError, Recipe
 from tests.search.results import complete
-from tests.search.simulator import chain
-
-
-@pytest.fixture
-def sweep(make_config, run_inline, analytic) -> Sweep:
-    """The small sweep of 30 trials."""
-    return run_inline(make_config(search={"trials": 30}), analytic)
 
 
 @pytest.fixture
 def world(sweep) -> Recorded:
-    return Recorded(sweep, chain, chain)
+    return Recorded(sweep)
+
+
+def searched(sweep, **search) -> SweepConfig:
+    """The sweep's file with another section ``search``."""
+    return replace(sweep.config, search=sweep.config.search.model_copy(update=search))
 
 
 def test_the_same_search_finds_what_the_sweep_found(sweep, world) -> None:
-    curve = replay(world, sweep.config, slots=1)
-    assert len(curve.points) == 30
-    assert curve.points[0].hypervolume == as_it_was(sweep).points[0].hypervolume
-    assert curve.supposed < 30
+    curve = replay(world, searched(sweep, trials=9), slots=1)
+    assert len(curve.points) == len(curve.trials) == 9
+    assert curve.points[0] == as_it_was(sweep).points[0]
+    assert curve.supposed < 9
     hypervolumes = [point.hypervolume for point in curve.points]
     assert hypervolumes == sorted(hypervolumes)
+    assert 1 <= curve.reached(0.5) <= curve.reached(0.99) <= curve.reached(1.0) <= 9
+
+
+def test_without_an_order_slots_wait_for_each_other(sweep, world) -> None:
+    curve = replay(world, searched(sweep, trials=4), 2, orders=False)
+    assert curve.waiting_s > 0
+    assert curve.twice == 0
 
 
 def test_it_is_the_same_each_time(sweep, world) -> None:
-    assert replay(world, sweep.config, slots=2) == replay(world, sweep.config, slots=2)
+    config = searched(sweep, trials=6)
+    assert replay(world, config, slots=2) == replay(world, config, slots=2)
 
 
 def test_a_replay_of_other_seeds_counts_its_trials(sweep, world) -> None:
     told = []
-    config = replace(sweep.config, search=sweep.config.search.model_copy(update={"trials": 6}))
-    curves = replay_all(world, config, 2, 3, lambda done, total: told.append((done, total)))
-    assert told == [(number, 18) for number in range(1, 19)]
+    curves = replay_all(world, searched(sweep, trials=4), 2, 2, lambda done, total: told.append((done, total)))
+    assert told == [(number, 8) for number in range(1, 9)]
     assert len({curve.points for curve in curves}) > 1
 
 
-def test_a_budget_is_of_virtual_time(make_config, world) -> None:
-    once = replay(world, make_config(search={"trials": 12}), slots=1).last.wall_s
+def test_a_budget_is_of_virtual_time(sweep, make_config, world) -> None:
+    once = replay(world, searched(sweep, trials=6), slots=1).last.wall_s
     config = make_config(search={"trials": 100, "budget": f"{once / 2}s"})
-    assert 0 < len(replay(world, config, slots=1).points) < 12
+    assert 0 < len(replay(world, config, slots=1).points) < 6
 
 
-def test_only_how_is_searched_may_change(sweep, workspace) -> None:
-    folder = workspace.sweep("small")
-    assert changed(folder, ["search.trials=7"]).search.trials == 7
+def test_only_how_is_searched_may_change(sweep) -> None:
+    assert changed(sweep.config, ["search.trials=7"]).search.trials == 7
+    assert sweep.config.search.trials == 12
     with pytest.raises(InputError, match="a replay changes how is searched, not what; legal sections: search, cluster"):
-        changed(folder, ["training.student_epochs=7"])
+        changed(sweep.config, ["training.student_epochs=7"])
 
 
 def spans(config, *times: tuple[float, float]) -> Sweep:
@@ -76,8 +82,3 @@ def test_the_time_in_which_nothing_ran_does_not_count(config) -> None:
 )
 def test_as_many_as_ran_at_once(config, times, most) -> None:
     assert slots_of(spans(config, *times)) == most
-
-
-def test_when_a_course_had_nearly_all(world, sweep) -> None:
-    curve = replay(world, sweep.config, slots=1)
-    assert 1 <= curve.reached(0.5) <= curve.reached(0.99) <= curve.reached(1.0) <= 30

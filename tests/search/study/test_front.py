@@ -9,6 +9,8 @@ from hypothesis.extra import numpy as hnp
 
 from search.config.objective import Constraint, Objective
 from search.study.front import nondominated, pareto_front
+from search.study.trial import Trial
+from spaces import Recipe
 from tests.search.results import complete
 
 COORDINATE = st.one_of(st.integers(-3, 3).map(float), st.floats(-10, 10), st.just(float("nan")))
@@ -58,6 +60,22 @@ def test_the_front_is_in_the_order_of_the_first_objective(make_trial) -> None:
     assert [trial.number for trial in front.members] == [2, 0, 1, 4]
     assert 4 in front
     assert 3 not in front
+
+
+@given(hnp.arrays(np.float64, st.tuples(st.integers(1, 12), st.just(3)), elements=st.integers(0, 3).map(float)))
+@settings(deadline=None, max_examples=50)
+def test_a_front_that_trials_join_one_by_one_is_the_front_of_all(rows) -> None:
+    names, bound = [o.name for o in OBJECTIVES], [Constraint.parse("accuracy>=1")]
+    trials = [
+        Trial(number, Recipe(), {}, "", 0.0, complete(number, 0.0, 1.0, dict(zip(names, row.tolist(), strict=True))))
+        for number, row in enumerate(rows)
+    ]
+    front = pareto_front([], OBJECTIVES, bound)
+    for count, trial in enumerate(trials, start=1):
+        front = front.joined(trial, bound)
+        whole = pareto_front(trials[:count], OBJECTIVES, bound)
+        assert front.members == whole.members
+        assert front.losses.tolist() == whole.losses.tolist()
 
 
 def test_failed_and_running_trials_and_those_that_break_a_constraint_are_passed_over(make_trial) -> None:

@@ -167,12 +167,12 @@ def test_who_proposed_a_trial_is_on_record(simulate, folder) -> None:
     _, study = simulate(1)
     by = [trial.proposed for trial in study.trials]
     assert by[0] == "baseline"
-    assert set(by[1:]) == {"sampler", "suffix"}
+    assert set(by[1:]) == {"first", "sampler", "suffix"}
     assert [trial.proposed for trial in Study(study.config, folder).trials] == by
 
 
-def test_no_suffix_variants_where_they_are_switched_off(simulate) -> None:
-    _, study = simulate(2, suffix_variants=False)
+def test_neither_suffix_variants_nor_a_first_batch_where_they_are_switched_off(simulate) -> None:
+    _, study = simulate(2, suffix_variants=False, first_batch=False)
     assert {trial.proposed for trial in study.trials[1:]} == {"sampler"}
 
 
