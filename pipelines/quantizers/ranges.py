@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime as ort
+import torch
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, create_calibrator
 
 from pipelines.quantizers.calibration import Calibration
@@ -62,6 +63,7 @@ def find_ranges(
         copied.write_bytes(source.read_bytes())
         augmented = str(Path(folder) / "augmented.onnx")
         calibrator = create_calibrator(copied, list(operators), augmented, calibrate_method=METHODS[method])
+        calibrator.infer_session = _beside_others(augmented)
         if leave_out:
             calibrator.tensors_to_calibrate = set(calibrator.tensors_to_calibrate).difference(leave_out)
         with contextlib.redirect_stdout(io.StringIO()):  # the calibrators print what they do
@@ -112,6 +114,17 @@ def too_narrow(extremes: Any) -> set[str]:
         if not high - low > FINEST * most or most < np.finfo(np.float32).tiny * 1e6:
             narrow.add(name)
     return narrow
+
+
+def _beside_others(file: str) -> ort.InferenceSession:
+    """A session of `file` on as many threads as PyTorch has.
+
+    The calibrator's own would bind a thread to every processor, also to those of other trials and of the meter.
+    """
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = torch.get_num_threads()
+    return ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
 def watching(model: onnx.ModelProto, names: Sequence[str]) -> ort.InferenceSession:

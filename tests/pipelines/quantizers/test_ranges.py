@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.quantizers import Calibration
+from pipelines.quantizers import Calibration, ranges
 from pipelines.quantizers.ranges import METHODS, WIDEST, find_ranges, masked, too_narrow
 
 OPERATORS = ["Add", "MatMul", "Softmax"]
@@ -45,6 +45,15 @@ def test_the_scores_of_what_is_masked_are_found(prepared: Callable) -> None:
     masks = masked(given.file, given.calibration, found)
     assert masks
     assert len(masks) < len(list(found.keys()))
+
+
+def test_it_leaves_the_processors_of_others_alone(prepared: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, made = prepared("masked"), []
+    create = ranges.create_calibrator
+    monkeypatch.setattr(ranges, "create_calibrator", lambda *a, **more: made.append(create(*a, **more)) or made[-1])
+    find_ranges(given.file, given.calibration, "minmax", OPERATORS)
+    (calibrator,) = made
+    assert calibrator.infer_session.get_session_options().intra_op_num_threads == torch.get_num_threads()
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "minmax"])
