@@ -186,6 +186,20 @@ class Evaluator:
         """
         return measure_on_request(self._files(recipe, 1.0, names).candidate).metrics
 
+    def prepare(self) -> None:
+        """Load the task, as all recipes need it.
+
+        Raises:
+            TaskChanged: another task is expected.
+            TrialFailed: the target's runtime is not registered in this process.
+            Exception: the task cannot be loaded here.
+        """
+        _ = self.identity, self.context
+
+    def keep_in(self, store: Store) -> Evaluator:
+        """The same with another store."""
+        return replace(self, store=store)
+
     def _pinned(self, recipe: Recipe, fidelity: float) -> AbstractContextManager[None]:
         return self.store.pinned([link.key for link in self.chain(recipe, fidelity)])
 

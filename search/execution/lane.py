@@ -13,7 +13,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import ray
@@ -25,6 +25,7 @@ from pipelines.evaluator import Unmeasured
 from pipelines.ledger import FOR_TARGET, spending
 from pipelines.measurement import Measurement
 from pipelines.runtimes import Artifact, origin_of
+from pipelines.store import Store
 from pipelines.waiting import telling
 from search.execution.attempts import MAX_ATTEMPTS
 from search.execution.measuring import Answered, Order, measure_files
@@ -65,6 +66,16 @@ class Parted(Protocol):
 
     def artifact(self, key: str) -> Artifact | None:
         """See `pipelines.Evaluator.artifact`."""
+
+    def prepare(self) -> None:
+        """See `pipelines.Evaluator.prepare`."""
+
+    @property
+    def store(self) -> Store:
+        """Where results of stages are kept."""
+
+    def keep_in(self, store: Store) -> Self:
+        """The same with another store."""
 
 
 @dataclass(frozen=True)
@@ -181,11 +192,24 @@ class LeftToMeasure:
     """
 
     def __init__(self, parted: Parted, place: Place) -> None:
-        self._parted, self._there = parted, MeasuredThere(parted, place)
+        self._parted, self._place, self._there = parted, place, MeasuredThere(parted, place)
 
     def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
         """See `search.execution.work.Evaluate`; with all of its trainings, a trial is only built."""
         return self._parted.make(recipe) if fidelity == 1 else self._there(recipe, fidelity)
+
+    @property
+    def store(self) -> Store:
+        """Where results of stages are kept."""
+        return self._parted.store
+
+    def keep_in(self, store: Store) -> LeftToMeasure:
+        """The same with another store."""
+        return LeftToMeasure(self._parted.keep_in(store), self._place)
+
+    def prepare(self) -> None:
+        """See `search.execution.work.Prepares`."""
+        self._parted.prepare()
 
 
 class Lane:
