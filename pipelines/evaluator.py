@@ -222,6 +222,20 @@ class Evaluator:
         metrics = by_target.together(found, self.targets).metrics
         return {name: metrics[name] for name in sorted(names)}
 
+    def prepare(self) -> None:
+        """Load the task, as all recipes need it.
+
+        Raises:
+            TaskChanged: another task is expected.
+            TrialFailed: the target's runtime is not registered in this process.
+            Exception: the task cannot be loaded here.
+        """
+        _ = self.identity, self.context
+
+    def keep_in(self, store: Store) -> Evaluator:
+        """The same with another store."""
+        return replace(self, store=store)
+
     def _pinned(self, recipe: Recipe, fidelity: float) -> AbstractContextManager[None]:
         return self.store.pinned([link.key for link in self.chain(recipe, fidelity)])
 

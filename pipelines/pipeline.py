@@ -191,7 +191,7 @@ def run_stages(
     for stage, params, key, origin in reversed(missing):
         begin(stage)
         asked = _teacher_folder(context, store) if isinstance(stage, Listens) and stage.listens(params) else None
-        own = replace(context, trajectory=Trajectory(origin, store.local), teacher=asked, notes=[])
+        own = replace(context, trajectory=Trajectory(origin, store.unfinished), teacher=asked, notes=[])
 
         def make(
             out: Path,

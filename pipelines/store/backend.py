@@ -1,12 +1,15 @@
-"""The protocol of a store's folder and URL, for those who look after them: list, verify, remove."""
+"""The protocols of places that keep entries: for those who look after them, and for what lies behind the folder."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from pipelines.store.entry import Record
+
+T = TypeVar("T")
 
 
 class StoreBackend(Protocol):
@@ -29,3 +32,55 @@ class StoreBackend(Protocol):
 
     def leftovers(self, remove: bool) -> list[str]:
         """The names of what dead processes have left; removed if asked for."""
+
+
+class Right(Protocol):
+    """The right to make one entry, among all machines."""
+
+    def take(self, arrived: Callable[[], T | None]) -> T | None:
+        """Wait until the right is had, or until `arrived` gives something.
+
+        Returns:
+            What `arrived` gave, or None if the right is had now; then `release` has to be called.
+        """
+
+    def release(self) -> None:
+        """Give the right back."""
+
+
+class SharedPlace(Protocol):
+    """A place behind the folder that machines share: what one has made, the others find there.
+
+    Whatever goes wrong there is raised.
+
+    Attributes:
+        url: Its name, for people.
+        away_until: When it is worth asking again after something has failed there, on the monotonic clock.
+    """
+
+    url: str
+    away_until: float
+
+    def has(self, key: str) -> bool:
+        """Return True if the entry `key` seems to be there."""
+
+    def fetch(self, key: str, draft: Path, file: Path) -> bool:
+        """Put the entry `key` into the new folder `draft`; whether it was there, and is what was written.
+
+        Args:
+            key: The entry.
+            draft: Where its files go.
+            file: Where something may lie meanwhile.
+        """
+
+    def send(self, key: str, folder: Path, manifest: Mapping[str, Any], file: Path) -> None:
+        """Put the files of `folder` there as the entry `key`; `file` is where something may lie meanwhile."""
+
+    def touch(self, key: str) -> None:
+        """Note that the entry `key` is used now."""
+
+    def remove(self, key: str) -> bool:
+        """Remove the entry `key`; whether it was there."""
+
+    def claim(self, key: str, owner: str) -> Right:
+        """The right to make the entry `key`, not taken yet."""

@@ -26,7 +26,7 @@ def held(path: Path, timeout_s: float = -1) -> Iterator[None]:
         filelock.Timeout: another holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
+    lock = FileLock(path, thread_local=False)  # a hub gives back in one thread what it was given in another
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -14,12 +14,13 @@ from typing import Any
 from filelock import Timeout
 
 from pipelines.ledger import Ledger
+from pipelines.store.backend import SharedPlace
 from pipelines.store.entry import Entry, seal
 from pipelines.store.folder import Folder
 from pipelines.store.remote import Remote
 
 TOUCH_EVERY_S, AWAY_S = 600.0, 60.0
-"""The last use of an entry behind a URL is noted no more often than the first. After a failure there, work goes on
+"""The last use of an entry behind the folder is noted no more often than the first. After a failure there, work goes on
 without it for the second: backends try for long before they give up."""
 
 OWN = "own"
@@ -35,15 +36,17 @@ class Store:
     Small and picklable: nothing is opened before it is used.
 
     Attributes:
-        root: The folder. With a URL it is a copy of what was used here, which may be deleted; without one, all machines
-            of a cluster must share it.
+        root: The folder. With a URL or a hub it is a copy of what was used here, which may be deleted.
         url: An fsspec URL where all results go, too; none, when None.
         owner: For whom results are made, if that is one sweep; see `pipelines.store.claim.Claim`.
+        hub: The folder of another machine, for one that does not see it. Without a URL all results go there; with one,
+            only states of trainings.
     """
 
     root: Path
     url: str | None = None
     owner: str = ""
+    hub: SharedPlace | None = None
 
     def get(self, key: str) -> Path | None:
         """The folder of the entry `key`, its files verified, or None if there is no undamaged one."""
@@ -73,25 +76,30 @@ class Store:
                 return found or self._make(key, make, about)
 
     def has(self, key: str) -> bool:
-        """Return True if there seems to be an entry `key`, here or behind the URL; quick, as nothing is verified."""
+        """Return True if there seems to be an entry `key`, here or behind the folder; quick: nothing is verified."""
         if self.folder.has(key):
             return True
-        if not (remote := self._reachable()):
+        if not (shared := self._reachable()):
             return False
         try:
-            return remote.has(key)
+            return shared.has(key)
         except Exception as error:
             self._warn("cannot look for", key, error, "it is taken for missing")
             return False
 
     def discard(self, key: str) -> None:
-        """Remove the entry `key` from the folder, if it is there: for what has had its use."""
+        """Remove the entry `key` from the folder, and from the hub's, if it is there: for what has had its use."""
         self.folder.remove(key)
+        if self.url is None and (hub := self._reachable()):
+            try:
+                hub.remove(key)
+            except Exception as error:
+                self._warn("cannot remove", key, error, "it is left there")
 
     @property
-    def local(self) -> Store:
-        """The same without the URL: for what is of use on this machine only."""
-        return Store(self.root)
+    def unfinished(self) -> Store:
+        """The store of states of trainings: they go to no URL, as they change each minute."""
+        return Store(self.root, hub=self.hub)
 
     def pinned(self, keys: Collection[str]) -> AbstractContextManager[None]:
         """Let nobody evict the entries `keys` from the folder while the context is open."""
@@ -109,7 +117,7 @@ class Store:
 
     def __getstate__(self) -> dict[str, Any]:
         # Whoever gets a copy opens its own connections.
-        return {"root": self.root, "url": self.url, "owner": self.owner}
+        return {"root": self.root, "url": self.url, "owner": self.owner, "hub": self.hub}
 
     def _here(self, key: str) -> Entry | None:
         if (about := self.folder.find(key)) is None:
@@ -122,7 +130,7 @@ class Store:
             with Ledger(rest=OWN) as ledger:
                 make(draft)
             manifest = seal(draft, {**about, "key": key, "seconds": ledger.seconds[OWN]})
-            if self.remote:
+            if self._shared:
                 self._unsent(key).parent.mkdir(parents=True, exist_ok=True)
                 self._unsent(key).touch()
             folder = self.folder.install(draft, key)
@@ -132,10 +140,10 @@ class Store:
     @contextmanager
     def _claimed(self, key: str) -> Iterator[Entry | None]:
         """Hold the claim on `key` among all machines, or give the entry that another has made meanwhile."""
-        if not (remote := self._reachable()):
+        if not (shared := self._reachable()):
             yield None
             return
-        claim, found = remote.claim(key, self.owner), None
+        claim, found = shared.claim(key, self.owner), None
         try:
             found = claim.take(lambda: self._fetch(key))
         except Exception as error:
@@ -151,18 +159,23 @@ class Store:
                 except Exception as error:
                     self._warn("the claim was not given back on", key, error, "who waits for it takes it over")
 
-    def _reachable(self) -> Remote | None:
-        """Return the backend behind the URL, unless something has just failed there."""
-        return self.remote if self.remote and time.monotonic() >= self.remote.away_until else None
+    @property
+    def _shared(self) -> SharedPlace | None:
+        """What lies behind the folder, if anything does."""
+        return self.remote or self.hub
+
+    def _reachable(self) -> SharedPlace | None:
+        """Return what lies behind the folder, unless something has just failed there."""
+        return self._shared if self._shared and time.monotonic() >= self._shared.away_until else None
 
     def _fetch(self, key: str) -> Entry | None:
-        if not (remote := self._reachable()):
+        if not (shared := self._reachable()):
             return None
         with self.folder.draft(key) as aside:
             try:
-                if not remote.fetch(key, aside / "entry", aside / "pack.tar"):
+                if not shared.fetch(key, aside / "entry", aside / "pack.tar"):
                     return None
-                remote.touch(key)
+                shared.touch(key)
             except Exception as error:
                 self._warn("cannot read", key, error, "it is taken for missing")
                 return None
@@ -171,8 +184,8 @@ class Store:
         return Entry(folder, about, reused=True) if about else None
 
     def _show_use(self, key: str, about: Mapping[str, Any], unused_s: float) -> None:
-        """Tell the URL that the entry is used, and send what an earlier try, or a killed process, has not sent."""
-        if not (remote := self._reachable()):
+        """Tell others that the entry is used, and send what an earlier try, or a killed process, has not sent."""
+        if not (shared := self._reachable()):
             return
         if self._unsent(key).exists():
             try:
@@ -182,27 +195,28 @@ class Store:
                 pass
         elif unused_s > TOUCH_EVERY_S:
             try:
-                remote.touch(key)
+                shared.touch(key)
             except Exception as error:
                 self._warn("cannot note the use of", key, error, "it may be evicted early")
 
     def _send(self, key: str, about: Mapping[str, Any]) -> None:
-        if not (remote := self._reachable()):
+        if not (shared := self._reachable()):
             return
         try:
             with self.folder.draft(key) as aside:
-                remote.send(key, self.folder.path(key), about, aside / "pack.tar")
-            remote.touch(key)
+                shared.send(key, self.folder.path(key), about, aside / "pack.tar")
+            shared.touch(key)
         except Exception as error:
             self._warn("cannot send", key, error, "it is kept here and sent when it is next used")
         else:
             self._unsent(key).unlink(missing_ok=True)
 
     def _unsent(self, key: str) -> Path:
-        """Exists from before an entry appears here until it has arrived behind the URL."""
+        """Exists from before an entry appears here until it has arrived behind the folder."""
         return self.root / "unsent" / key
 
     def _warn(self, what: str, key: str, error: Exception, then: str) -> None:
-        if self.remote:
-            self.remote.away_until = time.monotonic() + AWAY_S
-        LOG.warning("%s: %s %s: %s: %s; %s", self.url, what, key, type(error).__name__, error, then)
+        if not (shared := self._shared):
+            return
+        shared.away_until = time.monotonic() + AWAY_S
+        LOG.warning("%s: %s %s: %s: %s; %s", shared.url, what, key, type(error).__name__, error, then)

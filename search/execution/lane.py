@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import ray
@@ -22,6 +22,7 @@ from pipelines.evaluator import Unmeasured
 from pipelines.ledger import FOR_TARGET, spending
 from pipelines.measurement import Measurement
 from pipelines.runtimes import Artifact, origin_of
+from pipelines.store import Store
 from pipelines.waiting import telling
 from search.execution.attempts import MAX_ATTEMPTS
 from search.execution.awaited import awaited
@@ -59,6 +60,16 @@ class Parted(Protocol):
 
     def artifact(self, key: str, target: str) -> Artifact | None:
         """See `pipelines.Evaluator.artifact`."""
+
+    def prepare(self) -> None:
+        """See `pipelines.Evaluator.prepare`."""
+
+    @property
+    def store(self) -> Store:
+        """Where results of stages are kept."""
+
+    def keep_in(self, store: Store) -> Self:
+        """The same with another store."""
 
 
 @dataclass(frozen=True)
@@ -182,13 +193,26 @@ class LeftToMeasure:
     """
 
     def __init__(self, parted: Parted, places: Places) -> None:
-        self._parted, self._there, self._elsewhere = parted, MeasuredThere(parted, places), tuple(places)
+        self._parted, self._places, self._there = parted, places, MeasuredThere(parted, places)
 
     def __call__(self, recipe: Recipe, fidelity: float = 1.0) -> Evaluation:
         """See `search.execution.work.Evaluate`; with all of its trainings, a trial is only built."""
         if fidelity == 1:
-            return self._parted.make(recipe, elsewhere=self._elsewhere)
+            return self._parted.make(recipe, elsewhere=tuple(self._places))
         return self._there(recipe, fidelity)
+
+    @property
+    def store(self) -> Store:
+        """Where results of stages are kept."""
+        return self._parted.store
+
+    def keep_in(self, store: Store) -> LeftToMeasure:
+        """The same with another store."""
+        return LeftToMeasure(self._parted.keep_in(store), self._places)
+
+    def prepare(self) -> None:
+        """See `search.execution.work.Prepares`."""
+        self._parted.prepare()
 
 
 class Lane:

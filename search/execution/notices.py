@@ -18,10 +18,18 @@ EVERY_S = 2.0
 LOG = logging.getLogger(__name__)
 
 
-def leave_notice(results: Path, words: str) -> None:
-    """Leave `words` for the driver among the results, in place of what this process has left before."""
+def leave_notice(results: Path, words: str, who: str = "") -> None:
+    """Leave `words` of the process `who`, this one by default, for the driver among the results.
+
+    They take the place of what it has left before.
+    """
     with suppress(OSError):  # it is of no use to the trial
-        write_text(results / f"{socket.gethostname()}-{os.getpid()}{ENDING}", words)
+        write_text(results / f"{who or this_process()}{ENDING}", words)
+
+
+def this_process() -> str:
+    """The name of this process among those of the cluster."""
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 class Notices:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import cloudpickle
-from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError, RuntimeEnvSetupError
 
 
 def is_memory_kill(error: BaseException | None) -> bool:
@@ -19,6 +19,18 @@ def error_words(error: BaseException | None) -> str:
     if isinstance(error, RayTaskError) or (isinstance(error, ActorDiedError) and error.actor_init_failed):
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return lines[-1] if lines else ""
+    return ""
+
+
+def start_words(error: BaseException | None) -> str:
+    """Return why a worker could not even be started, which none can then; empty if it was, or nobody knows.
+
+    The person's code, and Paredown's, is loaded then: what cannot be imported there, is told here.
+    """
+    if isinstance(error, RuntimeEnvSetupError):
+        return f"Ray cannot unpack your modules there: {first_line(error)}"
+    if isinstance(error, ActorDiedError) and error.actor_init_failed:
+        return error_words(error)
     return ""
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,24 +28,35 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 import ray
 import torch
 from ray import tune
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines import Evaluator, Targets, own_folder
 from pipelines.garbage import collect, no_collection
 from pipelines.processors import processors
+from pipelines.tasks.sources import hashes
+from pipelines.tasks.task import BUILT_IN
 from pipelines.waiting import say_with
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
 from search.execution.awaited import awaited
+from search.execution.base import Base, Settled, cannot_write
 from search.execution.executor import TrialQueue
+from search.execution.hub import CALLS, Hub
 from search.execution.lane import Lane, LeftToMeasure, MeasuredThere, Place, Places
-from search.execution.last_words import last_words, words_file
-from search.execution.notices import Notices, leave_notice
+from search.execution.last_words import last_words
+from search.execution.node_folder import clean
+from search.execution.notices import Notices
+from search.execution.outbox import OwnOutbox
 from search.execution.own_processors import METER, kept_off, set_apart
+from search.execution.persons_code import PersonsCode
 from search.execution.ray_error import first_line, is_memory_kill
 from search.execution.ray_watch import RayDied, RayWatch, dead_process, end_unfinished
 from search.execution.rung_runner import RungRunner
 from search.execution.study_searcher import ENDS, RUNG, StudyScheduler, StudySearcher
+from search.execution.survey import Terms, survey
+from search.execution.whereabouts import Whereabouts
 from search.execution.work import Evaluate
 
 LOG = logging.getLogger(__name__)
@@ -54,6 +66,12 @@ PACKAGES = Path(__file__).resolve().parents[2]
 
 EXPERIMENT = "tune"
 """The folder that Ray Tune makes in the executor's own."""
+
+MARKER = "marker"
+"""The file by which a node finds out that it sees the driver's workspace."""
+
+TIDY_S = 20.0
+"""What is left on nodes is removed within this time, or by the next sweep."""
 
 MAX_DEATHS = 3
 """How often Ray is started again within one run when a process of its own has died."""
@@ -81,6 +99,7 @@ class RayExecutor:
         self._where = ""
         self._kept_off = contextlib.ExitStack()
         self._joined = False
+        self._elsewhere: tuple[str, ...] = ()
 
     def run(self, queue: TrialQueue, evaluate: Evaluate, results: Path) -> None:
         """See `Executor.run`.
@@ -90,12 +109,14 @@ class RayExecutor:
         """
         self._decide(evaluate)
         self._connect()
-        slots, deaths = self._slots(), 0
+        self._clear_scratch()
+        base, slots, deaths = self._base(evaluate, results), self._slots(), 0
+        whereabouts = Whereabouts(base.hub) if base.hub else None
         while not queue.exhausted:
             lane, work = self._lane(evaluate, slots)
-            searcher = StudySearcher(queue, results, lane)
+            searcher = StudySearcher(queue, results, lane, whereabouts)
             try:
-                self._tuner(searcher, work, results, slots).fit()
+                self._tuner(searcher, work, base, slots).fit()
             except (RayDied, Exception) as error:
                 if died := dead_process():
                     deaths += 1
@@ -113,6 +134,7 @@ class RayExecutor:
                 raise SweepError(searcher.ended_by)
             if not searcher.given:
                 break
+        tidy(self._elsewhere)
 
     def close(self) -> None:
         """See `Executor.close`."""
@@ -164,6 +186,45 @@ class RayExecutor:
         builds = replace(evaluate, apart=apart, where="" if apart else self._where)
         return Lane(evaluate, self._places, slots), LeftToMeasure(builds, self._places)
 
+    def _base(self, evaluate: Evaluate, results: Path) -> Base:
+        """What workers share with this driver.
+
+        Raises:
+            SweepError: a node of the cluster cannot be used, or the person's modules are too large to be sent there.
+        """
+        folder = Path.cwd()
+        if self._cluster.address == "local":
+            return Base(results, folder)
+        code, store = PersonsCode(folder), results.parent / "store"
+        if isinstance(evaluate, Evaluator):
+            store = evaluate.store.root
+            names = () if evaluate.use in BUILT_IN else hashes([evaluate.use.partition(":")[0]])
+            code = PersonsCode.loaded(names, store.parent)
+        terms = Terms.of(evaluate, self._scratch / MARKER, code)
+        measures = {place.resource for place in (self._places or {}).values()}
+        reports = survey(terms, self._fits, measures)
+        for report in reports:
+            for remark in terms.remarks(report):
+                self._tell(f"{report}: {remark}")
+        if code.files and (without := [str(report) for report in reports if not report.code]):
+            environment = code.runtime_env()
+            self._tell(f"your modules ({code.folder}) are sent to nodes that have not got them: {names_of(without)}")
+            leave()
+            self._connect(environment)
+        elsewhere = {report.node: str(report) for report in reports if not report.shares}
+        if elsewhere:
+            self._tell(
+                f"files travel through Ray to and from nodes that do not see {store.parent}: "
+                f"{names_of(elsewhere.values())}"
+            )
+        self._elsewhere = tuple(elsewhere)
+        return Base(results, folder, terms, start_hub(store, results))
+
+    def _fits(self, resources: Mapping[str, float]) -> bool:
+        """Return True if a node with these resources runs trials."""
+        cluster = self._cluster
+        return resources.get("CPU", 0) >= cluster.cpus_per_trial and resources.get("GPU", 0) >= cluster.gpus_per_trial
+
     def _tell_places(self, places: Places) -> None:
         for name, place in places.items():
             self._tell(f"files{f' for {name}' if name else ''} are measured on nodes that offer {place.resource}")
@@ -173,7 +234,7 @@ class RayExecutor:
             if resource not in ray.cluster_resources():
                 self._tell(awaited(resource))
 
-    def _connect(self) -> None:
+    def _connect(self, environment: Mapping[str, Any] | None = None) -> None:
         for name in ("ray", "ray.tune"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         address = self._cluster.address
@@ -195,6 +256,7 @@ class RayExecutor:
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                     configure_logging=True,
+                    runtime_env=environment,
                 )
             interruption.listen_again()  # Ray has put handlers of its own in place
         except SystemExit as ending:  # by which it ends the process meanwhile
@@ -252,15 +314,17 @@ class RayExecutor:
             )
         return min(fit, self._cluster.max_concurrent_trials or fit)
 
-    def _tuner(self, searcher: StudySearcher, evaluate: Evaluate, results: Path, slots: int) -> tune.Tuner:
+    def _clear_scratch(self) -> None:
         own_folder.remove(self._scratch)
         own_folder.claim(self._scratch, lambda: [path.name for path in self._scratch.iterdir()] == [EXPERIMENT])
+
+    def _tuner(self, searcher: StudySearcher, evaluate: Evaluate, base: Base, slots: int) -> tune.Tuner:
+        shutil.rmtree(self._scratch / EXPERIMENT, ignore_errors=True)
         worker = tune.with_parameters(
             Worker,
             evaluate=evaluate,
-            results=results,
+            base=base,
             threads=self._cluster.cpus_per_trial,
-            folder=Path.cwd(),
             path=[entry for entry in sys.path if entry not in ("", str(Path.cwd()))],
         )
         resources = {"cpu": self._cluster.cpus_per_trial, "gpu": self._cluster.gpus_per_trial}
@@ -278,7 +342,7 @@ class RayExecutor:
                 name=EXPERIMENT,
                 storage_path=str(self._scratch),
                 verbose=0,
-                callbacks=[RayWatch(Notices(results), searcher.take_measured)],
+                callbacks=[RayWatch(Notices(base.results), searcher.take_measured)],
                 # A dead worker's trial is given out again by the queue, which knows whether a result was written.
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -295,48 +359,52 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     """One rung of a trial per step. Its actor is kept for the next trial, with torch, the data and the task loaded."""
 
     def setup(
-        self,
-        config: dict[str, Any],
-        *,
-        evaluate: Evaluate,
-        results: Path,
-        threads: int,
-        folder: Path,
-        path: Sequence[str],
+        self, config: dict[str, Any], *, evaluate: Evaluate, base: Base, threads: int, path: Sequence[str]
     ) -> None:
         """Called once in an actor's life, before its first trial.
 
-        The person's code runs as it would run by itself: in the `folder` where the command was started, if this machine
-        has it, with the modules found as there.
+        The person's code runs as it would run by itself: in the folder where the command was started, or in a copy of
+        it, with the modules found as there.
         """
-        with contextlib.suppress(OSError):
-            os.chdir(folder)
         sys.path.extend(entry for entry in path if entry not in sys.path)
         torch.set_num_threads(threads)
-        self._evaluate, self._results = evaluate, results
-        say_with(lambda words: leave_notice(results, words))
+        self._fault, self._settled = "", Settled(evaluate, OwnOutbox(base.results))
+        try:
+            self._settled = base.settle(evaluate)
+        except SweepError as error:
+            self._fault = str(error)
+        say_with(self._settled.outbox.say)
         self.reset_config(config)
 
     def step(self) -> dict[str, Any]:
         """Run the trial up to its next rung; at the top, write its result down before anyone is told."""
         number = self.config["trial"].number
         try:
-            with last_words(words_file(self._results, number)):
+            if self._fault:
+                raise SweepError(self._fault)
+            with last_words(self._settled.outbox.begin(number)):
                 result = self._runner.step()
             if self._runner.is_done:
-                result.write(self._results)
+                self._settled.outbox.write(result)
         except Exception as error:
             if is_full(error):
                 error = FullDiskError.of(error)
+            elif isinstance(error, OSError):
+                error = cannot_write(error)
             if not isinstance(error, SweepError):
                 raise
             return {"number": number, ENDS: str(error), "done": True}
+        self._settled.make_room()
         return {"number": result.number, RUNG: result, "done": self._runner.is_done}
+
+    def cleanup(self) -> None:
+        """Called at the end of an actor that is not killed."""
+        self._settled.close()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial in the same actor."""
         self.config = new_config
-        self._runner = RungRunner(new_config["trial"], new_config["fidelities"], self._evaluate)
+        self._runner = RungRunner(new_config["trial"], new_config["fidelities"], self._settled.evaluate)
         return True
 
 
@@ -350,6 +418,28 @@ def leave() -> None:
     with interruption.put_off(), no_collection():
         collect()
         ray.shutdown()
+
+
+def start_hub(store: Path, results: Path) -> Any:
+    """Start the hub on this machine; it ends with this driver."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1, "max_concurrency": CALLS}
+    return ray.remote(Hub).options(scheduling_strategy=here, **options).remote(store, results)
+
+
+def tidy(nodes: Sequence[str]) -> None:
+    """Remove from `nodes` what killed workers have left there; what is not reached, the next sweep there removes."""
+    there = [NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes]
+    with contextlib.suppress(RayError):
+        ray.get(
+            [ray.remote(clean).options(num_cpus=0, scheduling_strategy=each).remote() for each in there], timeout=TIDY_S
+        )
+
+
+def names_of(hosts: Iterable[str]) -> str:
+    """Return the names of machines in a line."""
+    listed = list(dict.fromkeys(hosts))
+    return ", ".join([*listed[:5], *([f"and {len(listed) - 5} more"] if len(listed) > 5 else [])])
 
 
 def _way_out(error: Exception) -> str:

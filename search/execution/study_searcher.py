@@ -15,8 +15,9 @@ from search.execution import interruption
 from search.execution.executor import TrialQueue
 from search.execution.lane import Lane
 from search.execution.last_words import SILENT, how_it_ended, words_file
-from search.execution.ray_error import error_of, error_words, first_line, is_memory_kill
+from search.execution.ray_error import error_of, error_words, first_line, is_memory_kill, start_words
 from search.execution.ray_watch import dead_process
+from search.execution.whereabouts import Whereabouts
 from search.study.trial import Result, Trial, forget_built
 
 LOG = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         queue: Gives trials and takes results.
         results: Where workers write.
         lane: Measures what workers have built; None if they measure it themselves.
+        whereabouts: Knows on which node a trial is; None if all are on this machine.
 
     Attributes:
         given: How many trials were given out.
@@ -48,9 +50,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         ray_kills: Whether Ray has killed workers for want of memory.
     """
 
-    def __init__(self, queue: TrialQueue, results: Path, lane: Lane | None = None) -> None:
+    def __init__(
+        self, queue: TrialQueue, results: Path, lane: Lane | None = None, whereabouts: Whereabouts | None = None
+    ) -> None:
         super().__init__(metric="number", mode="min")
-        self._queue, self._results, self._lane = queue, results, lane
+        self._queue, self._results, self._lane, self._whereabouts = queue, results, lane, whereabouts
         self._by_tune_id: dict[str, Trial] = {}
         self._errors: dict[int, str] = {}
         self._kernel = MemoryKills()
@@ -113,6 +117,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def note_error(self, trial_id: str, error: BaseException | None) -> None:
         """Take what Ray says of a worker that did not return."""
         self.ray_kills = self.ray_kills or is_memory_kill(error)
+        if words := start_words(error):
+            self.ended_by = (
+                self.ended_by or f"no worker can start: {words}; see that each node has it, then run the same command"
+            )
         if (trial := self._by_tune_id.get(trial_id)) and (words := error_words(error)):
             self._errors[trial.number] = words
 
@@ -122,6 +130,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if trial and result and ENDS in result:
             self._queue.requeue(trial)
             self.ended_by = result[ENDS]  # raised here, Tune would take it for the trial's failure
+        elif trial and error and self.ended_by:
+            self._queue.requeue(trial)
         elif trial and not self._leave_to_lane(trial):
             self.settle(trial)
         interruption.check()
@@ -142,6 +152,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def _why(self, trial: Trial) -> str:
         """Return why there is no result of `trial`, as far as somebody knows."""
         words, error = how_it_ended(words_file(self._results, trial.number)), self._errors.pop(trial.number, "")
+        if self._whereabouts and not words:
+            words, lost = self._whereabouts.how_it_ended(trial.number)
+            if lost:
+                return f"the worker was lost twice over this trial; the last time {lost}"
         if error and not words:
             return f"the worker failed twice over this trial: {error}; {ALONE}"
         began = "the worker died twice over this trial"

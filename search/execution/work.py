@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 import time
 import traceback
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pipelines import Evaluation, TaskChanged, TrialFailed
 from pipelines.ledger import Ledger
@@ -27,12 +28,20 @@ class Evaluate(Protocol):
         """
 
 
+@runtime_checkable
+class Prepares(Protocol):
+    """Has something to load before the first recipe: `pipelines.Evaluator`, for one."""
+
+    def prepare(self) -> None:
+        """Load it; an exception says that no recipe can be evaluated in this process."""
+
+
 def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, fidelity: float = 1.0) -> Result:
     """Do one trial's work, with `fidelity` of its trainings. Whatever goes wrong becomes the reason of a failed result.
 
     Raises:
         FullDiskError: it could not be done for want of room.
-        SweepError: it would be done for another task than the sweep's.
+        SweepError: it would be done for another task than the sweep's, or no trial can be done where this one runs.
     """
     started, usage, ledger = time.time(), Usage(), Ledger()
     with usage, ledger:
@@ -49,6 +58,7 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, fidelity: float =
 def _attempt(recipe: Recipe, evaluate: Evaluate, fidelity: float) -> Evaluation | Failed:
     """Evaluate `recipe`: the outcome, or why it cannot be done."""
     try:
+        _prepare(evaluate)
         # A function of the recipe alone will do where no trial is stopped on its way.
         return evaluate(recipe) if fidelity == 1 else evaluate(recipe, fidelity)
     except TrialFailed as error:
@@ -58,6 +68,8 @@ def _attempt(recipe: Recipe, evaluate: Evaluate, fidelity: float) -> Evaluation 
             f"{error} since the sweep was started; put it back and run the same command to resume, or start anew with "
             "--fresh (the old one is kept aside)"
         ) from error
+    except SweepError:
+        raise
     except SystemExit as ending:
         if hasattr(ending, "ray_terminate_msg"):  # Ray ends this worker
             raise
@@ -71,3 +83,25 @@ def _attempt(recipe: Recipe, evaluate: Evaluate, fidelity: float) -> Evaluation 
             raise FullDiskError.of(error) from error
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return Failed(reason, traceback.format_exc())
+
+
+def _prepare(evaluate: Evaluate) -> None:
+    """Load what every recipe needs.
+
+    Raises:
+        SweepError: that is not possible here.
+    """
+    try:
+        if isinstance(evaluate, Prepares):
+            evaluate.prepare()
+    except (TaskChanged, MemoryError):
+        raise
+    except Exception as error:
+        if is_full(error):
+            raise
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, ImportError) or not str(error) else str(error)
+        raise SweepError(
+            f"the task cannot be loaded where trials run, on {platform.node()}: {reason}; it could be on the driver's "
+            "machine: what it needs (packages, data, variables of the environment) has to be on each node. Then run "
+            "the same command"
+        ) from error

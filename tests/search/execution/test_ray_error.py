@@ -1,6 +1,6 @@
-from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError, RuntimeEnvSetupError
 
-from search.execution.ray_error import error_words, is_memory_kill
+from search.execution.ray_error import error_words, is_memory_kill, start_words
 
 TRACEBACK = (
     "Traceback (most recent call last):\n  File \"mine.py\", line 3\nModuleNotFoundError: No module named 'lost'\n"
@@ -14,6 +14,12 @@ def raised() -> RayTaskError:
 def test_the_exception_of_a_worker_that_could_not_start_is_told() -> None:
     assert error_words(raised()) == "ModuleNotFoundError: No module named 'lost'"
     assert error_words(ActorDiedError(raised())) == "ModuleNotFoundError: No module named 'lost'"
+
+
+def test_what_keeps_every_worker_from_starting_is_told_apart() -> None:
+    assert start_words(ActorDiedError(raised())) == "ModuleNotFoundError: No module named 'lost'"
+    assert start_words(RuntimeEnvSetupError("no room")).startswith("Ray cannot unpack your modules there: ")
+    assert start_words(raised()) == start_words(ActorDiedError()) == start_words(None) == ""
 
 
 def test_a_worker_that_died_has_said_nothing() -> None:

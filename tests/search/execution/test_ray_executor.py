@@ -13,6 +13,7 @@ import pytest
 from pipelines import Evaluation, StageKey, TrialFailed
 from pipelines.meters import Measurement
 from search.config.sections import ClusterSection
+from search.errors import SweepError
 from search.execution.ray_executor import RayExecutor
 from search.study.study import Study
 from search.suggest.costs import Costs
@@ -159,14 +160,14 @@ def test_leaving_ray_ends_no_process_whose_other_threads_collect_garbage(tmp_pat
     assert done.stdout.split("\n")[-2:] == ["went on", ""], done.stderr
 
 
-def test_a_worker_that_cannot_write_is_told_with_its_error(make_config, folder, tmp_path) -> None:
+def test_a_worker_that_cannot_write_ends_the_sweep_with_its_error(make_config, folder, tmp_path) -> None:
     (tmp_path / "results" / "0.end").mkdir(parents=True)  # where the worker would write a file
-    study = Study(make_config(search={"trials": 1}), folder)
-    with closing(RayExecutor(ClusterSection(max_concurrent_trials=1), folder.ray)) as executor:
+    study = Study(make_config(search={"trials": 3}), folder)
+    said = r"cannot write down what it does: .*Is a directory"
+    executor = RayExecutor(ClusterSection(max_concurrent_trials=1), folder.ray)
+    with closing(executor), pytest.raises(SweepError, match=said):
         executor.run(StudyQueue(study), Slow(tmp_path), tmp_path / "results")
-    (trial,) = study.trials
-    assert trial.failure
-    assert "the worker failed twice over this trial: IsADirectoryError: " in trial.failure.reason
+    assert [trial.state for trial in study.trials] == ["running"]
 
 
 def test_results_may_have_no_folder_yet(make_config, folder, tmp_path) -> None:

@@ -1,6 +1,8 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+from ray.exceptions import ActorDiedError, RayTaskError
 from ray.tune.search import Searcher
 
 from pipelines.evaluator import Unmeasured
@@ -22,6 +24,47 @@ def test_a_worker_without_room_gives_its_trial_back(make_config, folder) -> None
     assert searcher.suggest("tune-2") == Searcher.FINISHED
     assert study.trials[0].state == "running"
     assert source.next() == given
+
+
+def test_a_worker_that_cannot_start_ends_the_sweep_and_fails_no_trial(make_config, folder) -> None:
+    study = Study(make_config(), folder)
+    searcher = StudySearcher(StudyQueue(study), folder.results)
+    searcher.suggest("tune-1")
+    cause = RayTaskError("setup", "ModuleNotFoundError: No module named 'nets'", ModuleNotFoundError())
+    searcher.note_error("tune-1", ActorDiedError(cause))
+    searcher.on_trial_complete("tune-1", error=True)
+    assert searcher.ended_by.startswith("no worker can start: ")
+    assert "ModuleNotFoundError: No module named 'nets'; see that each node has it" in searcher.ended_by
+    assert study.trials[0].state == "running"
+
+
+class FakeWhereabouts:
+    """Knows of every worker the same."""
+
+    def __init__(self, words: str, lost: str) -> None:
+        self.known = words, lost
+
+    def how_it_ended(self, number: int) -> tuple[str, str]:
+        return self.known
+
+
+@pytest.mark.parametrize(
+    ("words", "lost", "said"),
+    [
+        ("", "its node edge (10.0.0.2) was lost", "lost twice over this trial; the last time its node edge (10.0.0.2)"),
+        ("it ended with signal SIGSEGV: mine.py", "", "died twice over this trial: it ended with signal SIGSEGV"),
+        ("", "", "died twice over this trial: it was killed by another process"),
+    ],
+    ids=["node", "signal", "nothing"],
+)
+def test_what_is_known_on_another_node_is_the_reason(make_config, folder, words: str, lost: str, said: str) -> None:
+    study = Study(make_config(search={"trials": 1}), folder)
+    searcher = StudySearcher(StudyQueue(study), folder.results, None, FakeWhereabouts(words, lost))
+    searcher._kernel = SimpleNamespace(any=False)
+    for number in (1, 2):
+        searcher.suggest(f"tune-{number}")
+        searcher.on_trial_complete(f"tune-{number}", error=True)
+    assert said in study.trials[0].failure.reason
 
 
 class FakeLane:

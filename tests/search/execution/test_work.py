@@ -2,12 +2,12 @@ import errno
 
 import pytest
 
-from pipelines import Evaluation, StageRun, TrialFailed
+from pipelines import Evaluation, StageRun, TaskChanged, TrialFailed
 from pipelines.meters import Measurement
-from search.errors import FullDiskError
+from search.errors import FullDiskError, SweepError
 from search.execution.work import run_trial
 from search.study.outcome import Complete, Failed
-from spaces import Recipe
+from spaces import InputError, Recipe
 
 FOUND = Measurement({"accuracy": 0.5}, {"accuracy": (0.4, 0.6)}, {"load": "quiet"})
 
@@ -66,3 +66,33 @@ def test_a_part_of_the_trainings_is_asked_for_by_its_share() -> None:
     assert run_trial(0, Recipe(), evaluate, 1 / 3).fidelity == 1 / 3
     assert run_trial(0, Recipe(), lambda recipe: Evaluation(FOUND, (), "m")).fidelity == 1
     assert asked == [1 / 3]
+
+
+class Unprepared:
+    """Cannot load what every recipe needs."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def prepare(self) -> None:
+        raise self.error
+
+    def __call__(self, recipe, fidelity=1.0):
+        pytest.fail("it was not prepared")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ModuleNotFoundError("No module named 'nets'"), "ModuleNotFoundError: No module named 'nets'; it could be on"),
+        (InputError.at("task.use", "cannot import 'mine'"), "task.use: cannot import 'mine'; it could be on"),
+        (TrialFailed("the runtime 'own' is not registered"), "the runtime 'own' is not registered; it could be on"),
+        (TaskChanged(["module mine has changed"]), "module mine has changed since the sweep was started; put it back"),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full: "),
+    ],
+    ids=["package", "module", "runtime", "changed", "disk"],
+)
+def test_what_no_trial_can_do_without_ends_the_sweep(error: Exception, said: str) -> None:
+    with pytest.raises(SweepError) as caught:
+        run_trial(0, Recipe(), Unprepared(error))
+    assert said in str(caught.value)
