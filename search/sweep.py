@@ -12,6 +12,7 @@ from search.errors import SweepError
 from search.execution.executor import Executor
 from search.execution.ray_executor import RayExecutor
 from search.execution.work import Evaluate
+from search.planning.timings import stages_like
 from search.store_gc import StoreGC
 from search.study.saved import Sweep, sweep_evaluator
 from search.study.study import RESTORE, Study, check_journal, read_trials
@@ -20,6 +21,7 @@ from search.study.workspace import SweepFolder, Workspace
 from search.suggest.costs import Costs
 from search.suggest.in_flight import InFlight
 from search.suggest.queue import Observer, StudyQueue
+from search.suggest.stage_limits import StageLimits
 from search.suggest.warm_start import warm_starts
 from search.tracking.tracker import Tracker
 from spaces import InputError, Problem
@@ -64,11 +66,12 @@ def run_sweep(
         write_text(folder.config, config.dump())
         study.collect()
         with (
-            closing(executor or RayExecutor(config.cluster, folder.ray)) as runner,
+            closing(executor or RayExecutor(config.cluster, folder.ray, nodes=folder.nodes)) as runner,
             Tracker(config, workspace, study.id, study.trials, study.state) as tracker,
             StoreGC(config, workspace, study.state) as store_gc,
         ):
-            queue = StudyQueue(study, [tracker, store_gc, *observers(study)], *_known(evaluate), warm)
+            limits = _stage_limits(config, evaluate)
+            queue = StudyQueue(study, [tracker, store_gc, *observers(study)], *_known(evaluate), warm, limits)
             if not queue.exhausted:
                 runner.run(queue, evaluate, folder.results)
             tracker.close("FINISHED" if study.state.complete else "FAILED")
@@ -80,6 +83,14 @@ def _known(evaluate: Evaluate) -> tuple[InFlight | None, Task | None]:
     if not isinstance(evaluate, Evaluator):
         return None, None
     return InFlight(evaluate.chain, evaluate.store.has, Costs()), evaluate.task
+
+
+def _stage_limits(config: SweepConfig, evaluate: Evaluate) -> StageLimits:
+    """How long stages may take, if the sweep asks for limits."""
+    times = config.cluster.stage_timeout
+    if times is None or not isinstance(evaluate, Evaluator):
+        return StageLimits()
+    return StageLimits(times, stages_like(config, evaluate))
 
 
 def _check_resumable(config: SweepConfig, folder: SweepFolder) -> None:

@@ -12,7 +12,8 @@ from pydantic import Field, PlainValidator, ValidationInfo, field_validator, mod
 from pydantic_core import PydanticCustomError
 
 from pipelines import RUNTIMES, Section, Target, within
-from search.config.budget import Budget
+from search.config.budget import Budget, parse_time
+from search.config.memory import parse_memory
 from search.config.tracking_address import address_problem
 from search.samplers import SAMPLERS
 from spaces import Interval, illegal, shown
@@ -114,6 +115,20 @@ def _budget(value: object) -> Budget | None:
         raise PydanticCustomError("budget", "{problem}", {"problem": str(error)}) from None
 
 
+def _seconds(value: object) -> int | None:
+    try:
+        return None if value is None else parse_time(value)
+    except ValueError as error:
+        raise PydanticCustomError("illegal", "{problem}", {"problem": str(error)}) from None
+
+
+def _bytes(value: object) -> int | None:
+    try:
+        return None if value is None else parse_memory(value)
+    except ValueError as error:
+        raise PydanticCustomError("illegal", "{problem}", {"problem": str(error)}) from None
+
+
 class SearchSection(Section):
     """The search of the space.
 
@@ -182,12 +197,18 @@ class ClusterSection(Section):
         cpus_per_trial: Processors, and threads for training, of one trial.
         gpus_per_trial: GPUs of one trial; fractions share one.
         max_concurrent_trials: How many trials run at once; as many as fit, when absent.
+        trial_timeout: In seconds, after which a trial is ended on its worker; see `search.execution.trial_limits`.
+        stage_timeout: Each stage of a trial is ended after so many times what ``plan`` expects of it.
+        memory_per_trial: In bytes, what a trial takes of a node's memory, and may use of it.
     """
 
     address: Text = "local"
     cpus_per_trial: Annotated[int, whole(1, 1_024)] = 1
     gpus_per_trial: Annotated[float, within(Interval(0, 64))] = 0
     max_concurrent_trials: Annotated[int, whole(1, 10_000)] | None = None
+    trial_timeout: Annotated[int | None, PlainValidator(_seconds)] = None
+    stage_timeout: Annotated[float, within(Interval(2, 1_000))] | None = None
+    memory_per_trial: Annotated[int | None, PlainValidator(_bytes)] = None
 
     @field_validator("gpus_per_trial")
     @classmethod

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +34,25 @@ from pipelines import Evaluator, own_folder
 from pipelines.garbage import collect, no_collection
 from pipelines.processors import processors
 from pipelines.waiting import say_with
+from search.config.memory import memory_words
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
 from search.execution.executor import TrialQueue
+from search.execution.gpu_memory import free_gpu_memory
 from search.execution.lane import Lane, LeftToMeasure, MeasuredThere, Place, awaited
 from search.execution.last_words import last_words, words_file
+from search.execution.nodes import NodeWatch
 from search.execution.notices import Notices, leave_notice
 from search.execution.own_processors import METER, kept_off, set_apart
 from search.execution.ray_error import first_line, is_memory_kill
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
 from search.execution.rung_runner import RungRunner
-from search.execution.study_searcher import ENDS, RUNG, StudyScheduler, StudySearcher
+from search.execution.study_searcher import CROWDED, ENDS, RUNG, StudyScheduler, StudySearcher
+from search.execution.trial_limits import Bounded, TrialLimits
+from search.execution.whereabouts import tell_whereabouts
 from search.execution.work import Evaluate
+from search.study.outcome import Failed
 
 LOG = logging.getLogger(__name__)
 
@@ -65,10 +73,17 @@ class RayExecutor:
         cluster: Where, and with what resources.
         scratch: A folder for what Ray Tune writes; emptied before and after.
         tell: Told in words where files are measured, if there is a choice.
+        nodes: Where is left what nodes there are and what they do, if anywhere; see `search.execution.nodes`.
     """
 
-    def __init__(self, cluster: ClusterSection, scratch: Path, tell: Callable[[str], None] = LOG.warning) -> None:
-        self._cluster, self._scratch, self._tell = cluster, scratch, tell
+    def __init__(
+        self,
+        cluster: ClusterSection,
+        scratch: Path,
+        tell: Callable[[str], None] = LOG.warning,
+        nodes: Path | None = None,
+    ) -> None:
+        self._cluster, self._scratch, self._tell, self._nodes = cluster, scratch, tell, nodes
         self._place: Place | None = None
         self._left: int | None = None
         self._where = ""
@@ -86,9 +101,11 @@ class RayExecutor:
         slots, deaths = self._slots(), 0
         while not queue.exhausted:
             lane, work = self._lane(evaluate, slots)
-            searcher = StudySearcher(queue, results, lane)
+            nodes = NodeWatch(lambda: queue.out, self._nodes)
+            limits, shares = TrialLimits.of(self._cluster), 0 < self._cluster.gpus_per_trial < 1
+            searcher = StudySearcher(queue, results, lane, limits, shares_gpu=shares, nodes=nodes)
             try:
-                self._tuner(searcher, work, results, slots).fit()
+                self._tuner(searcher, work, results, slots, nodes).fit()
             except (RayDied, Exception) as error:
                 if died := dead_process():
                     deaths += 1
@@ -220,27 +237,32 @@ class RayExecutor:
         fit = int(have.get("CPU", 0) // cpus)
         if gpus:
             fit = min(fit, int(have.get("GPU", 0) / gpus + 1e-9))
+        needs, has = f"{cpus} CPU and {gpus:g} GPU", f"{have.get('CPU', 0):g} CPU and {have.get('GPU', 0):g} GPU"
+        keys = "cluster.cpus_per_trial or cluster.gpus_per_trial"
+        if memory := self._cluster.memory_per_trial:
+            fit = min(fit, int(have.get("memory", 0) // memory))
+            needs, has = f"{needs} and {memory_words(memory)}", f"{has} and {memory_words(have.get('memory', 0))}"
+            keys += " or cluster.memory_per_trial"
         if not fit:
-            raise SweepError(
-                f"no trial fits: one needs {cpus} CPU and {gpus:g} GPU, the cluster has {have.get('CPU', 0):g} CPU "
-                f"and {have.get('GPU', 0):g} GPU; lower cluster.cpus_per_trial or cluster.gpus_per_trial"
-            )
+            raise SweepError(f"no trial fits: one needs {needs}, the cluster has {has}; lower {keys}")
         return min(fit, self._cluster.max_concurrent_trials or fit)
 
-    def _tuner(self, searcher: StudySearcher, evaluate: Evaluate, results: Path, slots: int) -> tune.Tuner:
+    def _tuner(
+        self, searcher: StudySearcher, evaluate: Evaluate, results: Path, slots: int, nodes: NodeWatch
+    ) -> tune.Tuner:
         own_folder.remove(self._scratch)
         own_folder.claim(self._scratch, lambda: [path.name for path in self._scratch.iterdir()] == [EXPERIMENT])
         worker = tune.with_parameters(
             Worker,
             evaluate=evaluate,
             results=results,
+            limits=TrialLimits.of(self._cluster),
             threads=self._cluster.cpus_per_trial,
             folder=Path.cwd(),
             path=[entry for entry in sys.path if entry not in ("", str(Path.cwd()))],
         )
-        resources = {"cpu": self._cluster.cpus_per_trial, "gpu": self._cluster.gpus_per_trial}
         return tune.Tuner(
-            tune.with_resources(worker, resources),
+            tune.with_resources(worker, partial(resources, self._cluster)),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 scheduler=StudyScheduler(searcher),
@@ -253,7 +275,7 @@ class RayExecutor:
                 name=EXPERIMENT,
                 storage_path=str(self._scratch),
                 verbose=0,
-                callbacks=[RayWatch(Notices(results), searcher.take_measured)],
+                callbacks=[RayWatch(Notices(results), searcher.take_measured, nodes.look, started=searcher.started)],
                 # A dead worker's trial is given out again by the queue, which knows whether a result was written.
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -270,6 +292,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         *,
         evaluate: Evaluate,
         results: Path,
+        limits: TrialLimits,
         threads: int,
         folder: Path,
         path: Sequence[str],
@@ -283,16 +306,21 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             os.chdir(folder)
         sys.path.extend(entry for entry in path if entry not in sys.path)
         torch.set_num_threads(threads)
-        self._evaluate, self._results = evaluate, results
+        self._evaluate, self._results, self._limits = evaluate, results, limits
         say_with(lambda words: leave_notice(results, words))
         self.reset_config(config)
 
     def step(self) -> dict[str, Any]:
         """Run the trial up to its next rung; at the top, write its result down before anyone is told."""
         number = self.config["trial"].number
+        tell_whereabouts(number)
         try:
-            with last_words(words_file(self._results, number)):
+            with last_words(words_file(self._results, number), self._bounded.killed_at):
                 result = self._runner.step()
+            if self.config["shares_gpu"]:
+                free_gpu_memory()
+                if self._bounded.lacked_gpu_memory and isinstance(result.outcome, Failed):
+                    return {"number": number, CROWDED: result.outcome.reason, "done": True}
             if self._runner.is_done:
                 result.write(self._results)
         except Exception as error:
@@ -306,8 +334,18 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial in the same actor."""
         self.config = new_config
-        self._runner = RungRunner(new_config["trial"], new_config["fidelities"], self._evaluate)
+        self._bounded = Bounded(self._evaluate, self._limits, new_config["stages_s"])
+        self._runner = RungRunner(new_config["trial"], new_config["fidelities"], self._bounded)
         return True
+
+
+def resources(cluster: ClusterSection, config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
+    """Return what a trial takes: its share of a GPU, or a whole one if it is not to share it."""
+    gpus = cluster.gpus_per_trial if config.get("shares_gpu", True) else math.ceil(cluster.gpus_per_trial)
+    bundle = {"CPU": float(cluster.cpus_per_trial), "GPU": float(gpus)}
+    if cluster.memory_per_trial:
+        bundle["memory"] = float(cluster.memory_per_trial)
+    return tune.PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}])
 
 
 def leave() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 import traceback
 from typing import Protocol
@@ -9,10 +10,19 @@ from typing import Protocol
 from pipelines import Evaluation, TaskChanged, TrialFailed
 from pipelines.ledger import Ledger
 from search.errors import FullDiskError, SweepError, is_full
+from search.execution.gpu_memory import gpu_memory_reason, lacks_gpu_memory
 from search.execution.usage import Usage
 from search.study.outcome import Complete, Failed
 from search.study.trial import Result
 from spaces import Recipe
+
+CPU_SIGN = "DefaultCPUAllocator: "
+"""With this torch begins to say that there is too little memory, in an error without a type of its own."""
+
+LESS_MEMORY = (
+    "use a smaller batch, or set cluster.max_concurrent_trials so that fewer trials run at once, or "
+    "cluster.memory_per_trial so that Ray gives a node no more of them than it has memory for"
+)
 
 
 class Evaluate(Protocol):
@@ -50,6 +60,7 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, fidelity: float =
         seconds=ledger.seconds,
         usage=usage.series,
         unmeasured=None if isinstance(found, Failed) else found.unmeasured,
+        node=platform.node(),
     )
 
 
@@ -59,7 +70,7 @@ def _attempt(recipe: Recipe, evaluate: Evaluate, fidelity: float) -> Evaluation 
         # A function of the recipe alone will do where no trial is stopped on its way.
         return evaluate(recipe) if fidelity == 1 else evaluate(recipe, fidelity)
     except TrialFailed as error:
-        return Failed(error.reason)
+        return Failed(gpu_memory_reason(error) if lacks_gpu_memory(error) else error.reason)
     except TaskChanged as error:
         raise SweepError(
             f"{error} since the sweep was started; put it back and run the same command to resume, or start anew with "
@@ -70,10 +81,11 @@ def _attempt(recipe: Recipe, evaluate: Evaluate, fidelity: float) -> Evaluation 
             raise
         advice = "raise an exception that says what is wrong"
         return Failed(f"the task, or what it uses, called sys.exit({ending.code!r}); {advice}", traceback.format_exc())
-    except MemoryError:
-        reason = "out of memory; use a smaller batch, or raise cluster.cpus_per_trial so that fewer trials run at once"
-        return Failed(reason, traceback.format_exc())
     except Exception as error:
+        if lacks_gpu_memory(error):
+            return Failed(gpu_memory_reason(error), traceback.format_exc())
+        if isinstance(error, MemoryError) or CPU_SIGN in str(error):
+            return Failed(f"out of memory; {LESS_MEMORY}", traceback.format_exc())
         if is_full(error):
             raise FullDiskError.of(error) from error
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
