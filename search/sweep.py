@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from pipelines import Evaluator, Task
-from pipelines.whole_file import write_text
-from search.config.sweep_config import SweepConfig, load_config
+from pipelines.redaction import plain
+from pipelines.whole_file import write_private, write_text
+from search.config.sweep_config import SweepConfig, load_config, secret_file
+from search.config.yaml_file import write_yaml
 from search.errors import SweepError
 from search.execution.executor import Executor
 from search.execution.ray_executor import RayExecutor
@@ -63,7 +65,7 @@ def run_sweep(
         for each in warm:
             tell(each.words)
         study = Study(config, folder)
-        write_text(folder.config, config.dump())
+        _keep_config(config, folder)
         study.collect()
         with (
             closing(executor or RayExecutor(config.cluster, folder.ray, nodes=folder.nodes)) as runner,
@@ -83,6 +85,15 @@ def _known(evaluate: Evaluate) -> tuple[InFlight | None, Task | None]:
     if not isinstance(evaluate, Evaluator):
         return None, None
     return InFlight(evaluate.chain, evaluate.store.has, Costs()), evaluate.task
+
+
+def _keep_config(config: SweepConfig, folder: SweepFolder) -> None:
+    """Keep the sweep's file beside the study; with its secrets, which later commands need, for its owner alone."""
+    if config.has_secrets:
+        write_private(secret_file(folder.config), write_yaml(plain(config.raw)))
+    else:
+        secret_file(folder.config).unlink(missing_ok=True)
+    write_text(folder.config, config.dump())
 
 
 def _stage_limits(config: SweepConfig, evaluate: Evaluate) -> StageLimits:

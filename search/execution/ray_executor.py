@@ -33,6 +33,7 @@ from ray import tune
 from pipelines import Evaluator, own_folder
 from pipelines.garbage import collect, no_collection
 from pipelines.processors import processors
+from pipelines.redaction import hidden, hide
 from pipelines.waiting import say_with
 from search.config.memory import memory_words
 from search.config.sections import ClusterSection
@@ -257,6 +258,7 @@ class RayExecutor:
             evaluate=evaluate,
             results=results,
             limits=TrialLimits.of(self._cluster),
+            secrets=hidden(),
             threads=self._cluster.cpus_per_trial,
             folder=Path.cwd(),
             path=[entry for entry in sys.path if entry not in ("", str(Path.cwd()))],
@@ -293,6 +295,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         evaluate: Evaluate,
         results: Path,
         limits: TrialLimits,
+        secrets: Sequence[str],
         threads: int,
         folder: Path,
         path: Sequence[str],
@@ -302,6 +305,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         The person's code runs as it would run by itself: in the `folder` where the command was started, if this machine
         has it, with the modules found as there.
         """
+        hide(*secrets)
         with contextlib.suppress(OSError):
             os.chdir(folder)
         sys.path.extend(entry for entry in path if entry not in sys.path)
