@@ -16,7 +16,7 @@ LEAST = 6
 
 NAMES = re.compile(
     r"(^|[_\-.])(token|passwd|password|passphrase|secret|(api|access|secret|private)[_\-]?key|signature|sig"
-    r"|credentials?|authorization)$",
+    r"|credentials?|authorization|webhook)$",
     re.IGNORECASE,
 )
 """Names of arguments, of what stands in the query of a URL, and of variables, whose text is a secret."""

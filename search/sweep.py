@@ -14,6 +14,7 @@ from search.errors import SweepError
 from search.execution.executor import Executor
 from search.execution.ray_executor import RayExecutor
 from search.execution.work import Evaluate
+from search.notifier import Notifier
 from search.planning.timings import stages_like
 from search.store_gc import StoreGC
 from search.study.saved import Sweep, sweep_evaluator
@@ -71,9 +72,10 @@ def run_sweep(
             closing(executor or RayExecutor(config.cluster, folder.ray, nodes=folder.nodes)) as runner,
             Tracker(config, workspace, study.id, study.trials, study.state) as tracker,
             StoreGC(config, workspace, study.state) as store_gc,
+            Notifier(config, study.state) as notifier,
         ):
             limits = _stage_limits(config, evaluate)
-            queue = StudyQueue(study, [tracker, store_gc, *observers(study)], *_known(evaluate), warm, limits)
+            queue = StudyQueue(study, [tracker, store_gc, notifier, *observers(study)], *_known(evaluate), warm, limits)
             if not queue.exhausted:
                 runner.run(queue, evaluate, folder.results)
             tracker.close("FINISHED" if study.state.complete else "FAILED")

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from pipelines import Section, Training
 from search.config.sections import (
     ClusterSection,
+    NotifySection,
     SearchSection,
     StoreSection,
     TargetSection,
@@ -37,6 +38,7 @@ class PlainFile(Section):
     cluster: ClusterSection = ClusterSection()
     tracking: TrackingSection = TrackingSection()
     store: StoreSection = StoreSection()
+    notify: NotifySection = NotifySection()
 
 
 def check_plain(raw: Mapping[str, Any]) -> tuple[PlainFile | None, list[Problem], set[str]]:

@@ -255,3 +255,34 @@ class StoreSection(Section):
 
     url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.:-]*://")] | None = None
     limit_gb: Annotated[float, within(replace(LIMIT_GB, open_low=True))] | None = None
+
+
+class NotifySection(Section):
+    """Who is told how a sweep goes; see `search.notifier`.
+
+    Attributes:
+        webhook: The URL to which is posted at the end, on failure, and when nothing finishes; nobody's, when absent.
+        command: A shell command that is run instead, or as well, and reads the same.
+        silence: In seconds, after which it is told that no trial has finished; never, when absent.
+    """
+
+    webhook: Annotated[str, Field(max_length=2_000)] | None = None
+    command: Text | None = None
+    silence: Annotated[int | None, PlainValidator(_seconds)] = None
+
+    @field_validator("webhook")
+    @classmethod
+    def _url(cls, webhook: str | None) -> str | None:
+        """An address of the web."""
+        if webhook is not None and not re.match(r"https?://[^\s/]+", webhook):
+            problem = "is not an address such as https://hooks.example/T0/B0; it is not shown, as it may be a secret"
+            raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
+        return webhook
+
+    @model_validator(mode="after")
+    def _told(self) -> NotifySection:
+        """Silence is told to somebody."""
+        if self.silence and not (self.webhook or self.command):
+            problem = "silence is told to nobody; add notify.webhook or notify.command"
+            raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
+        return self

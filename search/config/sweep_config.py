@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -20,6 +20,7 @@ from search.config.objective import Constraint, Objective, lower_bound
 from search.config.plain_file import PlainFile, S, check_plain, read_plain
 from search.config.sections import (
     ClusterSection,
+    NotifySection,
     SearchSection,
     StoreSection,
     TargetSection,
@@ -60,6 +61,7 @@ class SweepConfig:
     cluster: ClusterSection
     tracking: TrackingSection
     store: StoreSection
+    notify: NotifySection = field(default_factory=NotifySection)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -223,6 +225,7 @@ def read_config(given: Mapping[str, Any], *, may_lack: bool = False) -> Reading:
             file.cluster,
             file.tracking,
             file.store,
+            file.notify,
         )
     return Reading(given, tuple(problems), config, frozenset(wrong), space)
 
