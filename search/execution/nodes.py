@@ -101,6 +101,10 @@ class NodeWatch:
         self._looked_at = float("-inf")
         self._going: set[str] = set()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Ray Tune pickles its callbacks so that an experiment can be restored; this one is never restored."""
+        return {}
+
     def look(self) -> None:
         """Look, if the last time is long enough ago; never raise, since Ray Tune would end the sweep over it."""
         now = time.monotonic()
