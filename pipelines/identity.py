@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from pipelines.redaction import redacted
 from pipelines.tasks.hooks import OwnFingerprint
 from pipelines.tasks.sources import hashes
 from pipelines.tasks.task import BUILT_IN, Task
@@ -19,7 +20,7 @@ class TaskIdentity:
 
     Attributes:
         use: Which class.
-        args: The arguments with which it was made.
+        args: The arguments with which it was made, without secrets.
         own: The answer of its own ``fingerprint``, which stands for its sources; None without one.
         sources: The SHA-256 of the file of its module, and of the person's modules that it imports, by module.
         teacher: The weights with which its teacher begins; see `initial_weights`.
@@ -47,14 +48,14 @@ class TaskIdentity:
     def of_source(cls, task: Task, use: str, args: Mapping[str, Any]) -> TaskIdentity:
         """Return the identity of `task` as far as it is known without making a network; see `of`."""
         if isinstance(task, OwnFingerprint):
-            return cls(use, dict(args), str(task.fingerprint()), {})
+            return cls(use, redacted(args), str(task.fingerprint()), {})
         named, defined = BUILT_IN.get(use, use).partition(":")[0], type(task).__module__
         sources = hashes([named, defined])
         if defined not in sources:
             advice = "put it into a file beside the sweep's, or give it a method fingerprint(); see docs/tasks.md"
             name = type(task).__name__
             raise InputError.at("task.use", f"{name} lies in no file, so nobody sees it change; {advice}")
-        return cls(use, dict(args), None, sources)
+        return cls(use, redacted(args), None, sources)
 
     def with_network(self, call: str, weights: str) -> TaskIdentity:
         """Return the identity that knows the weights of one more network, which `call` makes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import takewhile
@@ -19,7 +18,7 @@ from pipelines.stages.distil import Distil, stands_alone
 from pipelines.stages.stage import NOTE, note_in
 from pipelines.stages.together import run_stage
 from pipelines.store import Entry, Store
-from pipelines.time_limit import handling_s, limit_s, time_limit
+from pipelines.time_limit import handling_s, limit_s, stage_limit
 from pipelines.training.context import Context
 from pipelines.training.seed import seed_everything
 from pipelines.training.trajectory import Trajectory
@@ -201,8 +200,8 @@ def run_stages(
             parent: Path = folder,
             own: Context = own,
         ) -> None:
-            limit = limit_s(handling_s(parent)) if stage.name in BOUNDED else None
-            with context.lease.shared(), time_limit(limit, f"the stage {stage.name}") if limit else nullcontext():
+            usual_s = limit_s(handling_s(parent)) if stage.name in BOUNDED else None
+            with context.lease.shared(), stage_limit(stage.name, usual_s):
                 seed_everything(origin)
                 run_stage(stage, parent, out, params, own)
                 if own.notes:

@@ -32,6 +32,12 @@ def write_json(path: Path, data: Any, indent: int | None = 1) -> None:
     write_bytes(path, json.dumps(data, indent=indent).encode("ascii"))
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write `text` to `path` in UTF-8 so that nobody but its owner can read it; see `write_bytes`."""
+    with _written_aside(path, text.encode(), mode=0o600) as draft:
+        os.replace(draft, path)
+
+
 def create_text(path: Path, text: str) -> None:
     """Write `text` to `path` unless there is such a file: of several processes that try, the first one wins."""
     with _written_aside(path, text.encode()) as draft, suppress(FileExistsError):
@@ -45,12 +51,13 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def _written_aside(path: Path, data: bytes) -> Iterator[Path]:
+def _written_aside(path: Path, data: bytes, mode: int = 0o666) -> Iterator[Path]:
     """Yield a file beside `path` that holds `data` and is on the disk; it is gone at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{threading.get_native_id()}")  # of this thread's own, in any process
     try:
-        draft.write_bytes(data)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
+            stream.write(data)
         sync(draft)
         yield draft
     finally:

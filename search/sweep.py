@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from pipelines import Evaluator, Task
-from pipelines.whole_file import write_text
-from search.config.sweep_config import SweepConfig, load_config
+from pipelines.redaction import plain
+from pipelines.whole_file import write_private, write_text
+from search.config.sweep_config import SweepConfig, load_config, secret_file
+from search.config.yaml_file import write_yaml
 from search.errors import SweepError
 from search.execution.executor import Executor
 from search.execution.ray_executor import RayExecutor
 from search.execution.work import Evaluate
+from search.notifier import Notifier
+from search.planning.timings import stages_like
 from search.store_gc import StoreGC
 from search.study.saved import Sweep, sweep_evaluator
 from search.study.study import RESTORE, Study, check_journal, read_trials
@@ -20,6 +24,7 @@ from search.study.workspace import SweepFolder, Workspace
 from search.suggest.costs import Costs
 from search.suggest.in_flight import InFlight
 from search.suggest.queue import Observer, StudyQueue
+from search.suggest.stage_limits import StageLimits
 from search.suggest.warm_start import warm_starts
 from search.tracking.tracker import Tracker
 from spaces import InputError, Problem
@@ -61,14 +66,16 @@ def run_sweep(
         for each in warm:
             tell(each.words)
         study = Study(config, folder)
-        write_text(folder.config, config.dump())
+        _keep_config(config, folder)
         study.collect()
         with (
-            closing(executor or RayExecutor(config.cluster, folder.ray)) as runner,
+            closing(executor or RayExecutor(config.cluster, folder.ray, nodes=folder.nodes)) as runner,
             Tracker(config, workspace, study.id, study.trials, study.state) as tracker,
             StoreGC(config, workspace, study.state) as store_gc,
+            Notifier(config, study.state) as notifier,
         ):
-            queue = StudyQueue(study, [tracker, store_gc, *observers(study)], *_known(evaluate), warm)
+            limits = _stage_limits(config, evaluate)
+            queue = StudyQueue(study, [tracker, store_gc, notifier, *observers(study)], *_known(evaluate), warm, limits)
             if not queue.exhausted:
                 runner.run(queue, evaluate, folder.results)
             tracker.close("FINISHED" if study.state.complete else "FAILED")
@@ -80,6 +87,23 @@ def _known(evaluate: Evaluate) -> tuple[InFlight | None, Task | None]:
     if not isinstance(evaluate, Evaluator):
         return None, None
     return InFlight(evaluate.chain, evaluate.store.has, Costs()), evaluate.task
+
+
+def _keep_config(config: SweepConfig, folder: SweepFolder) -> None:
+    """Keep the sweep's file beside the study; with its secrets, which later commands need, for its owner alone."""
+    if config.has_secrets:
+        write_private(secret_file(folder.config), write_yaml(plain(config.raw)))
+    else:
+        secret_file(folder.config).unlink(missing_ok=True)
+    write_text(folder.config, config.dump())
+
+
+def _stage_limits(config: SweepConfig, evaluate: Evaluate) -> StageLimits:
+    """How long stages may take, if the sweep asks for limits."""
+    times = config.cluster.stage_timeout
+    if times is None or not isinstance(evaluate, Evaluator):
+        return StageLimits()
+    return StageLimits(times, stages_like(config, evaluate))
 
 
 def _check_resumable(config: SweepConfig, folder: SweepFolder) -> None:

@@ -22,7 +22,8 @@ from search.config.sweep_config import load_config, parse_config
 from spaces import Recipe
 
 ROOT = Path(__file__).parents[1]
-SWEEPS = sorted(path for folder in ("configs", "docs") for path in (ROOT / folder).rglob("*.yaml"))
+FILES = sorted(path for folder in ("configs", "docs") for path in (ROOT / folder).rglob("*.yaml"))
+SWEEPS = [path for path in FILES if path.parent != ROOT / "docs/cluster"]  # those are Ray's and Kubernetes'
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 EXAMPLE = ROOT / "docs/examples/tumours.py"
 

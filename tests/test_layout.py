@@ -36,7 +36,8 @@ def test_every_test_folder_mirrors_a_package() -> None:
 
 def test_most_modules_are_tested_at_the_path_that_mirrors_theirs() -> None:
     paths = (path.relative_to(ROOT) for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
-    modules = sorted(path for path in paths if not path.stem.startswith("__"))
+    written_out = Path("search/templates")  # its folders hold files for people, and no modules
+    modules = sorted(p for p in paths if not p.stem.startswith("__") and p.parent.parent != written_out)
     missing = [str(path) for path in modules if not (ROOT / "tests" / path.with_name(f"test_{path.name}")).exists()]
     share = 1 - len(missing) / len(modules)
     assert share >= MIRRORED, f"{share:.1%} of {len(modules)} modules have a test file; none have " + ", ".join(missing)

@@ -133,6 +133,10 @@ class RepeatQueue:
         """See `TrialQueue.fidelities`: what is repeated is repeated to its end."""
         return (1.0,)
 
+    def stages_s(self, trial: Trial) -> Mapping[str, float]:
+        """See `TrialQueue.stages_s`: what was done before is known to end."""
+        return {}
+
     def judge(self, trial: Trial, result: Result) -> str:
         """See `TrialQueue.judge`."""
         return ""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
+from pipelines.redaction import redact
 from search.errors import SweepError
 
 READER_GONE = (errno.EPIPE, errno.EIO)
@@ -33,7 +34,7 @@ def prepare() -> None:
 
 
 class Stream:
-    """A stream that writes for as long as there is somebody to read.
+    """A stream that writes for as long as there is somebody to read, and leaves out what is known to be secret.
 
     A reader who goes away has read enough, as with ``| head``, and what is told meanwhile is no reason to lose what is
     being done: from then on the stream writes nowhere.
@@ -53,7 +54,7 @@ class Stream:
             OutputLostError: it could not be written though somebody wants it.
         """
         with self._guarded():
-            self._stream.write(text)
+            self._stream.write(redact(text))
         return len(text)
 
     def flush(self) -> None:

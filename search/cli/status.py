@@ -32,6 +32,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show what is running, done and failed (and why), and the time that shared stages saved."""
+    from search.reports.nodes import node_lines
     from search.reports.table import front_table, next_steps
     from search.selection.recommended import recommended_picks
     from search.study.saved import load_sweep
@@ -50,6 +51,9 @@ def status(
     console.print(_table([_cells(row) for row in summaries], console.width))
     if name and (where := summaries[0]["where"]):
         console.print(f"where files are measured: {where}", markup=False, soft_wrap=True)
+    for row in summaries:
+        for line in node_lines(row["nodes"]):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     if name and (curve := sparkline(summaries[0]["hypervolumes"])):
         console.print(f"hypervolume over trials: {curve}", markup=False)
         console.print(summaries[0]["forecast"]["words"] or "too few trials for a forecast", markup=False)
@@ -117,6 +121,7 @@ def sparkline(values: Sequence[float], width: int = 60) -> str:
 
 
 def _summary(sweep: Sweep, folder: SweepFolder, *, alone: bool) -> dict[str, Any]:
+    from search.reports.nodes import read_nodes
     from search.study.outcome import Failed, Stopped
     from search.suggest.patience import Patience
 
@@ -151,6 +156,7 @@ def _summary(sweep: Sweep, folder: SweepFolder, *, alone: bool) -> dict[str, Any
         },
         "seconds": _seconds(sweep),
         "where": _where(sweep),
+        "nodes": read_nodes(folder.nodes) if running else {"at": None, "nodes": []},
         "failures": [
             {"trial": trial.number, "label": trial.label, "reason": trial.outcome.reason}
             for trial in sweep.trials

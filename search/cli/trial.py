@@ -27,6 +27,8 @@ def trial(
     as_json: Json = False,
 ) -> None:
     """Build and measure one recipe in this process, for debugging."""
+    import platform
+
     import torch
 
     from pipelines.file_hash import sha256
@@ -57,6 +59,7 @@ def trial(
                 "intervals": dict(outcome.measurement.intervals),
                 "notes": dict(outcome.measurement.notes),
                 "seconds": dict(ledger.seconds),
+                "node": platform.node(),
                 "stages": stages,
                 "file": str(file),
                 "sha256": sha256(file),
@@ -78,6 +81,7 @@ def trial(
         console.print(f"  stage {stage.name}: {stage.seconds:.2f} s{' (reused)' if stage.reused else ''}")
     spent = (f"{account.replace('_', ' ')} {seconds:.2f} s" for account, seconds in ledger.seconds.items())
     console.print(f"  spent now: {', '.join(spent)}", highlight=False)
+    console.print(f"  node: {platform.node()}", markup=False)
 
 
 def _traced(evaluate: Callable[[], Evaluation]) -> Evaluation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,8 @@ UNITS_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 LONGEST_DAYS = 10_000
 
-LEGAL = "a time such as 2h, 90m, 45s, 1d or 1h30m, or work such as 8 gpu-hours or 30 cpu-minutes"
+LEGAL_TIME = "a time such as 2h, 90m, 45s, 1d or 1h30m"
+LEGAL = f"{LEGAL_TIME}, or work such as 8 gpu-hours or 30 cpu-minutes"
 
 _WORDS = {
     word: unit
@@ -81,6 +83,19 @@ class Budget:
         """The part of it that is used, such as ``34m of 2h`` or ``3.2 of 8 gpu-hours``."""
         used = duration(used_s) if self.of == "wall" else format(used_s / UNITS_S["h"], ".1f")
         return f"{used} of {self}"
+
+
+def parse_time(value: object) -> int:
+    """The seconds that a person wrote as a time, such as ``90m``.
+
+    Raises:
+        ValueError: it is no time; the message says what is legal.
+    """
+    with suppress(ValueError):
+        budget = Budget.parse(value)
+        if budget.of == "wall":
+            return budget.seconds
+    raise ValueError(f"{shown(value)} is not a time; legal: {LEGAL_TIME}, {LONGEST_DAYS} days at most")
 
 
 def duration(seconds: float, parts: int = 2) -> str:

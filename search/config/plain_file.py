@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from pipelines import Exclude, Section, Training
 from search.config.sections import (
     ClusterSection,
+    NotifySection,
     SearchSection,
     StoreSection,
     TargetSection,
@@ -42,6 +43,7 @@ class PlainFile(Section):
     cluster: ClusterSection = ClusterSection()
     tracking: TrackingSection = TrackingSection()
     store: StoreSection = StoreSection()
+    notify: NotifySection = NotifySection()
 
     @field_validator("targets", mode="before")
     @classmethod

@@ -12,7 +12,8 @@ from pydantic import Field, PlainValidator, ValidationInfo, field_validator, mod
 from pydantic_core import PydanticCustomError
 
 from pipelines import RUNTIMES, Section, Target, within
-from search.config.budget import Budget
+from search.config.budget import Budget, parse_time
+from search.config.memory import parse_memory
 from search.config.tracking_address import address_problem
 from search.samplers import SAMPLERS
 from spaces import Interval, illegal, shown
@@ -114,6 +115,20 @@ def _budget(value: object) -> Budget | None:
         raise PydanticCustomError("budget", "{problem}", {"problem": str(error)}) from None
 
 
+def _seconds(value: object) -> int | None:
+    try:
+        return None if value is None else parse_time(value)
+    except ValueError as error:
+        raise PydanticCustomError("illegal", "{problem}", {"problem": str(error)}) from None
+
+
+def _bytes(value: object) -> int | None:
+    try:
+        return None if value is None else parse_memory(value)
+    except ValueError as error:
+        raise PydanticCustomError("illegal", "{problem}", {"problem": str(error)}) from None
+
+
 class SearchSection(Section):
     """The search of the space.
 
@@ -185,12 +200,18 @@ class ClusterSection(Section):
         cpus_per_trial: Processors, and threads for training, of one trial.
         gpus_per_trial: GPUs of one trial, which train a network together; fractions share one.
         max_concurrent_trials: How many trials run at once; as many as fit, when absent.
+        trial_timeout: In seconds, after which a trial is ended on its worker; see `search.execution.trial_limits`.
+        stage_timeout: Each stage of a trial is ended after so many times what ``plan`` expects of it.
+        memory_per_trial: In bytes, what a trial takes of a node's memory, and may use of it.
     """
 
     address: Text = "local"
     cpus_per_trial: Annotated[int, whole(1, 1_024)] = 1
     gpus_per_trial: Annotated[float, within(Interval(0, 64))] = 0
     max_concurrent_trials: Annotated[int, whole(1, 10_000)] | None = None
+    trial_timeout: Annotated[int | None, PlainValidator(_seconds)] = None
+    stage_timeout: Annotated[float, within(Interval(2, 1_000))] | None = None
+    memory_per_trial: Annotated[int | None, PlainValidator(_bytes)] = None
 
     @field_validator("gpus_per_trial")
     @classmethod
@@ -234,3 +255,34 @@ class StoreSection(Section):
 
     url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.:-]*://")] | None = None
     limit_gb: Annotated[float, within(replace(LIMIT_GB, open_low=True))] | None = None
+
+
+class NotifySection(Section):
+    """Who is told how a sweep goes; see `search.notifier`.
+
+    Attributes:
+        webhook: The URL to which is posted at the end, on failure, and when nothing finishes; nobody's, when absent.
+        command: A shell command that is run instead, or as well, and reads the same.
+        silence: In seconds, after which it is told that no trial has finished; never, when absent.
+    """
+
+    webhook: Annotated[str, Field(max_length=2_000)] | None = None
+    command: Text | None = None
+    silence: Annotated[int | None, PlainValidator(_seconds)] = None
+
+    @field_validator("webhook")
+    @classmethod
+    def _url(cls, webhook: str | None) -> str | None:
+        """An address of the web."""
+        if webhook is not None and not re.match(r"https?://[^\s/]+", webhook):
+            problem = "is not an address such as https://hooks.example/T0/B0; it is not shown, as it may be a secret"
+            raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
+        return webhook
+
+    @model_validator(mode="after")
+    def _told(self) -> NotifySection:
+        """Silence is told to somebody."""
+        if self.silence and not (self.webhook or self.command):
+            problem = "silence is told to nobody; add notify.webhook or notify.command"
+            raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
+        return self

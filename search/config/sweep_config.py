@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -15,12 +15,15 @@ import yaml
 from pipelines import METRICS, RUNTIMES, Exclude, Targets, Training, metric_problem, runtime_problem, steps_of, suited
 from pipelines.meters import Direction
 from pipelines.meters.by_target import metric
+from pipelines.redaction import plain, redacted
 from pipelines.runtimes.targets import AT, bare, target_of
 from pipelines.tasks.module import import_module
+from search.config.environment import resolve
 from search.config.objective import Constraint, Objective, lower_bound, name_problem
 from search.config.plain_file import PlainFile, S, check_plain, read_plain
 from search.config.sections import (
     ClusterSection,
+    NotifySection,
     SearchSection,
     StoreSection,
     TaskSection,
@@ -63,6 +66,7 @@ class SweepConfig:
     cluster: ClusterSection
     tracking: TrackingSection
     store: StoreSection
+    notify: NotifySection = field(default_factory=NotifySection)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -78,13 +82,18 @@ class SweepConfig:
 
     def differences(self, other: SweepConfig) -> list[str]:
         """The key paths that keep this configuration from going on with the trials of `other`, in order."""
-        differ = [part for part in IDENTITY if getattr(self, part) != getattr(other, part)]
+        differ = [part for part in IDENTITY if _public(getattr(self, part)) != _public(getattr(other, part))]
         changed = [self.targets.section if part == "targets" else part for part in differ]
         return changed + (["search.seed"] if self.search.seed != other.search.seed else [])
 
     def dump(self) -> str:
-        """The configuration as YAML."""
-        return write_yaml(dict(self.raw))
+        """The configuration as YAML, without secrets."""
+        return write_yaml(redacted(self.raw))
+
+    @property
+    def has_secrets(self) -> bool:
+        """True if `dump` leaves something out."""
+        return bool(redacted(self.raw) != plain(self.raw))
 
 
 @dataclass(frozen=True)
@@ -135,10 +144,16 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SweepConfig:
     Raises:
         InputError: everything that is wrong with the file or the overrides.
     """
-    raw, problems = read_raw(path, overrides)
+    whole = secret_file(path)
+    raw, problems = read_raw(whole if whole.exists() else path, overrides)
     if problems:
         raise InputError((*problems, *read_config(raw).problems))
-    return parse_config(raw)
+    return read_config(raw, may_lack=True).checked()
+
+
+def secret_file(path: Path) -> Path:
+    """Return where the file at `path` of a sweep that has begun is kept with its secrets, for its owner alone."""
+    return path.with_name(f"{path.stem}.secret.yaml")
 
 
 def read_raw(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[Problem]]:
@@ -174,10 +189,22 @@ def overridden(config: SweepConfig, overrides: Sequence[str]) -> SweepConfig:
     return parse_config(raw)
 
 
-def read_config(raw: Mapping[str, Any]) -> Reading:
-    """Check a sweep's file that was read already, as far as it is legal."""
+def _public(part: Any) -> Any:
+    """What of a part of a configuration tells sweeps apart: a password may be changed."""
+    return redacted(part.model_dump()) if isinstance(part, TaskSection) else part
+
+
+def read_config(given: Mapping[str, Any], *, may_lack: bool = False) -> Reading:
+    """Check a sweep's file that was read already, as far as it is legal.
+
+    Args:
+        given: The file's content with the overrides applied.
+        may_lack: Whether the environment may lack variables that it refers to: what needs one tells.
+    """
+    raw, unset = resolve(given)
     _register_runtimes(raw)
     file, problems, wrong = check_plain(raw)
+    problems += [] if may_lack else unset
     name = raw.get("sweep")
     if isinstance(name, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         problems.append(Problem("sweep", f"{shown(name)} is not a name; use letters, digits, '.', '_' and '-'"))
@@ -208,7 +235,7 @@ def read_config(raw: Mapping[str, Any]) -> Reading:
     config = None
     if file and space and not problems:
         config = SweepConfig(
-            raw,
+            given,
             file.sweep,
             file.task,
             space,
@@ -221,8 +248,9 @@ def read_config(raw: Mapping[str, Any]) -> Reading:
             file.cluster,
             file.tracking,
             file.store,
+            file.notify,
         )
-    return Reading(raw, tuple(problems), config, frozenset(wrong), space)
+    return Reading(given, tuple(problems), config, frozenset(wrong), space)
 
 
 def _register_runtimes(raw: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,9 @@ class TrialQueue(Protocol):
 
     def fidelities(self, trial: Trial) -> tuple[float, ...]:
         """The shares of its trainings after which `trial` is measured, growing; the last is 1."""
+
+    def stages_s(self, trial: Trial) -> Mapping[str, float]:
+        """The seconds that stages of `trial` may take, by name; others are not bounded."""
 
     def judge(self, trial: Trial, result: Result) -> str:
         """Take what a worker has found at a rung below the top: why `trial` ends there, empty if it goes on."""

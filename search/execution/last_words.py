@@ -6,6 +6,7 @@ import faulthandler
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,14 +38,18 @@ def words_file(results: Path, number: int) -> Path:
 
 
 @contextmanager
-def last_words(file: Path) -> Iterator[None]:
+def last_words(file: Path, killed_at: float | None = None) -> Iterator[None]:
     """Leave `file` behind if this process ends before the context does.
 
     Fatal signals are written down by Python, calls of ``os._exit`` here; of a process that is killed, nothing is.
+
+    Args:
+        file: Where.
+        killed_at: When the process is ended if it still works then, in seconds since the epoch; never, if None.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8") as stream:
-        json.dump({"stderr": _stderr(), "from": _size(_stderr())}, stream)
+        json.dump({"stderr": _stderr(), "from": _size(_stderr()), "killed_at": killed_at}, stream)
         stream.write("\n")
         stream.flush()
         was_enabled, end = faulthandler.is_enabled(), os._exit
@@ -61,6 +66,22 @@ def last_words(file: Path) -> Iterator[None]:
             else:
                 faulthandler.disable()
             file.unlink(missing_ok=True)
+
+
+def was_late(file: Path) -> bool:
+    """Return True if the worker that left `file` was ended as its trial's time was up; the file stays."""
+    try:
+        header = json.loads(file.read_text(encoding="utf-8", errors="replace").partition("\n")[0])
+    except (OSError, ValueError):
+        return False
+    killed_at = header.get("killed_at")
+    return killed_at is not None and time.time() >= killed_at
+
+
+def left_by(file: Path) -> tuple[str, bool]:
+    """Return how the worker that left `file` ended, and whether its trial's time was up; removes the file."""
+    late = was_late(file)
+    return how_it_ended(file), late
 
 
 def how_it_ended(file: Path) -> str:

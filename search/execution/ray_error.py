@@ -6,12 +6,29 @@ from pathlib import Path
 from typing import Any
 
 from ray import cloudpickle
-from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError, RuntimeEnvSetupError
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    OutOfMemoryError,
+    RayActorError,
+    RayTaskError,
+    RuntimeEnvSetupError,
+)
 
 
 def is_memory_kill(error: BaseException | None) -> bool:
     """Return whether Ray says that it has killed a worker for want of memory."""
     return isinstance(error, OutOfMemoryError) or "running low on memory" in str(error)
+
+
+def is_preempted(error: BaseException | None) -> bool:
+    """Return whether Ray says that a worker's node was preempted."""
+    return isinstance(error, RayActorError) and error.preempted
+
+
+def is_unreached(error: BaseException | None) -> bool:
+    """Return whether a worker was not reached, and Ray does not know yet what has become of it."""
+    return isinstance(error, ActorUnavailableError)
 
 
 def error_words(error: BaseException | None) -> str:

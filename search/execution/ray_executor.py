@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,30 +36,37 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from pipelines import Evaluator, Targets, own_folder
 from pipelines.garbage import collect, no_collection
 from pipelines.processors import processors
+from pipelines.redaction import hidden, hide
 from pipelines.tasks.sources import hashes
 from pipelines.tasks.task import BUILT_IN
 from pipelines.waiting import say_with
+from search.config.memory import memory_words
 from search.config.sections import ClusterSection
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution import interruption
 from search.execution.awaited import awaited
 from search.execution.base import Base, Settled, cannot_write
 from search.execution.executor import TrialQueue
+from search.execution.gpu_memory import free_gpu_memory
 from search.execution.hub import CALLS, Hub
 from search.execution.lane import Lane, LeftToMeasure, MeasuredThere, Place, Places
 from search.execution.last_words import last_words
 from search.execution.node_folder import clean
+from search.execution.nodes import NodeWatch
 from search.execution.notices import Notices
 from search.execution.outbox import OwnOutbox
 from search.execution.own_processors import METER, kept_off, set_apart
 from search.execution.persons_code import PersonsCode
 from search.execution.ray_error import first_line, is_memory_kill
 from search.execution.ray_watch import RayDied, RayWatch, dead_process, end_unfinished
+from search.execution.remote_words import RemoteWords
 from search.execution.rung_runner import RungRunner
-from search.execution.study_searcher import ENDS, RUNG, StudyScheduler, StudySearcher
+from search.execution.study_searcher import CROWDED, ENDS, RUNG, StudyScheduler, StudySearcher
 from search.execution.survey import Terms, survey
-from search.execution.whereabouts import Whereabouts
+from search.execution.trial_limits import Bounded, TrialLimits
+from search.execution.whereabouts import tell_whereabouts
 from search.execution.work import Evaluate
+from search.study.outcome import Failed
 
 LOG = logging.getLogger(__name__)
 
@@ -90,10 +99,17 @@ class RayExecutor:
         cluster: Where, and with what resources.
         scratch: A folder for what Ray Tune writes; emptied before and after.
         tell: Told in words where files are measured, if there is a choice, and what is waited for.
+        nodes: Where is left what nodes there are and what they do, if anywhere; see `search.execution.nodes`.
     """
 
-    def __init__(self, cluster: ClusterSection, scratch: Path, tell: Callable[[str], None] = LOG.warning) -> None:
-        self._cluster, self._scratch, self._tell = cluster, scratch, tell
+    def __init__(
+        self,
+        cluster: ClusterSection,
+        scratch: Path,
+        tell: Callable[[str], None] = LOG.warning,
+        nodes: Path | None = None,
+    ) -> None:
+        self._cluster, self._scratch, self._tell, self._nodes = cluster, scratch, tell, nodes
         self._places: Places | None = None
         self._left: int | None = None
         self._where = ""
@@ -111,12 +127,16 @@ class RayExecutor:
         self._connect()
         self._clear_scratch()
         base, slots, deaths = self._base(evaluate, results), self._slots(), 0
-        whereabouts = Whereabouts(base.hub) if base.hub else None
+        remote_words = RemoteWords(base.hub) if base.hub else None
         while not queue.exhausted:
             lane, work = self._lane(evaluate, slots)
-            searcher = StudySearcher(queue, results, lane, whereabouts)
+            nodes = NodeWatch(lambda: queue.out, self._nodes)
+            limits, shares = TrialLimits.of(self._cluster), 0 < self._cluster.gpus_per_trial < 1
+            searcher = StudySearcher(
+                queue, results, lane, limits, shares_gpu=shares, nodes=nodes, remote_words=remote_words
+            )
             try:
-                self._tuner(searcher, work, base, slots).fit()
+                self._tuner(searcher, work, base, slots, nodes).fit()
             except (RayDied, Exception) as error:
                 if died := dead_process():
                     deaths += 1
@@ -307,29 +327,35 @@ class RayExecutor:
         fit = int(have.get("CPU", 0) // cpus)
         if gpus:
             fit = min(fit, int(have.get("GPU", 0) / gpus + 1e-9))
+        needs, has = f"{cpus} CPU and {gpus:g} GPU", f"{have.get('CPU', 0):g} CPU and {have.get('GPU', 0):g} GPU"
+        keys = "cluster.cpus_per_trial or cluster.gpus_per_trial"
+        if memory := self._cluster.memory_per_trial:
+            fit = min(fit, int(have.get("memory", 0) // memory))
+            needs, has = f"{needs} and {memory_words(memory)}", f"{has} and {memory_words(have.get('memory', 0))}"
+            keys += " or cluster.memory_per_trial"
         if not fit:
-            raise SweepError(
-                f"no trial fits: one needs {cpus} CPU and {gpus:g} GPU, the cluster has {have.get('CPU', 0):g} CPU "
-                f"and {have.get('GPU', 0):g} GPU; lower cluster.cpus_per_trial or cluster.gpus_per_trial"
-            )
+            raise SweepError(f"no trial fits: one needs {needs}, the cluster has {has}; lower {keys}")
         return min(fit, self._cluster.max_concurrent_trials or fit)
 
     def _clear_scratch(self) -> None:
         own_folder.remove(self._scratch)
         own_folder.claim(self._scratch, lambda: [path.name for path in self._scratch.iterdir()] == [EXPERIMENT])
 
-    def _tuner(self, searcher: StudySearcher, evaluate: Evaluate, base: Base, slots: int) -> tune.Tuner:
+    def _tuner(
+        self, searcher: StudySearcher, evaluate: Evaluate, base: Base, slots: int, nodes: NodeWatch
+    ) -> tune.Tuner:
         shutil.rmtree(self._scratch / EXPERIMENT, ignore_errors=True)
         worker = tune.with_parameters(
             Worker,
             evaluate=evaluate,
             base=base,
+            limits=TrialLimits.of(self._cluster),
+            secrets=hidden(),
             threads=self._cluster.cpus_per_trial,
             path=[entry for entry in sys.path if entry not in ("", str(Path.cwd()))],
         )
-        resources = {"cpu": self._cluster.cpus_per_trial, "gpu": self._cluster.gpus_per_trial}
         return tune.Tuner(
-            tune.with_resources(worker, resources),
+            tune.with_resources(worker, partial(resources, self._cluster)),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 scheduler=StudyScheduler(searcher),
@@ -342,7 +368,9 @@ class RayExecutor:
                 name=EXPERIMENT,
                 storage_path=str(self._scratch),
                 verbose=0,
-                callbacks=[RayWatch(Notices(base.results), searcher.take_measured)],
+                callbacks=[
+                    RayWatch(Notices(base.results), searcher.take_measured, nodes.look, started=searcher.started)
+                ],
                 # A dead worker's trial is given out again by the queue, which knows whether a result was written.
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -359,15 +387,25 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     """One rung of a trial per step. Its actor is kept for the next trial, with torch, the data and the task loaded."""
 
     def setup(
-        self, config: dict[str, Any], *, evaluate: Evaluate, base: Base, threads: int, path: Sequence[str]
+        self,
+        config: dict[str, Any],
+        *,
+        evaluate: Evaluate,
+        base: Base,
+        limits: TrialLimits,
+        secrets: Sequence[str],
+        threads: int,
+        path: Sequence[str],
     ) -> None:
         """Called once in an actor's life, before its first trial.
 
         The person's code runs as it would run by itself: in the folder where the command was started, or in a copy of
         it, with the modules found as there.
         """
+        hide(*secrets)
         sys.path.extend(entry for entry in path if entry not in sys.path)
         torch.set_num_threads(threads)
+        self._limits = limits
         self._fault, self._settled = "", Settled(evaluate, OwnOutbox(base.results))
         try:
             self._settled = base.settle(evaluate)
@@ -379,11 +417,16 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     def step(self) -> dict[str, Any]:
         """Run the trial up to its next rung; at the top, write its result down before anyone is told."""
         number = self.config["trial"].number
+        tell_whereabouts(number)
         try:
             if self._fault:
                 raise SweepError(self._fault)
-            with last_words(self._settled.outbox.begin(number)):
+            with last_words(self._settled.outbox.begin(number), self._bounded.killed_at):
                 result = self._runner.step()
+            if self.config["shares_gpu"]:
+                free_gpu_memory()
+                if self._bounded.lacked_gpu_memory and isinstance(result.outcome, Failed):
+                    return {"number": number, CROWDED: result.outcome.reason, "done": True}
             if self._runner.is_done:
                 self._settled.outbox.write(result)
         except Exception as error:
@@ -404,8 +447,18 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial in the same actor."""
         self.config = new_config
-        self._runner = RungRunner(new_config["trial"], new_config["fidelities"], self._settled.evaluate)
+        self._bounded = Bounded(self._settled.evaluate, self._limits, new_config["stages_s"])
+        self._runner = RungRunner(new_config["trial"], new_config["fidelities"], self._bounded)
         return True
+
+
+def resources(cluster: ClusterSection, config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
+    """Return what a trial takes: its share of a GPU, or a whole one if it is not to share it."""
+    gpus = cluster.gpus_per_trial if config.get("shares_gpu", True) else math.ceil(cluster.gpus_per_trial)
+    bundle = {"CPU": float(cluster.cpus_per_trial), "GPU": float(gpus)}
+    if cluster.memory_per_trial:
+        bundle["memory"] = float(cluster.memory_per_trial)
+    return tune.PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}])
 
 
 def leave() -> None:

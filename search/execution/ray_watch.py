@@ -31,11 +31,17 @@ class RayWatch(tune.Callback):  # type: ignore[misc]
 
     Args:
         notices: What workers say.
-        look: Called each time.
+        looks: Called each time.
+        started: Told the id of each trial that has got its worker.
     """
 
-    def __init__(self, notices: Notices, look: Callable[[], None] = lambda: None) -> None:
-        self._notices, self._look = notices, look
+    def __init__(
+        self,
+        notices: Notices,
+        *looks: Callable[[], None],
+        started: Callable[[str], None] = lambda trial_id: None,
+    ) -> None:
+        self._notices, self._looks, self._started = notices, looks, started
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """See `ray.tune.Callback`; called about ten times a second.
@@ -46,7 +52,12 @@ class RayWatch(tune.Callback):  # type: ignore[misc]
         if name := dead_process():
             raise RayDied(name)
         self._notices.look()
-        self._look()
+        for look in self._looks:
+            look()
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """See `ray.tune.Callback`."""
+        self._started(trial.trial_id)
 
 
 def end_unfinished(error: BaseException) -> None:

@@ -14,25 +14,38 @@ from pipelines.memory_kills import MemoryKills
 from search.execution import interruption
 from search.execution.executor import TrialQueue
 from search.execution.lane import Lane
-from search.execution.last_words import SILENT, how_it_ended, words_file
-from search.execution.ray_error import error_of, error_words, first_line, is_memory_kill, start_words
+from search.execution.last_words import left_by, words_file
+from search.execution.nodes import NodeWatch
+from search.execution.ray_error import (
+    error_of,
+    error_words,
+    first_line,
+    is_memory_kill,
+    is_preempted,
+    is_unreached,
+    start_words,
+)
 from search.execution.ray_watch import dead_process
-from search.execution.whereabouts import Whereabouts
+from search.execution.remote_words import RemoteWords
+from search.execution.trial_limits import UNLIMITED, TrialLimits
+from search.execution.whereabouts import forget_whereabouts
+from search.execution.worker_death import WorkerDeath, worker_death
+from search.study.outcome import Failed
 from search.study.trial import Result, Trial, forget_built
 
 LOG = logging.getLogger(__name__)
 
-RUNG, ENDS = "rung", "ends the sweep"
-"""Under these names a worker tells what it has found, or why nothing more is to be found."""
+RUNG, ENDS, CROWDED = "rung", "ends the sweep", "out of GPU memory"
+"""Under these names a worker tells what it has found, why nothing more is to be found, or that others on its GPU left
+it too little memory."""
 
 IDLE_S = 0.1
 """How long a measurement is waited for where no trial is built: then Ray Tune asks without end."""
 
 LOST = "its file was built twice, and twice it was gone from the store before it was measured; raise store.limit_gb"
 
-ALONE = "to see more, run its recipe in one process: paredown trial CONFIG RECIPE"
-
-LESS = "use a smaller batch, or set cluster.max_concurrent_trials so that fewer trials run at once"
+HOLD_S = 600.0
+"""For so long no other trial begins while one waits for a GPU to itself."""
 
 
 class StudySearcher(Searcher):  # type: ignore[misc]
@@ -42,7 +55,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         queue: Gives trials and takes results.
         results: Where workers write.
         lane: Measures what workers have built; None if they measure it themselves.
-        whereabouts: Knows on which node a trial is; None if all are on this machine.
+        limits: Those of each trial.
+        shares_gpu: Whether trials share GPUs.
+        nodes: Knows what becomes of nodes.
+        remote_words: Knows the last words of workers that do not see `results`; None if all do.
 
     Attributes:
         given: How many trials were given out.
@@ -51,12 +67,24 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     """
 
     def __init__(
-        self, queue: TrialQueue, results: Path, lane: Lane | None = None, whereabouts: Whereabouts | None = None
+        self,
+        queue: TrialQueue,
+        results: Path,
+        lane: Lane | None = None,
+        limits: TrialLimits = UNLIMITED,
+        *,
+        shares_gpu: bool = False,
+        nodes: NodeWatch | None = None,
+        remote_words: RemoteWords | None = None,
     ) -> None:
         super().__init__(metric="number", mode="min")
-        self._queue, self._results, self._lane, self._whereabouts = queue, results, lane, whereabouts
+        self._queue, self._results, self._lane = queue, results, lane
+        self._nodes, self._remote_words = nodes, remote_words
+        self._limits, self._shares_gpu = limits, shares_gpu
+        self._alone: set[int] = set()
+        self._held: tuple[str, float] | None = None
         self._by_tune_id: dict[str, Trial] = {}
-        self._errors: dict[int, str] = {}
+        self._errors: dict[int, BaseException] = {}
         self._kernel = MemoryKills()
         self.ray_kills = False
         self.given = 0
@@ -67,6 +95,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         interruption.check()
         if self.ended_by:
             return str(Searcher.FINISHED)
+        if self._is_held():
+            return None
         self.take_measured(0.0 if self._by_tune_id else IDLE_S)
         while self._lane is None or not self._lane.is_full:
             trial = self._queue.next()
@@ -77,8 +107,28 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self.given += 1
             if not self._leave_to_lane(trial):  # else it was built before the sweep was interrupted
                 self._by_tune_id[trial_id] = trial
-                return {"trial": trial, "fidelities": self._queue.fidelities(trial)}
+                if trial.number in self._alone:
+                    self._held = trial_id, time.monotonic()
+                return {
+                    "trial": trial,
+                    "fidelities": self._queue.fidelities(trial),
+                    "stages_s": self._queue.stages_s(trial),
+                    "shares_gpu": self._shares_gpu and trial.number not in self._alone,
+                }
         return None
+
+    def started(self, trial_id: str) -> None:
+        """Take note that a trial has its worker."""
+        if self._held and self._held[0] == trial_id:
+            self._held = None
+
+    def _is_held(self) -> bool:
+        """Return True if no trial may begin, since one waits for a GPU to itself, which is never if others get it."""
+        if self._held and time.monotonic() - self._held[1] > HOLD_S:
+            trial = self._by_tune_id[self._held[0]]
+            LOG.warning("trial %d still waits for a GPU to itself; other trials begin meanwhile", trial.number)
+            self._held = None
+        return self._held is not None
 
     def take_measured(self, timeout_s: float = 0.0) -> None:
         """Take what was measured elsewhere, after waiting for something no longer than `timeout_s`."""
@@ -121,13 +171,18 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self.ended_by = (
                 self.ended_by or f"no worker can start: {words}; see that each node has it, then run the same command"
             )
-        if (trial := self._by_tune_id.get(trial_id)) and (words := error_words(error)):
-            self._errors[trial.number] = words
+        if error and (trial := self._by_tune_id.get(trial_id)):
+            self._errors[trial.number] = error
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A worker has returned, or died. Where it could not go on, its trial is left for another time."""
         trial = self._by_tune_id.pop(trial_id, None)
-        if trial and result and ENDS in result:
+        self.started(trial_id)
+        if trial and result and CROWDED in result:
+            LOG.warning("trial %d: %s; it is tried again with a GPU to itself", trial.number, result[CROWDED])
+            self._alone.add(trial.number)
+            self._queue.requeue(trial)
+        elif trial and result and ENDS in result:
             self._queue.requeue(trial)
             self.ended_by = result[ENDS]  # raised here, Tune would take it for the trial's failure
         elif trial and error and self.ended_by:
@@ -143,25 +198,41 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """
         written = Result.read(self._results, trial.number)
         if written:
-            self._queue.finish(written)
+            self._end(written)
         elif dead_process() or (self._lane is not None and self._unmeasured(trial)):
             self._queue.requeue(trial)
         else:
-            self._queue.retry(trial, self._why(trial), time.time())
+            self._give_back(trial, self._death(trial))
 
-    def _why(self, trial: Trial) -> str:
-        """Return why there is no result of `trial`, as far as somebody knows."""
-        words, error = how_it_ended(words_file(self._results, trial.number)), self._errors.pop(trial.number, "")
-        if self._whereabouts and not words:
-            words, lost = self._whereabouts.how_it_ended(trial.number)
-            if lost:
-                return f"the worker was lost twice over this trial; the last time {lost}"
-        if error and not words:
-            return f"the worker failed twice over this trial: {error}; {ALONE}"
-        began = "the worker died twice over this trial"
-        if (not words or words.startswith(SILENT)) and (self.ray_kills or self._kernel.any):
-            return f"{began}: {'Ray' if self.ray_kills else 'the kernel'} kills processes for want of memory; {LESS}"
-        return f"{began}: {words or SILENT}; {ALONE}"
+    def _give_back(self, trial: Trial, death: WorkerDeath) -> None:
+        """Do with `trial` what the death of its worker asks for."""
+        if death.again == "free":
+            LOG.warning("trial %d goes back to the queue: %s", trial.number, death.reason)
+            self._queue.requeue(trial)
+        elif death.again == "counted":
+            self._queue.retry(trial, death.reason, time.time())
+        else:
+            self._end(Result(trial.number, trial.started, time.time(), Failed(death.reason)))
+
+    def _end(self, result: Result) -> None:
+        forget_whereabouts(result.number)
+        self._queue.finish(result)
+
+    def _death(self, trial: Trial) -> WorkerDeath:
+        """Judge why there is no result of `trial`, as far as somebody knows."""
+        file, error = words_file(self._results, trial.number), self._errors.pop(trial.number, None)
+        words, is_late = left_by(file)
+        if self._remote_words and not words:
+            words, is_late = self._remote_words.left_by(trial.number)
+        fate, node = self._nodes.fate(trial.number, wait=is_unreached(error)) if self._nodes else ("", "")
+        return worker_death(
+            words=words,
+            error=error_words(error),
+            fate="preempted" if is_preempted(error) else fate,
+            node=node,
+            late=self._limits.late if is_late else "",
+            killer="Ray" if self.ray_kills else "the kernel" if self._kernel.any else "",
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray Tune pickles its searcher so that an experiment can be restored; this one is never restored."""

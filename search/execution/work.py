@@ -11,10 +11,19 @@ from typing import Protocol, runtime_checkable
 from pipelines import Evaluation, TaskChanged, TrialFailed
 from pipelines.ledger import Ledger
 from search.errors import FullDiskError, SweepError, is_full
+from search.execution.gpu_memory import gpu_memory_reason, lacks_gpu_memory
 from search.execution.usage import Usage
 from search.study.outcome import Complete, Failed
 from search.study.trial import Result
 from spaces import Recipe
+
+CPU_SIGN = "DefaultCPUAllocator: "
+"""With this torch begins to say that there is too little memory, in an error without a type of its own."""
+
+LESS_MEMORY = (
+    "use a smaller batch, or set cluster.max_concurrent_trials so that fewer trials run at once, or "
+    "cluster.memory_per_trial so that Ray gives a node no more of them than it has memory for"
+)
 
 
 class Evaluate(Protocol):
@@ -49,7 +58,9 @@ def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, fidelity: float =
     outcome = found if isinstance(found, Failed) else Complete(found.measurement, found.model)
     # By the clock of the ledger: its accounts are all of the time in between, also if the machine's clock is set.
     finished = started + sum(ledger.seconds.values())
-    result = Result(number, started, finished, outcome, fidelity, seconds=ledger.seconds, usage=usage.series)
+    result = Result(
+        number, started, finished, outcome, fidelity, seconds=ledger.seconds, usage=usage.series, node=platform.node()
+    )
     if isinstance(found, Failed):
         return result
     return replace(result, stages=found.stages, other_stages=found.other_stages, unmeasured=found.unmeasured)
@@ -62,7 +73,7 @@ def _attempt(recipe: Recipe, evaluate: Evaluate, fidelity: float) -> Evaluation 
         # A function of the recipe alone will do where no trial is stopped on its way.
         return evaluate(recipe) if fidelity == 1 else evaluate(recipe, fidelity)
     except TrialFailed as error:
-        return Failed(error.reason)
+        return Failed(gpu_memory_reason(error) if lacks_gpu_memory(error) else error.reason)
     except TaskChanged as error:
         raise SweepError(
             f"{error} since the sweep was started; put it back and run the same command to resume, or start anew with "
@@ -75,10 +86,11 @@ def _attempt(recipe: Recipe, evaluate: Evaluate, fidelity: float) -> Evaluation 
             raise
         advice = "raise an exception that says what is wrong"
         return Failed(f"the task, or what it uses, called sys.exit({ending.code!r}); {advice}", traceback.format_exc())
-    except MemoryError:
-        reason = "out of memory; use a smaller batch, or raise cluster.cpus_per_trial so that fewer trials run at once"
-        return Failed(reason, traceback.format_exc())
     except Exception as error:
+        if lacks_gpu_memory(error):
+            return Failed(gpu_memory_reason(error), traceback.format_exc())
+        if isinstance(error, MemoryError) or CPU_SIGN in str(error):
+            return Failed(f"out of memory; {LESS_MEMORY}", traceback.format_exc())
         if is_full(error):
             raise FullDiskError.of(error) from error
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

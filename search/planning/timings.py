@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines import Evaluator
 from pipelines.training.context import Context
 from search.config.sweep_config import SweepConfig, load_config
 from search.planning.workload import Workload
@@ -79,3 +80,11 @@ def trials_like(config: SweepConfig, workspace: Workspace) -> list[Trial]:
             if (other.task, other.targets) == (config.task, config.targets):
                 found += read_trials(folder)
     return found
+
+
+def stages_like(config: SweepConfig, evaluate: Evaluator) -> Mapping[str, Spread]:
+    """What the stages of a sweep took before, in whatever sweep; without those of which nothing is known."""
+    manifests = evaluate.store.folder.manifests()
+    stored = frozenset(str(entry.get("key")) for entry in manifests)
+    workload = Workload.of(config.space, evaluate.context, stored, config.search.trials or 0)
+    return Timings.of(workload, evaluate.context, manifests, ()).stages

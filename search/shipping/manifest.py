@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines import RUNTIMES
 from pipelines.extra import installed_version
+from pipelines.redaction import redacted
 from search.shipping.export_bundle import ExportBundle
 from search.study.trial import Trial
 
@@ -36,7 +37,7 @@ def manifest(bundle: ExportBundle, hashes: Mapping[str, str]) -> dict[str, Any]:
         "recipe": trial.recipe.to_list(),
         "recipe_digest": trial.recipe.digest,
         "reason": bundle.choice.reason,
-        "task": config.task.model_dump(),
+        "task": redacted(config.task.model_dump()),
         "seed": config.search.seed,
         "training": config.training.model_dump(),
         **_targets(bundle),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from pipelines.measurement import Measurement
+from pipelines.redaction import redact
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Failed:
 
     reason: str
     details: str = ""
+
+    def __post_init__(self) -> None:
+        """Leave secrets out: reasons are shown, logged and kept."""
+        object.__setattr__(self, "reason", redact(self.reason))
+        object.__setattr__(self, "details", redact(self.details))
 
     @property
     def headline(self) -> str:

@@ -50,6 +50,7 @@ class Result:
         usage: What the worker's process used, if the trial was long; see `search.execution.usage`.
         unmeasured: What is to be measured yet before the trial has ended, if its file was built and is measured
             elsewhere; nothing of every trial that has ended. See `search.execution.lane`.
+        node: The name of the machine on which its worker was; empty if that is not known.
     """
 
     number: int
@@ -63,6 +64,7 @@ class Result:
     seconds: Mapping[str, float] = field(default_factory=dict)
     usage: Series = field(default_factory=dict)
     unmeasured: tuple[Unmeasured, ...] = ()
+    node: str = ""
 
     @property
     def worked_s(self) -> float:

@@ -140,6 +140,11 @@ class SweepFolder:
         return self.path / "ray"
 
     @property
+    def nodes(self) -> Path:
+        """The nodes that the sweep's driver has seen last; see `search.execution.nodes`."""
+        return self.path / "nodes.json"
+
+    @property
     def measurements(self) -> Path:
         """The folder of what was measured after the search, one file for each remeasurement."""
         return self.path / "measurements"

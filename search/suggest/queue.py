@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from pipelines import Task
@@ -21,6 +21,7 @@ from search.suggest.costs import Costs
 from search.suggest.first_batch import BRANCHES, TRUNKS, FirstBatch
 from search.suggest.in_flight import InFlight
 from search.suggest.patience import Patience
+from search.suggest.stage_limits import UNLIMITED, StageLimits
 from search.suggest.suffix_variants import SuffixVariants
 from search.suggest.suggester import Suggester
 from search.suggest.suggestion_buffer import SuggestionBuffer
@@ -57,6 +58,7 @@ class StudyQueue:
         in_flight: What recipes share. Without it trials come in the order in which the sampler suggests them.
         task: The person's task, if trials are of one.
         warm_starts: What earlier sweeps have found.
+        stage_limits: How long stages may take.
         clock: Seconds since the epoch.
     """
 
@@ -67,6 +69,7 @@ class StudyQueue:
         in_flight: InFlight | None = None,
         task: Task | None = None,
         warm_starts: Sequence[WarmStart] = (),
+        stage_limits: StageLimits = UNLIMITED,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._budget_tracker = BudgetTracker(study.config, study.trials, clock)
@@ -80,6 +83,7 @@ class StudyQueue:
         self.blocked = False
         search = study.config.search
         self._length = search.lookahead if in_flight else 1
+        self._stage_limits = stage_limits
         self._in_flight = in_flight or InFlight(lambda recipe: (), lambda key: True, Costs())
         self._suggester = Suggester(
             search.sampler, study.config.space, study.config.objectives, study.config.constraints, search.seed
@@ -185,6 +189,10 @@ class StudyQueue:
         if not self._in_flight.trains(trial.recipe):
             return (WHOLE,)
         return self._stopping.fidelities(trial, self._study.state.front)
+
+    def stages_s(self, trial: Trial) -> Mapping[str, float]:
+        """The seconds that stages of `trial` may take, by name; others are not bounded."""
+        return self._stage_limits.seconds(self._in_flight.costs)
 
     def judge(self, trial: Trial, result: Result) -> str:
         """Take what a worker has found at a rung below the top: why `trial` ends there, empty if it goes on."""

@@ -9,6 +9,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from pipelines import Split, Task
 from pipelines.identity import TaskIdentity
+from pipelines.redaction import redacted
 from pipelines.tasks.task import as_tuple
 from search.config.sweep_config import SweepConfig
 
@@ -26,7 +27,7 @@ def dataset_input(config: SweepConfig, task: Task) -> DatasetInput:
     """
     profile = {f"{split} examples": size for split in SPLITS if (size := _size(task, split)) is not None}
     shapes = [{"shape": list(x.shape), "dtype": str(x.dtype)} for x in as_tuple(task.example_input())]
-    source = {"task": config.task.use, "args": config.task.args}
+    source = {"task": config.task.use, "args": redacted(config.task.args)}
     data = Dataset(
         name=config.task.use.rpartition(":")[2],
         digest=TaskIdentity.of_source(task, config.task.use, config.task.args).fingerprint,

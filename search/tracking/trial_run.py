@@ -57,6 +57,8 @@ def tags(trial: Trial) -> dict[str, str]:
         return {}
     reused = ",".join(stage.name for stage in result.stages if stage.reused)
     found = {**_outcome_tags(result.outcome), "stages.reused": reused, RESULT: result_digest(trial)}
+    if result.node:
+        found["node"] = result.node
     return {tracked(name): value[:MAX_TAG] for name, value in found.items()}
 
 

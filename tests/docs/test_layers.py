@@ -8,7 +8,7 @@ def test_the_picture_shows_the_contracts_as_they_are() -> None:
 def test_layers_come_topmost_first() -> None:
     found = layers("search")
     assert found[0] == ["cli"]
-    assert found[-1] == ["errors"]
+    assert found[-1] == ["errors", "templates"]
     assert ["analysis", "selection", "replay"] in found
 
 

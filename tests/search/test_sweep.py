@@ -1,8 +1,11 @@
+import os
+import stat
+import sys
 import threading
 
 import pytest
 
-from search.config.sweep_config import parse_config
+from search.config.sweep_config import load_config, parse_config, secret_file
 from search.errors import SweepError
 from search.execution.executor import InlineExecutor
 from search.study.saved import load_sweep
@@ -184,3 +187,50 @@ def test_the_executor_is_closed_when_nothing_else_is_at_work(config, with_mlflow
     run_sweep(config, with_mlflow, executor=Watched(), evaluate=analytic)
     assert left
     assert not {"mlflow-tracker", "store-store_gc"} & set(left)
+
+
+@pytest.mark.slow
+def test_secrets_are_in_nothing_that_a_sweep_writes_or_tells(
+    guarded, with_mlflow, tmp_path, cli_run, caplog, monkeypatch, write_yaml
+) -> None:
+    """Planted in arguments of the task, which raises and logs it, and in the addresses of MLflow and of the store."""
+    base = guarded(may_open=True)
+    task = tmp_path / "guarded_task.py"
+    spill = "\n    def __init__(self, may_open=False, token='', dsn=''):\n"
+    spill += "        self.may_open, self.token = may_open, token\n"
+    source = task.read_text().replace(
+        "\n    def __init__(self, may_open=False):\n        self.may_open = may_open\n", spill
+    )
+    source = source.replace(
+        "    def student(self, depth):\n",
+        "    def student(self, depth):\n        import logging\n"
+        "        logging.getLogger('mine').warning('with %s', self.token)\n"
+        "        if depth == 2:\n            raise ValueError('cannot log in with ' + self.token)\n",
+    )
+    task.write_text(source, encoding="utf-8")
+    os.utime(task, (1, 1))
+    sys.modules.pop("guarded_task", None)
+    monkeypatch.setenv("PLANTED_TOKEN", "planted-in-environment")
+    args = {"may_open": True, "token": "planted-in-args", "dsn": "postgresql://me:planted-in-url@host/db"}
+    raw = {
+        **base.raw,
+        "task": {"use": "guarded_task:Guarded", "args": args},
+        "search": {"trials": 3, "remeasure": False},
+        "store": {"url": f"file://{tmp_path}/store?token=${{PLANTED_TOKEN}}"},
+    }
+    raw["space"] = {**raw["space"], "student": {"depth": ["none", 1, 2]}}
+    config = parse_config(raw)
+    sweep = run_sweep(config, with_mlflow, executor=InlineExecutor())
+    assert [trial.state for trial in sweep.trials].count("failed") == 1
+    assert load_config(with_mlflow.sweep("small").config).task.args == args
+    outputs = [cli_run("pick", "small", "--export", tmp_path / "out"), cli_run("status", "small")]
+    wrong = {**raw, "tracking": {"uri": "gopher://me:planted-in-tracking@host"}}
+    outputs += [cli_run("validate", write_yaml(wrong))]
+    assert [code for code, _, _ in outputs] == [0, 0, 2], outputs
+    assert "planted" not in str(outputs) + caplog.text
+    private = secret_file(with_mlflow.sweep("small").config)
+    for file in (path for path in tmp_path.rglob("*") if path.is_file() and path != private):
+        if file.parent != tmp_path:  # the task's own module, and the sweep's file that a person wrote
+            assert b"planted" not in file.read_bytes(), file
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert "***" in (tmp_path / "out" / "sweep.yaml").read_text(encoding="utf-8")

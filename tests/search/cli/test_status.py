@@ -1,5 +1,6 @@
 import itertools
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -25,6 +26,23 @@ def test_status_says_what_the_time_of_trials_was_spent_on(cli_run, config, run_i
     _, text, _ = cli_run("status", "small")
     assert "6 s of trials: other 40.0%, teacher 40.0%, yielding 20.0%" in text
     assert "measuring" in text
+
+
+def test_status_shows_what_runs_where_while_the_sweep_runs(cli_run, config, run_inline, analytic, workspace) -> None:
+    node = {"node": "gpu-3", "ip": "10.0.0.3", "is_going": False, "cpus": 8, "cpus_used": 2, "gpus": 1, "gpus_used": 1}
+    found = {"at": time.time(), "nodes": [{**node, "gpu_type": "H100", "trials": [{"trial": 0, "gpus": [0]}]}]}
+    shown = []
+
+    def evaluate(recipe):
+        if not shown:
+            workspace.sweep("small").nodes.write_text(json.dumps(found))
+            shown.extend((cli_run("status", "small")[1], json.loads(cli_run("status", "--json")[1])))
+        return analytic(recipe)
+
+    run_inline(config, evaluate)
+    assert "node gpu-3 (10.0.0.3): 2 of 8 CPU, 1 of 1 GPU (H100) taken; runs trial 0 on GPU 0" in shown[0]
+    assert shown[1][0]["nodes"] == found
+    assert "gpu-3" not in cli_run("status", "small")[1]
 
 
 def test_status_of_no_sweep(cli_run, workspace) -> None:

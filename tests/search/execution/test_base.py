@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import Evaluator, Store, Target, Training
+from pipelines import Evaluator, Store, Targets, Training
 from search.errors import SweepError
 from search.execution import base as module
 from search.execution.base import Base
@@ -18,7 +18,7 @@ HUB = object()
 
 @pytest.fixture
 def evaluator(tmp_path: Path) -> Evaluator:
-    return Evaluator("digits", Training(), Target(), 0, Store(tmp_path / "home" / "store"))
+    return Evaluator("digits", Training(), Targets(), 0, Store(tmp_path / "home" / "store"))
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from search.execution.last_words import SILENT, how_it_ended, last_words, words_file
+from search.execution.last_words import SILENT, how_it_ended, last_words, was_late, words_file
 
 DYING = """
 import ctypes, os, sys
@@ -28,7 +29,7 @@ def deaf():
         while True:
             try:
                 os.read(os.pipe()[0], 1)
-            except Exception:
+            except BaseException:
                 pass
 
 with last_words(Path(sys.argv[1])):
@@ -58,6 +59,14 @@ def test_how_a_worker_ended_is_told(tmp_path: Path, act: str, words: str) -> Non
     assert done.returncode != 0
     assert how_it_ended(file).startswith(words)
     assert not file.exists()
+
+
+def test_a_worker_is_late_if_it_died_after_its_time(tmp_path: Path) -> None:
+    file = words_file(tmp_path, 3)
+    for killed_at, late in ((None, False), (time.time() + 60, False), (time.time() - 1, True)):
+        with last_words(file, killed_at):
+            assert was_late(file) is late
+    assert not was_late(file)
 
 
 def test_who_lives_leaves_nothing(tmp_path: Path) -> None:

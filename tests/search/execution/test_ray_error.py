@@ -1,6 +1,13 @@
-from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError, RuntimeEnvSetupError
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    OutOfMemoryError,
+    RayActorError,
+    RayTaskError,
+    RuntimeEnvSetupError,
+)
 
-from search.execution.ray_error import error_words, is_memory_kill, start_words
+from search.execution.ray_error import error_words, is_memory_kill, is_preempted, is_unreached, start_words
 
 TRACEBACK = (
     "Traceback (most recent call last):\n  File \"mine.py\", line 3\nModuleNotFoundError: No module named 'lost'\n"
@@ -31,6 +38,15 @@ def test_want_of_memory_is_told_only_where_ray_says_so() -> None:
     assert is_memory_kill(RuntimeError("1 Task was killed due to the node running low on memory."))
     assert not is_memory_kill(ActorDiedError())
     assert not is_memory_kill(None)
+
+
+def test_a_node_that_is_preempted_or_not_reached_is_known() -> None:
+    preempted = RayActorError(preempted=True)
+    assert is_preempted(preempted)
+    assert not is_preempted(ActorDiedError())
+    assert not is_preempted(None)
+    assert is_unreached(ActorUnavailableError("Socket closed", None))
+    assert not is_unreached(preempted)
 
 
 def test_what_ray_prints_of_a_dead_worker_is_not_shown(capsys) -> None:

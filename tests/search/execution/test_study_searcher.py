@@ -2,12 +2,13 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from ray.exceptions import ActorDiedError, RayTaskError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 from ray.tune.search import Searcher
 
 from pipelines.evaluator import Unmeasured
 from pipelines.measurement import Measurement
-from search.execution.study_searcher import ENDS, StudySearcher
+from search.execution.study_searcher import CROWDED, ENDS, StudySearcher
+from search.execution.trial_limits import TrialLimits
 from search.study.outcome import Complete
 from search.study.study import Study
 from search.study.trial import Result
@@ -38,28 +39,29 @@ def test_a_worker_that_cannot_start_ends_the_sweep_and_fails_no_trial(make_confi
     assert study.trials[0].state == "running"
 
 
-class FakeWhereabouts:
+class FakeWords:
     """Knows of every worker the same."""
 
-    def __init__(self, words: str, lost: str) -> None:
-        self.known = words, lost
+    def __init__(self, words: str, late: bool) -> None:
+        self.known = words, late
 
-    def how_it_ended(self, number: int) -> tuple[str, str]:
+    def left_by(self, number: int) -> tuple[str, bool]:
         return self.known
 
 
 @pytest.mark.parametrize(
-    ("words", "lost", "said"),
+    ("words", "late", "said"),
     [
-        ("", "its node edge (10.0.0.2) was lost", "lost twice over this trial; the last time its node edge (10.0.0.2)"),
-        ("it ended with signal SIGSEGV: mine.py", "", "died twice over this trial: it ended with signal SIGSEGV"),
-        ("", "", "died twice over this trial: it was killed by another process"),
+        ("it ended with signal SIGSEGV: mine.py", False, "died twice over this trial: it ended with signal SIGSEGV"),
+        ("it did not stop", True, "the trial took more than 1m30s and was ended (cluster.trial_timeout)"),
+        ("", False, "died twice over this trial: it was killed by another process"),
     ],
-    ids=["node", "signal", "nothing"],
+    ids=["signal", "late", "nothing"],
 )
-def test_what_is_known_on_another_node_is_the_reason(make_config, folder, words: str, lost: str, said: str) -> None:
+def test_what_is_known_on_another_node_is_the_reason(make_config, folder, words: str, late: bool, said: str) -> None:
     study = Study(make_config(search={"trials": 1}), folder)
-    searcher = StudySearcher(StudyQueue(study), folder.results, None, FakeWhereabouts(words, lost))
+    known, limits = FakeWords(words, late), TrialLimits(timeout_s=90)
+    searcher = StudySearcher(StudyQueue(study), folder.results, limits=limits, remote_words=known)
     searcher._kernel = SimpleNamespace(any=False)
     for number in (1, 2):
         searcher.suggest(f"tune-{number}")
@@ -169,3 +171,74 @@ def test_what_is_in_the_lane_when_ray_ends_is_measured_another_time(laned, folde
     assert study.trials[0].state == "running"
     searcher.suggest("tune-2")
     assert lane.waiting == [built]
+
+
+class FakeNodes:
+    """Nodes of which the fate is known."""
+
+    def __init__(self, fate: str) -> None:
+        self.known, self.waited = fate, []
+
+    def fate(self, trial: int, *, wait: bool):
+        self.waited.append(wait)
+        return self.known, "gpu-3"
+
+
+def searching(make_config, folder, **options):
+    study = Study(make_config(search={"trials": 2}), folder)
+    return study, StudySearcher(StudyQueue(study), folder.results, **options)
+
+
+def test_a_trial_without_gpu_memory_is_tried_once_with_a_gpu_to_itself(make_config, folder) -> None:
+    study, searcher = searching(make_config, folder, shares_gpu=True)
+    assert searcher.suggest("tune-1")["shares_gpu"]
+    searcher.on_trial_complete("tune-1", {"number": 0, CROWDED: "out of GPU memory", "done": True})
+    assert study.trials[0].state == "running"
+    again = searcher.suggest("tune-2")
+    assert (again["trial"].number, again["shares_gpu"]) == (0, False)
+    assert searcher.suggest("tune-3") is None  # or the share that others free would be taken again
+    searcher.started("tune-2")
+    assert searcher.suggest("tune-3")["shares_gpu"]
+
+
+def test_others_do_not_wait_for_ever_for_one_that_waits_for_a_gpu(make_config, folder, monkeypatch, caplog) -> None:
+    monkeypatch.setattr("search.execution.study_searcher.HOLD_S", 0.0)
+    _, searcher = searching(make_config, folder, shares_gpu=True)
+    searcher.suggest("tune-1")
+    searcher.on_trial_complete("tune-1", {"number": 0, CROWDED: "out of GPU memory", "done": True})
+    searcher.suggest("tune-2")
+    assert searcher.suggest("tune-3")["trial"].number == 1
+    assert "trial 0 still waits for a GPU to itself" in caplog.text
+
+
+def test_a_trial_of_a_preempted_node_goes_back_as_often_as_it_takes(make_config, folder, caplog) -> None:
+    study, searcher = searching(make_config, folder, nodes=FakeNodes("preempted"))
+    for attempt in range(4):
+        assert searcher.suggest(f"tune-{attempt}")["trial"].number == 0
+        searcher.note_error(f"tune-{attempt}", ActorUnavailableError("socket closed", None))
+        searcher.on_trial_complete(f"tune-{attempt}", error=True)
+    assert study.trials[0].state == "running"
+    assert "trial 0 goes back to the queue: its node gpu-3 was preempted" in caplog.text
+
+
+def test_a_trial_whose_node_is_lost_twice_has_failed_with_that_reason(make_config, folder) -> None:
+    nodes = FakeNodes("lost")
+    study, searcher = searching(make_config, folder, nodes=nodes)
+    for attempt in range(2):
+        searcher.suggest(f"tune-{attempt}")
+        searcher.note_error(f"tune-{attempt}", ActorUnavailableError("socket closed", None))
+        searcher.on_trial_complete(f"tune-{attempt}", error=True)
+    assert "at last since its node gpu-3 was lost" in study.trials[0].failure.reason
+    assert nodes.waited == [True, True]
+
+
+def test_a_trial_that_was_ended_over_its_time_is_not_tried_again(make_config, folder) -> None:
+    study, searcher = searching(make_config, folder, limits=TrialLimits(7200))
+    searcher.suggest("tune-1")
+    folder.results.mkdir(exist_ok=True)
+    (folder.results / "0.end").write_text('{"killed_at": 1.0}\n')
+    searcher.on_trial_complete("tune-1", error=True)
+    assert study.trials[0].failure.reason == (
+        "the trial took more than 2h and was ended (cluster.trial_timeout); if it did not hang, raise that; "
+        "it did not even stop when it was told to"
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import Evaluator, Store, Target, Training
+from pipelines import Evaluator, Store, Targets, Training
 from search.execution import node_report
 from search.execution.persons_code import PersonsCode
 from search.execution.survey import SHOWN, Terms, refused, shaping_distributions
@@ -13,7 +13,7 @@ from search.execution.survey import SHOWN, Terms, refused, shaping_distributions
 
 @pytest.fixture
 def terms(tmp_path: Path) -> Terms:
-    evaluator = Evaluator("digits", Training(), Target(), 0, Store(tmp_path))
+    evaluator = Evaluator("digits", Training(), Targets(), 0, Store(tmp_path))
     return Terms.of(evaluator, tmp_path / "marker", PersonsCode(tmp_path))
 
 

@@ -1,57 +1,40 @@
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
+import ray
 
 from search.execution import whereabouts as module
-from search.execution.last_words import SILENT, last_words
-from search.execution.whereabouts import Whereabouts
-
-NODE = {"NodeID": "edge", "NodeManagerHostname": "edge-1", "NodeManagerAddress": "10.0.0.2"}
-
-
-class Task:
-    """Stands for a function that Ray runs: it is called at once."""
-
-    def __init__(self, function: Any) -> None:
-        self.remote = function
-
-    def options(self, **_: Any) -> "Task":
-        return self
+from search.execution.whereabouts import forget_whereabouts, tell_whereabouts, whereabouts
 
 
 @pytest.fixture
-def knows(monkeypatch: pytest.MonkeyPatch):
-    """What is known of a trial on a node, which lives or does not."""
-
-    def ask(told: tuple[str, str] | None, *, alive: bool = True) -> tuple[str, str]:
-        nodes = [{**NODE, "Alive": alive}]
-        fake = SimpleNamespace(get=lambda value, timeout: value, nodes=lambda: nodes, remote=Task)
-        monkeypatch.setattr(module, "ray", fake)
-        monkeypatch.setattr(module, "NodeAffinitySchedulingStrategy", lambda node, soft: None)
-        hub = SimpleNamespace(whereabouts=SimpleNamespace(remote=lambda number: told))
-        return Whereabouts(hub).how_it_ended(3)
-
-    return ask
-
-
-def test_of_a_trial_that_nobody_has_seen_nothing_is_known(knows) -> None:
-    assert knows(None) == ("", "")
+def kept(monkeypatch: pytest.MonkeyPatch) -> dict:
+    """What Ray keeps for those who ask; a process on the node `edge` with half of a GPU."""
+    found: dict = {}
+    fake = SimpleNamespace(
+        _internal_kv_put=lambda key, value, namespace: found.update({key: value}),
+        _internal_kv_get=lambda key, namespace: found.get(key),
+        _internal_kv_del=lambda key, namespace: found.pop(key, None),
+    )
+    context = SimpleNamespace(get_job_id=lambda: "01", get_node_id=lambda: "edge")
+    monkeypatch.setattr(module, "internal_kv", fake)
+    for name, value in {"is_initialized": True, "get_runtime_context": context, "get_gpu_ids": [1]}.items():
+        monkeypatch.setattr(ray, name, lambda value=value: value)
+    return found
 
 
-def test_a_node_that_is_gone_is_named(knows) -> None:
-    assert knows(("edge", "/words/3.end"), alive=False) == ("", "its node edge-1 (10.0.0.2) was lost")
+def test_what_a_worker_tells_is_known_until_it_is_forgotten(kept: dict) -> None:
+    tell_whereabouts(3)
+    there = whereabouts(3)
+    assert (there.trial, there.node_id, there.gpus) == (3, "edge", (1,))
+    assert whereabouts(4) is None
+    forget_whereabouts(3)
+    assert whereabouts(3) is None
 
 
-def test_last_words_are_read_on_the_node(knows, tmp_path: Path) -> None:
-    left = tmp_path / "left.end"
-    with last_words(tmp_path / "3.end"):
-        left.write_bytes((tmp_path / "3.end").read_bytes())
-    words, lost = knows(("edge", str(left)))
-    assert words.startswith(SILENT)
-    assert lost == ""
-
-
-def test_a_worker_that_sees_the_workspace_has_left_them_there(knows) -> None:
-    assert knows(("edge", "")) == ("", "")
+def test_nobody_is_asked_without_ray_which_would_start_it(kept: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(module, "internal_kv", None)
+    tell_whereabouts(3)
+    forget_whereabouts(3)
+    assert whereabouts(3) is None

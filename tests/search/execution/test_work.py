@@ -1,6 +1,7 @@
 import errno
 
 import pytest
+import torch
 
 from pipelines import Evaluation, StageRun, TaskChanged, TrialFailed
 from pipelines.meters import Measurement
@@ -8,6 +9,13 @@ from search.errors import FullDiskError, SweepError
 from search.execution.work import run_trial
 from search.study.outcome import Complete, Failed
 from spaces import InputError, Recipe
+
+
+def cannot_cut() -> TrialFailed:
+    error = TrialFailed("cannot be cut: CUDA out of memory")
+    error.__cause__ = torch.OutOfMemoryError("CUDA out of memory")
+    return error
+
 
 FOUND = Measurement({"accuracy": 0.5}, {"accuracy": (0.4, 0.6)}, {"load": "quiet"})
 
@@ -26,8 +34,10 @@ def test_an_evaluation_becomes_the_result() -> None:
         (TrialFailed("accuracy was measured as nan"), "accuracy was measured as nan", False),
         (ValueError("unlucky"), "ValueError: unlucky", True),
         (KeyError(), "KeyError", True),
-        (MemoryError(), "out of memory; use a smaller batch", True),
-        (RuntimeError("CUDA out of memory"), "RuntimeError: CUDA out of memory", True),
+        (MemoryError(), "out of memory; use a smaller batch, or set cluster.max_concurrent_trials", True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out of memory; use a", True),
+        (torch.OutOfMemoryError("CUDA out of memory."), "out of GPU memory (CUDA out of memory.); use a smaller", True),
+        (cannot_cut(), "out of GPU memory (cannot be cut: CUDA out of memory); use a smaller batch", False),
     ],
 )
 def test_whatever_goes_wrong_becomes_the_reason(error, reason, told_in_full) -> None:

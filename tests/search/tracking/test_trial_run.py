@@ -69,6 +69,11 @@ def test_notes_and_the_reason_become_tags(trial, make_trial) -> None:
     assert child.tags(make_trial(2)) == {}
 
 
+def test_the_machine_of_its_worker_is_a_tag(trial) -> None:
+    assert "node" not in child.tags(trial)
+    assert child.tags(trial.finish(replace(trial.result, node="gpu-3")))["node"] == "gpu-3"
+
+
 def test_the_result_is_known_by_its_digest(trial, make_trial) -> None:
     before = child.result_digest(trial)
     assert child.result_digest(stored_as(trial, "other")) != before
