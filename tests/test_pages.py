@@ -82,7 +82,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_what_joins_a_cluster_changes_the_sweep_in_legal_ways(folder: Path) -> None:
     lines = [line for page in PAGES for text in fenced(page, "sh") for line in text.splitlines()]
-    found = [shlex.split(line, comments=True) for line in lines if "cluster.address=" in line]
+    shown = [line[line.index("paredown run") :] for line in lines if "cluster.address=" in line]  # after what starts it
+    found = [shlex.split(line, comments=True) for line in shown]
     assert len(found) >= 2
     for command in found:
         overrides = [value for option, value in pairwise(command) if option == "-o"]

@@ -116,6 +116,9 @@ class OwnFit(Protocol):
         """Train `model` in place, on whatever device; see `pipelines.training.fit.FitJob`."""
 
 
+METHODS = ("teacher", "batches", "example_input")
+"""The methods that a task must have."""
+
 HOOKS: Mapping[str, type] = {
     "student": OwnStudent,
     "teachers": OwnTeachers,
@@ -141,7 +144,7 @@ def misspelt(task: object, names: Iterable[str], near: float = 0.8) -> dict[str,
         near: How alike two names are, from 0 to 1, of which one may be a slip of the other.
     """
     called = tuple(names)
-    own = [name for name in _public_methods(task) if name not in HOOKS and name not in called]
+    own = [name for name in _public_methods(task) if name not in (*METHODS, *HOOKS, *called)]
     found = ((name, near_miss(name, own, near)) for name in called if not hasattr(task, name))
     return {name: slip for name, slip in found if slip}
 

@@ -14,6 +14,7 @@ from pipelines.tasks.derived import redrawn, shallower
 from pipelines.tasks.fault import FAULTS, told
 from pipelines.tasks.hooks import (
     HOOKS,
+    METHODS,
     OwnDeploy,
     OwnLoss,
     OwnScore,
@@ -45,9 +46,6 @@ NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
 
 TEACHER = "teacher"
 """The name of the teacher that everything is compared with; other teachers have names of their own."""
-
-METHODS = ("teacher", "batches", "example_input")
-"""The methods that a task must have; `pipelines.tasks.hooks` has those that it may have besides."""
 
 
 class Task(Protocol):

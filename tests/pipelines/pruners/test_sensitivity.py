@@ -121,7 +121,7 @@ class Zeroing:
     name = "zeroing"
     parameters = ()
 
-    def sizes(self, model, example):
+    def sizes(self, model, example, exclude):
         return {name: module.weight.numel() for name, module in model.named_modules() if isinstance(module, nn.Linear)}
 
     def prune(self, model, cut):

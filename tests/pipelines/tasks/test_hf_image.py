@@ -37,7 +37,7 @@ def test_it_is_valid_as_it_comes_with_derived_students(args) -> None:
     task = load_task("hf-image", args)
     space = SearchSpace.parse({"student": {"depth": ["none", 2], "init": ["random", "teacher"]}}, STEPS)
     assert preflight(task, space).problems == []
-    assert len(task_files(task)) == 2
+    assert set(task_files(task)) == {"preprocessing.json", "reader.py", "answer.py"}
 
 
 def test_images_are_prepared_as_the_model_s_preprocessor_says(args) -> None:

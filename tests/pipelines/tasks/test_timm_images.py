@@ -95,7 +95,7 @@ def test_any_network_of_timm_s_is_a_task_with_students_and_everything(timm, imag
     assert found.problems == []
     assert found.warnings[0].startswith("task.args.data: the data names no part for this, so that of 20 rows are drawn")
     assert len(make_student(task, 2).layer1) == 2
-    assert set(task.files()) == {"preprocessing.json", "reader.py"}
+    assert set(task.files()) == {"preprocessing.json", "reader.py", "answer.py"}
 
 
 def test_narrower_students_have_fewer_channels(timm, images: Path) -> None:

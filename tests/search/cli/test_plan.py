@@ -61,7 +61,7 @@ def test_what_was_counted_in_a_part_of_a_large_space_is_marked(
         "recipes that different expected in 12 not yet seconds",
         "stage need it, about results, at least trials, about stored, about each together",
     ]
-    assert re.match(r"teacher 7\d % 1 1 1 ", lines[0])
+    assert re.match(r"teacher [78]\d % 1 1 1 ", lines[0])
     assert any(re.match(r"distil 98 % 2\d \d", line) for line in lines)
     assert re.search(r"counted in 6[12] recipes that were drawn at random from 109\n", out)
     _, out, _ = cli_run("plan", write_yaml(make_raw()), "-o", ORDERS, "--json")

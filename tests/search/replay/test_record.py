@@ -9,6 +9,7 @@ from search.replay.recorded import Recorded
 from search.replay.replay import as_it_was, replay
 from search.study.outcome import Failed, Stopped
 from search.study.saved import Sweep
+from search.study.state import SweepState
 from search.study.trial import Trial
 from spaces import InputError
 
@@ -21,7 +22,7 @@ def varied(sweep) -> Sweep:
     for number, outcome in ends.items():
         trials[number] = trials[number].finish(replace(trials[number].result, outcome=outcome))
     trials[5] = replace(trials[5], result=None)
-    return replace(sweep, trials=tuple(trials))
+    return replace(sweep, trials=tuple(trials), state=SweepState.of(trials, sweep.config))
 
 
 @pytest.mark.parametrize("name", ["small.json", "small.json.gz"])
