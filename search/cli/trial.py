@@ -79,9 +79,9 @@ def trial(
         console.print(f"  {name}: {words}", markup=False)
     for stage in outcome.stages:
         console.print(f"  stage {stage.name}: {stage.seconds:.2f} s{' (reused)' if stage.reused else ''}")
+    console.print(f"  node: {platform.node()}", markup=False)
     spent = (f"{account.replace('_', ' ')} {seconds:.2f} s" for account, seconds in ledger.seconds.items())
     console.print(f"  spent now: {', '.join(spent)}", highlight=False)
-    console.print(f"  node: {platform.node()}", markup=False)
 
 
 def _traced(evaluate: Callable[[], Evaluation]) -> Evaluation:

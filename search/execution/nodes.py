@@ -108,7 +108,7 @@ class NodeWatch:
     def look(self) -> None:
         """Look, if the last time is long enough ago; never raise, since Ray Tune would end the sweep over it."""
         now = time.monotonic()
-        if now - self._looked_at < LOOK_S:
+        if now - self._looked_at < LOOK_S or not ray.is_initialized():
             return
         self._looked_at = now
         try:

@@ -56,6 +56,7 @@ def test_it_tells_of_the_file_the_numbers_and_the_stages(
         "load: quiet [busy]",
         "stage teacher: 2.00 s (reused)",
         "stage export: 0.50 s",
+        f"node: {platform.node()}",
     ]
 
 
@@ -67,6 +68,7 @@ def test_as_json(cli_run, write_yaml, make_raw, workspace, built, recipe) -> Non
     assert data["intervals"] == {"accuracy": [0.4, 0.6]}
     assert data["seconds"] == {"distil": 3.0, "other": 0.0}
     assert [(stage["name"], stage["reused"]) for stage in data["stages"]] == [("teacher", True), ("export", False)]
+    assert data["node"] == platform.node()
     assert (data["file"], data["sha256"]) == (str(built[0]), sha256(built[0]))
 
 
