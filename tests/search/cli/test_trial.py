@@ -48,8 +48,8 @@ def test_it_tells_of_the_file_the_numbers_and_the_stages(
     assert code == 0
     assert [step.params["ratio"] for step in asked[0].steps] == [0.5]
     lines = [line.strip() for line in out.splitlines() if line.startswith("  ")]
-    assert lines[-2:] == ["spent now: other 0.00 s, distil 3.00 s", f"node: {platform.node()}"]
-    assert lines[:-2] == [
+    assert lines[-1] == "spent now: other 0.00 s, distil 3.00 s"
+    assert lines[:-1] == [
         f"sha256: {sha256(file)}",
         "accuracy: 0.5 (0.4 to 0.6)",
         "size_mb: 2",
