@@ -128,12 +128,13 @@ class RayExecutor:
         self._clear_scratch()
         base, slots, deaths = self._base(evaluate, results), self._slots(), 0
         remote_words = RemoteWords(base.hub) if base.hub else None
+        alone = set[int]()
         while not queue.exhausted:
             lane, work = self._lane(evaluate, slots)
             nodes = NodeWatch(lambda: queue.out, self._nodes)
             limits, shares = TrialLimits.of(self._cluster), 0 < self._cluster.gpus_per_trial < 1
             searcher = StudySearcher(
-                queue, results, lane, limits, shares_gpu=shares, nodes=nodes, remote_words=remote_words
+                queue, results, lane, limits, shares_gpu=shares, nodes=nodes, remote_words=remote_words, alone=alone
             )
             try:
                 self._tuner(searcher, work, base, slots, nodes).fit()

@@ -59,6 +59,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         shares_gpu: Whether trials share GPUs.
         nodes: Knows what becomes of nodes.
         remote_words: Knows the last words of workers that do not see `results`; None if all do.
+        alone: The trials that are to have a GPU to themselves: this, too, is kept by others.
 
     Attributes:
         given: How many trials were given out.
@@ -76,12 +77,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         shares_gpu: bool = False,
         nodes: NodeWatch | None = None,
         remote_words: RemoteWords | None = None,
+        alone: set[int] | None = None,
     ) -> None:
         super().__init__(metric="number", mode="min")
         self._queue, self._results, self._lane = queue, results, lane
         self._nodes, self._remote_words = nodes, remote_words
         self._limits, self._shares_gpu = limits, shares_gpu
-        self._alone: set[int] = set()
+        self._alone = set() if alone is None else alone
         self._held: tuple[str, float] | None = None
         self._by_tune_id: dict[str, Trial] = {}
         self._errors: dict[int, BaseException] = {}

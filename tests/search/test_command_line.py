@@ -17,6 +17,7 @@ import yaml
 from mlflow.tracking import MlflowClient
 
 from pipelines import load_task
+from pipelines.store.entry import MANIFEST
 from search.study.study import read_trials
 from search.study.workspace import Workspace
 from search.tracking.client import NUMBER, PARENT
@@ -268,7 +269,10 @@ def test_the_front_is_measured_again_after_the_search_and_for_another_runtime_wi
     assert all("remeasured" in trial and 0 <= trial["p_front"] <= 1 for trial in front)
     entries = {path.name: path.stat().st_mtime_ns for path in sweeps.workspace.store.glob("entries/*/*")}
     data = sweeps.json("measure", "tiny", "--runtime", "openvino", "--batch", "8")
-    assert {path.name: path.stat().st_mtime_ns for path in sweeps.workspace.store.glob("entries/*/*")} == entries
+    found = {path: path.stat().st_mtime_ns for path in sweeps.workspace.store.glob("entries/*/*")}
+    assert entries.items() <= {path.name: at for path, at in found.items()}.items()
+    made = [json.loads((path / MANIFEST).read_text(encoding="utf-8")) for path in found if path.name not in entries]
+    assert {entry["stage"] for entry in made} == {"score"}
     assert {trial["trial"] for trial in front} <= {trial["trial"] for trial in data["trials"]}
     for trial in data["trials"]:
         assert trial["after"]["size_mb"] == trial["before"]["size_mb"]

@@ -187,6 +187,7 @@ def test_options_are_taken_or_refused_within_a_screen(
     values = [each for each in found.params if each.param_type_name == "argument"]
     options = [each for each in found.params if each.param_type_name == "option" and each.name != "help"]
     right = {"path": "sweep.yaml", "recipe_path": "recipe.yaml", "name": "small", "names": "small"}
+    right |= {"template": "own", "folder": "new", "file": "small.json"}
     (shapes / "recipe.yaml").write_text("[]", encoding="utf-8")
     rng = random.Random(" ".join(command))
     for _ in range(25):

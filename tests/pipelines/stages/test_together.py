@@ -10,7 +10,7 @@ from torch import distributed as dist
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from pipelines import Store, Target, Training
+from pipelines import Store, Target, Targets, Training
 from pipelines.errors import TrialFailed
 from pipelines.evaluator import Evaluator
 from pipelines.pipeline import network_stages, nodes, run_stages
@@ -59,7 +59,7 @@ class Plain:
 def evaluator(folder: Path, processes: int, **args: object) -> Evaluator:
     how = {"optimizer": {"name": "sgd", "momentum": 0.9}, "learning_rate": 0.05, "weight_decay": 0.0, "ema": 0.9}
     training = Training(teacher_epochs=3, student_epochs=3, **how)
-    use, store, target = f"{__name__}:Plain", Store(folder), Target("onnxruntime", "cpu")
+    use, store, target = f"{__name__}:Plain", Store(folder), Targets.only(Target("onnxruntime", "cpu"))
     return Evaluator(use, training, target, 0, store, args=args, device="cpu", processes=processes)
 
 

@@ -201,6 +201,17 @@ def test_a_trial_without_gpu_memory_is_tried_once_with_a_gpu_to_itself(make_conf
     assert searcher.suggest("tune-3")["shares_gpu"]
 
 
+def test_it_is_not_forgotten_when_tune_has_ended_over_the_last_trial(make_config, folder) -> None:
+    """Asked while that trial was out, the queue had nothing more; another searcher takes over."""
+    study, alone = Study(make_config(search={"trials": 1}), folder), set()
+    queue = StudyQueue(study)
+    first, second = (StudySearcher(queue, folder.results, shares_gpu=True, alone=alone) for _ in range(2))
+    first.suggest("tune-1")
+    assert first.suggest("tune-2") == Searcher.FINISHED
+    first.on_trial_complete("tune-1", {"number": 0, CROWDED: "out of GPU memory", "done": True})
+    assert not second.suggest("tune-3")["shares_gpu"]
+
+
 def test_others_do_not_wait_for_ever_for_one_that_waits_for_a_gpu(make_config, folder, monkeypatch, caplog) -> None:
     monkeypatch.setattr("search.execution.study_searcher.HOLD_S", 0.0)
     _, searcher = searching(make_config, folder, shares_gpu=True)
