@@ -7,28 +7,15 @@ import platform
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any
 
-from pipelines.store import Store
 from search.errors import SweepError
 from search.execution.hub_store import HubStore
 from search.execution.node_folder import NodeFolder, clean
 from search.execution.outbox import HubOutbox, Outbox, OwnOutbox
 from search.execution.persons_code import unpacked
 from search.execution.survey import Terms, refused
-from search.execution.work import Evaluate
-
-
-@runtime_checkable
-class Keeps(Protocol):
-    """Keeps results of stages in a store: `pipelines.Evaluator`, for one."""
-
-    @property
-    def store(self) -> Store:
-        """Where."""
-
-    def keep_in(self, store: Store) -> Self:
-        """The same with another store."""
+from search.execution.work import Evaluate, Keeps
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 import ray
@@ -29,6 +29,7 @@ from search.execution.awaited import awaited
 from search.execution.measuring import Answered, Order, measure_files
 from search.execution.measuring_queue import FileLostError, MeasuringQueue
 from search.execution.ray_error import error_words, first_line
+from search.execution.work import Keeps, Prepares
 from search.study.outcome import Complete, Failed, Outcome
 from search.study.trial import ELSEWHERE, Result
 from spaces import Recipe
@@ -42,7 +43,7 @@ LEAST, PER_SLOT = 8, 2
 measured."""
 
 
-class Parted(Protocol):
+class Parted(Keeps, Prepares, Protocol):
     """Builds here what is measured elsewhere: `pipelines.Evaluator`, or one with known answers in tests."""
 
     @property
@@ -60,16 +61,6 @@ class Parted(Protocol):
 
     def artifact(self, key: str, target: str) -> Artifact | None:
         """See `pipelines.Evaluator.artifact`."""
-
-    def prepare(self) -> None:
-        """See `pipelines.Evaluator.prepare`."""
-
-    @property
-    def store(self) -> Store:
-        """Where results of stages are kept."""
-
-    def keep_in(self, store: Store) -> Self:
-        """The same with another store."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ import platform
 import time
 import traceback
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from pipelines import Evaluation, TaskChanged, TrialFailed
 from pipelines.ledger import Ledger
+from pipelines.store import Store
 from search.errors import FullDiskError, SweepError, is_full
 from search.execution.gpu_memory import gpu_memory_reason, lacks_gpu_memory
 from search.execution.usage import Usage
@@ -43,6 +44,18 @@ class Prepares(Protocol):
 
     def prepare(self) -> None:
         """Load it; an exception says that no recipe can be evaluated in this process."""
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """Keeps results of stages in a store: `pipelines.Evaluator`, for one."""
+
+    @property
+    def store(self) -> Store:
+        """Where."""
+
+    def keep_in(self, store: Store) -> Self:
+        """The same with another store."""
 
 
 def run_trial(number: int, recipe: Recipe, evaluate: Evaluate, fidelity: float = 1.0) -> Result:

@@ -15,6 +15,7 @@ from ray.cluster_utils import Cluster
 from pipelines.bench.conditions import WHERE
 from search.study.saved import Sweep, load_sweep
 from search.sweep import run_sweep
+from tests.search.execution.nodes import go_away
 
 pytestmark = pytest.mark.slow
 
@@ -50,17 +51,6 @@ def add_edge(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[[], psutil.P
     yield add
     for process in started:
         go_away(process)
-
-
-def go_away(node: psutil.Process) -> None:
-    """Kill all processes of a node, as if its machine had lost its power."""
-    try:
-        processes = [node, *node.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
 
 
 @pytest.fixture
