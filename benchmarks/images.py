@@ -1,13 +1,11 @@
 """The task of benchmarks on small colour images: ResNets on CIFAR-10, or whatever a folder holds in its form.
 
-A folder has ``train.parquet`` and ``test.parquet`` with the columns ``jpeg`` (the bytes of a file) and ``label``; an
-.npz file has x_train, y_train, x_test and y_test (uint8, images as N×32×32×3). Without either, images are noise around
-a pattern for each class, for trying a benchmark out.
+The data are what `docs.examples.cifar10` reads. Without any, images are noise around a pattern for each class, for
+trying a benchmark out.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from docs.examples.cifar10 import crop_and_flip, read, scaled
 from pipelines.tasks.task import Batch, Split
 
-CLASSES, PAD = 10, 4
+CLASSES = 10
 
 
 class Block(nn.Module):
@@ -61,53 +60,19 @@ NETWORKS = {"resnet20": (3, (16, 32, 64)), "resnet18": (2, (64, 128, 256, 512)),
 
 def load(data: str, examples: int) -> dict[str, tuple[Tensor, Tensor]]:
     """Images (N, 3, 32, 32) and labels, uint8 and int64, in an order without meaning; `examples` at most of each."""
-    path = Path(data)
-    if data and path.is_dir():
-        found = {split: _parquet(path / f"{split}.parquet") for split in ("train", "test")}
-    elif data:
-        with np.load(path) as arrays:
-            found = {split: (arrays[f"x_{split}"], arrays[f"y_{split}"]) for split in ("train", "test")}
-    else:
-        found = {split: _noise(split, min(examples, 4_096)) for split in ("train", "test")}
     shuffled = {}
-    for split, (images, labels) in found.items():
-        order = np.random.default_rng(0).permutation(len(labels))[:examples]
-        x = torch.from_numpy(np.ascontiguousarray(images[order].transpose(0, 3, 1, 2)))
-        shuffled[split] = (x, torch.from_numpy(labels[order].astype(np.int64)))
+    for split in ("train", "test"):
+        x, y = read(Path(data), split) if data else _noise(split, min(examples, 4_096))
+        order = torch.from_numpy(np.random.default_rng(0).permutation(len(y))[:examples])
+        shuffled[split] = (x[order], y[order])
     return shuffled
 
 
-def _parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    import pandas as pd
-    from PIL import Image
-
-    table = pd.read_parquet(file, columns=["jpeg", "label"])
-    images = np.stack([np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")) for jpeg in table["jpeg"]])
-    return images, table["label"].to_numpy()
-
-
-def _noise(split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _noise(split: str, count: int) -> tuple[Tensor, Tensor]:
     random, patterns = np.random.default_rng(len(split)), np.random.default_rng(9).random((CLASSES, 4, 4, 3))
     labels = np.arange(count) % CLASSES
     images = np.kron(patterns[labels], np.ones((1, 8, 8, 1))) + random.normal(0, 0.3, (count, 32, 32, 3))
-    return (255 * images.clip(0, 1)).astype(np.uint8), labels
-
-
-def crop_and_flip(images: Tensor) -> Tensor:
-    """Images (N, 3, 32, 32) of numbers 0…255, each moved by up to 4 pixels and half of them mirrored, scaled to ±1."""
-    count, device = len(images), images.device
-    padded = functional.pad(images, (PAD, PAD, PAD, PAD))
-    line = torch.arange(32, device=device)
-    down, right = (torch.randint(0, 2 * PAD + 1, (count, 1), device=device) for _ in range(2))
-    flipped = torch.rand(count, 1, device=device) < 0.5
-    rows, columns = down + line, right + torch.where(flipped, 31 - line, line)
-    which = torch.arange(count, device=device)[:, None, None]
-    return scaled(padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2))
-
-
-def scaled(images: Tensor) -> Tensor:
-    """Numbers 0…255 as ±1, in floating point."""
-    return images.float() / 127.5 - 1
+    return torch.from_numpy((255 * images.clip(0, 1)).astype(np.uint8)).permute(0, 3, 1, 2), torch.from_numpy(labels)
 
 
 class Images:
