@@ -48,7 +48,7 @@ class Base:
             raise SweepError(refused(f"{report.host}: {each}" for each in problems))
         _enter(self.folder if report.code else self._travelled(report.host))
         if report.shares:
-            return Settled(evaluate, OwnOutbox(self.results, self.hub))
+            return Settled(evaluate, OwnOutbox(self.results))
         try:
             clean()
             own = NodeFolder(self.terms.nonce)

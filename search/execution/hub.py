@@ -59,7 +59,7 @@ class Hub:
         self._folder, self._results = Folder(store), results
         self._rights: dict[str, _Right] = {}
         self._guard = threading.Lock()
-        self._whereabouts: dict[int, tuple[str, str]] = {}
+        self._words: dict[int, str] = {}
 
     def write(self, result: Result) -> None:
         """Write a result down, as its worker would."""
@@ -69,13 +69,13 @@ class Hub:
         """Leave what a worker says for the driver."""
         leave_notice(self._results, words, who)
 
-    def begin(self, number: int, node: str, words: str) -> None:
-        """Take note of the node on which trial `number` is, and of the file in which its worker leaves last words."""
-        self._whereabouts[number] = node, words
+    def begin(self, number: int, words: str) -> None:
+        """Take note of the file, on its own machine, in which the worker of trial `number` leaves last words."""
+        self._words[number] = words
 
-    def whereabouts(self, number: int) -> tuple[str, str] | None:
-        """What `begin` was told of trial `number`; None if nothing was."""
-        return self._whereabouts.get(number)
+    def words(self, number: int) -> str:
+        """What `begin` was told of trial `number`; empty if nothing was."""
+        return self._words.get(number, "")
 
     def has(self, key: str) -> bool:
         """Return True if there is an entry `key`, whatever its bytes are."""

@@ -32,18 +32,13 @@ class OwnOutbox:
 
     Attributes:
         results: The folder of results there.
-        hub: The hub of a cluster, which knows where trials are; None on one machine.
     """
 
     results: Path
-    hub: Any = None
 
     def begin(self, number: int) -> Path:
         """See `Outbox.begin`."""
-        file = words_file(self.results, number)
-        if self.hub:
-            self.hub.begin.remote(number, node(), "")
-        return file
+        return words_file(self.results, number)
 
     def write(self, result: Result) -> None:
         """See `Outbox.write`."""
@@ -69,7 +64,7 @@ class HubOutbox:
     def begin(self, number: int) -> Path:
         """See `Outbox.begin`."""
         file = words_file(self.words, number)
-        self.hub.begin.remote(number, node(), str(file))
+        self.hub.begin.remote(number, str(file))
         return file
 
     def write(self, result: Result) -> None:
@@ -79,8 +74,3 @@ class HubOutbox:
     def say(self, words: str) -> None:
         """See `Outbox.say`."""
         self.hub.say.remote(words, this_process())
-
-
-def node() -> str:
-    """The id of the node on which this process is."""
-    return str(ray.get_runtime_context().get_node_id())

@@ -11,6 +11,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.execution.last_words import left_by
+from search.execution.whereabouts import whereabouts
 
 ANSWER_S = 30.0
 """A node that does not say within this time how a worker ended is not waited for."""
@@ -29,9 +30,9 @@ class RemoteWords:
     def left_by(self, number: int) -> tuple[str, bool]:
         """See `search.execution.last_words.left_by`, of the worker of trial `number`; nothing if its node has gone."""
         with suppress(RayError):
-            found = ray.get(self._hub.whereabouts.remote(number), timeout=ANSWER_S)
-            if found and (words := found[1]) and any(n["NodeID"] == found[0] and n["Alive"] for n in ray.nodes()):
-                there = NodeAffinitySchedulingStrategy(found[0], soft=False)
+            words, place = ray.get(self._hub.words.remote(number), timeout=ANSWER_S), whereabouts(number)
+            if words and place and any(node["NodeID"] == place.node_id and node["Alive"] for node in ray.nodes()):
+                there = NodeAffinitySchedulingStrategy(place.node_id, soft=False)
                 ask = ray.remote(left_by).options(num_cpus=0, max_retries=1, scheduling_strategy=there)
                 told, late = ray.get(ask.remote(Path(words)), timeout=ANSWER_S)
                 return str(told), bool(late)

@@ -38,7 +38,7 @@ def test_on_one_machine_nothing_is_asked(base: Base, evaluator: Evaluator) -> No
 
 def test_a_worker_that_sees_the_workspace_writes_there(base: Base, evaluator: Evaluator) -> None:
     settled = base.settle(evaluator)
-    assert (settled.evaluate, settled.outbox, settled.own) == (evaluator, OwnOutbox(base.results, HUB), None)
+    assert (settled.evaluate, settled.outbox, settled.own) == (evaluator, OwnOutbox(base.results), None)
 
 
 def test_one_that_does_not_has_a_folder_and_the_hub(base: Base, evaluator: Evaluator) -> None:

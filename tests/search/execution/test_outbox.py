@@ -32,9 +32,8 @@ def hub(tmp_path: Path) -> Hub:
 @pytest.fixture(params=["own", "hub"])
 def outbox(request: pytest.FixtureRequest, tmp_path: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Outbox:
     monkeypatch.setattr(module, "ray", SimpleNamespace(get=lambda value: value))
-    monkeypatch.setattr(module, "node", lambda: "edge")
     if request.param == "own":
-        return OwnOutbox(tmp_path / "results", Direct(hub))
+        return OwnOutbox(tmp_path / "results")
     return HubOutbox(Direct(hub), tmp_path / "words")
 
 
@@ -50,8 +49,8 @@ def test_a_notice_comes_to_the_driver(outbox: Outbox, tmp_path: Path, caplog: py
     assert "waiting for process 17" in caplog.text
 
 
-def test_the_hub_knows_where_a_trial_is(outbox: Outbox, hub: Hub, tmp_path: Path) -> None:
+def test_the_hub_knows_of_last_words_that_it_does_not_see(outbox: Outbox, hub: Hub, tmp_path: Path) -> None:
     words = outbox.begin(3)
     own = words.is_relative_to(tmp_path / "results")
-    assert hub.whereabouts(3) == ("edge", "" if own else str(words))
-    assert hub.whereabouts(4) is None
+    assert hub.words(3) == ("" if own else str(words))
+    assert hub.words(4) == ""

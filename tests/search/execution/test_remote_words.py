@@ -7,6 +7,7 @@ import pytest
 from search.execution import remote_words as module
 from search.execution.last_words import SILENT, last_words
 from search.execution.remote_words import RemoteWords
+from search.execution.whereabouts import Whereabouts
 
 NODE = {"NodeID": "edge", "NodeManagerHostname": "edge-1", "NodeManagerAddress": "10.0.0.2"}
 
@@ -30,7 +31,10 @@ def knows(monkeypatch: pytest.MonkeyPatch):
         fake = SimpleNamespace(get=lambda value, timeout: value, nodes=lambda: nodes, remote=Task)
         monkeypatch.setattr(module, "ray", fake)
         monkeypatch.setattr(module, "NodeAffinitySchedulingStrategy", lambda node, soft: None)
-        hub = SimpleNamespace(whereabouts=SimpleNamespace(remote=lambda number: told))
+        place, words = told or (None, "")
+        there = place and Whereabouts(3, "edge-1", place, (), 0.0)
+        monkeypatch.setattr(module, "whereabouts", lambda number: there)
+        hub = SimpleNamespace(words=SimpleNamespace(remote=lambda number: words))
         return RemoteWords(hub).left_by(3)
 
     return ask
