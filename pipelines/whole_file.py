@@ -38,10 +38,15 @@ def write_private(path: Path, text: str) -> None:
         os.replace(draft, path)
 
 
-def create_text(path: Path, text: str) -> None:
-    """Write `text` to `path` unless there is such a file: of several processes that try, the first one wins."""
-    with _written_aside(path, text.encode()) as draft, suppress(FileExistsError):
+def create_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` unless there is such a file: of several processes that try, the first one wins."""
+    with _written_aside(path, data) as draft, suppress(FileExistsError):
         os.link(draft, path)
+
+
+def create_text(path: Path, text: str) -> None:
+    """Write `text` to `path` in UTF-8 unless there is such a file; see `create_bytes`."""
+    create_bytes(path, text.encode())
 
 
 def sync(path: Path) -> None:

@@ -18,6 +18,7 @@ from mlflow.tracking import MlflowClient
 from pipelines.runtimes.targets import AT
 from search.config.sweep_config import SweepConfig
 from search.study.workspace import Workspace
+from search.tracking.database import create_database
 
 PARENT, NUMBER, STUDY, PARETO = "mlflow.parentRunId", "paredown.trial", "paredown.study", "pareto"
 SWEEP = "paredown.sweep"
@@ -44,6 +45,8 @@ def connect(config: SweepConfig, workspace: Workspace) -> MlflowClient:
     # MLflow's set-up of a new database is told line by line.
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    if not config.tracking.uri:
+        create_database(workspace.tracking_file, workspace.artifacts)
     return MlflowClient(tracking_uri(config, workspace))
 
 

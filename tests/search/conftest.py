@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from mlflow.tracking import MlflowClient
 from rich.console import Console
 
 from pipelines import STEPS, Evaluation, StageRun, Targets, TrialFailed
@@ -32,6 +31,7 @@ from search.study.study import Study
 from search.study.trial import Result, Trial
 from search.study.workspace import SweepFolder, Workspace
 from search.sweep import run_sweep
+from search.tracking.database import create_database
 from spaces import Recipe
 from tests.pipelines.formats.own import own_format as own_format
 
@@ -119,8 +119,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's store, freshly set up: that takes seconds, so it is done once and copied."""
     made = Workspace(tmp_path_factory.mktemp("mlflow"))
-    MlflowClient(made.tracking_uri).search_experiments()
-    return made.root / "mlflow.db"
+    create_database(made.tracking_file, made.artifacts)
+    return made.tracking_file
 
 
 @pytest.fixture
