@@ -29,7 +29,7 @@ def create_database(file: Path, artifacts: Path) -> None:
     with TemporaryDirectory(prefix="paredown-") as folder, _unsynced():
         draft = Path(folder) / file.name
         address = URL.create("sqlite+pysqlite", database=str(draft)).render_as_string()
-        SqlAlchemyStore(address, artifacts.as_uri()).engine.dispose()
+        SqlAlchemyStore(address, artifacts.as_uri()).engine.dispose()  # type: ignore[no-untyped-call]
         create_bytes(file, draft.read_bytes())
 
 
