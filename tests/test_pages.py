@@ -95,8 +95,15 @@ def test_every_command_in_the_pages_runs(folder: Path) -> None:
     environment = {**os.environ, "PAREDOWN_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"}
 
     def run(*command: str) -> None:
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
-        assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        with (folder / "said.txt").open("w+", encoding="utf-8") as said:
+            try:
+                ended: object = subprocess.run(
+                    command, cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT, timeout=600
+                ).returncode
+            except subprocess.TimeoutExpired as error:
+                ended = error
+            said.seek(0)
+            assert ended == 0, f"{shlex.join(command)}\n{ended}\n{said.read()[-4000:]}"
 
     commands = shown()
     assert LOWERED.keys() <= {word for command in commands for word in command}
