@@ -38,6 +38,7 @@ from pipelines.pruners import PRUNERS
 from pipelines.quantizers import QUANTIZERS
 from pipelines.runtimes import Artifact, Session, to_feed
 from pipelines.suitability import scheme_problem
+from pipelines.tasks.batches import batches_of
 from search.planning.reading import read_sweep
 from spaces import InputError, Problem, Recipe
 
@@ -138,7 +139,7 @@ def compared(before: Artifact, after: Artifact, evaluator: Evaluator) -> Cell:
 
 def answers(session: Session, task: Any) -> Any:
     """The outputs for the validation split."""
-    return np.concatenate([session.run(to_feed(inputs)) for inputs, _ in task.batches("validation")])
+    return np.concatenate([session.run(to_feed(inputs)) for inputs, _ in batches_of(task, "validation")])
 
 
 def try_network(name: str, wanted: Sequence[str], runtime: str, folder: Path, again: bool) -> None:

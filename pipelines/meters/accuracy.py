@@ -19,6 +19,7 @@ from pipelines.measurement import Interval, Measurement
 from pipelines.meters.meter import Candidate, Metric
 from pipelines.runtimes import Artifact, Session, to_feed
 from pipelines.scores import SCORES, SplitScore, gathering_of
+from pipelines.tasks.batches import batches_of
 from pipelines.tasks.score import example_scores
 from pipelines.tasks.served import as_outputs
 from pipelines.tasks.task import Split, Task
@@ -108,7 +109,7 @@ def split_scores(
             whole split is no number.
     """
     found, others = [], gathering_of(task)
-    for inputs, targets in task.batches(split):
+    for inputs, targets in batches_of(task, split):
         outputs = as_outputs({name: torch.from_numpy(x) for name, x in session.run_all(to_feed(inputs)).items()})
         if not torch.isfinite(joined(outputs)).all():
             raise TrialFailed(f"the exported file gives outputs that are not finite on the {split} split")

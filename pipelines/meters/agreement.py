@@ -11,6 +11,7 @@ from pipelines.formats import FORMATS
 from pipelines.meters.meter import Candidate
 from pipelines.noise import noise_share
 from pipelines.runtimes import RUNTIMES, Session, Target, to_feed
+from pipelines.tasks.batches import batches_of
 from pipelines.tasks.task import first
 
 EXAMPLES = 64
@@ -70,7 +71,7 @@ def check_runtime(candidate: Candidate) -> None:
 def _compared(candidate: Candidate, session: Session, other: Session) -> Agreement:
     found: list[list[list[np.ndarray]]] = []
     left = EXAMPLES
-    for batch, _ in candidate.task.batches("calibration"):
+    for batch, _ in batches_of(candidate.task, "calibration"):
         inputs = first(batch, left)
         found.append([list(each.run_all(to_feed(inputs)).values()) for each in (session, other)])
         left -= len(inputs[0])

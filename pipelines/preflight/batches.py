@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.progress import at
+from pipelines.tasks.batches import as_pair
 from pipelines.tasks.declared import reading_of
 from pipelines.tasks.fault import FAULTS, defined, told
 from pipelines.tasks.task import Batch, Split, Task, as_tuple, first
@@ -105,7 +106,7 @@ def _sample(task: Task, split: Split, example: tuple[Tensor, ...] | None) -> Sam
         _UselessError: its batches cannot be used.
     """
     seen, given = _Seen(example, reading_of(task).ignored), task.batches(split)
-    for number, batch in enumerate(_for_a_while(given)):
+    for number, batch in enumerate(map(_pair, _for_a_while(given))):
         if message := _form_problem(batch, seen.example):
             which = "" if number == 0 else f" in batch {number + 1}"
             raise _UselessError(f"{message}{which}; see {defined(task.batches)}")
@@ -120,6 +121,18 @@ def _sample(task: Task, split: Split, example: tuple[Tensor, ...] | None) -> Sam
             f"iterator there; see {defined(task.batches)}"
         )
     return Sample(seen.first, seen.smallest, tuple(seen.others.values()), seen.labels)
+
+
+def _pair(batch: object) -> object:
+    """See `as_pair`.
+
+    Raises:
+        _UselessError: nothing in it has the name of targets.
+    """
+    try:
+        return as_pair(batch)
+    except ValueError as error:
+        raise _UselessError(str(error)) from None
 
 
 def _for_a_while(batches: Iterable[Any]) -> Iterator[Any]:

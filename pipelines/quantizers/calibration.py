@@ -11,6 +11,7 @@ from torch import Tensor
 from pipelines.errors import TrialFailed
 from pipelines.quantizers.parameters import ALL
 from pipelines.runtimes import Feed, to_feed
+from pipelines.tasks.batches import batches_of
 from pipelines.tasks.task import Inputs, Task, as_tuple, first
 from pipelines.tasks.tensors import mapped
 from spaces import Params
@@ -41,7 +42,7 @@ class Calibration:
         size = params.get("calibration_size", ALL)
 
         def batches() -> Iterator[Inputs]:
-            for inputs, _ in task.batches("calibration"):
+            for inputs, _ in batches_of(task, "calibration"):
                 before_batch()
                 yield inputs
 

@@ -15,6 +15,7 @@ from pipelines.formats import FORMATS, artifact_in, key_part
 from pipelines.pruners.checkpoint import Checkpoint
 from pipelines.runtimes import OUTPUT, RUNTIMES, Session, Target, to_feed
 from pipelines.stages.stage import Form
+from pipelines.tasks.batches import batches_of
 from pipelines.tasks.declared import free_axes
 from pipelines.tasks.task import Task, as_tuple, deployed, first
 from pipelines.tasks.tensors import names_of, parts
@@ -62,7 +63,7 @@ def _compare(model: nn.Module, session: Session, task: Task) -> None:
     Raises:
         TrialFailed: they do not agree.
     """
-    batch = next(iter(task.batches("calibration")), None)
+    batch = next(batches_of(task, "calibration"), None)
     some = [first(batch[0], EXAMPLES)] if batch else []
     for inputs in (as_tuple(task.example_input()), *some):
         with torch.inference_mode():

@@ -9,6 +9,7 @@ from torch import nn
 
 from pipelines.importances import IMPORTANCES
 from pipelines.pruners import PRUNERS, PruningRequest
+from pipelines.tasks.batches import batches_of
 from pipelines.training.context import Context
 from pipelines.training.gradients import BATCHES, sum_gradients
 from spaces import Params
@@ -32,5 +33,5 @@ def pruning_request(
         gradients=lambda network: sum_gradients(network, context),
         note=note,
         exclude=exclude,
-        inputs=lambda: (inputs for inputs, _ in islice(context.task.batches("train"), BATCHES)),
+        inputs=lambda: (inputs for inputs, _ in islice(batches_of(context.task, "train"), BATCHES)),
     )

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from pipelines.errors import TrialFailed
+from pipelines.tasks.batches import batches_of
 from pipelines.tasks.score import example_scores
 from pipelines.tasks.task import Split, move
 from pipelines.tasks.tensors import joined
@@ -21,7 +22,7 @@ def network_accuracy(model: nn.Module, context: Context, split: Split = "validat
     device, total, count = context.device, 0.0, 0
     model.to(device).eval()
     with torch.no_grad():
-        for inputs, targets in context.task.batches(split):
+        for inputs, targets in batches_of(context.task, split):
             context.lease.give_way()
             outputs = model(*move(inputs, device))
             if not torch.isfinite(joined(outputs)).all():

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 
+from pipelines.tasks.batches import batches_of
 from pipelines.tasks.task import move
 from pipelines.training.context import Context
 
@@ -25,7 +26,7 @@ def reestimate_statistics(model: nn.Module, context: Context) -> None:
         return
     device = context.device
     model.to(device).eval()
-    batches = (move(inputs, device) for inputs, _ in islice(context.task.batches("train"), BATCHES))
+    batches = (move(inputs, device) for inputs, _ in islice(batches_of(context.task, "train"), BATCHES))
     update_bn(((inputs,) for inputs in batches), _Positional(model).eval())
     model.cpu()
 

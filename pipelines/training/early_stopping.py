@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import TrialFailed
+from pipelines.tasks.batches import batches_of
 from pipelines.tasks.task import move
 from pipelines.training.context import Context
 from pipelines.training.weight_average import tensors_of
@@ -67,7 +68,7 @@ def calibration_loss(model: nn.Module, loss: Any, context: Context) -> float:
     training, losses = model.training, list[Tensor]()
     model.eval()
     with torch.no_grad():
-        for inputs, targets in context.task.batches("calibration"):
+        for inputs, targets in batches_of(context.task, "calibration"):
             context.lease.give_way()
             losses.append(loss(model(*move(inputs, context.device)), targets.to(context.device)).detach())
     model.train(training)

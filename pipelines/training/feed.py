@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
 from pipelines.errors import TrialFailed
+from pipelines.tasks.batches import batches_of
 from pipelines.tasks.hooks import OwnAugmentation, OwnTensors
 from pipelines.tasks.task import Inputs, Task
 from pipelines.tasks.tensors import mapped
@@ -69,7 +70,7 @@ class HostFeed:
 
     def epoch(self) -> Iterator[Item]:
         """See `Feed.epoch`."""
-        yield from ((in_order(inputs), targets) for inputs, targets in self._task.batches("train"))
+        yield from ((in_order(inputs), targets) for inputs, targets in batches_of(self._task, "train"))
 
     def prepare(self, item: Item) -> TrainBatch:
         """See `Feed.prepare`."""
@@ -184,7 +185,7 @@ def _count(task: Task) -> int:
 def _batch_size(task: Task) -> int:
     """Batches are as large as the first of the task's own."""
     with generators_kept():
-        first = next(iter(task.batches("train")), None)
+        first = next(batches_of(task, "train"), None)
     if first is None:
         raise TrialFailed("the train split has no batches")
     return len(first[1])

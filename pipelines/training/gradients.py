@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from pipelines.errors import TrialFailed
+from pipelines.tasks.batches import batches_of
 from pipelines.tasks.task import loss_of, move
 from pipelines.training.context import Context
 
@@ -29,7 +30,7 @@ def sum_gradients(model: nn.Module, context: Context) -> None:
     model.zero_grad(set_to_none=True)
     seen = 0
     with torch.enable_grad():
-        for inputs, targets in islice(context.task.batches("train"), BATCHES):
+        for inputs, targets in islice(batches_of(context.task, "train"), BATCHES):
             context.lease.give_way()
             loss(model(*move(inputs, device)), targets.to(device)).backward()  # type: ignore[no-untyped-call]
             seen += 1

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipelines.errors import TrialFailed
+from pipelines.tasks.batches import batches_of
 from pipelines.tasks.declared import loss_name, reading_of
 from pipelines.tasks.hooks import OwnFit, OwnLoss
 from pipelines.tasks.losses import DEFAULT, labels
@@ -257,7 +258,7 @@ def _why_not_finite(context: Context, how: Hyperparameters, kind: Kind, loss: st
     """Return why the loss became `loss`: the batches' fault where they surely are it."""
     own = "" if how.learning_rate == context.training.learning_rate else f"{kind}."
     rate = f"lower training.{own}learning_rate (now {how.learning_rate:g})"
-    for index, (inputs, targets) in enumerate(context.task.batches("train")):
+    for index, (inputs, targets) in enumerate(batches_of(context.task, "train")):
         batch = f"batch {index} of the train split"
         if not len(targets):
             return f"{batch} is empty, so that its loss is no number; leave such batches out"

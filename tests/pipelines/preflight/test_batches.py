@@ -65,8 +65,13 @@ def test_a_search_never_sees_the_test_split() -> None:
             "gives inputs and targets of shapes (3, 6), (4,), not of one number of examples",
         ),
         ((torch.zeros(0, 6), LABELS[:0]), "gives an empty batch"),
+        (
+            {"x": torch.zeros(4, 6), "y": LABELS},
+            "gives batches by name (x, y) with none of the names of targets, which are labels, label, targets, target; "
+            "give pairs (inputs, targets) instead",
+        ),
     ],
-    ids=["three", "dict", "numpy", "list of targets", "two inputs", "double", "rank", "lengths", "empty"],
+    ids=["three", "dict", "numpy", "list of targets", "two inputs", "double", "rank", "lengths", "empty", "no labels"],
 )
 def test_what_no_network_can_be_trained_with_is_told(check, words, batch, message) -> None:
     assert told_of_train(check(given(words, lambda split: [batch]))) == message
@@ -81,6 +86,17 @@ def test_a_batch_that_differs_later_is_told_with_its_number(check, words) -> Non
 def test_batches_of_a_data_loader_are_lists_and_work(check, words) -> None:
     data = TensorDataset(torch.randn(8, 6), torch.arange(8) % 2)
     assert check(given(words, lambda split: DataLoader(data, batch_size=4))) == []
+
+
+def test_batches_by_name_with_their_labels_among_them_work(check, words) -> None:
+    class Collated(words):
+        def batches(self, split: str):
+            return [{"input": inputs, "labels": targets} for inputs, targets in super().batches(split)]
+
+        def example_input(self):
+            return {"input": super().example_input()}
+
+    assert check(Collated(), quantization={"scheme": "static-int8"}, pruning={"method": "channel", "ratio": 0.5}) == []
 
 
 @pytest.mark.parametrize("several", [False, True], ids=["used up", "not yet used up"])
