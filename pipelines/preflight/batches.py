@@ -123,7 +123,7 @@ def _sample(task: Task, split: Split, example: tuple[Tensor, ...] | None) -> Sam
     return Sample(seen.first, seen.smallest, tuple(seen.others.values()), seen.labels)
 
 
-def _pair(batch: object) -> object:
+def _pair(batch: object) -> Any:
     """See `as_pair`.
 
     Raises:
