@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.progress import at
@@ -17,7 +18,7 @@ from pipelines.tasks.batches import as_pair
 from pipelines.tasks.declared import reading_of
 from pipelines.tasks.fault import FAULTS, defined, told
 from pipelines.tasks.task import Batch, Split, Task, as_tuple, first
-from pipelines.tasks.tensors import names_of, parts
+from pipelines.tasks.tensors import Targets, names_of, parts
 
 SPLITS: tuple[Split, ...] = tuple(split for split in get_args(Split) if split != "test")
 """The splits that a sweep reads; the test split is none of them."""
@@ -60,8 +61,9 @@ class _Seen:
     others: dict[tuple[torch.Size, ...], Batch] = field(default_factory=dict)
     labels: tuple[int, int] | None = None
 
-    def note(self, inputs: tuple[Tensor, ...], targets: Tensor) -> None:
-        batch, size = (first(inputs, SIZE), targets[:SIZE].clone()), len(inputs[0])
+    def note(self, inputs: tuple[Tensor, ...], targets: Targets) -> None:
+        some: Targets = tree_map(lambda x: x[:SIZE].clone(), targets)
+        batch, size = (first(inputs, SIZE), some), len(inputs[0])
         if self.first is None:
             self.first = batch
             self.size = size
@@ -70,7 +72,9 @@ class _Seen:
         shapes = tuple(x.shape[1:] for x in inputs)
         if self.example and shapes != tuple(x.shape[1:] for x in self.example) and len(self.others) < SHAPES:
             self.others.setdefault(shapes, batch)
-        if not targets.is_floating_point() and (counted := targets[targets != self.ignored]).numel():
+        if not isinstance(targets, Tensor) or targets.is_floating_point():
+            return
+        if (counted := targets[targets != self.ignored]).numel():
             low, high = self.labels or (int(counted.min()), int(counted.max()))
             self.labels = min(low, int(counted.min())), max(high, int(counted.max()))
 
@@ -152,8 +156,10 @@ def _form_problem(batch: object, example: tuple[Tensor, ...] | None) -> str | No
     given = parts(inputs)
     for wrong in (one for one in given if not isinstance(one, Tensor)):
         return f"gives inputs of type {type(wrong).__name__}, not tensors, or tuples or dicts of them{_advice(wrong)}"
-    if not isinstance(targets, Tensor):
-        return f"gives targets of type {type(targets).__name__}, not a tensor{_advice(targets)}"
+    wanted = parts(targets)
+    if odd := [one for one in wanted if not isinstance(one, Tensor)] or ([] if wanted else [targets]):
+        wrong = odd[0] if len(odd) < len(wanted) else targets
+        return f"gives targets of type {type(wrong).__name__}, not a tensor{_advice(wrong)}"
     if example is None:
         example = as_tuple(inputs)
     if (own_names := names_of(inputs)) != (names := names_of(example)):
@@ -168,9 +174,9 @@ def _form_problem(batch: object, example: tuple[Tensor, ...] | None) -> str | No
             )
         if own.dtype != other.dtype:
             return f"gives inputs of type {_word(own)}, but example_input() is of type {_word(other)}"
-    sizes = sorted({len(one) for one in (*given, targets) if one.dim()})
-    if not targets.dim() or len(sizes) != 1:
-        shapes = ", ".join(str(tuple(one.shape)) for one in (*given, targets))
+    sizes = sorted({len(one) for one in (*given, *wanted) if one.dim()})
+    if not all(one.dim() for one in wanted) or len(sizes) != 1:
+        shapes = ", ".join(str(tuple(one.shape)) for one in (*given, *wanted))
         return f"gives inputs and targets of shapes {shapes}, not of one number of examples"
     return "gives an empty batch" if sizes == [0] else None
 

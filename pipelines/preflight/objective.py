@@ -14,12 +14,13 @@ from pipelines.preflight.batches import Sample
 from pipelines.preflight.findings import Findings
 from pipelines.preflight.progress import at
 from pipelines.scores import scores_problem
+from pipelines.scores.gathering import SEVERAL
 from pipelines.tasks.declared import loss_name, reading_of, score_names
 from pipelines.tasks.fault import FAULTS, defined, told
 from pipelines.tasks.hooks import OwnScore
 from pipelines.tasks.score import example_scores
 from pipelines.tasks.task import Outputs, Split, Task, as_tuple, loss_of
-from pipelines.tasks.tensors import scored
+from pipelines.tasks.tensors import Targets, names_of, parts, scored
 
 BROADCAST = "Using a target size"
 """So begins PyTorch's warning that a loss compares each output with each target."""
@@ -99,6 +100,8 @@ def _loss_problem(task: Task, outputs: Outputs, train: Sample) -> str | None:
     name = f"the loss {own_name}" if own_name else defined(loss) if is_own else "the default loss, cross-entropy,"
     about = f"{name} of outputs {_shape(outputs)} and targets {_shape(targets)}"
     advice = "" if is_own else "; give the task a loss(outputs, targets)"
+    if not isinstance(targets, Tensor) and (own_name or not is_own):
+        return f"{about}: these are several tensors; give the task a loss(outputs, targets) that reads them"
     with warnings.catch_warnings(record=True) as caught, torch.enable_grad():
         warnings.simplefilter("always")
         at("the loss")
@@ -135,7 +138,7 @@ def _label_problem(task: Task, outputs: Outputs, sample: Sample) -> str | None:
     )
 
 
-def _score_problem(task: Task, outputs: Outputs, targets: Tensor) -> str | None:
+def _score_problem(task: Task, outputs: Outputs, targets: Targets) -> str | None:
     at("the score")
     try:
         example_scores(task, outputs, targets)
@@ -143,13 +146,17 @@ def _score_problem(task: Task, outputs: Outputs, targets: Tensor) -> str | None:
         return error.reason
     except FAULTS as error:
         return f"score of outputs {_shape(outputs)} and targets {_shape(targets)}: {told(error)}"
+    if score_names(task) and not isinstance(targets, Tensor):
+        return f"scores: {SEVERAL}; leave out {', '.join(score_names(task))}"
     return None
 
 
-def _shape(outputs: Outputs) -> str:
-    if not isinstance(outputs, Tensor):
-        return ", ".join(f"{name} {_shape(x)}" for name, x in zip(outputs.names, outputs, strict=True))
-    tensor = outputs
+def _shape(given: Outputs | Targets) -> str:
+    if not isinstance(given, Tensor):
+        tensors = parts(given)
+        names = names_of(given) or [""] * len(tensors)
+        return ", ".join(f"{name} {_shape(x)}".lstrip() for name, x in zip(names, tensors, strict=True))
+    tensor = given
     return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
 
 

@@ -8,9 +8,13 @@ import numpy as np
 from scipy import sparse
 from torch import Tensor
 
+from pipelines.errors import TrialFailed
 from pipelines.measurement import Interval, Measurement
 from pipelines.scores.score import Rows, SplitScore
 from pipelines.tasks.reading import Reading
+from pipelines.tasks.tensors import Targets
+
+SEVERAL = "they are taken of targets that are one tensor, and these are several"
 
 REPLICATES = 200
 """How often a split is drawn anew: with as many the ends of an interval move by a tenth of its length, about."""
@@ -33,8 +37,16 @@ class Gathering:
         self._rows: dict[str, list[Rows]] = {score.name: [] for score in self._scores}
         self._examples = 0
 
-    def add(self, outputs: Tensor, targets: Tensor) -> None:
-        """Take a batch: the output that is scored, and its targets, batch first, on the CPU."""
+    def add(self, outputs: Tensor, targets: Targets) -> None:
+        """Take a batch: the output that is scored, and its targets, batch first, on the CPU.
+
+        Raises:
+            TrialFailed: the targets are several tensors, and there are scores.
+        """
+        if not isinstance(targets, Tensor):
+            if self._scores:
+                raise TrialFailed(f"the scores of the split: {SEVERAL}")
+            return
         for score in self._scores:
             found = score.rows(outputs, targets, self._reading, self._shift)
             self._rows[score.name].append(Rows(found.values, found.examples + self._examples))

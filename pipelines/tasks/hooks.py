@@ -38,7 +38,7 @@ class OwnTeachers(Protocol):
 class OwnLoss(Protocol):
     """A task with a loss of its own, instead of cross-entropy, or with the name of one of `pipelines.tasks.losses`."""
 
-    def loss(self, outputs: Outputs, targets: Tensor) -> Tensor:
+    def loss(self, outputs: Outputs, targets: Any) -> Tensor:
         """A scalar to minimise, of all that the network gives in training."""
 
 
@@ -46,7 +46,7 @@ class OwnLoss(Protocol):
 class OwnScore(Protocol):
     """A task that says itself how good outputs are, instead of top-1 correctness."""
 
-    def score(self, outputs: Outputs, targets: Tensor) -> Tensor:
+    def score(self, outputs: Outputs, targets: Any) -> Tensor:
         """One number per example, whose mean is the accuracy, of all that the exported file gives."""
 
 
@@ -104,7 +104,7 @@ class OwnTensors(Protocol):
 class OwnAugmentation(Protocol):
     """A task with `OwnTensors` whose training examples are changed at random each time that they are seen."""
 
-    def augment(self, inputs: Any, targets: Tensor) -> tuple[Any, Tensor]:
+    def augment(self, inputs: Any, targets: Any) -> tuple[Any, Any]:
         """A batch, changed on the device that it lies on; without this method examples are always the same."""
 
 

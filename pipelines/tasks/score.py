@@ -11,10 +11,10 @@ from pipelines.tasks.fault import defined
 from pipelines.tasks.hooks import OwnScore
 from pipelines.tasks.losses import NEXT_TOKEN
 from pipelines.tasks.task import Outputs, Task, score_of
-from pipelines.tasks.tensors import scored
+from pipelines.tasks.tensors import Targets, examples_in, scored
 
 
-def example_scores(task: Task, outputs: Outputs, targets: Tensor) -> Tensor:
+def example_scores(task: Task, outputs: Outputs, targets: Targets) -> Tensor:
     """The score of each example of a batch, shape (examples,), in double precision.
 
     The default leaves out examples all of whose labels are ignored; see `pipelines.tasks.task.top1`.
@@ -23,13 +23,16 @@ def example_scores(task: Task, outputs: Outputs, targets: Tensor) -> Tensor:
         TrialFailed: there is not one finite number for each example.
     """
     if not isinstance(task, OwnScore):
+        if not isinstance(targets, Tensor):
+            raise TrialFailed("targets are several tensors; give the task a score(outputs, targets) that reads them")
         _check_targets(task, scored(outputs), targets)
         return score_of(task)(outputs, targets).double()
-    score, wanted = score_of(task), f"not one number per example: a tensor of shape ({len(targets)},)"
+    count = examples_in(targets)
+    score, wanted = score_of(task), f"not one number per example: a tensor of shape ({count},)"
     scores = score(outputs, targets)
     if not isinstance(scores, Tensor):
         raise TrialFailed(f"{defined(score)} gives a {type(scores).__name__}, {wanted}")
-    if scores.shape != targets.shape[:1]:
+    if scores.shape != (count,):
         mean = "; leave the mean out" if scores.numel() == 1 else ""
         raise TrialFailed(f"{defined(score)} gives a tensor of shape {tuple(scores.shape)}, {wanted}{mean}")
     if scores.is_complex() or not torch.isfinite(scores).all():

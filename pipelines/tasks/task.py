@@ -27,11 +27,11 @@ from pipelines.tasks.losses import DEFAULT, LOSSES
 from pipelines.tasks.module import clash, import_module, undisturbed
 from pipelines.tasks.reading import IGNORED
 from pipelines.tasks.served import served
-from pipelines.tasks.tensors import Inputs, Outputs, as_tuple, first, move, scored, to_batch
+from pipelines.tasks.tensors import Inputs, Outputs, Targets, as_tuple, first, move, scored, to_batch
 from spaces import InputError, Value, illegal
 
 Split = Literal["train", "calibration", "validation", "test"]
-Batch = tuple[Inputs, Tensor]
+Batch = tuple[Inputs, Targets]
 
 BUILT_IN: Mapping[str, str] = {
     "digits": "pipelines.tasks.digits:Digits",
@@ -222,7 +222,7 @@ def deployed(network: nn.Module, task: Task) -> nn.Module:
     return served(task.deploy(network), task) if isinstance(task, OwnDeploy) else network
 
 
-def loss_of(task: Task) -> Callable[[Outputs, Tensor], Tensor]:
+def loss_of(task: Task) -> Callable[[Outputs, Any], Tensor]:
     """The task's own ``loss``, the one that it names, or cross-entropy.
 
     One of its own is given all that the network gives, others the output that is scored.
@@ -238,7 +238,7 @@ def has_own_score(task: Task) -> bool:
     return isinstance(task, OwnScore) or reading_of(task).kind == "numbers"
 
 
-def score_of(task: Task) -> Callable[[Outputs, Tensor], Tensor]:
+def score_of(task: Task) -> Callable[[Outputs, Any], Tensor]:
     """The task's own ``score``, or the one that suits its loss, such as top-1 correctness: one number per example."""
     if isinstance(task, OwnScore):
         return task.score

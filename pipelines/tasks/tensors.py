@@ -59,6 +59,9 @@ Inputs = Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]
 """What a network is called with: one tensor, a tuple of its positional arguments, or its arguments by name; batch
 first."""
 
+Targets = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+"""What the loss and the score of a task compare outputs with: one tensor, or several, batch first."""
+
 Outputs = Tensor | Tensors
 """What a network gives: one tensor, or several of which the scored one comes first."""
 
@@ -145,6 +148,17 @@ def _leaves(given: object, path: str) -> Iterator[tuple[str, Tensor]]:
     elif hasattr(given, "__dataclass_fields__"):
         for key in given.__dataclass_fields__:
             yield from _leaves(getattr(given, key), f"{path}.{key}" if path else key)
+
+
+def on(targets: Targets, device: torch.device) -> Targets:
+    """`targets` in the form that they have, on `device`."""
+    moved: Targets = pytree.tree_map(lambda x: x.to(device), targets)
+    return moved
+
+
+def examples_in(targets: Targets) -> int:
+    """How many examples `targets` are of."""
+    return len(pytree.tree_leaves(targets)[0])
 
 
 def scored(outputs: Outputs) -> Tensor:

@@ -9,7 +9,7 @@ from pipelines.errors import TrialFailed
 from pipelines.tasks.batches import batches_of
 from pipelines.tasks.score import example_scores
 from pipelines.tasks.task import Split, move
-from pipelines.tasks.tensors import joined
+from pipelines.tasks.tensors import joined, on
 from pipelines.training.context import Context
 
 
@@ -27,7 +27,7 @@ def network_accuracy(model: nn.Module, context: Context, split: Split = "validat
             outputs = model(*move(inputs, device))
             if not torch.isfinite(joined(outputs)).all():
                 raise TrialFailed("the network gives outputs that are not finite")
-            scores = example_scores(context.task, outputs, targets.to(device))
+            scores = example_scores(context.task, outputs, on(targets, device))
             total, count = total + float(scores.sum()), count + len(scores)
     model.cpu()
     if not count:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pipelines.errors import TrialFailed
 from pipelines.tasks.batches import batches_of
 from pipelines.tasks.task import move
+from pipelines.tasks.tensors import on
 from pipelines.training.context import Context
 from pipelines.training.weight_average import tensors_of
 
@@ -70,7 +71,7 @@ def calibration_loss(model: nn.Module, loss: Any, context: Context) -> float:
     with torch.no_grad():
         for inputs, targets in batches_of(context.task, "calibration"):
             context.lease.give_way()
-            losses.append(loss(model(*move(inputs, context.device)), targets.to(context.device)).detach())
+            losses.append(loss(model(*move(inputs, context.device)), on(targets, context.device)).detach())
     model.train(training)
     if not losses:
         raise TrialFailed("the calibration split has no batches, by which training.patience would judge")

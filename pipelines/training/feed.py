@@ -15,7 +15,7 @@ from pipelines.errors import TrialFailed
 from pipelines.tasks.batches import batches_of
 from pipelines.tasks.hooks import OwnAugmentation, OwnTensors
 from pipelines.tasks.task import Inputs, Task
-from pipelines.tasks.tensors import mapped
+from pipelines.tasks.tensors import Targets, examples_in, mapped
 from pipelines.training.context import Context
 from pipelines.training.initial_weights import generators_kept
 from pipelines.training.seed import seed_everything
@@ -41,7 +41,7 @@ class TrainBatch:
     """
 
     inputs: tuple[Tensor, ...]
-    targets: Tensor
+    targets: Targets
     rows: Tensor | None = None
 
 
@@ -93,7 +93,7 @@ class ResidentFeed:
         _check(inputs, targets)
         self._augment = task.augment if isinstance(task, OwnAugmentation) else None
         self._batch = _batch_size(task)
-        self._count = len(targets)
+        self._count = examples_in(targets)
         self.steps = math.ceil(self._count / self._batch)
         self.nbytes = sum(leaf.nbytes for leaf in tree_leaves((inputs, targets)))
         self.resident = device.type == "cpu" or self.nbytes <= room
@@ -188,7 +188,7 @@ def _batch_size(task: Task) -> int:
         first = next(batches_of(task, "train"), None)
     if first is None:
         raise TrialFailed("the train split has no batches")
-    return len(first[1])
+    return examples_in(first[1])
 
 
 def _check(inputs: Any, targets: Any) -> None:

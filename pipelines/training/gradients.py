@@ -10,6 +10,7 @@ from torch import nn
 from pipelines.errors import TrialFailed
 from pipelines.tasks.batches import batches_of
 from pipelines.tasks.task import loss_of, move
+from pipelines.tasks.tensors import on
 from pipelines.training.context import Context
 
 BATCHES = 8
@@ -32,7 +33,7 @@ def sum_gradients(model: nn.Module, context: Context) -> None:
     with torch.enable_grad():
         for inputs, targets in islice(batches_of(context.task, "train"), BATCHES):
             context.lease.give_way()
-            loss(model(*move(inputs, device)), targets.to(device)).backward()  # type: ignore[no-untyped-call]
+            loss(model(*move(inputs, device)), on(targets, device)).backward()  # type: ignore[no-untyped-call]
             seen += 1
     model.cpu()
     for module, training in modes.items():

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils._pytree import tree_leaves
 
 from pipelines.errors import TrialFailed
 from pipelines.tasks.batches import batches_of
@@ -18,7 +19,7 @@ from pipelines.tasks.declared import loss_name, reading_of
 from pipelines.tasks.hooks import OwnFit, OwnLoss
 from pipelines.tasks.losses import DEFAULT, labels
 from pipelines.tasks.task import Outputs, as_tuple, loss_of
-from pipelines.tasks.tensors import scored
+from pipelines.tasks.tensors import examples_in, scored
 from pipelines.training.context import Context
 from pipelines.training.early_stopping import EarlyStopping, calibration_loss
 from pipelines.training.feed import Feed, feed_of
@@ -97,7 +98,7 @@ def task_loss(context: Context, how: Hyperparameters) -> StepLoss:
     return lambda batch, outputs: loss(outputs, batch.targets)
 
 
-def labels_loss(context: Context, how: Hyperparameters) -> Callable[[Outputs, Tensor], Tensor]:
+def labels_loss(context: Context, how: Hyperparameters) -> Callable[[Outputs, Any], Tensor]:
     """The same as a function of outputs and targets."""
     if not how.label_smoothing:
         return loss_of(context.task)
@@ -260,9 +261,9 @@ def _why_not_finite(context: Context, how: Hyperparameters, kind: Kind, loss: st
     rate = f"lower training.{own}learning_rate (now {how.learning_rate:g})"
     for index, (inputs, targets) in enumerate(batches_of(context.task, "train")):
         batch = f"batch {index} of the train split"
-        if not len(targets):
+        if not examples_in(targets):
             return f"{batch} is empty, so that its loss is no number; leave such batches out"
-        for name, tensors in (("inputs", as_tuple(inputs)), ("targets", (targets,))):
+        for name, tensors in (("inputs", as_tuple(inputs)), ("targets", tree_leaves(targets))):
             if any(tensor.isnan().any() for tensor in tensors):
                 return f"{batch} has {name} that are NaN; clean the data"
             if any(tensor.isinf().any() for tensor in tensors):

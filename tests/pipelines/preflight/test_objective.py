@@ -147,3 +147,50 @@ def test_a_loss_and_a_score_are_told_beside_each_other_and_beside_a_network_that
     assert "not a tensor of one number" in loss
     assert "not one number per example" in score
     assert export.startswith("task.use: teacher(): exporting it: the network cannot be exported to ONNX: ")
+
+
+PLACES = torch.rand(4, 4)
+
+
+def place_and_class(outputs: Tensor, targets) -> Tensor:
+    """The loss of a network that finds one object's class."""
+    return functional.cross_entropy(outputs, targets["label"]) + 0 * targets["place"].sum()
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (
+            own_score(lambda outputs, targets: right(outputs, targets["label"])),
+            "task.use: the default loss, cross-entropy, of outputs (4, 2) float32 and targets label (4,) int64, place "
+            "(4, 4) float32: these are several tensors; give the task a loss(outputs, targets) that reads them",
+        ),
+        (
+            own_loss(place_and_class),
+            "task.use: targets are several tensors; give the task a score(outputs, targets) that reads them",
+        ),
+        (
+            own_loss(place_and_class)
+            | own_score(lambda outputs, targets: right(outputs, targets["label"]))
+            | {"scores": ["f1"]},
+            "task.use: scores: they are taken of targets that are one tensor, and these are several; leave out f1",
+        ),
+    ],
+    ids=["no loss", "no score", "a score of the split"],
+)
+def test_targets_of_several_tensors_need_a_loss_and_a_score_that_read_them(check, words, own, message) -> None:
+    assert message in check(several(words, **own))
+
+
+def test_targets_of_several_tensors_go_to_the_own_loss_and_score_as_they_are(check, words) -> None:
+    own = own_loss(place_and_class) | own_score(lambda outputs, targets: right(outputs, targets["label"]))
+    assert check(several(words, **own), pruning={"method": "unstructured", "ratio": 0.5, "importance": "taylor"}) == []
+
+
+def several(words, **hooks) -> object:
+    """A task with a class and a place for each example."""
+
+    def batches(self, split: str):
+        return [(torch.randn(4, 6), {"label": CLASSES, "place": PLACES})]
+
+    return type("Several", (words,), {"batches": batches, **hooks})()
