@@ -119,7 +119,9 @@ def unify(one: Sequence[Axis], other: Sequence[Axis]) -> None:
     left, right = resolved(one), resolved(other)
     while left and right:
         a, b = left[0], right[0]
-        if a is b:
+        if 1 in (a.size, b.size):  # what has one entry never loses it
+            del (left if a.size == 1 else right)[0]
+        elif a is b:
             del left[0], right[0]
         elif a.size == b.size:
             _merge(a, b)
@@ -128,7 +130,7 @@ def unify(one: Sequence[Axis], other: Sequence[Axis]) -> None:
             left[:1] = factored(a, b.size)
         else:
             right[:1] = factored(b, a.size)
-    if left or right:
+    if size_of(left) != 1 or size_of(right) != 1:
         raise Mismatch
 
 
@@ -251,9 +253,10 @@ def _flat_terms(axis: Axis) -> tuple[Dim, ...]:
 def _merge(one: Axis, other: Axis) -> None:
     """Make two axes of one size, of which none is a product, the same."""
     if one.terms and other.terms:
-        for boundaries, axis in ((_boundaries(one), other), (_boundaries(other), one)):
-            for place in boundaries:
-                _cut(axis, place)
+        while {*_boundaries(one)} != {*_boundaries(other)}:  # a cut may be one of the other, too, with parts in common
+            for boundaries, axis in ((_boundaries(one), other), (_boundaries(other), one)):
+                for place in boundaries:
+                    _cut(axis, place)
         for a, b in zip(_flat_terms(one), _flat_terms(other), strict=True):
             unify(a, b)
     if other.terms and not one.terms:

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipelines.networks.axes import PARTS, Axis, Dim, Mismatch, fix, fresh, resolved, size_of, unify
-from pipelines.networks.operators import OPERATORS, POSITIONS, of_elements
+from pipelines.networks.operators import OPERATORS
+from pipelines.networks.rules.elements import of_elements
+from pipelines.networks.rules.rule import POSITIONS
 
 Call = tuple[str, int]
 """The name of an operator, and which of its calls."""

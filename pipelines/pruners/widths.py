@@ -16,7 +16,7 @@ from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.networks.axes import Axis, basic, coordinates, fix, resolved
 from pipelines.networks.dataflow import SILENT, Dataflow
 from pipelines.networks.exclusion import ALL_EXCLUDED, Exclusion
-from pipelines.networks.operators import HIDDEN
+from pipelines.networks.rules.rule import HIDDEN
 from pipelines.pruners.attributes import numbers_read
 from pipelines.pruners.check import OTHER_OUTPUT, Check, copied, forgetful, sound, stays, told
 from pipelines.pruners.conversion import convert, convertible

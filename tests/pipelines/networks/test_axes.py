@@ -32,6 +32,12 @@ def test_sums_with_other_boundaries_are_refined_to_those_of_both() -> None:
     assert basic(one) == basic(other)
 
 
+def test_a_dimension_that_is_the_same_as_its_neighbour_is_one_entry_after_the_other() -> None:
+    dim = fresh(6)
+    unify(part(dim, 1, 6), part(dim, 0, 5))
+    assert {axis.size for axis in basic(dim)} == {1}
+
+
 def test_what_is_fixed_stays_so_in_its_parts() -> None:
     dim = fresh(6)
     fix(dim, "reason")

@@ -183,6 +183,7 @@ LEFT: dict[str, tuple[Callable[[], Network], str]] = {
     ),
     "slice": (between(lambda s, h: h[:, ::2], width=8), MOVED.format("slice")),
     "index": (between(lambda s, h: h[:, s.c], c=torch.arange(15, -1, -1)), MOVED.format("index")),
+    "cumulative sum": (between(lambda s, h: h.cumsum(1)), MOVED.format("cumsum")),
     "softmax": (between(lambda s, h: h.softmax(1)), OTHER),
     "fixed width": (flat(lambda h: h.view(-1, 1024), 1024), f"{FAILS}: RuntimeError"),
     "weight normalization": (
@@ -247,6 +248,7 @@ def test_what_cannot_be_cut_is_left_alone_and_named(make: Callable[[], Network],
 
 WITHIN: dict[str, Callable[[], Network]] = {
     "a product with itself": flat(lambda h: (h.flatten(2) @ h.flatten(2).transpose(1, 2)).flatten(1), 256),
+    "a difference of neighbours": between(lambda s, h: h.diff(dim=1), width=15),
     "one weight for two layers": lambda: tie(Network(
         lambda s, x: s.o(torch.relu(s.b(torch.relu(s.a(x))))), example=VECTOR,
         a=nn.Linear(16, 16), b=nn.Linear(16, 16), o=nn.Linear(16, 4),
