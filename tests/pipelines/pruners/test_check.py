@@ -156,6 +156,22 @@ CUT: dict[str, Callable[[], Network]] = {
     ),
     "masked in place": between(lambda s, h: h.masked_fill(s.c[:, None, None], 0), c=torch.arange(16) % 3 == 0),
     "repeated one by one": between(lambda s, h: h.repeat_interleave(2, 1), width=32),
+    "equation": between(
+        lambda s, h: torch.einsum("bchw,dc->bdhw", h, s.w), width=8, w=nn.Parameter(torch.randn(8, 16)),
+    ),
+    "branches that are weighed": between(
+        lambda s, h: (torch.stack([h, s.c(h)], 1) * s.d(h.mean((2, 3))).view(len(h), 2, -1, 1, 1).softmax(1)).sum(1),
+        dead=("c",), c=conv(16, 16), d=nn.Linear(16, 32),
+    ),
+    "largest of halves": between(lambda s, h: h.view(len(h), 2, -1, 8, 8).amax(1), width=8, times=2),
+    "largest of neighbours": between(lambda s, h: h.view(len(h), -1, 2, 8, 8).amax(2), width=8, each=2),
+    "shifted in space": between(lambda s, h: torch.cat([h.roll(1, 2), h.roll(-1, 3)], 1), width=32),
+    "space to depth": between(lambda s, h: torch.cat([h[..., ::2, ::2], h[..., 1::2, 1::2]], 1), width=32),
+    "unfolded": between(lambda s, h: functional.unfold(h, 3, padding=1).unflatten(2, (8, 8)), width=144),
+    "attention over places": between(
+        lambda s, h: h + s.d((lambda q: q @ (q.transpose(1, 2) @ q).softmax(-1))(s.c(h).flatten(2)).view(-1, 8, 8, 8)),
+        dead=("d",), c=conv(16, 8, 1), d=conv(8, 16, 1),
+    ),
     "three dimensions": lambda: Network(
         lambda s, x: s.b(torch.relu(s.a(x[:, :, None]))).mean((2, 3, 4)), a=nn.Conv3d(1, 16, 1), b=nn.Conv3d(16, 4, 1),
     ),
