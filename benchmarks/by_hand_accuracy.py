@@ -60,7 +60,8 @@ def train(model: nn.Module, examples: Examples, epochs: int, seed: int, rate: fl
     model.train()
     for chosen in batches:
         optimizer.zero_grad()
-        functional.cross_entropy(model(examples[0][chosen]), examples[1][chosen]).backward()
+        loss = functional.cross_entropy(model(examples[0][chosen]), examples[1][chosen])
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
     model.eval()
