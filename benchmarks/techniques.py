@@ -79,8 +79,8 @@ RECIPES: Mapping[str, Steps] = {
     "QAT int8": [quantize("qat-int8")],
     "weights int8": [quantize("weight-int8")],
     "weights int4": [quantize("weight-int4")],
-    "palettized, 5 bits": [quantize("palettize", bits=5, palettes=1)],
-    "palettized, 4 bits": [quantize("palettize", bits=4, palettes=1)],
+    "palettized, 5 bits": [quantize("palettize", bits=5)],
+    "palettized, 4 bits": [quantize("palettize", bits=4)],
     # Distillation: a student that is trained on the labels alone, and what its teacher adds.
     "student, labels only": [distil(4, width=0.5, alpha=0)],
     "student, responses": [SMALL],
@@ -96,15 +96,15 @@ RECIPES: Mapping[str, Steps] = {
     ],
     "unstructured 95 %, palettized 4 bits": [
         prune("unstructured", ratio=0.95, scope="global", steps=3),
-        quantize("palettize", bits=4, palettes=1),
+        quantize("palettize", bits=4),
     ],
     "student, static int8": [SMALL, quantize("static-int8")],
     "student, QAT int8": [SMALL, quantize("qat-int8")],
     "student, weights int8": [SMALL, quantize("weight-int8")],
     "half the student, static int8": [distil(4, width=0.25, alpha=0.9), quantize("static-int8")],
     "half the student, QAT int8": [distil(4, width=0.25, alpha=0.9), quantize("qat-int8")],
-    "student, palettized 5 bits": [SMALL, quantize("palettize", bits=5, palettes=1)],
-    "wider student, palettized 5 bits": [distil(4, width=0.65, alpha=0.5), quantize("palettize", bits=5, palettes=1)],
+    "student, palettized 5 bits": [SMALL, quantize("palettize", bits=5)],
+    "wider student, palettized 5 bits": [distil(4, width=0.65, alpha=0.5), quantize("palettize", bits=5)],
     "shallow student, QAT int8": [distil(3, width=0.5, alpha=0.9), quantize("qat-int8")],
 }
 

@@ -25,7 +25,7 @@ BITS = Parameter(
 PALETTES = Parameter(
     "quantization.palettes",
     Interval(1, 256, integer=True),
-    default=16,
+    default=1,
     help="at most so many palettes for a weight: each serves neighbouring output channels; fewer for small weights",
 )
 
