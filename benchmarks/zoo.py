@@ -169,8 +169,9 @@ def try_network(name: str, wanted: Sequence[str], runtime: str, folder: Path, ag
 def shown(found: Cell, longest: int = 60, *, in_db: bool = False) -> str:
     """A cell in words."""
     if found["status"] == "ok":
-        decibel = "∞" if found["sqnr_db"] is None else f"{found['sqnr_db']:.0f}"
-        same = decibel if in_db else f"{found['agreement']:.2f}"
+        same = f"{found['agreement']:.2f}"
+        if in_db:
+            same = "∞" if found["sqnr_db"] is None else f"{found['sqnr_db']:.0f}"
         return f"ok {found['size']:.2f} {found['latency']:.2f} {same}"
     return f"{found['status']}: {found['reason']}"[:longest].replace("|", "/")
 
