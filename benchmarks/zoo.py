@@ -4,6 +4,7 @@ Each architecture is tried in a process of its own. A cell is what `paredown val
 it says valid, what becomes of it in a trial without training:
 
 - ``ok 0.55 0.61 0.98``: size and latency as shares of the fp32 file's, and the share of examples with the same answer;
+  of quantized files the table has instead how far the power of outputs is above that of their error, in dB;
 - ``refused: reason``: `validate` told beforehand that the technique cannot work there;
 - ``FAILED: reason``: it said valid, and the trial failed. There should be none.
 
@@ -165,10 +166,13 @@ def try_network(name: str, wanted: Sequence[str], runtime: str, folder: Path, ag
             print(f"{name} {technique}: {shown(row[technique], 300)}", file=sys.stderr, flush=True)
 
 
-def shown(found: Cell, longest: int = 60) -> str:
+def shown(found: Cell, longest: int = 60, *, in_db: bool = False) -> str:
     """A cell in words."""
     if found["status"] == "ok":
-        return f"ok {found['size']:.2f} {found['latency']:.2f} {found['agreement']:.2f}"
+        same = f"{found['agreement']:.2f}"
+        if in_db:
+            same = "∞" if found["sqnr_db"] is None else f"{found['sqnr_db']:.0f}"
+        return f"ok {found['size']:.2f} {found['latency']:.2f} {same}"
     return f"{found['status']}: {found['reason']}"[:longest].replace("|", "/")
 
 
@@ -185,12 +189,13 @@ def table(folder: Path, networks: Sequence[str], wanted: Sequence[str]) -> str:
             found = row.get(technique)
             status = str(found["status"]) if found else "not tried"
             counts[status] += 1
-            cells.append("" if found is None else shown(found).removeprefix("ok ") if status == "ok" else status)
+            told = "" if found is None else shown(found, in_db=technique in QUANTIZERS)
+            cells.append(told.removeprefix("ok ") if status == "ok" else status if found else "")
             if found and status != "ok":
                 reasons.setdefault(f"{status}, {found['reason']}", {}).setdefault(technique, []).append(name)
         lines.append(f"| {name} | {' | '.join(cells)} |")
     told = ", ".join(f"{count} {status}" for status, count in counts.items() if count or status == "FAILED")
-    lines += ["", f"{told}; ok cells: size, latency and agreement as shares of the fp32 file's.", ""]
+    lines += ["", f"{told}; ok cells: size, latency and agreement as shares of the fp32 file's; schemes: dB.", ""]
     for reason, by_technique in reasons.items():
         lines.append(f"- {reason}: " + "; ".join(f"{each} ({', '.join(of)})" for each, of in by_technique.items()))
     return "\n".join(lines)

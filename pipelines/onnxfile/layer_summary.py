@@ -84,9 +84,10 @@ def _layer(
     found = operator(node.op_type)
     if found.kernel is None or not found.multiplies:
         return None
-    name, turned = node.input[found.kernel], False
+    name, turns = node.input[found.kernel], list[list[int]]()
     while name not in stored and name in made and operator(made[name].op_type).through:
-        turned ^= made[name].op_type == "Transpose"
+        if made[name].op_type == "Transpose":
+            turns.append(next((list(each.ints) for each in made[name].attribute if each.name == "perm"), []))
         name = made[name].input[0]
     dims = None
     if name in made and made[name].domain == DOMAIN:  # codes of a palette
@@ -95,7 +96,9 @@ def _layer(
     if name not in stored:  # a product of two activations, or a weight that is computed
         return None
     tensor = stored[name]
-    shape = (dims or list(tensor.dims))[:: -1 if turned else 1]
+    shape = dims or list(tensor.dims)
+    for axes in reversed(turns):
+        shape = [shape[axis] for axis in axes] if axes else shape[::-1]
     kind = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
     kind = {"float": "float32", "double": "float64"}.get(kind, kind)
     zeros = int(np.count_nonzero(numpy_helper.to_array(tensor) == 0)) if "float" in kind else 0

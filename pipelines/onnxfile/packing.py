@@ -44,13 +44,27 @@ def pack(codes: np.ndarray, bits: int) -> np.ndarray:
     return np.packbits(unpacked.reshape(groups, 8 * bits), axis=1, bitorder="little")
 
 
-def dense(codes: np.ndarray, codebook: np.ndarray, bits: int) -> Packed:
-    """The weight ``codebook[codes]``, one code for each of its numbers."""
-    shape = np.array(codes.shape, dtype=np.int64)
-    return Packed(f"Palette{bits}", {"codes": pack(codes, bits), "codebook": codebook, "shape": shape})
+def dense(codes: np.ndarray, codebooks: np.ndarray, bits: int, rows: int) -> Packed:
+    """A weight with one code for each of its numbers: ``codebooks[row // rows][code]``, row by row.
+
+    Args:
+        codes: The codes, in the weight's shape.
+        codebooks: What they mean, (groups, colours).
+        bits: Of each code.
+        rows: So many rows, the first axis, share a codebook.
+    """
+    return Packed(f"Palette{bits}", {"codes": pack(codes, bits), **_meaning(codes, codebooks, rows)})
 
 
-def sparse(codes: np.ndarray, codebook: np.ndarray, bits: int) -> Packed:
+def _meaning(codes: np.ndarray, codebooks: np.ndarray, rows: int) -> dict[str, np.ndarray]:
+    return {
+        "codebook": codebooks,
+        "shape": np.array(codes.shape, dtype=np.int64),
+        "each": np.array(rows * codes[0].size, dtype=np.int32),
+    }
+
+
+def sparse(codes: np.ndarray, codebooks: np.ndarray, bits: int, rows: int) -> Packed:
     """The same for a weight that is mostly code 0, which must mean zero: the other codes, and the gaps between them.
 
     Source: S. Han, H. Mao, W. J. Dally, "Deep Compression", 2016, section 2: a gap that is too long for its bits is
@@ -60,8 +74,7 @@ def sparse(codes: np.ndarray, codebook: np.ndarray, bits: int) -> Packed:
     places = np.flatnonzero(flat)
     options = [_with_gaps(flat, places, gap_bits) for gap_bits in range(2, 9)]
     kept, gaps, gap_bits = min(options, key=lambda option: len(option[0]) * (bits + option[2]))
-    shape = np.array(codes.shape, dtype=np.int64)
-    inputs = {"codes": pack(kept, bits), "gaps": pack(gaps, gap_bits), "codebook": codebook, "shape": shape}
+    inputs = {"codes": pack(kept, bits), "gaps": pack(gaps, gap_bits), **_meaning(codes, codebooks, rows)}
     return Packed(f"Sparse{bits}_{gap_bits}", {**inputs, "count": np.array([len(kept)], dtype=np.int64)})
 
 
@@ -94,10 +107,29 @@ def _palette(name: str) -> Any:
     nodes = [
         helper.make_node("ReduceProd", ["shape"], ["n"]),
         helper.make_node(f"Unpack{bits}", ["codes", "n"], ["c"], domain=DOMAIN),
-        helper.make_node("Gather", ["codebook", "c"], ["v"]),
+        _constant("from", 0, np.int32),
+        _constant("step", 1, np.int32),
+        helper.make_node("Squeeze", ["n"], ["count64"]),
+        helper.make_node("Cast", ["count64"], ["to"], to=TensorProto.INT32),
+        helper.make_node("Range", ["from", "to", "step"], ["p"]),
+        *_looked_up("c", "p"),
         helper.make_node("Reshape", ["v", "shape"], ["weight"]),
     ]
-    return _function(name, ["codes", "codebook", "shape"], nodes)
+    return _function(name, ["codes", "codebook", "shape", "each"], nodes)
+
+
+def _looked_up(codes: str, places: str) -> list[Any]:
+    """The values ``v`` of `codes` at `places`: each codebook serves ``each`` places in a row."""
+    return [
+        _constant("flat", [-1], np.int64),
+        helper.make_node("Reshape", ["codebook", "flat"], ["values"]),
+        helper.make_node("Shape", ["codebook"], ["colours64"], start=1, end=2),
+        helper.make_node("Cast", ["colours64"], ["colours"], to=TensorProto.INT32),
+        helper.make_node("Div", [places, "each"], ["group"]),
+        helper.make_node("Mul", ["group", "colours"], ["begin"]),
+        helper.make_node("Add", ["begin", codes], ["where"]),
+        helper.make_node("Gather", ["values", "where"], ["v"]),
+    ]
 
 
 def _sparse(name: str) -> Any:
@@ -110,13 +142,13 @@ def _sparse(name: str) -> Any:
         helper.make_node("Add", ["g", "i"], ["d"]),
         helper.make_node("CumSum", ["d", "o"], ["e"]),
         helper.make_node("Sub", ["e", "i"], ["p"]),
-        helper.make_node("Gather", ["codebook", "c"], ["v"]),
+        *_looked_up("c", "p"),
         helper.make_node("ReduceProd", ["shape"], ["n"]),
         helper.make_node("ConstantOfShape", ["n"], ["z"]),
         helper.make_node("ScatterElements", ["z", "p", "v"], ["s"]),
         helper.make_node("Reshape", ["s", "shape"], ["weight"]),
     ]
-    return _function(name, ["codes", "gaps", "codebook", "shape", "count"], nodes)
+    return _function(name, ["codes", "gaps", "codebook", "shape", "each", "count"], nodes)
 
 
 def _unpack(bits: int) -> Any:

@@ -86,7 +86,7 @@ def keeps_none(params: Params) -> bool:
     return not any(params.get(parameter.key, parameter.default) for parameter in KEEPING)
 
 
-_FORMS = {CALIBRATION_SIZE.key: "n{}", KEEP_FLOAT.key: "keep{:g}", AGREEMENT.key: "agree{:g}"}
+_FORMS = {CALIBRATION_SIZE.key: "n{}", KEEP_FLOAT.key: "keep{:g}", AGREEMENT.key: "agree{:g}", "palettes": "p{}"}
 
 
 def refined(name: str, params: Params, parameters: Sequence[Parameter]) -> str:

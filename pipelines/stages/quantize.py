@@ -54,7 +54,7 @@ class Quantize:
 
     name = "quantize"
     form: Form = "file"
-    version = 8
+    version = 9
     libraries: tuple[str, ...] = ("onnx", "onnxruntime", "scikit-learn")
 
     def settings(self, params: Params, context: Context) -> Mapping[str, Any]:
@@ -119,10 +119,10 @@ def _excluded(prepared: Path, quantizer: Quantizer, context: Context) -> list[st
 def quantization(params: Params) -> Sequence[tuple[Stage, Params]]:
     """The stages of the step with `params`: quantization itself, and before it what its scheme asks for."""
     stages: list[tuple[Stage, Params]] = [(Quantize(), params)]
+    keys = {parameter.key for parameter in KEEPING}
+    shared = {key: value for key, value in params.items() if key not in keys}
     if _keeps_some(params):
-        keys = {parameter.key for parameter in KEEPING}
-        shared = {key: value for key, value in params.items() if key not in keys}
         stages.insert(0, (QuantizationSensitivity(), shared))
     if QUANTIZERS[str(params["scheme"])].aware:
-        stages.insert(0, (QuantizationAwareTraining(), params))
+        stages.insert(0, (QuantizationAwareTraining(), shared))
     return stages

@@ -60,15 +60,17 @@ def test_the_table_counts_and_gives_reasons(tmp_path: Path) -> None:
     row = {
         "channel": {"status": "ok", "size": 0.5, "latency": 0.75, "agreement": 1.0},
         "heads": {"status": "refused", "reason": "no attention"},
+        "fp16": {"status": "ok", "size": 0.5, "latency": 1.25, "agreement": 1.0, "sqnr_db": 61.6},
     }
     (tmp_path / "gru.json").write_text(json.dumps(row))
-    assert table(tmp_path, ["gru", "lstm"], ["channel", "heads"]).splitlines() == [
-        "| network | channel | heads |",
-        "|---|---|---|",
-        "| gru | 0.50 0.75 1.00 | refused |",
-        "| lstm |  |  |",
+    assert table(tmp_path, ["gru", "lstm"], ["channel", "heads", "fp16"]).splitlines() == [
+        "| network | channel | heads | fp16 |",
+        "|---|---|---|---|",
+        "| gru | 0.50 0.75 1.00 | refused | 0.50 1.25 62 |",
+        "| lstm |  |  |  |",
         "",
-        "1 ok, 1 refused, 0 FAILED, 2 not tried; ok cells: size, latency and agreement as shares of the fp32 file's.",
+        "2 ok, 1 refused, 0 FAILED, 3 not tried; ok cells: size, latency and agreement as shares of the fp32 file's; "
+        "schemes: dB.",
         "",
         "- refused, no attention: heads (gru)",
     ]

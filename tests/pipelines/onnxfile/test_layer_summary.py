@@ -85,6 +85,14 @@ def test_weights_that_are_unpacked_when_the_file_is_loaded_are_seen(tmp_path, sc
     assert not found.integers
 
 
+def test_a_kernel_of_palettes_by_output_channels_has_its_own_width(tmp_path) -> None:
+    weight = np.random.default_rng(0).normal(size=(16, 24, 3, 3)).astype(np.float32)
+    node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], name="layer")
+    file = write(tmp_path / "a.onnx", [node], {"w": weight})
+    QUANTIZERS["palettize"].quantize(file, tmp_path / "b.onnx", Calibration(list), {"bits": 4})
+    assert Graph.read(tmp_path / "b.onnx").layers == (Layer("uint8", 24, weight.size, 0),)
+
+
 def test_products_of_activations_are_no_layers(tmp_path) -> None:
     nodes = [helper.make_node("MatMul", ["x", "z"], ["y"])]
     found = Graph.read(write(tmp_path / "a.onnx", nodes, {}, ("x", "z")))

@@ -32,14 +32,17 @@ def test_codes_lie_bit_by_bit_in_their_bytes() -> None:
 
 
 @pytest.mark.parametrize("bits", range(1, 9))
-@pytest.mark.parametrize("shape", [(3, 5), (2, 4, 2, 3)], ids=["matrix", "kernel"])
+@pytest.mark.parametrize(
+    ("shape", "rows"), [((3, 5), 3), ((5, 4, 2, 3), 2)], ids=["matrix, one codebook", "kernel, the last one for a rest"]
+)
 def test_onnx_runtime_unpacks_every_width_when_it_loads_the_file(
-    tmp_path: Path, bits: int, shape: tuple[int, ...]
+    tmp_path: Path, bits: int, shape: tuple[int, ...], rows: int
 ) -> None:
     random = np.random.default_rng(bits)
-    codes, codebook = random.integers(0, 2**bits, shape), random.normal(size=2**bits).astype(np.float32)
-    packed = dense(codes, codebook, bits)
-    np.testing.assert_array_equal(unpacked(packed, tmp_path / "model.onnx"), codebook[codes])
+    codes, codebooks = random.integers(0, 2**bits, shape), random.normal(size=(3, 2**bits)).astype(np.float32)
+    packed = dense(codes, codebooks, bits, rows)
+    expected = [codebooks[row // rows][codes[row]] for row in range(len(codes))]
+    np.testing.assert_array_equal(unpacked(packed, tmp_path / "model.onnx"), expected)
     assert operators(tmp_path / "model.onnx") == {"Add": 1}
 
 
@@ -47,17 +50,18 @@ def test_onnx_runtime_unpacks_every_width_when_it_loads_the_file(
 def test_sparse_codes_come_back_in_their_places(tmp_path: Path, density: float) -> None:
     random = np.random.default_rng(0)
     codes = np.where(random.random((50, 40)) < density, random.integers(1, 16, (50, 40)), 0)
-    codebook = np.concatenate([np.zeros(1), random.normal(size=15)]).astype(np.float32)
-    packed = sparse(codes, codebook, 4)
-    np.testing.assert_array_equal(unpacked(packed, tmp_path / "model.onnx"), codebook[codes])
+    codebooks = np.concatenate([np.zeros((4, 1)), random.normal(size=(4, 15))], axis=1).astype(np.float32)
+    packed = sparse(codes, codebooks, 4, 15)
+    expected = [codebooks[row // 15][codes[row]] for row in range(len(codes))]
+    np.testing.assert_array_equal(unpacked(packed, tmp_path / "model.onnx"), expected)
     assert operators(tmp_path / "model.onnx") == {"Add": 1}
 
 
 def test_long_gaps_are_bridged(tmp_path: Path) -> None:
     codes = np.zeros((1, 1000), dtype=np.int64)
     codes[0, [0, 1, 999]] = [1, 2, 3]
-    codebook = np.array([0, 1, 2, 3], dtype=np.float32)
-    packed = sparse(codes, codebook, 4)
+    codebook = np.array([[0, 1, 2, 3]], dtype=np.float32)
+    packed = sparse(codes, codebook, 4, 1)
     # A gap has at most 8 bits, so the 997 zeros take three bridges of 256 places each.
     assert packed.function == "Sparse4_8"
     assert packed.inputs["count"].tolist() == [6]
@@ -65,8 +69,8 @@ def test_long_gaps_are_bridged(tmp_path: Path) -> None:
 
 
 def test_sizes_are_counted_in_bytes() -> None:
-    codes, codebook = np.zeros((10, 8), dtype=np.int64), np.zeros(16, dtype=np.float32)
-    assert dense(codes, codebook, 4).size_bytes == 40 + 64 + 16
+    codes, codebook = np.zeros((10, 8), dtype=np.int64), np.zeros((1, 16), dtype=np.float32)
+    assert dense(codes, codebook, 4, 10).size_bytes == 40 + 64 + 16 + 4
     codes[0, :2] = 1
-    packed = sparse(codes, codebook, 4)
-    assert packed.size_bytes == 4 + 2 + 64 + 16 + 8  # two codes and their gaps, each in a group of eight
+    packed = sparse(codes, codebook, 4, 10)
+    assert packed.size_bytes == 4 + 2 + 64 + 16 + 4 + 8  # two codes and their gaps, each in a group of eight

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines.quantizers.palette import Palette
+from pipelines.quantizers.palette import Palette, Palettes
 
 
 def test_two_heaps_become_their_means() -> None:
@@ -52,3 +52,22 @@ def test_large_weights_are_sampled_and_small_runs_agree() -> None:
     one, two = Palette.of(weight, 16), Palette.of(weight, 16)
     np.testing.assert_array_equal(one.codebook, two.codebook)
     assert np.square(weight - one.codebook[one.codes]).mean() < 0.0117  # 0.0115 is the best that 16 values can do
+
+
+@pytest.mark.parametrize(("groups", "rows"), [(1, 7), (2, 4), (3, 3), (100, 1)])
+def test_groups_of_channels_have_palettes_of_their_own(groups: int, rows: int) -> None:
+    weight = np.random.default_rng(0).normal(size=(7, 5, 3)).astype(np.float32)
+    weight *= np.logspace(0, -3, 7, dtype=np.float32)[:, None, None]
+    found = Palettes.of(weight, 4, groups)
+    assert (found.rows, found.codebooks.shape, found.zero) == (rows, (-(-7 // rows), 4), False)
+    for start, codebook in zip(range(0, 7, rows), found.codebooks, strict=True):
+        alone = Palette.of(weight[start : start + rows], 4)
+        np.testing.assert_array_equal(codebook[found.codes[start : start + rows]], alone.codebook[alone.codes])
+
+
+def test_a_zero_in_one_group_makes_a_colour_of_it_in_all() -> None:
+    weight = np.array([[1, 0, 3, 4, 5], [1, 2, 3, 4, 5], [0, 0, 0, 0, 0]], dtype=np.float32)
+    found = Palettes.of(weight, 4, 3)
+    assert found.zero
+    assert not found.codebooks[:, 0].any()
+    assert (found.codes == 0).tolist() == (weight == 0).tolist()

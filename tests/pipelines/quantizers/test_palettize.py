@@ -11,17 +11,43 @@ from pipelines.onnxfile.optimized_graph import operators
 from pipelines.quantizers import Palettize
 
 
+@pytest.mark.parametrize("palettes", [1, 3])
 @pytest.mark.parametrize("bits", [4, 5, 8])
-def test_each_weight_has_few_values_and_the_file_runs_as_before(
-    prepared: Callable, weights_in_use: Callable, tmp_path: Path, bits: int
+def test_weights_have_few_values_and_the_file_runs_as_before(
+    prepared: Callable, weights_in_use: Callable, tmp_path: Path, bits: int, palettes: int
 ) -> None:
     given, file = prepared("linear"), tmp_path / "model.onnx"
-    Palettize().quantize(given.file, file, given.calibration, {"bits": bits})
+    Palettize().quantize(given.file, file, given.calibration, {"bits": bits, "palettes": palettes})
     weights = weights_in_use(file)
     assert len(weights) == 3
-    assert all(len(np.unique(weight)) <= 2**bits for weight in weights.values())
+    for weight in weights.values():
+        assert len(np.unique(weight)) <= palettes * 2**bits
+        assert any(len(np.unique(weight[:1] if axis else weight[:, :1])) <= 2**bits for axis in (0, 1))
     assert operators(file) == operators(given.file)
-    assert file.stat().st_size < (bits / 32 + 0.03) * given.file.stat().st_size
+    # Several palettes take at most half of what the codes take.
+    assert file.stat().st_size < ((1.5 if palettes > 1 else 1) * bits / 32 + 0.03) * given.file.stat().st_size
+
+
+@pytest.mark.parametrize(("palettes", "spoilt"), [(1, True), (4, False)])
+@pytest.mark.parametrize("transposed", [False, True], ids=["convolution", "transposed convolution"])
+def test_channels_with_small_weights_keep_them_in_a_palette_of_their_own(
+    export: Callable, weights_in_use: Callable, tmp_path: Path, palettes: int, spoilt: bool, transposed: bool
+) -> None:
+    torch.manual_seed(0)
+    layer = (nn.ConvTranspose2d if transposed else nn.Conv2d)(16, 8, 3)
+    by_channel = layer.weight.transpose(0, 1) if transposed else layer.weight
+    with torch.no_grad():
+        by_channel[4:] *= 1e-3
+    Palettize().quantize(
+        export(layer, torch.zeros(1, 16, 8, 8)), tmp_path / "model.onnx", None, {"bits": 4, "palettes": palettes}
+    )
+    (found,) = weights_in_use(tmp_path / "model.onnx").values()
+    error = np.square(found - layer.weight.detach().numpy()).sum((0 if transposed else 1, 2, 3))
+    share = error / np.square(by_channel.detach().numpy()).sum((1, 2, 3))
+    # Sixteen values leave 1/256 of the power of evenly spread numbers.
+    assert share[:4].max() < 0.02
+    assert (share[4:].max() > 0.5) == spoilt
+    assert spoilt or share[4:].max() < 0.02
 
 
 def sparse_network(zeros: float) -> nn.Sequential:

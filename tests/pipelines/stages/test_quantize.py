@@ -37,7 +37,7 @@ STATIC = {
             {**STATIC, "calibrator": "entropy", "granularity": "tensor", "calibration_size": 64, "keep_float": 0.25},
             "static-int8·entropy·tensor·n64·keep0.25",
         ),
-        ({"scheme": "palettize", "bits": 5, "keep_float": 0.5}, "palettize5·keep0.5"),
+        ({"scheme": "palettize", "bits": 5, "palettes": 4, "keep_float": 0.5}, "palettize5·p4·keep0.5"),
         ({"scheme": "weight-int8", "keep_float": 0, "agreement": 0.99}, "weight-int8·agree0.99"),
     ],
     ids=["plain", "dynamic", "static", "refined", "palettes", "agreement"],
@@ -56,10 +56,10 @@ def test_its_label_names_the_scheme_and_what_differs_from_its_defaults(params: d
             "static-int8",
             {"calibrator", "granularity", "operators", "calibration_size", "mitigation", "keep_float", "agreement"},
         ),
-        ("qat-int8", {"granularity", "operators", "calibration_size", "alpha"}),
+        ("qat-int8", {"granularity", "operators", "calibration_size", "keep_float", "agreement", "alpha"}),
         ("weight-int8", {"keep_float", "agreement"}),
         ("weight-int4", {"keep_float", "agreement"}),
-        ("palettize", {"bits", "keep_float", "agreement"}),
+        ("palettize", {"bits", "palettes", "keep_float", "agreement"}),
     ],
 )
 def test_parameters_apply_to_the_schemes_that_read_them(scheme: str, refinements: set[str]) -> None:
@@ -89,6 +89,13 @@ def stages(context: Context, **params: object) -> dict[str, str]:
 def test_a_scheme_that_trains_does_so_before_the_export(context: Context) -> None:
     assert list(stages(context, scheme="qat-int8")) == ["teacher", "qat", "export", "quantize", "pack"]
     assert list(stages(context, scheme="static-int8")) == ["teacher", "export", "quantize", "pack"]
+
+
+def test_every_share_of_layers_to_keep_comes_from_one_training(context: Context) -> None:
+    none, some, more = (stages(context, scheme="qat-int8", keep_float=share) for share in (0, 0.2, 0.4))
+    assert list(some) == ["teacher", "qat", "export", "quantization-sensitivity", "quantize", "pack"]
+    assert [name for name in some if some[name] != more[name]] == ["quantize", "pack"]
+    assert none["qat"] == some["qat"]
 
 
 def test_every_share_of_layers_to_keep_comes_from_one_ranking(context: Context) -> None:
