@@ -58,7 +58,7 @@ class Palettize:
     ) -> None:
         """See `Quantizer.quantize`."""
         model, bits = onnx.load(source), int(params["bits"])
-        most = int(params.get(PALETTES.key, PALETTES.default))
+        most = int(params.get(PALETTES.key, 1))
         graph, calls = model.graph, []
         for initializer, weight, axis in replaceable(graph, keep):
             packed = _packed(np.moveaxis(weight, axis, 0), bits, most)
