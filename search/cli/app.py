@@ -12,6 +12,7 @@ from search.cli import (
     confirm,
     front,
     init,
+    leaving,
     measure,
     pick,
     plan,
@@ -88,6 +89,7 @@ def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong input, 128 + N ended by signal N."""
     standard_streams.prepare()
     interruption.listen()
+    code: int | str | None = 1
     try:
         code = _run()
     except KeyboardInterrupt:
@@ -95,6 +97,7 @@ def main() -> None:
         code = _say(interruption.exit_code(), f"interrupted{resumes}")
     finally:
         interruption.stop_listening()
+        leaving.bound(code)
     sys.exit(code)
 
 
