@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipelines.waiting import telling
 from pipelines.whole_file import write_bytes
 from spaces import InputError, Problem
 
@@ -72,7 +73,8 @@ def write(path: Path, content: bytes) -> None:
     if told := problem(path):
         raise InputError.at(str(path), told)
     if _is_device(path):
-        path.write_bytes(content)
+        with telling(lambda: f"still waiting for somebody to read {path}, which is no plain file; Ctrl-C ends this"):
+            path.write_bytes(content)
     else:
         write_bytes(_real(path), content)
 
