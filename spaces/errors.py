@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from reprlib import Repr
 
+from spaces.counted import counted
+
 MOST_PROBLEMS = 20
 """How many problems are told at once: more are no help, and would push the first ones off the screen."""
 
@@ -58,7 +60,7 @@ class InputError(Exception):
         """The problems as a person is told them: the first `MOST_PROBLEMS`, and how many more there are."""
         told = [str(problem) for problem in self.problems[:MOST_PROBLEMS]]
         more = len(self.problems) - len(told)
-        return told + ([f"and {more} more problem{'s' if more > 1 else ''}"] if more else [])
+        return told + ([f"and {counted(more, 'more problem')}"] if more else [])
 
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
         return (type(self), (self.problems,))

@@ -36,7 +36,7 @@ def test_an_illegal_value_is_shown_with_what_is_legal(value: object, legal: list
 
 def test_thousands_of_problems_are_the_first_ones_and_a_number() -> None:
     error = InputError(Problem(f"key{index}", "is odd") for index in range(3000))
-    assert error.lines() == [*(f"key{index}: is odd" for index in range(MOST_PROBLEMS)), "and 2980 more problems"]
+    assert error.lines() == [*(f"key{index}: is odd" for index in range(MOST_PROBLEMS)), "and 2,980 more problems"]
     assert str(error) == "\n".join(error.lines())
     assert len(error.problems) == 3000
 
