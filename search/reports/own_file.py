@@ -46,18 +46,24 @@ def format_problem(path: Path) -> str:
 
 def problem(path: Path) -> str:
     """Return why nothing can be written to `path`; empty if something can."""
+    try:
+        return _problem(path)
+    except OSError as error:
+        return f"{path} cannot be written: {error.strerror}; name another place"
+
+
+def _problem(path: Path) -> str:
     if path.is_dir():
         return f"{path} is a folder; name a file"
     if not path.parent.is_dir():
         return f"folder {path.parent} does not exist"
     if _is_device(path):
         return ""
-    try:
-        with tempfile.NamedTemporaryFile(dir=_real(path).parent):
-            pass
-        content = path.read_bytes() if path.exists() else b""
-    except OSError as error:
-        return f"{path} cannot be written: {error.strerror}; name another place"
+    if _real(path).is_symlink():
+        return f"{path} cannot be written: its symbolic links lead to each other; name another place"
+    with tempfile.NamedTemporaryFile(dir=_real(path).parent):
+        pass
+    content = path.read_bytes() if path.exists() else b""
     if not _is_own(path.suffix.lower(), content):
         return f"{path} exists and is not of Paredown's making; remove it, or name another file"
     return ""
