@@ -94,6 +94,8 @@ class Record:
             raise InputError.at(str(path), f"it is a record of version {shown(version)}; this version reads {VERSION}")
         try:
             return cls(parse_config(data["config"]), tuple(map(_from_json, data["trials"])), data["about"])
+        except InputError as error:
+            raise InputError.at(str(path), f"the record is damaged: {error.problems[0]}; {advice}") from error
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise InputError.at(str(path), f"the record is damaged: {shown(error)}; {advice}") from error
 
