@@ -23,15 +23,20 @@ def test_an_input_error_survives_pickling() -> None:
 @pytest.mark.parametrize(
     ("value", "legal", "message"),
     [
+        ("CHANNEL", ["channel"], "'CHANNEL' is not known (did you mean 'channel'?); legal: channel"),
         ("chanel", ["channel", "none"], "'chanel' is not known (did you mean 'channel'?); legal: channel, none"),
         ("zzz", ["channel", "none"], "'zzz' is not known; legal: channel, none"),
         (7, [1, 2], "7 is not known; legal: 1, 2"),
         ("x", [], "'x' is not known; legal: nothing"),
     ],
-    ids=["near miss", "far miss", "numbers", "nothing is legal"],
+    ids=["other case", "near miss", "far miss", "numbers", "nothing is legal"],
 )
 def test_an_illegal_value_is_shown_with_what_is_legal(value: object, legal: list[object], message: str) -> None:
     assert illegal(value, legal) == message
+
+
+def test_a_problem_is_one_line() -> None:
+    assert str(Problem("-o a\nb", "is\nodd")) == "-o a b: is odd"
 
 
 def test_thousands_of_problems_are_the_first_ones_and_a_number() -> None:
