@@ -9,6 +9,7 @@ pytestmark = pytest.mark.slow
 CODE = """
 import atexit, sys, threading, time
 from search.cli import leaving
+leaving.LOADER = "sys"
 leaving.TELL_S, leaving.END_S = 0.1, 0.2
 {code}
 leaving.bound(7)
@@ -21,12 +22,11 @@ sys.exit(7)
     [
         (
             "threading.Thread(target=time.sleep, args=(600,), name='upload').start()",
-            "paredown: all is done but for the thread upload, which the task's code has begun; ended in 0 s\n",
+            "paredown: all is done but for the thread upload of the task's code; the process is ended in 0 s\n",
         ),
         (
             "atexit.register(time.sleep, 600)",
-            "paredown: all is done but for what is registered with atexit, which the task's code has begun; "
-            "ended in 0 s\n",
+            "paredown: all is done but for what runs when the process ends (atexit); the process is ended in 0 s\n",
         ),
         ("threading.Thread(target=time.sleep, args=(600,), daemon=True).start()", ""),
     ],
