@@ -6,6 +6,8 @@ import math
 import os
 from pathlib import Path
 
+from spaces import counted
+
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -23,7 +25,7 @@ def processors(cgroup: Path = CGROUP) -> int:
 
 def beyond(count: int, have: int) -> str:
     """Return what to say of `count` threads or processors where there are only `have`."""
-    return f"{count} is more than the {have} processor{'s' if have > 1 else ''} that can be used here"
+    return f"{count} is more than the {counted(have, 'processor')} that can be used here"
 
 
 def _quota(cgroup: Path) -> float:

@@ -10,6 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+SHORT = 40
+"""So many characters of a file's name are in that of its draft."""
+
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path`, in place of what was there; missing folders are made."""
@@ -59,7 +62,8 @@ def sync(path: Path) -> None:
 def _written_aside(path: Path, data: bytes, mode: int = 0o666) -> Iterator[Path]:
     """Yield a file beside `path` that holds `data` and is on the disk; it is gone at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{threading.get_native_id()}")  # of this thread's own, in any process
+    # Of this thread's own, in any process; as long as any name may be, though `path` may have the longest.
+    draft = path.with_name(f".{path.name[:SHORT]}.{threading.get_native_id()}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
             stream.write(data)

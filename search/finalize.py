@@ -20,7 +20,7 @@ from search.study.saved import Sweep, stored_evaluator
 from search.study.trial import Trial
 from search.study.workspace import Workspace
 from search.tracking.annotation import Annotation, annotate, before_after_annotation
-from spaces import InputError
+from spaces import InputError, counted
 
 MOST_REASONS = 8
 """So many reasons of failed trials are told at once."""
@@ -60,20 +60,20 @@ def _measure_again(
     """
     there, limit_s = [trial for trial in trials if _is_built(trial, work)], bounded_s(sweep)
     console.print(
-        f"measuring {len(there)} files of the front, near it and the baseline again, side by side, up to {PASSES} "
-        f"times each, for {duration(limit_s)} at most",
+        f"measuring {counted(len(there), 'file')} of the front, near it and the baseline again, side by side, "
+        f"up to {PASSES} times each, for {duration(limit_s)} at most",
         soft_wrap=True,
     )
     first = {trial.number for trial in subjects(sweep, ())}
     remeasurement = remeasure(there, measure, sweep.config.targets, limit_s=limit_s, first=first)
     left = {
-        "are no longer in the store": len(trials) - len(there),
-        "were left out for want of time": len(there) - len(remeasurement.results),
+        "no longer in the store": len(trials) - len(there),
+        "left out for want of time": len(there) - len(remeasurement.results),
     }
     for why, count in left.items():
         if count:
             advice = f"to measure all: paredown measure {sweep.config.sweep}"
-            console.print(f"{count} of {len(trials)} files {why}; {advice}", soft_wrap=True)
+            console.print(f"{why}: {count} of {counted(len(trials), 'file')}; {advice}", soft_wrap=True)
     return remeasurement
 
 
@@ -114,9 +114,9 @@ def check_complete(sweep: Sweep) -> None:
     lines = [f"  {len(numbers)}x (trial {numbers[0]}): {reason}" for reason, numbers in often[:MOST_REASONS]]
     if len(often) > MOST_REASONS:
         rest = len(often) - MOST_REASONS
-        lines.append(f"  and {rest} other reasons; see them: paredown status {sweep.config.sweep}")
-    stopped = f" ({sweep.state.stopped} were stopped early)" if sweep.state.stopped else ""
-    raise SweepError("\n".join([f"all {sweep.state.failed} trials failed{stopped}:", *lines]))
+        lines.append(f"  and {counted(rest, 'other reason')}; see them: paredown status {sweep.config.sweep}")
+    stopped = f", {sweep.state.stopped} stopped early" if sweep.state.stopped else ""
+    raise SweepError("\n".join([f"no trial has completed: {sweep.state.failed} failed{stopped}:", *lines]))
 
 
 def report(problem: str | None, console: Console) -> None:

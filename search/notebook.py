@@ -26,7 +26,7 @@ from search.study.saved import Sweep, load_sweep
 from search.study.trial import Trial
 from search.study.workspace import Workspace
 from search.sweep import run_sweep as run
-from spaces import InputError
+from spaces import InputError, counted
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Front:
             InputError: there is a file of somebody else's.
         """
         state = self.sweep.state
-        title = f"{self.sweep.config.sweep}: {len(self.members)} of {state.complete} trials on the front"
+        title = f"{self.sweep.config.sweep}: {len(self.members)} of {counted(state.complete, 'trial')} on the front"
         plot_front(title, state, self.sweep.trials, Path(path))
         return Path(path)
 

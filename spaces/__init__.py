@@ -1,6 +1,7 @@
 """Spaces: parameters, axes, steps, recipes. Standard library only."""
 
 from spaces.axis import Axis
+from spaces.counted import counted, noun
 from spaces.digest import digest
 from spaces.errors import InputError, Problem, illegal, listed, near_miss, shown
 from spaces.gain import Gain
@@ -33,9 +34,11 @@ __all__ = [
     "StepSpec",
     "Value",
     "When",
+    "counted",
     "digest",
     "illegal",
     "listed",
     "near_miss",
+    "noun",
     "shown",
 ]

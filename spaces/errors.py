@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from reprlib import Repr
 
+from spaces.counted import counted
+
 MOST_PROBLEMS = 20
 """How many problems are told at once: more are no help, and would push the first ones off the screen."""
 
@@ -17,7 +19,18 @@ MOST_CHOICES = 40
 LONGEST_PLACE, LONGEST_MESSAGE = 120, 1_000
 """Characters of a problem's place and message; what is longer is cut in the middle."""
 
-_SHORT = Repr()
+
+class _Short(Repr):
+    """Writes as files do: ``null`` and ``true``."""
+
+    def repr_NoneType(self, value: None, level: int) -> str:  # noqa: N802 - Repr looks for the type's name
+        return "null"
+
+    def repr_bool(self, value: bool, level: int) -> str:
+        return str(value).lower()
+
+
+_SHORT = _Short()
 _SHORT.maxstring = _SHORT.maxother = 80
 _SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist = 3, 4, 6
 
@@ -35,7 +48,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{cut(self.where, LONGEST_PLACE)}: {cut(self.message, LONGEST_MESSAGE)}"
+        return f"{cut(_line(self.where), LONGEST_PLACE)}: {cut(_line(self.message), LONGEST_MESSAGE)}"
 
 
 class InputError(Exception):
@@ -58,7 +71,7 @@ class InputError(Exception):
         """The problems as a person is told them: the first `MOST_PROBLEMS`, and how many more there are."""
         told = [str(problem) for problem in self.problems[:MOST_PROBLEMS]]
         more = len(self.problems) - len(told)
-        return told + ([f"and {more} more problem{'s' if more > 1 else ''}"] if more else [])
+        return told + ([f"and {counted(more, 'more problem')}"] if more else [])
 
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
         return (type(self), (self.problems,))
@@ -79,14 +92,13 @@ def near_miss(value: object, legal: Sequence[object], near: float = 0.6) -> str 
         legal: What there is.
         near: How alike they must be at least, from 0 to 1.
     """
-    found = difflib.get_close_matches(
-        cut(str(value), LONGEST_PLACE), [str(choice) for choice in legal], n=1, cutoff=near
-    )
-    return found[0] if found else None
+    names = {str(choice).casefold(): str(choice) for choice in legal}
+    found = difflib.get_close_matches(cut(str(value), LONGEST_PLACE).casefold(), names, n=1, cutoff=near)
+    return names[found[0]] if found else None
 
 
 def shown(value: object) -> str:
-    """`value` as code, short enough for a message: what is long or deep is cut."""
+    """`value` as a file has it, short enough for a message: what is long or deep is cut."""
     return _SHORT.repr(value)
 
 
@@ -94,6 +106,10 @@ def listed(values: Sequence[object], most: int = MOST_CHOICES) -> str:
     """`values` with commas between them, the first `most` of them and how many more there are."""
     more = len(values) - most
     return ", ".join(map(str, islice(values, most))) + (f", … ({more} more)" if more > 0 else "")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.splitlines())
 
 
 def cut(text: str, most: int) -> str:

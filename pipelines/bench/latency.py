@@ -16,6 +16,7 @@ from pipelines.bench.load import Load
 from pipelines.bench.rounds import Rounds
 from pipelines.measurement import Measurement
 from pipelines.runtimes import Target
+from spaces import counted
 
 VISITS = 25
 """Fewer visits of the session that is visited most often leave a low quantile unsteady."""
@@ -146,7 +147,7 @@ def report(taken: Taken, found: Estimate, job: Job, conditions: str, disturbed: 
     count, again = len(taken.times[0]), int((~quiet(taken.times, job.target)).sum())
     notes = {"latency.conditions": conditions, "latency.load": _load(taken, job.target)}
     notes["latency.rounds"] = f"{count} of {', '.join(str(runs.shape[1]) for runs in taken.times)} calls" + (
-        f"; {again} round{'s' if again > 1 else ''} disturbed by other processes" if again else ""
+        f"; {counted(again, 'round')} disturbed by other processes" if again else ""
     )
     if noise := [*_noise(taken, found, job.target), *disturbed]:
         notes["latency.noise"] = "; ".join(noise)
@@ -174,9 +175,9 @@ def _noise(taken: Taken, found: Estimate, target: Target) -> list[str]:
     if busy is not None and busy >= max(BUSY, BUSY_SHARE * (os.cpu_count() or 1)):
         words.append(f"other processes used {busy:.1f} cores")
     if len(taken.times[0]) < taken.wanted:
-        words.append(f"only {len(taken.times[0])} rounds fit into {LIMIT_S:.0f} s, wanted {taken.wanted}")
+        words.append(f"only {counted(len(taken.times[0]), 'round')} fit into {LIMIT_S:.0f} s, wanted {taken.wanted}")
     if not taken.warm:
         words.append("durations still drifted after the warm-up")
     if taken.throttled and not target.on_gpu:
-        words.append(f"processors were throttled {taken.throttled} times")
+        words.append(f"processors were throttled {counted(taken.throttled, 'time')}")
     return words

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pipelines.gpu import Gpu
 from pipelines.measurement import Measurement
 from pipelines.runtimes import Feed, GpuSession
+from spaces import counted
 
 ROW_S = 1.0
 """How long calls are repeated without waiting: the energy counter moves ten times a second on some GPUs."""
@@ -63,7 +64,7 @@ class GpuWatch:
         if mhz and self._mhz and abs(mhz - self._mhz) > 3 * STEADY * self._mhz:
             words.append(f"the GPU's clock went from {self._mhz} to {mhz} MHz")
         if others := self._gpu.busy_processes(self._since_us, os.getpid()):
-            words.append(f"{len(others)} other process{'es' if len(others) > 1 else ''} computed on the GPU")
+            words.append(f"{counted(len(others), 'other process')} computed on the GPU")
         return words
 
 

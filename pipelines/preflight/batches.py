@@ -19,6 +19,7 @@ from pipelines.tasks.declared import reading_of
 from pipelines.tasks.fault import FAULTS, defined, told
 from pipelines.tasks.task import Batch, Split, Task, as_tuple, first
 from pipelines.tasks.tensors import Targets, names_of, parts
+from spaces import counted
 
 SPLITS: tuple[Split, ...] = tuple(split for split in get_args(Split) if split != "test")
 """The splits that a sweep reads; the test split is none of them."""
@@ -190,7 +191,7 @@ def _advice(given: object) -> str:
 
 
 def _count(inputs: int) -> str:
-    return f"{inputs} input{'s' if inputs > 1 else ''}"
+    return counted(inputs, "input")
 
 
 def _word(tensor: Tensor) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from spaces import Problem, Rule
+from spaces import Problem, Rule, counted
 
 MOST_NAMES = 6
 """So many networks with the same fault are named; more are counted."""
@@ -38,4 +38,4 @@ class Findings:
 def _joined(names: list[str]) -> str:
     if len(names) <= MOST_NAMES:
         return ", ".join(names)
-    return f"{', '.join(names[: MOST_NAMES - 1])} and {len(names) - MOST_NAMES + 1} others"
+    return f"{', '.join(names[: MOST_NAMES - 1])} and {counted(len(names) - MOST_NAMES + 1, 'other')}"

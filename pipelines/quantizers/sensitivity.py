@@ -17,7 +17,7 @@ from pipelines.onnxfile.layers import layers
 from pipelines.quantizers.calibration import Calibration
 from pipelines.quantizers.quantizer import Quantizer
 from pipelines.runtimes import RUNTIMES, Artifact, Feed, Target
-from spaces import Params
+from spaces import Params, counted
 
 EXAMPLES = 64
 """At most so many examples are compared: a ranking of layers needs fewer than ranges do."""
@@ -75,7 +75,7 @@ def most_sensitive(losses: Mapping[str, float], share: float) -> list[str]:
     worst = ranked(losses)
     count = math.ceil(len(worst) * share - 1e-9)
     if count and count == len(worst):
-        raise UnchangedError(f"quantization.keep_float {share:g} keeps all {count} layers in floating point")
+        raise UnchangedError(f"quantization.keep_float {share:g} keeps all {counted(count, 'layer')} in floating point")
     return worst[:count]
 
 
@@ -98,7 +98,7 @@ def fewest_kept(least: int, layers: int, wanted: float, share_with: Callable[[in
     few, enough = least, layers - 1
     if (best := share_with(enough)) < wanted:
         raise UnchangedError(
-            f"with one of its {layers} layers quantized {best:.2%} of the examples get the same answer, and "
+            f"with one of its {counted(layers, 'layer')} quantized {best:.2%} of the examples get the same answer, and "
             f"quantization.agreement is {wanted:g}"
         )
     while enough - few > 1:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from spaces import counted
+
 
 @dataclass(frozen=True)
 class Target:
@@ -38,7 +40,7 @@ class Target:
     @property
     def call(self) -> str:
         """Batch and threads of one call, for people: ``batch 1, 1 thread``."""
-        return f"batch {self.batch}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"batch {self.batch}, {counted(self.threads, 'thread')}"
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from pipelines.pruners.checkpoint import Checkpoint, Edit
+from spaces import counted
 
 
 class CutPatience:
@@ -42,5 +43,5 @@ class CutPatience:
         """What is to be said of the result: which of `steps` cuts it has; empty if it has all that were made."""
         bound = f"accuracy >= {self._floor:g}"
         if not self.kept:
-            return f"none of {self._cuts} cuts left a network of {bound}; further ones were not tried"
+            return f"none of {counted(self._cuts, 'cut')} left a network of {bound}; further ones were not tried"
         return "" if self.kept == steps else f"{self.kept} of {steps} cuts were made: no further one kept {bound}"

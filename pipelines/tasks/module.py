@@ -41,7 +41,8 @@ def import_module(name: str, use: str) -> ModuleType:
     except InputError:
         raise
     except ImportError as error:
-        raise InputError.at("task.use", f"cannot import {name!r} of {use!r}: {error}{clash(error)}") from error
+        words = f"cannot import {name!r} of {use!r}: {error}{clash(error)}{_elsewhere(name, error)}"
+        raise InputError.at("task.use", words) from error
     except SystemExit as error:
         advice = 'keep what is meant for the command line under if __name__ == "__main__"'
         line = place(error)
@@ -57,6 +58,13 @@ def _encoding(error: BaseException) -> str:
     """Return what to do if `error` comes of a source in another encoding than Python expects; else empty."""
     if isinstance(error, SyntaxError) and ("'utf-8' codec" in str(error) or "null bytes" in str(error)):
         return "; save the file in UTF-8, or name its encoding in the first line: # -*- coding: latin-1 -*-"
+    return ""
+
+
+def _elsewhere(name: str, error: ImportError) -> str:
+    """Return what to do if `error` is that the module called `name` itself is not found from here; else empty."""
+    if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
+        return "; start the command in the folder where it lies, or add that folder to PYTHONPATH"
     return ""
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pipelines.tasks.reading import IGNORED
+from spaces import counted
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def word_labels_of(sentences: Sequence[Any], labels: Sequence[Any]) -> WordLabel
     words, given = ([_divided(value) for value in values] for values in (sentences, labels))
     for number, (own, theirs) in enumerate(zip(words, given, strict=True), 1):
         if len(own) != len(theirs):
-            raise ValueError(f"row {number} has {len(own)} words and {len(theirs)} labels; each word needs a label")
+            found = f"{counted(len(own), 'word')} and {counted(len(theirs), 'label')}"
+            raise ValueError(f"row {number} has {found}; each word needs a label")
     names = sorted({label for row in given for label in row}, key=_order)
     if len(names) < 2:
         raise ValueError(f"the words have a single label, {names[0] if names else 'none'}: there is nothing to learn")

@@ -30,6 +30,7 @@ from pipelines.training.step import StepLoss, TrainingStep
 from pipelines.training.step_runner import runner_for
 from pipelines.training.trajectory import State, TrainingPhase
 from pipelines.training.weight_average import WeightAverage, tensors_of
+from spaces import counted
 
 
 def train(
@@ -161,7 +162,8 @@ class _Course:
             last = context.fidelity < 1 and (done == self._until or self._stopping.stopped)
             trajectory.passed(course, done, self._state, last=last)
         if self._stopping.stopped:
-            context.note(f"trained for {done} of {self._epochs} epochs, as the calibration loss fell no more")
+            epochs = counted(self._epochs, "epoch")
+            context.note(f"trained for {done} of {epochs}, as the calibration loss fell no more")
         if self._average:
             self._average.apply()
         self._stopping.apply(self._model)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from search.cli import (
     confirm,
     front,
     init,
+    leaving,
     measure,
     pick,
     plan,
@@ -31,13 +35,43 @@ from search.errors import unusable
 from search.execution import interruption
 from search.study.workspace import Workspace
 from spaces import InputError
+from spaces.errors import cut
 
 INTERRUPTED = 130
 """The exit code that Typer makes of any interruption."""
 
+LONGEST_USAGE = 1_000
+"""Characters of what is said of wrong usage: Typer repeats what it was given, however long that is."""
+
 RESUMES = (["run"], ["confirm"])
 
+
+class Commands(TyperGroup):
+    """All commands; what is told of wrong usage of one fits a screen."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """See `typer.core.TyperGroup`."""
+        with _shortened():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """See `typer.core.TyperGroup`."""
+        with _shortened():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _shortened() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.startswith("typer") and isinstance(message := getattr(error, "message", None), str):
+            error.message = cut(" ".join(message.split()), LONGEST_USAGE)  # type: ignore[attr-defined]
+        raise
+
+
 app = typer.Typer(
+    cls=Commands,
     name="paredown",
     help="Pare down a network, see the whole Pareto front, ship one point of it.",
     no_args_is_help=True,
@@ -88,6 +122,7 @@ def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong input, 128 + N ended by signal N."""
     standard_streams.prepare()
     interruption.listen()
+    code: int | str | None = 1
     try:
         code = _run()
     except KeyboardInterrupt:
@@ -95,6 +130,7 @@ def main() -> None:
         code = _say(interruption.exit_code(), f"interrupted{resumes}")
     finally:
         interruption.stop_listening()
+        leaving.bound(code)
     sys.exit(code)
 
 

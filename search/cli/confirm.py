@@ -13,7 +13,7 @@ from search.cli.options import Json, Name
 from search.cli.output import err, out, print_json
 from search.errors import SweepError
 from search.study.workspace import Workspace
-from spaces import InputError, listed
+from spaces import InputError, counted, listed
 
 if TYPE_CHECKING:
     from search.analysis.confirmation import Confirmation
@@ -113,7 +113,7 @@ def _annotation(found: Confirmation) -> Annotation:
             values[f"{objective.name}_spread"] = found.spread(trial.number, objective.name)
         metrics[trial.number] = {f"confirm/{name}": value for name, value in values.items() if value is not None}
         tags[trial.number] = {
-            "confirm": f"on the front with {found.survived(trial.number)} of {len(found.repeats)} seeds"
+            "confirm": f"on the front with {found.survived(trial.number)} of {counted(len(found.repeats), 'seed')}"
         }
     data = json.dumps(confirmation_json(found), indent=1, ensure_ascii=False)
     return Annotation(metrics, tags, {"confirm.json": data})

@@ -11,7 +11,7 @@ import typer
 from search.cli.options import Csv, Json, Plot
 from search.cli.output import err, out, print_json
 from search.study.workspace import Workspace
-from spaces import InputError
+from spaces import InputError, counted
 
 EXAMPLE = "paredown front digits --plot front.png"
 
@@ -53,7 +53,7 @@ def _one(name: str, near: bool, as_json: bool, csv: Path | None, plot: Path | No
         front_csv(sweep.state.front, csv)
         err().print(f"wrote {csv}")
     if plot:
-        title = f"{name}: {len(sweep.state.front.members)} of {sweep.state.complete} trials on the front"
+        title = f"{name}: {len(sweep.state.front.members)} of {counted(sweep.state.complete, 'trial')} on the front"
         plot_front(title, sweep.state, sweep.trials, plot)
         err().print(f"wrote {plot}")
     if as_json or not (csv or plot):

@@ -13,6 +13,7 @@ from rich.table import Table
 from search.cli.options import Json, Name, Where
 from search.cli.output import err, out, print_json
 from search.study.workspace import Workspace
+from spaces import counted
 
 if TYPE_CHECKING:
     from search.analysis.held_out import HeldOut
@@ -71,7 +72,8 @@ def pick(
     named = (*(each.name for each in constraints), *prefer.needs(sweep.config.objectives))
     front, build = sweep.state.front, stored_evaluator(sweep, workspace)
     if names := lacking(front, named):
-        err().print(f"measuring {' and '.join(names)} of {len(front.members)} files: no trial was asked for it")
+        files = counted(len(front.members), "file")
+        err().print(f"measuring {' and '.join(names)} of {files}: no trial was asked for it")
         front = with_requested(front, names, build.on_request)
     chosen = choose(front, constraints, prefer)
     if export:  # before the test split is opened, which cannot be taken back

@@ -14,6 +14,7 @@ from search.cli.options import Config, Json, Overrides
 from search.cli.output import err, out, print_json
 from search.config.budget import duration
 from search.study.workspace import Workspace
+from spaces import counted
 
 if TYPE_CHECKING:
     from search.config.sweep_config import SweepConfig
@@ -51,7 +52,8 @@ def plan(
         print_json({"sweep": config.sweep, "budget": budget, **found.to_json(), "estimate": estimate.to_json()})
         return
     console = out()
-    console.print(f"sweep [bold]{config.sweep}[/bold]: {found.recipes:,} distinct recipes, {config.search.extent}")
+    recipes = counted(found.recipes, "distinct recipe")
+    console.print(f"sweep [bold]{config.sweep}[/bold]: {recipes}, {config.search.extent}")
     for line in (*_extent(config, found, estimate), *_times(path, estimate)):
         console.print(line, markup=False, soft_wrap=True)
     _print_stages(console, estimate)
@@ -81,18 +83,18 @@ def _probe(estimator: Estimator, estimate: Estimate, steps: Sequence[StepSpec]) 
 
 def _extent(config: SweepConfig, found: Plan, estimate: Estimate) -> Iterator[str]:
     """Return how many trials there will be, where the sweep's file does not tell."""
-    search, reckoned = config.search, f"{estimate.trials:,}"
+    search, trials = config.search, counted(estimate.trials, "trial")
     if estimate.in_budget:
         few, many = (f"{number:,.0f}" for number in (estimate.in_budget.low, estimate.in_budget.high))
-        more = f"{reckoned} trials or more" if estimate.is_capped else f"about {reckoned} trials ({few} to {many})"
+        more = f"{trials} or more" if estimate.is_capped else f"about {trials} ({few} to {many})"
         yield f"{search.extent}: {more}"
     elif search.budget:
-        more = "not all timings are known" + ("" if search.trials else f", so {reckoned} trials are reckoned with")
+        more = "not all timings are known" + ("" if search.trials else f", so {trials} are reckoned with")
         yield f"how many trials a budget of {search.budget} is good for cannot be told: {more}"
     if search.trials and found.trials < search.trials:
-        yield f"search.trials is {search.trials:,}, but {found.trials:,} trials are all there are"
+        yield f"search.trials is {search.trials:,}, but there are only {counted(found.trials, 'trial')}"
     if search.trials and estimate.trials < found.trials and not estimate.in_budget:
-        yield f"of {found.trials:,} trials only the first {reckoned} were reckoned with"
+        yield f"of {counted(found.trials, 'trial')} only the first {estimate.trials:,} were reckoned with"
 
 
 def _times(path: Path, estimate: Estimate) -> Iterator[str]:
@@ -104,7 +106,7 @@ def _times(path: Path, estimate: Estimate) -> Iterator[str]:
         return
     least = "at least " if estimate.unknown else ""
     slots = f"{estimate.at_once} at once" if estimate.at_once else "1 at once; more run where the cluster has room"
-    yield f"time: {least}{_range(estimate.wall_s)} for {estimate.trials:,} trials, {slots}"
+    yield f"time: {least}{_range(estimate.wall_s)} for {counted(estimate.trials, 'trial')}, {slots}"
     unshared = f"{_range(estimate.unshared_s)} if every trial did all of its own anew"
     yield f"work: {least}{_range(estimate.work_s)}; {least}{unshared}"
     if estimate.unknown:
@@ -120,7 +122,7 @@ def _print_orders(console: Console, found: Plan) -> None:
         return
     console.print(f"orders ({found.recipes - sum(found.orders.values()):,} recipes mean the same in each):")
     for order, count in found.orders.items():
-        console.print(f"  {order}: {count:,} recipes", markup=False)
+        console.print(f"  {order}: {counted(count, 'recipe')}", markup=False)
 
 
 def _print_rules(console: Console, found: Plan) -> None:

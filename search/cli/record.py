@@ -9,6 +9,7 @@ import typer
 
 from search.cli.options import Name
 from search.cli.output import err
+from spaces import counted
 
 EXAMPLE = "paredown record digits digits.json.gz"
 
@@ -30,4 +31,5 @@ def record(
     if not is_record(file.name):
         raise InputError.at("FILE", f"{file.name} does not end as a record does; legal endings: {', '.join(ENDINGS)}")
     own_file.write(file, Record.of(sweep).to_bytes(packed=file.suffix == ".gz"))
-    err().print(f"wrote {file}: {len(sweep.trials)} trials; replay it with: paredown replay {file}", soft_wrap=True)
+    trials = counted(len(sweep.trials), "trial")
+    err().print(f"wrote {file}: {trials}; replay it with: paredown replay {file}", soft_wrap=True)

@@ -9,7 +9,7 @@ import typer
 
 from search.cli.options import Json, Overrides, Plot
 from search.cli.output import err, out, print_json
-from spaces import InputError
+from spaces import InputError, counted
 
 EXAMPLE = "paredown replay digits -o search.sampler=random --slots 4 --plot replay.png"
 
@@ -47,7 +47,7 @@ def replay(
     with err().status("replaying") as shown:
 
         def on_progress(done: int, total: int) -> None:
-            shown.update(f"replaying: {done} of {total} trials")
+            shown.update(f"replaying: {done} of {counted(total, 'trial')}")
 
         curves = replay_all(world, config, at_once, seeds, on_progress)
     was = as_it_was(sweep)

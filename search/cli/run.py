@@ -11,6 +11,7 @@ import typer
 from search.cli.options import Config, Json, Overrides
 from search.cli.output import err, out, print_json
 from search.study.workspace import Workspace
+from spaces import counted
 
 if TYPE_CHECKING:
     from search.reports.progress import LiveProgress
@@ -45,7 +46,7 @@ def run(
         def observers(study: Study) -> list[LiveProgress]:
             state = study.state
             if state.finished:
-                console.print(f"resuming sweep {config.sweep}: {state.finished} trials are finished")
+                console.print(f"resuming sweep {config.sweep}: {counted(state.finished, 'trial')} finished so far")
             return [stack.enter_context(LiveProgress(config, state, console, study.trials))]
 
         def tell(words: str) -> None:
@@ -90,8 +91,9 @@ def _ended_early(sweep: Sweep) -> str:
     patience = Patience.of(sweep.config, sweep.trials)
     if patience.is_exhausted:
         less = f"less than search.min_gain, {sweep.config.search.min_gain:.1%}"
+        trials = counted(sweep.state.finished, "trial")
         return (
-            f"the patience is at its end after {sweep.state.finished} trials ({patience.words or 'no hypervolume'}, "
+            f"the patience is at its end after {trials} ({patience.words or 'no hypervolume'}, "
             f"{less}); to continue, lower that or raise the patience: -o search.patience={2 * patience.ahead}"
         )
-    return f"the space has no more recipes: {sweep.state.finished} trials are all there are"
+    return f"the space has no more recipes: all of its {counted(sweep.state.finished, 'trial')} finished"

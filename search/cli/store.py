@@ -15,7 +15,7 @@ from search.cli.options import Json
 from search.cli.output import out, print_json
 from search.errors import SweepError
 from search.study.workspace import Workspace
-from spaces import InputError
+from spaces import InputError, counted
 
 RIGHT = ("MB", "seconds")
 
@@ -58,7 +58,8 @@ def list_entries(url: Url = None, json: Json = False) -> None:
     if rows:
         out().print(table)
     out().print(
-        f"{name}: {len(rows)} entries, {size_gb:.3f} GB; computing all of it again would take {seconds:.0f} s",
+        f"{name}: {counted(len(rows), 'entry')}, {size_gb:.3f} GB; "
+        f"computing all of it again would take {seconds:.0f} s",
         markup=False,
         soft_wrap=True,
     )
@@ -74,7 +75,7 @@ def verify(url: Url = None, json: Json = False) -> None:
         print_json({"store": name, "entries": len(keys), "damaged": damaged})
     else:
         out().print(
-            f"{name}: {len(keys) - len(damaged)} of {len(keys)} entries are whole", markup=False, soft_wrap=True
+            f"{name}: {len(keys) - len(damaged)} of {counted(len(keys), 'entry')} whole", markup=False, soft_wrap=True
         )
     if damaged:
         option = f" --url {url}" if url else ""
@@ -123,7 +124,7 @@ def clean(
         for each in names:
             console.print(f"{what}: {each}", markup=False, soft_wrap=True)
     verb = "would free" if dry_run else "freed"
-    counts = f"{len(damaged)} damaged and {len(gone)} unused entries, {len(left)} leftovers of dead processes"
+    counts = f"{len(damaged)} damaged, {len(gone)} unused, {counted(len(left), 'leftover')} of dead processes"
     console.print(f"{name}: {verb} {freed_gb:.3f} GB ({counts})", markup=False, soft_wrap=True)
 
 

@@ -37,8 +37,8 @@ def trial(
     from search.reports.table import number
     from search.study.saved import sweep_evaluator
 
+    steps = read_yaml(recipe_path)  # which is quick, and trying the task is not
     config, _ = read_sweep(path, overrides or ())
-    steps = read_yaml(recipe_path)
     recipe = Recipe.from_list([] if steps is None else steps, config.space.steps)
     # The number of threads changes the order of sums, and with it the last digits of trained weights.
     torch.set_num_threads(config.cluster.cpus_per_trial)

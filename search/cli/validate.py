@@ -5,7 +5,7 @@ from __future__ import annotations
 from search.cli.options import Config, Json, Overrides
 from search.cli.output import err, out, print_json
 from search.study.workspace import Workspace
-from spaces import listed
+from spaces import counted, listed
 
 EXAMPLE = "paredown validate configs/digits.yaml -o search.trials=20"
 
@@ -34,13 +34,14 @@ def validate(
         return
     console = out()
     console.print(f"{path} is valid: sweep [bold]{config.sweep}[/bold], task {config.task.use}")
-    console.print(f"  {size} distinct recipes; {search.extent} with {search.sampler}, the first the teacher itself")
+    recipes = counted(size, "distinct recipe")
+    console.print(f"  {recipes}; {search.extent} with {search.sampler}, the first the teacher itself")
     meant = {parameter.name: parameter.help for step in config.space.steps for parameter in step.parameters}
     for axis in chosen:
         told = f" ({text})" if (text := meant.get(axis.name)) else ""
         console.print(f"  {axis.name}: {listed(axis.values)}{told}", markup=False, soft_wrap=True)
     for rule, count in rules.items():
-        console.print(f"  without {count} recipes: {rule}", markup=False, soft_wrap=True)
+        console.print(f"  without {counted(count, 'recipe')}: {rule}", markup=False, soft_wrap=True)
     for objective in config.objectives:
         console.print(f"  {objective.direction} {objective.name}")
     for constraint in config.constraints:

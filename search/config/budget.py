@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from spaces import shown
+from spaces import noun, shown
 
 UNITS_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """Seconds in a unit, the largest first."""
@@ -73,7 +73,7 @@ class Budget:
         hours = self.seconds / UNITS_S["h"]
         exact = (f"{hours:.{digits}g}" for digits in range(1, 18))
         shown = next(text for text in exact if round(float(text) * UNITS_S["h"]) == self.seconds and "e" not in text)
-        return f"{shown} {self.of}-hour{'' if shown == '1' else 's'}"
+        return f"{shown} {noun(float(shown), f'{self.of}-hour')}"
 
     def per_trial(self, cpus: float, gpus: float) -> float:
         """The number of seconds that a trial with `cpus` processors and `gpus` GPUs uses in a second of its own."""

@@ -16,7 +16,7 @@ from search.config.budget import Budget, parse_time
 from search.config.memory import parse_memory
 from search.config.tracking_address import address_problem
 from search.samplers import SAMPLERS
-from spaces import Interval, illegal, shown
+from spaces import Interval, counted, illegal, shown
 
 BATCH, THREADS = Interval(1, 65_536, integer=True), Interval(1, 1_024, integer=True)
 RESOURCE, RAYS_OWN = r"[A-Za-z][A-Za-z0-9_]{0,62}", ("CPU", "GPU", "TPU", "memory", "object_store_memory")
@@ -186,9 +186,9 @@ class SearchSection(Section):
     @property
     def extent(self) -> str:
         """After what the sweep ends, for people: such as ``40 trials``, ``2h``, or both."""
-        ends = [f"{self.trials} trials"] if self.trials else []
+        ends = [counted(self.trials, "trial")] if self.trials else []
         ends += [str(self.budget)] if self.budget else []
-        ends += [f"a patience of {self.patience} trials"] if self.patience else []
+        ends += [f"a patience of {counted(self.patience, 'trial')}"] if self.patience else []
         return " or ".join(ends) + (" (whichever ends first)" if len(ends) > 1 else "")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from search.config.persons_file import read_file
 from spaces import InputError, shown
 
 LARGEST_FILE = 500_000
@@ -162,12 +163,9 @@ def read_yaml(path: Path) -> Any:
         InputError: it cannot be read, is too large, or is not YAML; with line and column.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
+        content = read_file(path, LARGEST_FILE, "not a file that a person has written")
     except OSError as error:
         raise InputError.at(str(path), f"cannot be read: {error.strerror}") from error
-    if len(content) > LARGEST_FILE:
-        raise InputError.at(str(path), f"is larger than {LARGEST_FILE:,} bytes: not a file that a person has written")
     try:
         return parse_yaml(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,7 @@ def check_sweep(raw: Mapping[str, Any]) -> Check:
         What is wrong with the file, the task or the store, and what was found when the task was tried.
     """
     at("reading the file")
+    had_ray = _has_ray()
     reading = read_config(raw)
     problems = list(reading.problems)
     task, findings = _load_task(reading, problems), Findings()
@@ -60,6 +62,8 @@ def check_sweep(raw: Mapping[str, Any]) -> Check:
             findings.warnings += [words for words in found.warnings if words not in findings.warnings]
         problems += _score_problems(reading, task)
         problems += _together_problems(reading, task)
+    if _has_ray() and not had_ray:
+        problems.append(Problem("task.use", "its code starts Ray; take ray.init() out, as a sweep starts Ray itself"))
     problems += _processor_problems(reading)
     problems += _device_problems(reading)
     problems += _tracking_problems(reading)
@@ -82,6 +86,12 @@ def _load_task(reading: Reading, problems: list[Problem]) -> Task | None:
         problems += [problem for problem in error.problems if known or problem.where != "task.args"]
         return None
     return task if known else None
+
+
+def _has_ray() -> bool:
+    """Return True if Ray runs in this process, whoever started it; does not load it."""
+    ray = sys.modules.get("ray")
+    return bool(ray and ray.is_initialized())
 
 
 def _score_problems(reading: Reading, task: Task) -> Iterator[Problem]:

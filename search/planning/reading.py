@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import Task, load_task
-from search.config.sweep_config import SweepConfig, parse_config, read_raw
+from search.config.sweep_config import SweepConfig, parse_config, read_config, read_raw
 from search.planning.check import check_sweep
 from search.planning.check_process import check_apart
 from spaces import InputError, Problem
@@ -29,10 +29,11 @@ def read_sweep(path: Path, overrides: Sequence[str] = (), *, here: bool = False)
         InputError: everything that is wrong with the file, the overrides, the task or the store, in the file's order.
     """
     raw, problems = read_raw(path, overrides)
+    if problems:  # what is meant is not known: nobody waits for it to be tried
+        raise InputError(_in_order((*problems, *read_config(raw).problems), raw))
     check = check_sweep(raw) if here or not _is_persons(raw) else check_apart(raw)
-    problems += check.problems
-    if problems:
-        raise InputError(_in_order(dict.fromkeys(problems), raw))
+    if check.problems:
+        raise InputError(_in_order(check.problems, raw))
     config = parse_config(raw)
     task = load_task(config.task.use, config.task.args)
     space = config.space.ruling_out(check.rules)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines import StageRun, steps_with
+from search.config.persons_file import read_file
 from search.config.sweep_config import SweepConfig, parse_config
 from search.study.earlier_format import todays_proposer
 from search.study.outcome import Complete, Failed, Outcome
@@ -18,13 +20,18 @@ from search.study.rung import Rung
 from search.study.saved import Sweep
 from search.study.state import SweepState
 from search.study.trial import Result, Trial
-from spaces import InputError, Recipe
+from spaces import InputError, Recipe, shown
 
 VERSION = 1
 MARK = "paredown record"
 """The first key of the file, and the name of what a packed one holds."""
 
 ENDINGS = (".json", ".json.gz")
+
+LARGEST = 1_000_000_000
+"""Bytes of a record, also of an unpacked one: hundreds of thousands of trials."""
+
+NO_RECORD = "it is not a record"
 
 
 @dataclass(frozen=True)
@@ -75,21 +82,35 @@ class Record:
         Raises:
             InputError: there is no such file, or it is no record that this version can read.
         """
+        advice = f"write one with: paredown record SWEEP {path.name}"
         try:
-            content = path.read_bytes()
-            data = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
+            content = read_file(path, LARGEST, NO_RECORD)
+            data = json.loads(_unpacked(content, path) if path.suffix == ".gz" else content)
             version = data[MARK]
-        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-            words = error.strerror if isinstance(error, OSError) and error.strerror else "it is not a record"
-            raise InputError.at(str(path), f"{words}; write one with: paredown record SWEEP {path.name}") from error
+        except (OSError, EOFError, zlib.error, RecursionError, ValueError, KeyError, TypeError) as error:
+            words = error.strerror if isinstance(error, OSError) and error.strerror else NO_RECORD
+            raise InputError.at(str(path), f"{words}; {advice}") from error
         if version != VERSION:
-            raise InputError.at(str(path), f"it is a record of version {version}; this version reads {VERSION}")
-        return cls(parse_config(data["config"]), tuple(map(_from_json, data["trials"])), data["about"])
+            raise InputError.at(str(path), f"it is a record of version {shown(version)}; this version reads {VERSION}")
+        try:
+            return cls(parse_config(data["config"]), tuple(map(_from_json, data["trials"])), data["about"])
+        except InputError as error:
+            raise InputError.at(str(path), f"the record is damaged: {error.problems[0]}; {advice}") from error
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise InputError.at(str(path), f"the record is damaged: {shown(error)}; {advice}") from error
 
 
 def is_record(name: str) -> bool:
     """Return True if `name` is that of a record's file, not of a sweep."""
     return name.endswith(ENDINGS)
+
+
+def _unpacked(content: bytes, path: Path) -> bytes:
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        unpacked = file.read(LARGEST + 1)
+    if len(unpacked) > LARGEST:
+        raise InputError.at(str(path), f"unpacked it is larger than {LARGEST:,} bytes: {NO_RECORD}")
+    return unpacked
 
 
 def _bare(trial: Trial, began: float) -> Trial:

@@ -18,7 +18,7 @@ from search.reports.plot import BASELINE, DOMINATED, FRONT
 from search.reports.table import number
 from search.study.state import SweepState
 from search.study.trial import Trial
-from spaces import NONE, Axis, Value
+from spaces import NONE, Axis, Value, counted
 
 MAX_TICKS = 9
 ABSENT = "–"
@@ -33,7 +33,8 @@ def plot_parallel(config: SweepConfig, state: SweepState, trials: Sequence[Trial
     columns += [_scaled(objective, measured) for objective in config.objectives]
     figure = Figure(figsize=(1.55 * len(columns) + 1.2, 4.2))
     axes = figure.add_axes((0.04, 0.14, 0.93, 0.76))
-    axes.set_title(f"{config.sweep}: {len(measured)} trials, from their parameters to their objectives", fontsize=11)
+    count = counted(len(measured), "trial")
+    axes.set_title(f"{config.sweep}: {count}, from their parameters to their objectives", fontsize=11)
     _lines(axes, np.array([column.heights for column in columns]).T.reshape(-1, len(columns)), measured, state)
     _ticks(axes, columns)
     figure.savefig(path, dpi=110)

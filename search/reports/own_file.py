@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipelines.waiting import telling
 from pipelines.whole_file import write_bytes
 from spaces import InputError, Problem
 
@@ -45,18 +46,24 @@ def format_problem(path: Path) -> str:
 
 def problem(path: Path) -> str:
     """Return why nothing can be written to `path`; empty if something can."""
+    try:
+        return _problem(path)
+    except OSError as error:
+        return f"{path} cannot be written: {error.strerror}; name another place"
+
+
+def _problem(path: Path) -> str:
     if path.is_dir():
         return f"{path} is a folder; name a file"
     if not path.parent.is_dir():
         return f"folder {path.parent} does not exist"
     if _is_device(path):
         return ""
-    try:
-        with tempfile.NamedTemporaryFile(dir=_real(path).parent):
-            pass
-        content = path.read_bytes() if path.exists() else b""
-    except OSError as error:
-        return f"{path} cannot be written: {error.strerror}; name another place"
+    if _real(path).is_symlink():
+        return f"{path} cannot be written: its symbolic links lead to each other; name another place"
+    with tempfile.NamedTemporaryFile(dir=_real(path).parent):
+        pass
+    content = path.read_bytes() if path.exists() else b""
     if not _is_own(path.suffix.lower(), content):
         return f"{path} exists and is not of Paredown's making; remove it, or name another file"
     return ""
@@ -72,7 +79,8 @@ def write(path: Path, content: bytes) -> None:
     if told := problem(path):
         raise InputError.at(str(path), told)
     if _is_device(path):
-        path.write_bytes(content)
+        with telling(lambda: f"still waiting for somebody to read {path}, which is no plain file; Ctrl-C ends this"):
+            path.write_bytes(content)
     else:
         write_bytes(_real(path), content)
 

@@ -20,6 +20,7 @@ from search.study.outcome import Complete, Failed, Stopped
 from search.study.state import SweepState, progress_text
 from search.study.trial import Trial
 from search.suggest.budget_tracker import BudgetTracker
+from spaces import counted
 
 FRAME = 10
 """Lines of the display that are not members of the front."""
@@ -108,7 +109,7 @@ class LiveProgress:
         shown = front.thinned(max(1, self._console.height - FRAME))
         table = front_table(replace(self._standing, front=shown), self._config.objectives)
         if len(shown.members) < len(front.members):
-            table.title = f"Pareto front: {len(shown.members)} of {len(front.members)} configurations"
+            table.title = f"Pareto front: {len(shown.members)} of {counted(len(front.members), 'configuration')}"
         return table
 
     def _share(self) -> float:
@@ -122,7 +123,7 @@ class LiveProgress:
     def _time_left(self) -> str:
         if self._budget_tracker.is_used_up:
             running = len(self._running)
-            return f"budget used up, finishing {running} trials" if running else "budget used up"
+            return f"budget used up, finishing {counted(running, 'trial')}" if running else "budget used up"
         search, done = self._config.search, self._standing.finished - self._already
         left_s = self._budget_tracker.left_wall_s
         if search.trials and done:

@@ -11,6 +11,7 @@ from rich.table import Table
 from search.config.budget import duration
 from search.replay.replay import Curve
 from search.replay.surrogate import Error
+from spaces import counted
 
 ENOUGH = 0.99
 """A sweep that stands at this share of its last hypervolume has found nearly all that it finds."""
@@ -18,7 +19,7 @@ ENOUGH = 0.99
 
 def replay_table(name: str, was: Curve, was_slots: int, curves: Sequence[Curve], slots: int) -> Table:
     """Return the sweep as it was and as it would have been, side by side."""
-    table = Table(title=f"sweep {name}, replayed {len(curves)} times: mean (from–to)")
+    table = Table(title=f"sweep {name}, replayed {counted(len(curves), 'time')}: mean (from–to)")
     for column in ("", "trials", "at once", "hypervolume", f"{ENOUGH:.0%} of it after", "time", "compute", "supposed"):
         table.add_column(column, justify="right" if column else "left")
     table.add_row("as it was", *_cells([was], was_slots))

@@ -20,6 +20,7 @@ from search.config.objective import Objective
 from search.selection.recommended import RecommendedPick
 from search.study.state import SweepState
 from search.study.trial import Trial
+from spaces import counted, noun
 
 MARK = "†"
 """Stands beside members of a front of which there is something to say."""
@@ -60,7 +61,8 @@ def front_table(
     """
     members, close = state.front.members, post_hoc.near if post_hoc and near else ()
     letters = _letters(picks)
-    title = [f"Pareto front: {len(members)} configurations", *(f"{letters[pick.name]} {pick.name}" for pick in picks)]
+    size = counted(len(members), "configuration")
+    title = [f"Pareto front: {size}", *(f"{letters[pick.name]} {pick.name}" for pick in picks)]
     table = Table(
         title=" · ".join(title),
         caption_justify="left",
@@ -150,7 +152,7 @@ def _letters(picks: Sequence[RecommendedPick]) -> dict[str, str]:
 
 
 def _trials(numbers: Sequence[int]) -> str:
-    return f"trial{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+    return f"{noun(len(numbers), 'trial')} {', '.join(map(str, numbers))}"
 
 
 def _remark(trial: Trial) -> str:

@@ -8,6 +8,7 @@ from itertools import combinations
 from pipelines.meters.by_target import metric
 from search.config.objective import Constraint
 from search.study.trial import Trial
+from spaces import counted
 
 
 def conflicts(trials: Sequence[Trial], constraints: Sequence[Constraint]) -> list[tuple[Constraint, ...]]:
@@ -43,7 +44,7 @@ def explain(trials: Sequence[Trial], constraints: Sequence[Constraint]) -> str:
             ways.append(f"with {' and '.join(map(str, others))}, {_nearest(_keeping(trials, others), each)}")
         together = "both together" if len(conflict) == 2 else "all together"
         parts.append(f"{counts}, {together} by none ({'; '.join(ways)})")
-    return f"no member of the front keeps every constraint; of {len(trials)} members: " + "; ".join(parts)
+    return f"no member of the front keeps every constraint; of {counted(len(trials), 'member')}: " + "; ".join(parts)
 
 
 def _keeping(trials: Sequence[Trial], constraints: Sequence[Constraint]) -> list[Trial]:

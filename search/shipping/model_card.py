@@ -15,6 +15,7 @@ from pipelines.tasks.files import READER, task_files
 from search.reports.table import number
 from search.shipping.export_bundle import ExportBundle, Shipped
 from search.study.trial import NOTHING
+from spaces import counted
 
 UNKNOWN = (
     "Paredown knows nothing of intended users, of groups and circumstances between which results may differ, of how "
@@ -172,7 +173,7 @@ def _caveats(bundle: ExportBundle) -> str:
         "The search chose by the validation split, so that the accuracy there is rather too good; the test split's is "
         "the one to expect on data like it.",
         "Latencies are of the machine and the versions named here; ratios to the teacher carry over better than times.",
-        f"It is one of {len(state.front.members)} configurations on the front of {state.complete} that were "
+        f"It is one of {counted(len(state.front.members), 'configuration')} on the front of {state.complete} that were "
         f"measured; given how sure the numbers are, it is on the front with a probability of {chance:.2f}.",
         "One training with one seed: `paredown confirm` shows what other seeds give.",
     ]

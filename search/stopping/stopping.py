@@ -15,6 +15,7 @@ from search.stopping.structure import broken, dominator, may_dominate
 from search.study.front import ParetoFront
 from search.study.rung import Rung
 from search.study.trial import Trial
+from spaces import counted
 
 UNTRAINED, WHOLE = 0.0, 1.0
 """The lowest and the highest fidelity of its trainings that a trial is measured at."""
@@ -85,7 +86,8 @@ class Stopping:
         found = place(trial.number, reached, self._config.objectives, self._config.constraints)
         if found.goes_on:
             return ""
-        return f"{_when(rung)} {found.ahead} of the {found.of} trials that came so far are better; 1 of {ETA} goes on"
+        came = counted(found.of, "trial")
+        return f"{_when(rung)} {found.ahead} of the {came} that came so far did better; 1 of {ETA} goes on"
 
 
 def _when(rung: Rung) -> str:

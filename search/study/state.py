@@ -10,6 +10,7 @@ from search.config.sweep_config import SweepConfig
 from search.study.front import ParetoFront, pareto_front
 from search.study.outcome import Complete, Failed, Stopped
 from search.study.trial import Trial
+from spaces import counted
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def progress_text(state: SweepState, planned: int | None, budget: str = "") -> s
         planned: How many trials there are to be; None if no number was asked for.
         budget: How much of the budget is used, in words; see `search.suggest.budget_tracker.BudgetTracker.progress`.
     """
-    parts = [f"{state.finished}{f' of {planned}' if planned else ''} trials finished"]
+    trials = counted(planned or state.finished, "trial")
+    parts = [f"{state.finished} of {trials} finished" if planned else f"{trials} finished"]
     parts += [budget] if budget else []
     parts += [f"{state.stopped} stopped early"] if state.stopped else []
     parts += [f"{state.failed} failed"] if state.failed else []

@@ -9,6 +9,7 @@ from itertools import pairwise
 from search.config.sweep_config import SweepConfig
 from search.study.state import SweepState, states
 from search.study.trial import Trial
+from spaces import counted
 
 FEWEST = 20
 """Before so many trials have finished, nothing is said about what further ones may bring."""
@@ -67,7 +68,9 @@ class Patience:
     @property
     def words(self) -> str:
         """The forecast, for people; empty if there is none yet."""
-        return "" if self.forecast is None else f"next {self.ahead} trials: at most about +{self.forecast:.1%}"
+        if self.forecast is None:
+            return ""
+        return f"next {counted(self.ahead, 'trial')}: at most about +{self.forecast:.1%}"
 
 
 def expected_gain(hypervolumes: Sequence[float], ahead: int) -> float:

@@ -15,7 +15,7 @@ from search.study.saved import Sweep, load_sweep
 from search.study.task_record import recorded_task
 from search.study.trial import Trial
 from search.study.workspace import Workspace
-from spaces import Axis, InputError, SearchSpace, Value, illegal
+from spaces import Axis, InputError, SearchSpace, Value, counted, illegal
 
 SETTINGS = ("training", "target", "search.seed")
 """What has to be equal, beside the task, for results to be those that this sweep would find."""
@@ -104,7 +104,7 @@ class WarmStart:
     def words(self) -> str:
         """The warm start in one line, for people."""
         kind = "as they are" if self.as_they_are else f"as priors (its {', '.join(self.differs)} differed)"
-        count = "1 result" if len(self.trials) == 1 else f"{len(self.trials)} results"
+        count = counted(len(self.trials), "result")
         return f"warm start: {count} of sweep {self.name} {kind}; {len(self.front)} of its front are tried first"
 
 

@@ -15,6 +15,7 @@ from search.reports.plot import plot_front
 from search.reports.report import front_csv, front_page
 from search.study.state import SweepState
 from search.study.trial import Trial
+from spaces import counted
 
 PAGE, TABLE, CONFIG = "pareto.html", "front.csv", "config.yaml"
 PARALLEL, IMPORTANCE, IMPORTANCE_PICTURE = "parallel.png", "importance.csv", "importance.png"
@@ -42,7 +43,7 @@ def write_picture(folder: Path, config: SweepConfig, state: SweepState, trials: 
         The picture in `folder`.
     """
     path = folder / "front.png"
-    title = f"{config.sweep}, {state.finished} trials: {len(state.front.members)} on the front"
+    title = f"{config.sweep}, {counted(state.finished, 'trial')}: {len(state.front.members)} on the front"
     panel = replace(state, front=replace(state.front, objectives=state.front.objectives[:2]))
     plot_front(title, panel, trials, path)
     return path

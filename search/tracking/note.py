@@ -14,7 +14,7 @@ from search.study.state import SweepState, progress_text
 from search.study.trial import Trial
 from search.tracking.client import MAX_TAG
 from search.tracking.links import Links
-from spaces import NONE, Axis
+from spaces import NONE, Axis, counted
 
 ARTIFACTS = {
     "pareto.html": "interactive front",
@@ -70,7 +70,7 @@ def _answer(
     config: SweepConfig, state: SweepState, picks: Sequence[RecommendedPick], links: Links | None, budget: str
 ) -> list[str]:
     """The two lines that the UI shows before anything is opened."""
-    found = f"**{len(state.front.members)} configurations on the Pareto front**"
+    found = f"**{counted(len(state.front.members), 'configuration')} on the Pareto front**"
     if not state.front.members:
         found = "**No configuration is on the Pareto front yet**"
     charts = links.charts() if links else None
@@ -127,7 +127,7 @@ def _asked(config: SweepConfig) -> list[str]:
         "constraints": ", ".join(map(str, config.constraints)) or "none",
         "targets" if config.targets.named else "target": str(config.targets),
         "budget": f"{config.search.extent} with {config.search.sampler}, seed {config.search.seed}",
-        "space": f"{config.space.size()} recipes: " + "; ".join(map(_axis, axes)),
+        "space": f"{counted(config.space.size(), 'recipe')}: " + "; ".join(map(_axis, axes)),
     }
     return ["### What was asked", "", *(f"- {name}: {value}" for name, value in asked.items())]
 

@@ -18,6 +18,12 @@ def test_a_file_appears_whole_with_its_folder(tmp_path) -> None:
     assert names(path.parent) == ["a.json"]
 
 
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path) -> None:
+    name = "é" * 127
+    write_bytes(tmp_path / name, b"1")
+    assert names(tmp_path) == [name]
+
+
 def test_text_and_bytes_are_written_as_they_are(tmp_path) -> None:
     write_text(tmp_path / "a", "é\n")
     write_bytes(tmp_path / "b", b"\x00\r\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,6 +12,9 @@ import yaml
 
 from pipelines import STEPS
 from spaces import Interval, Options
+
+OTHER = int(os.environ.get("FUZZ_SEED", "0")) * 1_000_000
+"""Added to every seed: other inputs, for who has the time."""
 
 Place = tuple[Any, Any]
 """A mapping or a list, and a key or an index of it."""
@@ -44,7 +48,19 @@ OPTION = [
     "accuracy=-1", "accuracy=inf", "size_mb", "channel", "l2", "0.5,0.25", "0.5,0.5", "1.5", "[red]", "s3://",
     "file://", "memory://x", "a://b", "name@alias", "127.0.0.1", "256.0.0.1", "x.svg", "x.xyz",
 ]  # fmt: skip
-"""What may be given to an option."""
+"""What may be given to any option."""
+
+RIGHT = {
+    "--batch": ["4"], "--csv": ["t.csv", "/dev/null"], "--device": ["cpu", "cuda"], "--export": ["out", "out/deep"],
+    "--host": ["127.0.0.1", "0.0.0.0"], "--importance": ["l2", "random"], "--limit-gb": ["1", "0.001"],
+    "--maximize": ["accuracy"], "--method": ["channel", "unstructured"], "--minimize": ["size_mb", "latency_ms"],
+    "--plot": ["p.svg", "p.png"], "--port": ["5001", "80"], "--ratios": ["0.25,0.5"], "--register": ["name@alias"],
+    "--runtime": ["onnxruntime", "openvino", "torch"], "--seeds": ["1", "3"], "--slots": ["1", "64"],
+    "--student": ["1", "none"], "--target": ["onnxruntime"], "--threads": ["1", "2"], "--trials": ["0", "1", "all"],
+    "--url": ["memory://x", "file:///tmp/x"], "--weights": ["accuracy=2,latency_ms=1"],
+    "--where": ["accuracy>=0.5", "size_mb<1", "latency_ms<=0"],
+}  # fmt: skip
+"""What is right for the option of that name, at least in some sweep."""
 
 
 def places(data: Any) -> Iterator[Place]:
@@ -171,6 +187,27 @@ def garbled(rng: random.Random, text: str) -> str:
         [line[: len(line) // 2], f"{line}\n{line}", f" {line}", f"\t{line}", f"{key}: {rng.choice(RAW)}"]
     )
     return "\n".join(lines) + "\n"
+
+
+def option(rng: random.Random, name: str, base: dict[str, Any]) -> str:
+    """What is given to the option called `name` of a command: right, nearly right, or anything."""
+    if name == "-o":
+        return override(rng, base)
+    right = rng.choice(RIGHT[name])
+    return rng.choice([right, right, slip(rng, right), f"{right},{right}", rng.choice(OPTION), rng.choice(OPTION)])
+
+
+def disorder(rng: random.Random, arguments: list[str]) -> list[str]:
+    """`arguments` as people get them wrong as a whole: one missing, one twice, in another order, or one too many."""
+    found, at = list(arguments), rng.randrange(len(arguments) or 1)
+    return rng.choice(
+        [
+            found[:at] + found[at + 1 :],
+            found[:at] + found[at : at + 1] * 2 + found[at + 1 :],
+            rng.sample(found, len(found)),
+            [*found, rng.choice(["--no-such", "--", "-", "-x", "--json=1", "-o", "--help=no", *OPTION])],
+        ]
+    )
 
 
 def override(rng: random.Random, base: dict[str, Any]) -> str:

@@ -198,7 +198,7 @@ def test_running_a_finished_sweep_again_does_nothing_new(finished) -> None:
     before, journal = sweeps.trials(), sweeps.workspace.sweep("tiny").journal.read_bytes()
     code, _, err = sweeps("run", sweeps.write())
     assert code == 0
-    assert "6 trials are finished" in err
+    assert "6 trials finished so far" in err
     assert sweeps.trials() == before
     assert sweeps.workspace.sweep("tiny").journal.read_bytes().startswith(journal)
     check_complete(sweeps, 6)
@@ -240,7 +240,7 @@ def test_a_sweep_in_which_every_trial_fails_says_why(sweeps) -> None:
     config = sweeps.write(task={"use": "mine:Broken"}, search={**TINY["search"], "trials": 3})
     code, out, err = sweeps("run", config)
     assert (code, out) == (1, "")
-    assert "all 3 trials failed" in err
+    assert "no trial has completed: 3 failed" in err
     assert "3x (trial 0): RuntimeError: nothing can be learned here" in err
     (parent,), children = sweeps.runs()
     assert parent.info.status == "FAILED"
@@ -252,7 +252,7 @@ def test_a_worker_that_dies_twice_over_a_trial_fails_it(sweeps) -> None:
     (sweeps.folder / "mine.py").write_text(BROKEN, encoding="utf-8")
     code, _, err = sweeps("run", sweeps.write(task={"use": "mine:Deadly"}, search={**TINY["search"], "trials": 1}))
     assert code == 1
-    assert "all 1 trials failed" in err
+    assert "no trial has completed: 1 failed" in err
     assert "the worker died twice over this trial" in err
 
 

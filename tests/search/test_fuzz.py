@@ -14,7 +14,7 @@ import yaml
 from pipelines.preflight.findings import Findings
 from search.cli.app import app
 from search.planning.reading import read_sweep
-from tests.search.mutations import OPTION, mutated, override
+from tests.search.mutations import OPTION, OTHER, disorder, mutated, option, override
 
 pytestmark = pytest.mark.slow
 
@@ -119,14 +119,14 @@ def only_read(monkeypatch) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_sweeps_file_is_valid_or_refused_within_a_screen(shapes, cli_run, only_read, seed) -> None:
-    rng, path = random.Random(seed), shapes / "sweep.yaml"
+    rng, path = random.Random(OTHER + seed), shapes / "sweep.yaml"
     for _ in range(35):
         path.write_text(mutated(rng, rng.choice(bases())), encoding="utf-8", errors="surrogatepass")
         assert check(cli_run, "validate", path) in (0, 2), path.read_bytes()[:3000]
 
 
 def test_a_sweeps_file_is_rehearsed_or_refused_within_a_screen(shapes, cli_run) -> None:
-    rng, path = random.Random(50), shapes / "sweep.yaml"
+    rng, path = random.Random(OTHER + 50), shapes / "sweep.yaml"
     for _ in range(20):
         path.write_text(mutated(rng, dict(SWEEP)), encoding="utf-8", errors="surrogatepass")
         assert check(cli_run, "validate", path) in (0, 2), path.read_bytes()[:3000]
@@ -134,7 +134,7 @@ def test_a_sweeps_file_is_rehearsed_or_refused_within_a_screen(shapes, cli_run) 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_overrides_are_valid_or_refused_within_a_screen(shapes, cli_run, only_read, seed) -> None:
-    rng = random.Random(100 + seed)
+    rng = random.Random(OTHER + 100 + seed)
     for _ in range(30):
         given = [override(rng, dict(SWEEP)) for _ in range(rng.choice([1, 1, 2]))]
         arguments = [argument for each in given for argument in ("-o", each)]
@@ -147,7 +147,7 @@ def test_a_recipe_is_begun_or_refused_within_a_screen(shapes, cli_run, only_read
         raise typer.Exit(0)
 
     monkeypatch.setattr("search.study.saved.sweep_evaluator", begun)
-    rng, path = random.Random(200 + seed), shapes / "recipe.yaml"
+    rng, path = random.Random(OTHER + 200 + seed), shapes / "recipe.yaml"
     for _ in range(25):
         path.write_text(mutated(rng, RECIPE), encoding="utf-8", errors="surrogatepass")
         assert check(cli_run, "trial", shapes / "sweep.yaml", path) in (0, 2), path.read_bytes()[:3000]
@@ -189,16 +189,28 @@ def test_options_are_taken_or_refused_within_a_screen(
     right = {"path": "sweep.yaml", "recipe_path": "recipe.yaml", "name": "small", "names": "small"}
     right |= {"template": "own", "folder": "new", "file": "small.json"}
     (shapes / "recipe.yaml").write_text("[]", encoding="utf-8")
-    rng = random.Random(" ".join(command))
-    for _ in range(25):
-        arguments = [rng.choice(OPTION) if rng.random() < 0.3 else right[each.name] for each in values]
-        for option in rng.sample(options, k=min(len(options), rng.randrange(1, 3))):
-            arguments += [option.opts[0]] + ([] if option.is_flag else [rng.choice(OPTION)])
+    rng = random.Random(f"{OTHER} {' '.join(command)}")
+    for _ in range(40):
+        arguments = [rng.choice(OPTION) if rng.random() < 0.2 else right[each.name] for each in values]
+        for each in rng.sample(options, k=min(len(options), rng.randrange(1, 4))):
+            arguments += [each.opts[0]] + ([] if each.is_flag else [option(rng, each.opts[0], dict(SWEEP))])
+        arguments = disorder(rng, arguments) if rng.random() < 0.2 else arguments
         assert check(cli_run, *command, *arguments) in (0, 1, 2), arguments
 
 
+def test_a_recipe_that_is_not_refused_is_completed(shapes, cli_run) -> None:
+    rng, path, failed, tried = random.Random(OTHER + 300), shapes / "recipe.yaml", [], 0
+    while tried < 8:
+        path.write_text(mutated(rng, RECIPE), encoding="utf-8", errors="surrogatepass")
+        code = check(cli_run, "trial", shapes / "sweep.yaml", path, *(f"-o{each}" for each in ONE_EPOCH))
+        tried += code != 2
+        if code not in (0, 2):
+            failed.append(path.read_bytes()[:3000])
+    assert failed == []
+
+
 def test_what_is_valid_completes_its_trial(shapes, cli_run) -> None:
-    rng, path, failed, tried = random.Random(7), shapes / "sweep.yaml", [], 0
+    rng, path, failed, tried = random.Random(OTHER + 7), shapes / "sweep.yaml", [], 0
     while tried < 12:
         path.write_text(mutated(rng, dict(SWEEP)), encoding="utf-8", errors="surrogatepass")
         if check(cli_run, "validate", path):

@@ -111,5 +111,5 @@ def test_a_sweep_in_which_every_trial_fails_raises(
     asked = make_config(search={"trials": 2})
     monkeypatch.setattr("search.notebook.read_sweep", lambda *about, here: (asked, None))
     monkeypatch.setattr("search.notebook.run", lambda config, home, **options: run_inline(config, failing))
-    with pytest.raises(SweepError, match="all 2 trials failed:\n  2x \\(trial 0\\): ValueError: never"):
+    with pytest.raises(SweepError, match="no trial has completed: 2 failed:\n  2x \\(trial 0\\): ValueError: never"):
         search.run_sweep(write_yaml(make_raw()))

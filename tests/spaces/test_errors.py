@@ -23,20 +23,25 @@ def test_an_input_error_survives_pickling() -> None:
 @pytest.mark.parametrize(
     ("value", "legal", "message"),
     [
+        ("CHANNEL", ["channel"], "'CHANNEL' is not known (did you mean 'channel'?); legal: channel"),
         ("chanel", ["channel", "none"], "'chanel' is not known (did you mean 'channel'?); legal: channel, none"),
         ("zzz", ["channel", "none"], "'zzz' is not known; legal: channel, none"),
         (7, [1, 2], "7 is not known; legal: 1, 2"),
         ("x", [], "'x' is not known; legal: nothing"),
     ],
-    ids=["near miss", "far miss", "numbers", "nothing is legal"],
+    ids=["other case", "near miss", "far miss", "numbers", "nothing is legal"],
 )
 def test_an_illegal_value_is_shown_with_what_is_legal(value: object, legal: list[object], message: str) -> None:
     assert illegal(value, legal) == message
 
 
+def test_a_problem_is_one_line() -> None:
+    assert str(Problem("-o a\nb", "is\nodd")) == "-o a b: is odd"
+
+
 def test_thousands_of_problems_are_the_first_ones_and_a_number() -> None:
     error = InputError(Problem(f"key{index}", "is odd") for index in range(3000))
-    assert error.lines() == [*(f"key{index}: is odd" for index in range(MOST_PROBLEMS)), "and 2980 more problems"]
+    assert error.lines() == [*(f"key{index}: is odd" for index in range(MOST_PROBLEMS)), "and 2,980 more problems"]
     assert str(error) == "\n".join(error.lines())
     assert len(error.problems) == 3000
 

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from spaces import Axis, StepSpec
+from spaces.errors import shown
 from spaces.section import read_section
 
 OFF = {
@@ -51,7 +52,7 @@ def test_what_is_no_mapping_has_no_axes(specs: Sequence[StepSpec], section: obje
     axes, problems = read_section(section, specs)
     assert axes is None
     assert [str(problem) for problem in problems] == [
-        f"space: {section!r} is not a mapping; legal keys: student, teaching, cutting, rounding, order"
+        f"space: {shown(section)} is not a mapping; legal keys: student, teaching, cutting, rounding, order"
     ]
 
 

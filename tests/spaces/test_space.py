@@ -75,14 +75,14 @@ def test_sample_asks_once_for_each_axis_that_applies_and_has_a_choice(specs: Seq
 @pytest.mark.parametrize(
     ("section", "messages"),
     [
-        (None, ["space: None is not a mapping; legal keys: student, teaching, cutting, rounding, order"]),
+        (None, ["space: null is not a mapping; legal keys: student, teaching, cutting, rounding, order"]),
         ({"cutting": "channel"}, ["space.cutting: 'channel' is not a mapping; legal keys: method, ratio"]),
         ({"cutting": {}, "teaching": {"alpha": 0.5}}, ["space.student.depth: is missing, but teaching.alpha needs it"]),
         (
             {"cutting": {"method": ["none", "channel"]}},
             ["space.cutting.ratio: is missing; give a value, a list or a range"],
         ),
-        ({"cutting": {"ratio": None}}, ["space.cutting.ratio: None is not a number; legal: a number > 0 and < 1"]),
+        ({"cutting": {"ratio": None}}, ["space.cutting.ratio: null is not a number; legal: a number > 0 and < 1"]),
         (
             {"teachin": {}, "cutting": {"ratios": 1, "ratio": [2, 0.5]}, "student": {"depth": [4, 1, 1]}},
             [

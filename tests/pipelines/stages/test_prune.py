@@ -154,7 +154,7 @@ def test_epochs_that_were_not_needed_are_left_to_the_cuts_that_follow(
         ([0.9, 0.8, 0.2, 0.1], 2, 2, "2 of 4 cuts were made: no further one kept accuracy >= 0.5"),
         ([0.9, 0.2, 0.8, 0.9], 2, 4, ""),
         ([0.9, 0.2], 1, 1, "1 of 4 cuts were made: no further one kept accuracy >= 0.5"),
-        ([0.4], 1, 1, "none of 1 cuts left a network of accuracy >= 0.5; further ones were not tried"),
+        ([0.4], 1, 1, "none of 1 cut left a network of accuracy >= 0.5; further ones were not tried"),
     ],
     ids=["until no more is gained", "all", "patience", "none"],
 )

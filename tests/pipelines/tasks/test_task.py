@@ -90,7 +90,8 @@ def test_a_name_of_another_form(use: str) -> None:
 
 def test_a_module_that_is_not_there() -> None:
     assert problem("nowhere.to_be:Found") == (
-        "task.use: cannot import 'nowhere.to_be' of 'nowhere.to_be:Found': No module named 'nowhere'"
+        "task.use: cannot import 'nowhere.to_be' of 'nowhere.to_be:Found': No module named 'nowhere'; start the "
+        "command in the folder where it lies, or add that folder to PYTHONPATH"
     )
 
 

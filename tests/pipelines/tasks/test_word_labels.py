@@ -29,7 +29,7 @@ def test_the_first_token_of_a_word_has_its_label() -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["O O", "O"], "row 2 has 2 words and 1 labels; each word needs a label"),
+        (["O O", "O"], "row 2 has 2 words and 1 label; each word needs a label"),
         (["O O", "O O"], "the words have a single label, O: there is nothing to learn"),
     ],
     ids=["count", "single"],

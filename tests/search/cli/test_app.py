@@ -53,6 +53,17 @@ def test_the_help_lists_every_command_and_loads_nothing_heavy() -> None:
     assert done.stderr.splitlines()[-1].split() == ["loaded:"]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["init", "a", "b", "9" * 5000], ["status", "--" + "x" * 5000], ["init" * 1000], ["status", *"\n" * 99]],
+    ids=["one too many", "no such option", "no such command", "many lines"],
+)
+def test_what_is_said_of_wrong_usage_fits_a_screen(cli_run, arguments) -> None:
+    code, _, err = cli_run(*arguments)
+    assert code == 2
+    assert len(err.splitlines()) < 25
+
+
 @pytest.mark.slow
 def test_the_reading_commands_do_not_load_ray(make_config, run_inline, workspace) -> None:
     run_inline(make_config(search={"trials": 2}))

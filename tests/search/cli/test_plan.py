@@ -41,7 +41,7 @@ def test_one_order_and_a_small_space(cli_run, write_yaml, make_raw, workspace) -
     code, out, _ = cli_run("plan", write_yaml(raw), "-o", "search.trials=50")
     assert code == 0
     assert "order: distil-prune-quantize" in out
-    assert "search.trials is 50, but 9 trials are all there are" in out
+    assert "search.trials is 50, but there are only 9 trials" in out
     assert "warning: space.student.width: no recipe has 0.5: it does not apply or is ruled out" in out
 
 

@@ -44,7 +44,7 @@ def test_a_record_is_replayed_without_the_sweep(ended, cli_run, tmp_path, monkey
     monkeypatch.delattr("search.study.saved.load_sweep")
     code, out, _ = cli_run("replay", str(record), "-o", "search.trials=2", "--seeds", "1")
     assert code == 0
-    assert "sweep small, replayed 1 times" in out
+    assert "sweep small, replayed 1 time" in out
     assert cli_run("replay", str(tmp_path / "other.json"))[0] == 2
 
 

@@ -36,7 +36,7 @@ def test_a_sweep_ends_by_its_budget_and_says_how_to_go_on(
 
     code, _, err = cli_run("run", write_yaml(make_raw(search=search)))
     assert code == 0
-    assert "resuming sweep small: 3 trials are finished" in err
+    assert "resuming sweep small: 3 trials finished so far" in err
     assert (
         "the budget is used up (30m of 25m): no new trial was started, and those running were finished; "
         "to continue, raise the total: -o 'search.budget=50m'"

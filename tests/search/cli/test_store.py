@@ -58,14 +58,14 @@ def test_list(cli_run, store: Store, front_needs_the_oldest) -> None:
 
 def test_a_store_that_is_not_there_is_empty(cli_run, workspace) -> None:
     assert "0 entries" in cli_run("store", "list")[1]
-    assert "0 of 0 entries are whole" in cli_run("store", "verify")[1]
+    assert "0 of 0 entries whole" in cli_run("store", "verify")[1]
     assert not workspace.store.exists()
 
 
 def test_verify(cli_run, store: Store) -> None:
     code, out, err = cli_run("store", "verify")
     assert code == 1
-    assert "2 of 3 entries are whole" in out
+    assert "2 of 3 entries whole" in out
     told = f"1 damaged (they are not used, and computed again when they are needed): {KEYS[2]}; remove them with: "
     assert err == f"paredown: {told}paredown store clean\n"
     code, out, _ = cli_run("store", "verify", "--json")
@@ -77,14 +77,14 @@ def test_verify(cli_run, store: Store) -> None:
 def test_clean_removes_what_is_of_no_use(cli_run, store: Store, dead) -> None:
     code, out, _ = cli_run("store", "clean", "--dry-run")
     assert code == 0
-    assert "would free 0.000 GB (1 damaged and 0 unused entries, 1 leftovers of dead processes)" in out
+    assert "would free 0.000 GB (1 damaged, 0 unused, 1 leftover of dead processes)" in out
     assert f"damaged: {KEYS[2]}\nleft by the dead: drafts/left.1\n" in out
     assert kept(store) == KEYS
     code, again, _ = cli_run("store", "clean")
     assert again == out.replace("would free", "freed")
     assert kept(store) == KEYS[:2]
     assert not (store.root / "drafts" / "left.1").exists()
-    assert "freed 0.000 GB (0 damaged and 0 unused entries, 0 leftovers" in cli_run("store", "clean")[1]
+    assert "freed 0.000 GB (0 damaged, 0 unused, 0 leftovers" in cli_run("store", "clean")[1]
 
 
 @pytest.mark.parametrize("option", [["--unused"], ["--limit-gb", "0.00001"], ["--limit-gb", "0"]])

@@ -79,7 +79,7 @@ def test_every_problem_is_told_at_once_with_place_value_and_what_is_legal(make_r
         "search.trails": ["did you mean 'trials'", "legal: sampler, trials, budget, patience"],
         "search.trials": ["0 is out of range", ">= 1"],
         "search.remeasure": ["'often' is neither true nor false"],
-        "cluster.cpus_per_trial": ["True is not a whole number"],
+        "cluster.cpus_per_trial": ["true is not a whole number"],
         "cluster.gpus_per_trial": ["'all' is not a number"],
         "tracking": ["['mlflow'] is not a mapping", "legal keys: experiment, uri"],
         "notes": ["'notes' is not known", "legal: sweep, task, space"],

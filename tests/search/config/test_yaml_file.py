@@ -79,7 +79,7 @@ def test_a_number_that_is_none_is_one_of_floating_point() -> None:
         ("!!set {1, 2}", "the tag '!!set' is not known; legal: text, numbers, true, false, null, lists and mappings"),
         ("!!python/object/apply:os.getcwd []", "the tag '!!python/object/apply:os.getcwd' is not known; legal: "),
         ("!mine x", "the tag '!mine' is not known"),
-        ("{true: 1}", "the key True is not text; write it in quotes"),
+        ("{true: 1}", "the key true is not text; write it in quotes"),
         ("{? [a]: 1}", "the key ['a'] is not text; write it in quotes"),
         ("{a: 1, a: 2}", "'a' is given twice"),
         ("a: 1\n---\na: 2", "expected a single document in the stream, but found another document"),

@@ -217,7 +217,8 @@ def test_nobody_waits_in_silence(lane: Lane, ray: FakeRay, caplog) -> None:
     list(lane.collect())
     list(lane.collect())
     assert [record.getMessage() for record in caplog.records] == [
-        "no node of the cluster offers the resource 'edge', on which files are measured; 1 files wait to be measured; "
+        "no node of the cluster offers the resource 'edge', on which files are measured; waiting to be measured: "
+        "1 file; "
         """on a machine that is to measure, run: ray start --address=head:6379 --num-cpus=0 --resources='{"edge": 1}'"""
     ]
 

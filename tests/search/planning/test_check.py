@@ -1,3 +1,6 @@
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from pipelines.preflight import Findings
@@ -19,3 +22,13 @@ def test_a_loop_of_one_s_own_trains_on_one_gpu(monkeypatch, gpus: int, told: lis
     problems = [problem for problem in check_sweep(raw).problems if problem.where.startswith("cluster")]
     assert [problem.where for problem in problems] == told
     assert all("the task's fit trains by itself, on one GPU" in problem.message for problem in problems)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_task_that_starts_ray_is_refused(monkeypatch, before: bool) -> None:
+    runs = [before]
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: runs[-1]))
+    monkeypatch.setattr("search.planning.check.load_task", lambda use, args: runs.append(True))
+    problems = check_sweep({"sweep": "s", "task": {"use": "mine:Own"}, "space": {}}).problems
+    told = [problem.message for problem in problems if problem.where == "task.use"]
+    assert told == ([] if before else ["its code starts Ray; take ray.init() out, as a sweep starts Ray itself"])

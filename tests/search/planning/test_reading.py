@@ -138,10 +138,20 @@ def test_a_file_of_mlflow_that_cannot_be_opened_is_told(told, tmp_path) -> None:
 
 def test_problems_stand_as_in_the_file_after_those_of_overrides(told) -> None:
     changes = {"search": {"trails": 1, "seed": -1}, "sweep": "a/b", "task": {"use": "digts"}}
-    places = [line.partition(": ")[0] for line in told(changes, "nonsense", "search.lookahead=0", "space=3")]
-    assert places == [
-        "-o nonsense", "sweep", "task.use", "space", "search.seed", "search.trails", "search.lookahead"
-    ]  # fmt: skip
+    places = [line.partition(": ")[0] for line in told(changes, "search.lookahead=0", "space=3")]
+    assert places == ["sweep", "task.use", "space", "search.seed", "search.trails", "search.lookahead"]
+
+
+def test_a_task_is_not_tried_with_overrides_that_cannot_be_read(told, monkeypatch) -> None:
+    monkeypatch.delattr("search.planning.reading.check_sweep")
+    changes = {"search": {"seed": -1}, "sweep": "a/b", "task": {"use": "digts"}}
+    assert starts(
+        told(changes, "nonsense", "search.lookahead=0"),
+        "-o nonsense: write -o key.path=value",
+        "sweep: 'a/b' is not a name",
+        "search.seed: -1 is out of range",
+        "search.lookahead: 0 is out of range",
+    )
 
 
 @pytest.mark.parametrize("address", ["local", "head:6379"])

@@ -66,8 +66,11 @@ def _later(trial: Trial) -> Trial:
         (b"no gzip", "it is not a record; write one with"),
         (gzip.compress(b"[1]"), "it is not a record; write one with"),
         (gzip.compress(b'{"paredown record": 9}'), "it is a record of version 9; this version reads 1"),
+        (gzip.compress(b"{}")[:-12] + b"x" * 12, "it is not a record; write one with"),
+        (gzip.compress(b"[" * 100_000), "it is not a record; write one with"),
+        (gzip.compress(b'{"paredown record": 1}'), r"the record is damaged: KeyError\('config'\); write one with"),
     ],
-    ids=["missing", "not packed", "another file", "of a later version"],
+    ids=["missing", "not packed", "another file", "of a later version", "damaged", "deep", "without a sweep"],
 )
 def test_what_is_no_record_is_told(tmp_path, content, words) -> None:
     path = tmp_path / "small.json.gz"

@@ -65,10 +65,14 @@ def test_an_empty_file_is_written(tmp_path) -> None:
         ("absent/a.csv", "folder .*absent does not exist"),
         ("absent/../a/b.csv", "folder .*absent/../a does not exist"),
         ("/proc/a.csv", "/proc/a.csv cannot be written: No such file or directory; name another place"),
+        (f"{'x' * 300}.csv", "cannot be written: File name too long; name another place"),
+        ("loop", "loop cannot be written: its symbolic links lead to each other; name another place"),
     ],
+    ids=["folder", "absent", "absent, and back", "no real file system", "long", "loop"],
 )
 def test_what_cannot_be_written_is_told_beforehand(tmp_path, name, told) -> None:
     (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
     (found,) = file_problems(csv=tmp_path / name)
     with pytest.raises(InputError, match=told):
         raise InputError([found])

@@ -39,7 +39,7 @@ def test_on_a_terminal_it_shows_how_far_it_is(play) -> None:
     assert "2 of 12 trials finished · 1 failed · 1 running · hypervolume" in text
     assert "left" in text
     assert "running: 2 teacher" in text
-    assert "Pareto front: 1 configurations" in text
+    assert "Pareto front: 1 configuration" in text
 
 
 def test_a_front_that_does_not_fit_is_thinned_and_says_so(config, make_trial) -> None:
@@ -64,7 +64,7 @@ def test_with_a_budget_it_shows_what_is_used_and_what_is_left(make_config, make_
     console = Console(file=shown, force_terminal=True, width=140, color_system=None)
     with LiveProgress(config, SweepState.of([long], config), console, [long]):
         pass
-    assert "1 trials finished · 34m of 2h · hypervolume" in shown.getvalue()
+    assert "1 trial finished · 34m of 2h · hypervolume" in shown.getvalue()
     assert "1h left" in shown.getvalue()
 
 
@@ -75,4 +75,4 @@ def test_a_used_up_budget_says_that_running_trials_are_finished(make_config, mak
     with LiveProgress(config, SweepState.of([done], config), console, [done]) as progress:
         progress.started(make_trial(1), SweepState.of([done], config).with_started())
     assert "1 of 9 trials finished · 1s of 1s · 1 running" in stream.getvalue()
-    assert "budget used up, finishing 1 trials" in stream.getvalue()
+    assert "budget used up, finishing 1 trial" in stream.getvalue()

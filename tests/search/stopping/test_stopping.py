@@ -159,7 +159,7 @@ def check_halving(sweep, partly) -> None:
         if not goes:
             part = "33%" if first[trial.number] else "11%"
             assert trial.outcome.reason.startswith(f"after {part} of its training ")
-            assert trial.outcome.reason.endswith("trials that came so far are better; 1 of 3 goes on")
+            assert trial.outcome.reason.endswith("trials that came so far did better; 1 of 3 goes on")
 
 
 def test_halving_stops_all_but_the_best_third_and_a_sweep_that_goes_on_knows_all(
