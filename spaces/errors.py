@@ -79,9 +79,10 @@ def near_miss(value: object, legal: Sequence[object], near: float = 0.6) -> str 
         legal: What there is.
         near: How alike they must be at least, from 0 to 1.
     """
-    found = difflib.get_close_matches(
-        cut(str(value), LONGEST_PLACE), [str(choice) for choice in legal], n=1, cutoff=near
-    )
+    text, choices = cut(str(value), LONGEST_PLACE), [str(choice) for choice in legal]
+    if text in choices:  # as it nearly always is where the past is read
+        return text
+    found = difflib.get_close_matches(text, choices, n=1, cutoff=near)
     return found[0] if found else None
 
 
