@@ -92,8 +92,10 @@ def near_miss(value: object, legal: Sequence[object], near: float = 0.6) -> str 
         legal: What there is.
         near: How alike they must be at least, from 0 to 1.
     """
-    names = {str(choice).casefold(): str(choice) for choice in legal}
-    found = difflib.get_close_matches(cut(str(value), LONGEST_PLACE).casefold(), names, n=1, cutoff=near)
+    text, names = cut(str(value), LONGEST_PLACE), {str(choice).casefold(): str(choice) for choice in legal}
+    if text in names.values():  # as it nearly always is where the past is read
+        return text
+    found = difflib.get_close_matches(text.casefold(), names, n=1, cutoff=near)
     return names[found[0]] if found else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from spaces.errors import illegal, shown
 
@@ -111,16 +112,16 @@ class Parameter:
     when: tuple[When, ...] = ()
     help: str = ""
 
-    @property
+    @cached_property
     def group(self) -> str:
         """The section of the sweep's file: what stands before the dot."""
         return self.name.partition(".")[0]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The key within its section: what stands after the dot."""
         return self.name.partition(".")[2]
 
     def applies(self, params: Params) -> bool:
         """Return True if the parameter means anything beside the other values in `params`."""
-        return all(condition.holds(params) for condition in self.when)
+        return not self.when or all(condition.holds(params) for condition in self.when)

@@ -1,6 +1,7 @@
 """The stages of which the work on a recipe is made."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 
 from pipelines.stages.distil import DISTIL, Distil, distil_of, distil_with, distillation
 from pipelines.stages.export import Export
@@ -25,6 +26,12 @@ def steps_of(section: object) -> tuple[StepSpec, ...]:
 
 def steps_with(names: Collection[str]) -> tuple[StepSpec, ...]:
     """`STEPS` with those of the parameters `names`, by full name, that only a task knows of."""
+    return _steps_with(frozenset(names))
+
+
+@lru_cache
+def _steps_with(names: frozenset[str]) -> tuple[StepSpec, ...]:
+    """The same: thousands of trials of a sweep have few sets of names between them."""
     return (distil_with(names), *STEPS[1:])
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from optuna import Study
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler
+
+from search.samplers.quick_tpe import QuickTpe
 
 
 class Tpe:
@@ -22,7 +24,7 @@ class Tpe:
 
     def make(self, seed: int) -> BaseSampler:
         """See `Sampler.make`."""
-        return TPESampler(multivariate=True, group=True, seed=seed)
+        return QuickTpe(seed)
 
     def attributes(self, study: Study) -> Mapping[str, int]:
         """None are needed: it looks at all trials alike."""

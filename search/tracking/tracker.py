@@ -28,6 +28,9 @@ from search.tracking.projection import Projection, Status
 FRONT_EVERY_S, OVERVIEW_EVERY_S = 5.0, 60.0
 """The front's files, and the pictures of all trials, are written no more often than this while a sweep runs."""
 
+SHARE = 0.05
+"""Nor for a larger share of the time than this, which matters from some thousand trials on."""
+
 GATHER_S = 0.5
 """For so long further changes are waited for, to be written together: a short trial's beginning with its end."""
 
@@ -65,8 +68,8 @@ class Tracker:
         self._behind: set[int] = set()
         self._inbox: queue.Queue[tuple[Trial, SweepState] | Status] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="mlflow-tracker", daemon=True)
-        self._front_at = 0.0
-        self._overview_at = time.monotonic()
+        self._front_due = 0.0
+        self._overview_due = time.monotonic() + OVERVIEW_EVERY_S
         self._answered_at = time.monotonic()
         self._ends = threading.Event()
         self._looked, self._told, self._given_up = threading.Event(), False, False
@@ -153,13 +156,14 @@ class Tracker:
             self._behind.discard(number)
         self._projection.put_pareto(self._standing)
         self._projection.put_progress(self._history.snapshots)
-        now = time.monotonic()
-        if ending or now - self._overview_at > OVERVIEW_EVERY_S:
+        began = time.monotonic()
+        if ending or began > self._overview_due:
             self._projection.put_overview(self._standing, self._by_number())
-            self._overview_at = now
-        if ending or now - self._front_at > FRONT_EVERY_S:
+            self._overview_due = due(began, time.monotonic(), OVERVIEW_EVERY_S)
+        began = time.monotonic()
+        if ending or began > self._front_due:
             self._projection.put_front(self._standing, self._by_number(), last=ending is not None)
-            self._front_at = now
+            self._front_due = due(began, time.monotonic(), FRONT_EVERY_S)
         if ending:
             try:
                 if ending == "FINISHED" and self._task:
@@ -216,6 +220,11 @@ class _Listening:
             return answer
 
         return ask
+
+
+def due(began: float, ended: float, every_s: float) -> float:
+    """Return when to do again what was done from `began` to `ended`, all in seconds."""
+    return max(began + every_s, ended + (ended - began) * (1 / SHARE - 1))
 
 
 def brief(error: Exception) -> str:

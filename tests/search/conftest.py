@@ -92,18 +92,18 @@ def _tried_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search.planning.reading.check_apart", check_sweep)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_raw() -> Callable[..., dict[str, Any]]:
     """The small sweep's file as data; keyword arguments replace sections, or keys within them."""
     return lambda **changes: merge(SMALL, changes)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_config(make_raw: Callable[..., dict[str, Any]]) -> Callable[..., SweepConfig]:
     return lambda **changes: parse_config(make_raw(**changes))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def config(make_config: Callable[..., SweepConfig]) -> SweepConfig:
     return make_config()
 
@@ -178,7 +178,7 @@ def ask() -> Callable[[Study], Trial | None]:
     return _ask
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def analytic() -> Callable[[Recipe], Evaluation]:
     """Work with a known answer: static int8 costs no accuracy and halves the rest, distillation only costs.
 

@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from spaces import InputError, Problem, illegal, listed, shown
+from spaces import InputError, Problem, illegal, listed, near_miss, shown
 from spaces.errors import LONGEST_MESSAGE, MOST_CHOICES, MOST_PROBLEMS
 
 
@@ -77,3 +77,16 @@ def test_a_value_is_shown_short(value: object, text: str) -> None:
 
 def test_few_values_are_all_listed() -> None:
     assert listed([1, "two", None]) == "1, two, None"
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"), [("depht", "depth"), ("depth", "depth"), ("zzz", None)], ids=["slip", "right", "another"]
+)
+def test_a_near_miss_is_found(value, meant) -> None:
+    assert near_miss(value, ["width", "depth"]) == meant
+
+
+def test_what_is_right_is_compared_with_nothing_else(monkeypatch) -> None:
+    """Thousands of trials of a sweep are read so."""
+    monkeypatch.delattr("difflib.get_close_matches")
+    assert near_miss(2, [1, 2]) == "2"

@@ -8,11 +8,23 @@ from search.study.saved import Sweep
 from tests.search.replay.worlds import small_sweep
 
 
+@pytest.fixture(scope="module")
+def sweep(config, analytic) -> Sweep:
+    return small_sweep(config, analytic)
+
+
+@pytest.fixture(scope="module")
+def grown(sweep) -> surrogate.Surrogate:
+    """The model that each replay of the sweep would grow anew."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(surrogate, "TREES", 20)
+        return surrogate.Surrogate(sweep.config, [trial for trial in sweep.trials if trial.recipe.steps])
+
+
 @pytest.fixture
-def ended(config, analytic, monkeypatch) -> Sweep:
+def ended(sweep, grown, monkeypatch) -> Sweep:
     """The small sweep, as if it lay in the workspace."""
-    monkeypatch.setattr(surrogate, "TREES", 20)
-    sweep = small_sweep(config, analytic)
+    monkeypatch.setattr("search.replay.recorded.Surrogate", lambda config, trials: grown)
     monkeypatch.setattr("search.study.saved.load_sweep", lambda name: sweep)
     return sweep
 

@@ -11,6 +11,6 @@ def small_forests(monkeypatch) -> None:
     monkeypatch.setattr(surrogate, "TREES", 20)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sweep(config, analytic) -> Sweep:
     return small_sweep(config, analytic)

@@ -22,7 +22,7 @@ from search.sweep import run_sweep
 from search.tracking import client as tracking
 from search.tracking import trial_run as child
 from search.tracking.client import NUMBER, PARENT, PARETO
-from search.tracking.tracker import Tracker
+from search.tracking.tracker import Tracker, due
 
 
 @pytest.fixture
@@ -354,3 +354,10 @@ def test_a_store_that_cannot_be_used_is_told_of_at_once_and_once(make_config, ru
     assert message.startswith(f"MLflow at {uri}: ")
     assert message.endswith("; the sweep goes on and tries again after each trial")
     assert len(sweep.tracking_problem) <= 200
+
+
+@pytest.mark.parametrize(
+    ("took", "pause"), [(0.0, 60.0), (1.0, 59.0), (10.0, 190.0)], ids=["nothing", "little", "much"]
+)
+def test_what_takes_long_is_done_more_seldom(took, pause) -> None:
+    assert due(100.0, 100.0 + took, 60.0) == pytest.approx(100.0 + took + pause)
