@@ -17,6 +17,7 @@ from typing import Any
 
 import ray
 from filelock import Timeout
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.store import Folder
 from pipelines.store.entry import read_manifest, verified, write_manifest
@@ -155,6 +156,13 @@ class Hub:
         timer = threading.Timer(left_s, self._watch, (key, right))
         timer.daemon = True
         timer.start()
+
+
+def start_hub(store: Path, results: Path) -> Any:
+    """Start the hub on this machine; it ends with this driver."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1, "max_concurrency": CALLS}
+    return ray.remote(Hub).options(scheduling_strategy=here, **options).remote(store, results)
 
 
 def parts(folder: Path, names: Iterable[str]) -> Iterator[list[Part]]:
