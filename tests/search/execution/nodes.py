@@ -5,10 +5,12 @@ import socket
 import subprocess
 import sys
 import time
+import types
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import pytest
 from ray._raylet import GcsClient
 
 ROOT = Path(__file__).parents[3]
@@ -48,6 +50,14 @@ def unshare() -> list[str]:
             if subprocess.run([*command, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode == 0:
                 return command
     return []
+
+
+def start_patiently(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Ray nodes that this process starts have `SYSTEM`, find Paredown, and take their time to start."""
+    for name, value in {"PYTHONPATH": str(ROOT), **SYSTEM}.items():
+        monkeypatch.setenv(name, value)
+    slowly = types.SimpleNamespace(**{**vars(time), "monotonic": lambda: time.monotonic() / 20})
+    monkeypatch.setattr("ray._private.node.time", slowly)
 
 
 def free_port() -> int:
