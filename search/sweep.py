@@ -69,7 +69,9 @@ def run_sweep(
         _keep_config(config, folder)
         study.collect()
         with (
-            closing(executor or RayExecutor(config.cluster, folder.ray, nodes=folder.nodes)) as runner,
+            closing(
+                executor or RayExecutor(config.cluster, folder.ray, nodes=folder.nodes, log=folder.ray_log)
+            ) as runner,
             Tracker(config, workspace, study.id, study.trials, study.state) as tracker,
             StoreGC(config, workspace, study.state) as store_gc,
             Notifier(config, study.state) as notifier,

@@ -30,7 +30,8 @@ def prepare() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
         if not isinstance(stream, Stream):
-            setattr(sys, name, cast(TextIO, Stream(stream, told=name == "stdout")))
+            apart = _apart(stream) if name == "stderr" else stream
+            setattr(sys, name, cast(TextIO, Stream(apart, told=name == "stdout")))
 
 
 class Stream:
@@ -76,6 +77,16 @@ class Stream:
                 os.close(null)
             if self._told and error.errno not in READER_GONE:
                 raise OutputLostError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def _apart(stream: TextIO) -> TextIO:
+    """Standard error through a descriptor of its own, so that what libraries write to theirs can be told from it."""
+    try:
+        if stream.fileno() != 2:
+            return stream
+        return os.fdopen(os.dup(2), "w", buffering=1, encoding=stream.encoding, errors="replace")
+    except (OSError, ValueError, AttributeError):
+        return stream
 
 
 def _nowhere(number: int) -> TextIO:

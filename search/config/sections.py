@@ -213,6 +213,18 @@ class ClusterSection(Section):
     stage_timeout: Annotated[float, within(Interval(2, 1_000))] | None = None
     memory_per_trial: Annotated[int | None, PlainValidator(_bytes)] = None
 
+    @field_validator("address")
+    @classmethod
+    def _no_client(cls, address: str) -> str:
+        """A sweep is driven from within the cluster: when Ray Client's connection breaks, its work ends."""
+        if address.startswith("ray://"):
+            problem = (
+                f"{address!r} is an address of Ray Client, through which no sweep can be run: run the command on a "
+                "machine of the cluster with auto, or have Ray start it there with ray job submit (docs/clusters.md)"
+            )
+            raise PydanticCustomError("illegal", "{problem}", {"problem": problem})
+        return address
+
     @field_validator("gpus_per_trial")
     @classmethod
     def _gpus(cls, gpus: float) -> float:

@@ -14,7 +14,7 @@ from search.execution.hub_store import HubStore
 from search.execution.node_folder import NodeFolder, clean
 from search.execution.outbox import HubOutbox, Outbox, OwnOutbox
 from search.execution.persons_code import unpacked
-from search.execution.survey import Terms, refused
+from search.execution.survey import Terms
 from search.execution.work import Evaluate, Keeps
 
 
@@ -45,7 +45,10 @@ class Base:
             return Settled(evaluate, OwnOutbox(self.results))
         report = self.terms.look()
         if problems := list(self.terms.refusals(report)):
-            raise SweepError(refused(f"{report.host}: {each}" for each in problems))
+            raise SweepError(
+                f"{report.host} cannot work on this sweep, or would make other results ({'; '.join(problems)}): "
+                "make it like the driver's machine, or take it out of the cluster"
+            )
         _enter(self.folder if report.code else self._travelled(report.host))
         if report.shares:
             return Settled(evaluate, OwnOutbox(self.results))
@@ -66,8 +69,8 @@ class Base:
         if found := unpacked(self.folder.name):
             return found
         raise SweepError(
-            f"{host}: your modules ({self.folder}) are not there, or others are: that node came after the sweep had "
-            "begun; run the same command again, and they are sent"
+            f"{host} has not got your modules ({self.folder}), or others, and came after the sweep had begun: they are "
+            "sent when the same command is run again"
         )
 
 

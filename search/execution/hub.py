@@ -17,6 +17,7 @@ from typing import Any
 
 import ray
 from filelock import Timeout
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.store import Folder
 from pipelines.store.entry import read_manifest, verified, write_manifest
@@ -123,27 +124,45 @@ class Hub:
         """
         now = time.monotonic()
         with self._guard:
-            right = self._rights.get(key)
-            if right and right.claimant != claimant and now - right.asked > DEAD_S:
-                self._rights.pop(key).lock.close()
-                right = None
-            if right is None:
-                lock = ExitStack()
-                try:
-                    lock.enter_context(self._folder.lock(key, timeout_s=0))
-                except Timeout:
-                    return "a process on the driver's machine"
-                right = self._rights[key] = _Right(claimant, words, lock, now)
-            if right.claimant != claimant:
-                return right.words
-            right.asked = now
-            return ""
+            if right := self._rights.get(key):
+                if right.claimant != claimant:
+                    return right.words
+                right.asked = now
+                return ""
+            lock = ExitStack()
+            try:
+                lock.enter_context(self._folder.lock(key, timeout_s=0))
+            except Timeout:
+                return "a process on the driver's machine"
+            right = self._rights[key] = _Right(claimant, words, lock, now)
+        self._watch(key, right)
+        return ""
 
     def release(self, key: str, claimant: str) -> None:
         """Take the right to make the entry `key` back from `claimant`, unless another has it by now."""
         with self._guard:
             if (right := self._rights.get(key)) and right.claimant == claimant:
                 self._rights.pop(key).lock.close()
+
+    def _watch(self, key: str, right: _Right) -> None:
+        """Take `right` back when it was not asked for in time: who waits for its lock on this machine asks no hub."""
+        with self._guard:
+            if self._rights.get(key) is not right:
+                return
+            left_s = right.asked + DEAD_S - time.monotonic()
+            if left_s <= 0:
+                self._rights.pop(key).lock.close()
+                return
+        timer = threading.Timer(left_s, self._watch, (key, right))
+        timer.daemon = True
+        timer.start()
+
+
+def start_hub(store: Path, results: Path) -> Any:
+    """Start the hub on this machine; it ends with this driver."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1, "max_concurrency": CALLS}
+    return ray.remote(Hub).options(scheduling_strategy=here, **options).remote(store, results)
 
 
 def parts(folder: Path, names: Iterable[str]) -> Iterator[list[Part]]:

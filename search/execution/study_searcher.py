@@ -26,6 +26,7 @@ from search.execution.ray_error import (
     start_words,
 )
 from search.execution.ray_watch import dead_process
+from search.execution.refused_nodes import RefusedNodes
 from search.execution.remote_words import RemoteWords
 from search.execution.trial_limits import UNLIMITED, TrialLimits
 from search.execution.whereabouts import forget_whereabouts
@@ -35,9 +36,9 @@ from search.study.trial import Result, Trial, forget_built
 
 LOG = logging.getLogger(__name__)
 
-RUNG, ENDS, CROWDED = "rung", "ends the sweep", "out of GPU memory"
-"""Under these names a worker tells what it has found, why nothing more is to be found, or that others on its GPU left
-it too little memory."""
+RUNG, ENDS, CROWDED, REFUSED = "rung", "ends the sweep", "out of GPU memory", "cannot work here"
+"""Under these names a worker tells what it has found, why nothing more is to be found, that others on its GPU left it
+too little memory, or that its node, of which it tells the id, cannot work on the sweep."""
 
 IDLE_S = 0.1
 """How long a measurement is waited for where no trial is built: then Ray Tune asks without end."""
@@ -60,6 +61,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         nodes: Knows what becomes of nodes.
         remote_words: Knows the last words of workers that do not see `results`; None if all do.
         alone: The trials that are to have a GPU to themselves: this, too, is kept by others.
+        refused: The nodes that get no trials, likewise; None if there is but this machine.
 
     Attributes:
         given: How many trials were given out.
@@ -78,12 +80,14 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         nodes: NodeWatch | None = None,
         remote_words: RemoteWords | None = None,
         alone: set[int] | None = None,
+        refused: RefusedNodes | None = None,
     ) -> None:
         super().__init__(metric="number", mode="min")
         self._queue, self._results, self._lane = queue, results, lane
         self._nodes, self._remote_words = nodes, remote_words
         self._limits, self._shares_gpu = limits, shares_gpu
         self._alone = set() if alone is None else alone
+        self._refused = refused
         self._held: tuple[str, float] | None = None
         self._by_tune_id: dict[str, Trial] = {}
         self._errors: dict[int, BaseException] = {}
@@ -116,6 +120,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
                     "fidelities": self._queue.fidelities(trial),
                     "stages_s": self._queue.stages_s(trial),
                     "shares_gpu": self._shares_gpu and trial.number not in self._alone,
+                    "refused": self._refused.ids if self._refused else (),
                 }
         return None
 
@@ -184,6 +189,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             LOG.warning("trial %d: %s; it is tried again with a GPU to itself", trial.number, result[CROWDED])
             self._alone.add(trial.number)
             self._queue.requeue(trial)
+        elif trial and result and REFUSED in result and self._refused:
+            self._queue.requeue(trial)
+            self.ended_by = self.ended_by or self._refused.add(*result[REFUSED])
         elif trial and result and ENDS in result:
             self._queue.requeue(trial)
             self.ended_by = result[ENDS]  # raised here, Tune would take it for the trial's failure

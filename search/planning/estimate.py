@@ -12,6 +12,7 @@ from pipelines.pipeline import FIRST_STAGE
 from pipelines.processors import processors
 from search.config.sections import ClusterSection
 from search.config.sweep_config import SweepConfig
+from search.execution.ray_memory import offered_memory
 from search.planning.timings import Timings
 from search.planning.workload import Workload
 from search.suggest.costs import Spread
@@ -144,6 +145,8 @@ def at_once(cluster: ClusterSection) -> int | None:
     fit = processors() // cluster.cpus_per_trial
     if cluster.gpus_per_trial:
         fit = min(fit, int(torch.cuda.device_count() / cluster.gpus_per_trial + 1e-9))
+    if cluster.memory_per_trial:
+        fit = min(fit, offered_memory() // cluster.memory_per_trial)
     return max(1, min(fit, cluster.max_concurrent_trials or fit))
 
 

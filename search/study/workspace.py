@@ -140,6 +140,11 @@ class SweepFolder:
         return self.path / "ray"
 
     @property
+    def ray_log(self) -> Path:
+        """What Ray's libraries have said while the sweep ran; see `search.execution.ray_words`."""
+        return self.path / "ray.log"
+
+    @property
     def nodes(self) -> Path:
         """The nodes that the sweep's driver has seen last; see `search.execution.nodes`."""
         return self.path / "nodes.json"

@@ -432,6 +432,10 @@ def test_an_override_that_cannot_be_meant_is_told(write_yaml, make_raw, override
             {"cluster": {"gpus_per_trial": 1.5}},
             "1.5 is neither a share of one GPU nor a number of whole ones; legal: at most 1, or 2, 3, …",
         ),
+        (
+            {"cluster": {"address": "ray://head:10001"}},
+            "'ray://head:10001' is an address of Ray Client, through which no ",
+        ),
         ({"cluster": {"cpus_per_trial": 100_000}}, "100000 is out of range; legal: a whole number >= 1 and <= 1024"),
         ({"store": {"limit_gb": float("inf")}}, "inf is out of range; legal: a number > 0 and <= 1000000"),
         ({"tracking": {"experiment": ""}}, "is empty; leave it out, or give it a value"),

@@ -5,10 +5,13 @@ import socket
 import subprocess
 import sys
 import time
+import types
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import pytest
+from ray._raylet import GcsClient
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,13 +29,16 @@ main()
 """
 """``ray``, which gives a node up that has not started within half a minute: on a busy machine it may need longer."""
 
-JOINED = """
-import sys, time
-from ray._raylet import GcsClient
-nodes = GcsClient(address=sys.argv[1])
-while sum(node.state == 0 for node in nodes.get_all_node_info().values()) < int(sys.argv[2]):
-    time.sleep(0.5)
-"""
+SYSTEM = {
+    # Idle processes that wait for a driver are of no use to one that brings its code.
+    "RAY_prestart_worker_first_driver": "0",
+    "RAY_enable_worker_prestart": "0",
+    # A dead node refuses to answer, and is known to be dead within a second; a busy one may take its time.
+    "RAY_health_check_initial_delay_ms": "0",
+    "RAY_health_check_period_ms": "200",
+    "RAY_health_check_timeout_ms": "60000",
+}
+"""Ray's own settings."""
 
 WAIT_S = 600.0
 
@@ -44,6 +50,14 @@ def unshare() -> list[str]:
             if subprocess.run([*command, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode == 0:
                 return command
     return []
+
+
+def start_patiently(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Ray nodes that this process starts have `SYSTEM`, find Paredown, and take their time to start."""
+    for name, value in {"PYTHONPATH": str(ROOT), **SYSTEM}.items():
+        monkeypatch.setenv(name, value)
+    slowly = types.SimpleNamespace(**{**vars(time), "monotonic": lambda: time.monotonic() / 20})
+    monkeypatch.setattr("ray._private.node.time", slowly)
 
 
 def free_port() -> int:
@@ -75,7 +89,11 @@ class Nodes:
     def env(self) -> dict[str, str]:
         """The environment of the head node and of drivers."""
         own = {"PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "disabled", "TMPDIR": str(self.folder / "t")}
-        return {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **own}
+        return {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **SYSTEM, **own}
+
+    def temporary(self, number: int) -> Path:
+        """The temporary folder of a node, as this process sees it; 0 is the head."""
+        return self.folder / (str(number) if number else "t")
 
     def head(self, cpus: int = 1) -> psutil.Process:
         """Start the head node, and wait until it answers."""
@@ -100,12 +118,13 @@ class Nodes:
 
     def wait_for(self, count: int) -> None:
         """Wait until so many nodes have joined."""
-        subprocess.run(
-            [sys.executable, "-c", JOINED, self.address, str(count)], env=self.env, check=True, timeout=WAIT_S
-        )
+        asked, deadline = GcsClient(address=self.address), time.monotonic() + WAIT_S
+        while sum(node.state == 0 for node in asked.get_all_node_info().values()) < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
     def _start(self, enter: list[str], options: list[str], env: dict[str, str]) -> psutil.Process:
-        ray = [sys.executable, "-c", START, "start", "--block", "--num-gpus=0", *options]
+        ray = [sys.executable, "-c", START, "start", "--block", "--num-gpus=0", "--include-log-monitor=false", *options]
         # With ports of its own for them, a node need not wait until its agents have started: it gives them 15 seconds.
         agents = (
             "dashboard-agent-grpc-port",
@@ -139,7 +158,7 @@ def go_away(node: psutil.Process) -> None:
 
 def workers(node: psutil.Process) -> list[psutil.Process]:
     """The processes of `node` in which trials are at work."""
-    return _called(node, lambda line: line.startswith("ray::Worker"))
+    return _called(node, lambda line: line.startswith(("ray::Worker", "ray::ResourceTrainable")))
 
 
 def raylet(node: psutil.Process) -> psutil.Process:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -130,11 +131,15 @@ def test_an_entry_is_made_once_in_the_cluster(node, driver: Store, names: tuple[
     assert driver.folder.leftovers(remove=False) == []
 
 
-def test_the_right_of_a_dead_worker_is_given_to_another(hub: Hub, node, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert hub.claim(KEY, "dead", "process 1 on edge") == ""
-    assert hub.claim(KEY, "next", "process 2") == "process 1 on edge"
-    monkeypatch.setattr(hub_module, "DEAD_S", -1.0)
-    assert not node("one").compute(KEY, write, {}).reused
+@pytest.mark.parametrize("name", ["one", None], ids=["on another node", "on the driver's machine"])
+def test_the_right_of_a_dead_worker_is_given_to_another(
+    hub: Hub, node, driver: Store, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    monkeypatch.setattr(hub_module, "DEAD_S", 0.1)
+    with ThreadPoolExecutor() as calls:
+        assert calls.submit(hub.claim, KEY, "dead", "process 1 on edge").result() == ""
+        assert calls.submit(hub.claim, KEY, "next", "process 2").result() == "process 1 on edge"
+    assert not (node(name) if name else driver).compute(KEY, write, {}).reused
     hub.release(KEY, "dead")
     assert hub.claim(KEY, "next", "process 2") == ""
 

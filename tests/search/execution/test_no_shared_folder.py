@@ -1,32 +1,38 @@
 """A sweep on three Ray nodes of which two see neither the driver's workspace nor the person's code."""
 
 import json
-import subprocess
+import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import yaml
+import torch
 
 from pipelines import Store
+from search.config.sweep_config import parse_config
+from search.execution.executor import InlineExecutor
 from search.study.saved import load_sweep
 from search.study.study import read_trials
 from search.study.workspace import Workspace
+from search.sweep import run_sweep
 from tests.search.execution.nodes import Nodes, go_away, raylet, unshare, workers
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not unshare(), reason="mount namespaces are not allowed here")]
 
 TASK = """
+import tempfile
 import time
+from pathlib import Path
 
 import torch
 from torch import nn
 
-from layers import hidden
+from dots_layers import hidden
 
 
 class Dots:
@@ -37,8 +43,10 @@ class Dots:
         return nn.Sequential(nn.Linear(8, 32), nn.ReLU(), *(hidden(32) * depth), nn.Linear(32, 2))
 
     def batches(self, split):
-        if split == "validation":  # so that trials last, whatever the machine, until there is something to kill
-            time.sleep(4)
+        hold = Path(tempfile.gettempdir(), "hold")
+        while split == "validation" and hold.exists():  # until there was something to kill on this node
+            hold.with_name("held").touch()
+            time.sleep(0.05)
         inputs = torch.load("data.pt")
         return list(zip(inputs.split(32), (inputs[:, :4].sum(dim=1) > 0).long().split(32)))
 
@@ -69,102 +77,97 @@ SWEEP = {
     "search": {"sampler": "random", "trials": 100, "remeasure": False, "stopping": "none"},
 }
 
-PATIENCE_S = 900.0
-
-
-class Person:
-    """A person with a folder, in which their code, their data and the workspace are."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        for name, text in {"dots.py": TASK, "layers.py": LAYERS, "dots.yaml": yaml.safe_dump(SWEEP)}.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        make = "import torch; torch.manual_seed(0); torch.save(torch.randn(256, 8), 'data.pt')"
-        subprocess.run([sys.executable, "-P", "-c", make], cwd=folder, check=True)
-
-    def workspace(self, name: str) -> Workspace:
-        return Workspace(self.folder / name)
-
-    def run(self, home: str, env: dict[str, str], *overrides: str) -> subprocess.Popen[str]:
-        options = [part for each in overrides for part in ("-o", each)]
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "search.cli.app", "run", "dots.yaml", *options],
-            cwd=self.folder,
-            env={**env, "PAREDOWN_HOME": str(self.folder / home)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+PATIENCE_S = 600.0
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A short one: the paths of sockets in it may have 107 characters."""
+def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a person with their code and their data, in which this process is."""
+    folder = tmp_path / "person"
+    folder.mkdir()
+    for name, text in {"dots.py": TASK, "dots_layers.py": LAYERS}.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
+    torch.save(torch.randn(256, 8, generator=torch.Generator().manual_seed(0)), folder / "data.pt")
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
+@pytest.fixture
+def nodes(person: Path) -> Iterator[Nodes]:
+    """In a folder of a short name: the paths of sockets in it may have 107 characters."""
     with tempfile.TemporaryDirectory(prefix="n", ignore_cleanup_errors=True) as name:
-        yield Path(name)
+        made = Nodes(Path(name), person.parent)
+        made.head()
+        yield made
+        made.end()
 
 
 @pytest.fixture
-def person(folder: Path) -> Person:
-    return Person(folder / "person")
+def one_thread() -> Iterator[None]:
+    """As workers have by default, so that numbers are the same."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
-@pytest.fixture
-def nodes(folder: Path, person: Person) -> Iterator[Nodes]:
-    (folder / "nodes").mkdir()
-    made = Nodes(folder / "nodes", person.folder)
-    made.head()
-    yield made
-    made.end()
+def make_workspace(root: Path, mlflow: Path) -> Workspace:
+    root.mkdir()
+    shutil.copyfile(mlflow, root / "mlflow.db")
+    return Workspace(root)
 
 
-def wait_until(run: subprocess.Popen[str], condition) -> None:
+def wait_until(condition) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
-        assert run.poll() is None, run.communicate()[0]
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
-def test_trials_on_nodes_that_share_nothing_are_those_of_one_machine(person: Person, nodes: Nodes) -> None:
-    """A worker is killed on the way, and a whole node."""
-    second = nodes.add()
-    nodes.wait_for(2)
-    third = nodes.add()
+def test_trials_on_nodes_that_share_nothing_are_those_of_one_machine(
+    person: Path, nodes: Nodes, one_thread: None, empty_mlflow: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker is killed on the way, and a whole node, each while it is at work on a trial."""
+    second, third = nodes.add(), nodes.add()
+    here, apart = make_workspace(person / "home", empty_mlflow), make_workspace(person.parent / "alone", empty_mlflow)
+    alone = run_sweep(parse_config(SWEEP), apart, executor=InlineExecutor())
     nodes.wait_for(3)
-    run = person.run("home", nodes.env, f"cluster.address={nodes.address}")
-    workspace = person.workspace("home")
 
-    def finished() -> int:
-        return sum(trial.state != "running" for trial in read_trials(workspace.sweep("dots")))
+    def kill() -> None:
+        wait_until(lambda: any(trial.state == "complete" for trial in read_trials(here.sweep("dots"))))
+        holds = [nodes.temporary(number) / "hold" for number in range(3)]
+        for hold in holds:
+            hold.touch()
+        try:
+            wait_until(lambda: all(hold.with_name("held").exists() for hold in holds[1:]))
+            workers(second)[0].kill()
+            raylet(third).kill()
+        finally:
+            for hold in holds:
+                hold.unlink()
 
-    wait_until(run, lambda: finished() >= 3 and workers(second))
-    workers(second)[0].kill()
-    wait_until(run, lambda: finished() >= 5 and workers(third))
-    raylet(third).kill()
-    said, _ = run.communicate(timeout=PATIENCE_S)
-    assert run.returncode == 0, said
+    with ThreadPoolExecutor() as beside:
+        killed = beside.submit(kill)
+        there = run_sweep(parse_config({**SWEEP, "cluster": {"address": nodes.address}}), here)
+    killed.result()
     go_away(third)
-    assert "your modules" in said
-    assert "files travel through Ray to and from nodes that do not see" in said
+    assert "your modules" in caplog.text
+    assert "files travel through Ray to and from nodes that do not see" in caplog.text
 
-    local = person.run("alone", nodes.env, "cluster.max_concurrent_trials=1")
-    alone, _ = local.communicate(timeout=PATIENCE_S)
-    assert local.returncode == 0, alone
-
-    here, there = (load_sweep("dots", person.workspace(name)) for name in ("home", "alone"))
-    assert Counter(trial.state for trial in here.trials) == {"complete": 12}
-    assert found(here) == found(there)
-    assert front(here) == front(there)
-    computed = Counter(stage.key for trial in here.trials for stage in trial.result.computed)
+    assert there.trials == load_sweep("dots", here).trials
+    assert Counter(trial.state for trial in there.trials) == {"complete": len(alone.trials)}
+    assert found(there) == found(alone)
+    assert front(there) == front(alone)
+    computed = Counter(stage.key for trial in there.trials for stage in trial.result.computed)
     assert set(computed.values()) == {1}
-    assert files(workspace, here) == files(person.workspace("alone"), there)
-    journal = [json.loads(line) for line in workspace.sweep("dots").journal.read_text().splitlines()]
+    assert files(here, there) == files(apart, alone)
+    journal = [json.loads(line) for line in here.sweep("dots").journal.read_text().splitlines()]
     ends = Counter(entry["trial_id"] for entry in journal if entry["op_code"] == 6)  # SET_TRIAL_STATE_VALUES
     assert set(ends.values()) == {1}
-    assert list(workspace.sweep("dots").results.iterdir()) == []
-    assert not list((nodes.folder / "1").glob("paredown-*/nodes/*")), "the node's own folder is gone"
+    assert list(here.sweep("dots").results.iterdir()) == []
+    assert not list(nodes.temporary(1).glob("paredown-*/nodes/*")), "the node's own folder is gone"
 
 
 def found(sweep) -> dict[str, tuple]:

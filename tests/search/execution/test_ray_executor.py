@@ -29,7 +29,7 @@ import time
 
 import ray
 
-from search.execution.ray_executor import leave
+from search.execution.ray_session import leave
 
 
 def litter():

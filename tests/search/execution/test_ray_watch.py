@@ -13,7 +13,8 @@ from search.config.sections import ClusterSection
 from search.errors import SweepError
 from search.execution import interruption
 from search.execution.notices import Notices
-from search.execution.ray_executor import MAX_DEATHS, STARTS, RayExecutor
+from search.execution.ray_executor import MAX_DEATHS, RayExecutor
+from search.execution.ray_session import STARTS
 from search.execution.ray_watch import RayDied, RayWatch, dead_process
 from search.study.study import Study
 from search.suggest.queue import StudyQueue

@@ -7,8 +7,10 @@ from ray.tune.search import Searcher
 
 from pipelines.evaluator import Unmeasured
 from pipelines.measurement import Measurement
-from search.execution.study_searcher import CROWDED, ENDS, StudySearcher
+from search.execution.refused_nodes import RefusedNodes
+from search.execution.study_searcher import CROWDED, ENDS, REFUSED, StudySearcher
 from search.execution.trial_limits import TrialLimits
+from search.execution.worker import resources
 from search.study.outcome import Complete
 from search.study.study import Study
 from search.study.trial import Result
@@ -25,6 +27,31 @@ def test_a_worker_without_room_gives_its_trial_back(make_config, folder) -> None
     assert searcher.suggest("tune-2") == Searcher.FINISHED
     assert study.trials[0].state == "running"
     assert source.next() == given
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_a_node_that_cannot_work_gets_no_more_trials(make_config, folder, monkeypatch, caplog, others: bool) -> None:
+    """Its trial is given to another node; without one that could run it, the sweep ends."""
+    nodes = [{"NodeID": "bad", "Alive": True, "Resources": {"CPU": 2.0}}]
+    nodes += [{"NodeID": "good", "Alive": others, "Resources": {"CPU": 2.0}}]
+    nodes += [{"NodeID": "meter", "Alive": True, "Resources": {"edge": 1.0}}]
+    monkeypatch.setattr("ray.nodes", lambda: nodes)
+    refused = RefusedNodes(lambda resources: "CPU" in resources)
+    study = Study(make_config(), folder)
+    searcher = StudySearcher(StudyQueue(study), folder.results, refused=refused)
+    first = searcher.suggest("tune-1")
+    assert "bundle_label_selector" not in resources(study.config.cluster, first)._kwargs
+    searcher.on_trial_complete("tune-1", {"number": 0, REFUSED: ("bad", "edge has Python 3.10"), "done": True})
+    assert study.trials[0].state == "running"
+    assert "edge has Python 3.10; it gets no trials" in caplog.text
+    if others:
+        again = searcher.suggest("tune-2")
+        assert again["trial"] == first["trial"]
+        selector = {"bundle_label_selector": [{"ray.io/node-id": "!in(bad)"}]}
+        assert resources(study.config.cluster, again)._kwargs == selector
+    else:
+        assert searcher.ended_by.startswith("no other node of the cluster is left that could run trials: edge has")
+        assert searcher.suggest("tune-2") == Searcher.FINISHED
 
 
 def test_a_worker_that_cannot_start_ends_the_sweep_and_fails_no_trial(make_config, folder) -> None:

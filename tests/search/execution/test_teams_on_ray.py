@@ -2,33 +2,49 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
+from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
+from ray.core.generated.autoscaler_pb2 import DRAIN_NODE_REASON_PREEMPTION
 
+from search.execution import nodes
 from search.execution.ray_executor import RayExecutor
 from search.study.study import Study
 from search.suggest.queue import StudyQueue
+from tests.search.execution.nodes import start_patiently
 
 pytestmark = pytest.mark.slow
 
-DRAIN = "--reason DRAIN_NODE_REASON_PREEMPTION --reason-message spot --deadline-remaining-seconds 600"
+TIMES = 2
+"""So often a worker may not die over a trial."""
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+@pytest.fixture(autouse=True, scope="module")
+def _system() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        start_patiently(monkeypatch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def head(_system: None) -> Iterator[Cluster]:
     """A head on which no trial fits."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     yield made
     made.shutdown()
+
+
+@pytest.fixture
+def cluster(head: Cluster) -> Iterator[Cluster]:
+    """The same, for one test to add nodes to."""
+    yield head
+    for node in list(head.worker_nodes):
+        head.remove_node(node, allow_graceful=False)
 
 
 def run(config, folder, evaluate) -> Study:
@@ -118,7 +134,9 @@ def test_want_of_gpu_memory_is_met_by_a_gpu_without_neighbours(make_config, fold
     assert {trial.metrics["latency_ms"] for trial in ended.values()} == {0.5}
 
 
-def test_trials_of_preempted_nodes_go_back_without_counting(make_config, folder, cluster, tmp_path) -> None:
+def test_trials_of_preempted_nodes_go_back_without_counting(
+    make_config, folder, cluster, tmp_path, monkeypatch
+) -> None:
     """One node after the other is drained and then killed over the same trial, more often than a worker may die."""
 
     def evaluate(recipe):
@@ -133,29 +151,31 @@ def test_trials_of_preempted_nodes_go_back_without_counting(make_config, folder,
         attempt = len(os.listdir(tmp_path / "attempts"))
         (tmp_path / "at").write_text(ray.get_runtime_context().get_node_id())
         (tmp_path / "at").rename(tmp_path / "attempts" / str(attempt))
-        if attempt < 3:
+        if attempt < TIMES:
             time.sleep(600)
         return Evaluation(Measurement({"accuracy": 0.9, "latency_ms": 1.0, "size_mb": 1.0}), (), "k")
 
     def take_away() -> None:
-        for attempt in range(3):
+        gcs = GcsClient(address=cluster.address)
+        for attempt in range(TIMES):
             while not (at := tmp_path / "attempts" / str(attempt)).exists():
                 time.sleep(0.1)
             while not _seen(folder, trial=0):
                 time.sleep(0.1)
-            command = [sys.executable, "-m", "ray.scripts.scripts", "drain-node", "--address", cluster.address]
-            subprocess.run([*command, "--node-id", at.read_text(), *DRAIN.split()], check=True)
-            cluster.remove_node(nodes[at.read_text()], allow_graceful=False)
+            deadline_ms = int(1000 * (time.time() + 600))
+            gcs.drain_node(at.read_text(), DRAIN_NODE_REASON_PREEMPTION, "spot", deadline_ms)
+            cluster.remove_node(there[at.read_text()], allow_graceful=False)
 
     (tmp_path / "attempts").mkdir()
-    nodes = {node.node_id: node for node in (cluster.add_node(num_cpus=1) for _ in range(4))}
+    monkeypatch.setattr(nodes, "LOOK_S", 0.1)
+    there = {node.node_id: node for node in (cluster.add_node(num_cpus=1) for _ in range(TIMES + 1))}
     other = threading.Thread(target=take_away, daemon=True)
     other.start()
     config = make_config(cluster={"address": cluster.address, "max_concurrent_trials": 1}, search={"trials": 1})
     study = run(config, folder, evaluate)
     other.join(60)
     assert [trial.state for trial in study.trials] == ["complete"]
-    assert len(os.listdir(tmp_path / "attempts")) == 4
+    assert len(os.listdir(tmp_path / "attempts")) == TIMES + 1
 
 
 def _seen(folder, trial: int) -> bool:

@@ -117,6 +117,7 @@ def test_faster_work_is_more_trials(make_config, two_at_once) -> None:
 
 def test_how_many_run_at_once(make_config, monkeypatch) -> None:
     monkeypatch.setattr("search.planning.estimate.processors", lambda: 8)
+    monkeypatch.setattr("search.planning.estimate.offered_memory", lambda: 10**10)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
 
     def many(**cluster) -> int | None:
@@ -127,5 +128,7 @@ def test_how_many_run_at_once(make_config, monkeypatch) -> None:
     assert many(cpus_per_trial=9) == 1
     assert many(gpus_per_trial=0.5) == 4
     assert many(max_concurrent_trials=3) == 3
+    assert many(memory_per_trial="3GB") == 3
+    assert many(memory_per_trial="1GB") == 8
     assert many(address="auto") is None
     assert many(address="auto", max_concurrent_trials=3) == 3
