@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+HISSING = ("s", "x", "sh", "tch", "nch", "rch")
+"""So end nouns whose plural needs another vowel; ``epochs`` has none."""
+
 
 def counted(count: int, what: str) -> str:
     """`count` and `what` there are so many of, such as ``3 distinct recipes``.
@@ -19,4 +22,4 @@ def noun(count: float, what: str) -> str:
         return what
     if what.endswith("y") and what[-2] not in "aeiou":
         return f"{what[:-1]}ies"
-    return f"{what}{'es' if what.endswith(('s', 'x', 'ch')) else 's'}"
+    return f"{what}{'es' if what.endswith(HISSING) else 's'}"

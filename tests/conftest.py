@@ -1,14 +1,14 @@
 import os
-import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 LONGEST = ("test_survival.py", "test_command_line.py", "test_pages.py")
 """The files that all others can be done beside: they begin first, so that nothing waits for them in the end."""
 
-WORKER = "PYTEST_XDIST_WORKER"
+FOLDERS = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -16,14 +16,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
     The sweeps of one would else pause while one of another measures; no test reads how long anything took.
     """
-    if worker := os.environ.get(WORKER):
-        os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"{worker}-", dir="/tmp")  # short, as sockets go into it
+    if hasattr(config, "workerinput"):
+        os.environ["TMPDIR"] = config.workerinput["folder"]
         tempfile.tempdir = None
+    elif config.option.numprocesses:
+        config.stash[FOLDERS] = tempfile.TemporaryDirectory(prefix="gw", dir="/tmp")  # short, as sockets go into it
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if os.environ.get(WORKER):
-        shutil.rmtree(Path(os.environ["TMPDIR"]), ignore_errors=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    folder = Path(node.config.stash[FOLDERS].name) / node.gateway.id
+    folder.mkdir()
+    node.workerinput["folder"] = str(folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if folders := config.stash.get(FOLDERS, None):
+        folders.cleanup()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -103,10 +103,10 @@ class Claim:
         return json.dumps({**about, "since": self._since, "beats": self._beats}).encode()
 
     def _holder(self) -> str:
-        """Return who holds the claim now, in words."""
+        """Return who holds the claim now, in words; nothing while it is being written anew."""
         there = self._read()
         owner, host, pid, since = (_field(there, name) for name in ("owner", "host", "pid", "since"))
-        if there is None or _field(there, "id") == self._id:
+        if _field(there, "id") in (None, self._id):
             return ""
         sweep = f"sweep {str(owner).partition('@')[0]}, " if owner else ""
         return (

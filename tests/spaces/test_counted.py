@@ -13,6 +13,7 @@ from spaces import counted, noun
         (2, "day", "2 days"),
         (2, "other process", "2 other processes"),
         (2, "batch", "2 batches"),
+        (2, "epoch", "2 epochs"),
     ],
 )
 def test_a_count_stands_with_its_noun(count, what, told) -> None:

@@ -179,6 +179,7 @@ def test_machines_that_share_a_url_make_an_entry_once(
 def test_who_waits_for_another_machine_says_for_whom(here: Store, there: Store, key: str, monkeypatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(waiting, "AFTER_S", 0.05)
+    monkeypatch.setattr(waiting, "AGAIN_S", 0.05)
     monkeypatch.setattr(waiting, "_say", said.append)
     holder, waiter = here.remote.claim(key, "digits@here"), there.remote.claim(key, "other@there")
     assert holder.take(lambda: None) is None

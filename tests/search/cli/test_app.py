@@ -104,6 +104,8 @@ def test_five_mistakes_are_told_in_one_go_and_nothing_else(
         )
     )
     recipe = [tmp_path / "recipe.yaml"] if command == "trial" else []
+    for file in recipe:
+        file.write_text("[]", encoding="utf-8")
     code, out, err = cli_run(command, path, *recipe)
     assert (code, out) == (2, "")
     # What is legal is listed at the end of a line, and grows with every technique and metric.

@@ -44,7 +44,7 @@ def test_what_is_shown_is_read_back(seconds, of) -> None:
     [
         (3600, "3600 has no unit"),
         ("12.5", "'12.5' has no unit"),
-        (True, "True has no unit"),
+        (True, "true has no unit"),
         ("2 hors", "'2 hors' is not a budget"),
         ("2h or so", "'2h or so' is not a budget"),
         ("about 2h", "'about 2h' is not a budget"),

@@ -454,7 +454,7 @@ def test_every_number_and_text_has_its_limits(make_raw, changes, told) -> None:
         (float("nan"), "a is nan; give a finite number"),
         ([1, {"b": float("inf")}], "a[1].b is inf; give a finite number"),
         (datetime.date(2026, 1, 1), "a is datetime.date(2026, 1, 1), a date; legal: text, numbers"),
-        ({True: 1}, "a has the key True, which is not text"),
+        ({True: 1}, "a has the key true, which is not text"),
     ],
     ids=["nan", "infinity within", "date", "truth as key"],
 )

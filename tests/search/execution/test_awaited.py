@@ -7,7 +7,10 @@ from search.execution.awaited import awaited
 
 @pytest.mark.parametrize(
     ("files", "told"),
-    [(0, "on which files are measured; on a machine"), (3, "on which files are measured; 3 files wait to be measured")],
+    [
+        (0, "on which files are measured; on a machine"),
+        (3, "on which files are measured; waiting to be measured: 3 files"),
+    ],
     ids=["nobody waits yet", "some wait"],
 )
 def test_it_says_what_is_missing_and_the_command_that_adds_it(monkeypatch, files: int, told: str) -> None:
