@@ -8,6 +8,9 @@ import pytest
 LONGEST = ("test_survival.py", "test_command_line.py", "test_pages.py")
 """The files that all others can be done beside: they begin first, so that nothing waits for them in the end."""
 
+MLFLOW = "empty_mlflow"
+"""The fixture on which all tests rest that write to MLflow's store, where a sweep takes a second or more."""
+
 FOLDERS = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
@@ -35,7 +38,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         folders.cleanup()
 
 
+@pytest.hookimpl(tryfirst=True)  # before those that were not asked for are left out
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if MLFLOW in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
     if "gpu" not in config.option.markexpr:  # tests for a GPU are asked for, not skipped
         rest = [item for item in items if not item.get_closest_marker("gpu")]
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("gpu")])

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy import stats
 
 from pipelines.errors import TrialFailed
 from pipelines.extra import versions
@@ -132,6 +131,8 @@ def mean_interval(scores: np.ndarray) -> Interval | None:
     which stands on the central limit theorem. Source: L. D. Brown, T. T. Cai, A. DasGupta, "Interval Estimation for a
     Binomial Proportion", 2001.
     """
+    from scipy import stats  # slow to load, and whoever only reads needs none
+
     count, mean = len(scores), float(scores.mean())
     if np.isin(scores, (0, 1)).all():
         wilson = stats.binomtest(int(scores.sum()), count).proportion_ci(0.95, method="wilson")

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from pipelines.errors import TrialFailed, UnchangedError
 from pipelines.pruners.options import BY_SENSITIVITY
@@ -79,6 +78,8 @@ def allocate(sensitivity: Sensitivity, budget: float) -> dict[str, float]:
     Raises:
         TrialFailed: the program has no solution.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # slow to load, and needed by one scope
+
     total = sum(sensitivity.sizes.values())
     choices = [(row, loss) for layer in sensitivity.layers for row, loss in _choices(sensitivity, layer)]
     shares = np.array([row.units / total for row, _ in choices])

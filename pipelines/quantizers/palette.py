@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 POINTS = 2**15
@@ -89,6 +88,8 @@ class Palettes:
 
 
 def _centroids(values: np.ndarray, count: int, points: int) -> np.ndarray:
+    from sklearn.cluster import KMeans  # slow to load, and needed by one scheme
+
     distinct = np.unique(values)
     if len(distinct) <= count:
         return distinct

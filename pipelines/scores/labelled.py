@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.metrics import balanced_accuracy_score, f1_score, jaccard_score
 from torch import Tensor
 
 from pipelines.scores.columns import halves, label_rows, predicted
@@ -17,11 +16,17 @@ from pipelines.tasks.reading import Kind, Reading
 
 @dataclass
 class Labelled:
-    """A score of scikit-learn's that compares labels with predictions; see `SplitScore`."""
+    """A score of scikit-learn's that compares labels with predictions; see `SplitScore`.
+
+    Attributes:
+        function: The name of the function in ``sklearn.metrics``.
+        options: What it is told besides.
+    """
 
     name: str
     help: str
-    function: Callable[..., Any]
+    function: str
+    options: Mapping[str, Any] = field(default_factory=dict)
     kinds: tuple[Kind, ...] = ("classes", "labels")
     direction: Literal["maximize", "minimize"] = "maximize"
     best: float = 1.0
@@ -34,19 +39,18 @@ class Labelled:
 
     def value(self, values: np.ndarray, weights: np.ndarray) -> float:
         """See `SplitScore.value`."""
-        if values.shape[1] > 2:
-            return float(self.function(*halves(values), sample_weight=weights))
-        return float(self.function(values[:, 0], values[:, 1], sample_weight=weights))
+        from sklearn import metrics  # slow to load, and most tasks have no such score
+
+        columns = halves(values) if values.shape[1] > 2 else (values[:, 0], values[:, 1])
+        return float(getattr(metrics, self.function)(*columns, sample_weight=weights, **self.options))
 
 
-def _f1(labels: np.ndarray, found: np.ndarray, sample_weight: np.ndarray) -> float:
-    return float(f1_score(labels, found, average="macro", zero_division=0, sample_weight=sample_weight))
+MACRO = {"average": "macro", "zero_division": 0}
 
-
-def _iou(labels: np.ndarray, found: np.ndarray, sample_weight: np.ndarray) -> float:
-    return float(jaccard_score(labels, found, average="macro", zero_division=0, sample_weight=sample_weight))
-
-
-F1 = Labelled("f1", "F1, the mean over the classes or labels", _f1)
-BALANCED_ACCURACY = Labelled("balanced_accuracy", "mean recall of the classes", balanced_accuracy_score, ("classes",))
-MEAN_IOU = Labelled("miou", "intersection over union of the whole split, the mean over the classes", _iou)
+F1 = Labelled("f1", "F1, the mean over the classes or labels", "f1_score", MACRO)
+BALANCED_ACCURACY = Labelled(
+    "balanced_accuracy", "mean recall of the classes", "balanced_accuracy_score", kinds=("classes",)
+)
+MEAN_IOU = Labelled(
+    "miou", "intersection over union of the whole split, the mean over the classes", "jaccard_score", MACRO
+)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from torch import Tensor
 
 from pipelines.scores.columns import number_rows
@@ -17,11 +15,15 @@ from pipelines.tasks.reading import Kind, Reading
 
 @dataclass
 class PredictedNumbers:
-    """A score of scikit-learn's that compares numbers with their targets; see `SplitScore`."""
+    """A score of scikit-learn's that compares numbers with their targets; see `SplitScore`.
+
+    Attributes:
+        function: The name of the function in ``sklearn.metrics``.
+    """
 
     name: str
     help: str
-    function: Callable[..., Any]
+    function: str
     direction: Literal["maximize", "minimize"] = "minimize"
     best: float = 0.0
     kinds: tuple[Kind, ...] = ("numbers",)
@@ -32,9 +34,11 @@ class PredictedNumbers:
 
     def value(self, values: np.ndarray, weights: np.ndarray) -> float:
         """See `SplitScore.value`."""
-        return float(self.function(values[:, 0], values[:, 1], sample_weight=weights))
+        from sklearn import metrics  # slow to load, and most tasks have no such score
+
+        return float(getattr(metrics, self.function)(values[:, 0], values[:, 1], sample_weight=weights))
 
 
-RMSE = PredictedNumbers("rmse", "root mean squared error", root_mean_squared_error)
-MAE = PredictedNumbers("mae", "mean absolute error", mean_absolute_error)
-R2 = PredictedNumbers("r2", "share of the targets' variance that is explained", r2_score, "maximize", 1.0)
+RMSE = PredictedNumbers("rmse", "root mean squared error", "root_mean_squared_error")
+MAE = PredictedNumbers("mae", "mean absolute error", "mean_absolute_error")
+R2 = PredictedNumbers("r2", "share of the targets' variance that is explained", "r2_score", "maximize", 1.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from pipelines.scores.columns import halves, label_rows, probabilities
@@ -34,6 +33,8 @@ class Auc:
 
     def value(self, values: np.ndarray, weights: np.ndarray) -> float:
         """See `SplitScore.value`; a class of which there is no example, or nothing else, is left out."""
+        from sklearn.metrics import roc_auc_score  # slow to load, and most tasks have no such score
+
         truth, scores = halves(values[weights > 0])
         weights = weights[weights > 0]
         columns = ((~np.isnan(column), column, scores[:, index]) for index, column in enumerate(truth.T))

@@ -40,7 +40,6 @@ def front(
 def _one(name: str, near: bool, as_json: bool, csv: Path | None, plot: Path | None) -> None:
     from search.analysis.post_hoc import PostHoc
     from search.reports.own_file import file_problems
-    from search.reports.plot import plot_front
     from search.reports.report import front_csv, front_json
     from search.reports.table import front_table, next_steps
     from search.selection.recommended import recommended_picks
@@ -53,6 +52,8 @@ def _one(name: str, near: bool, as_json: bool, csv: Path | None, plot: Path | No
         front_csv(sweep.state.front, csv)
         err().print(f"wrote {csv}")
     if plot:
+        from search.reports.plot import plot_front  # slow to load
+
         title = f"{name}: {len(sweep.state.front.members)} of {counted(sweep.state.complete, 'trial')} on the front"
         plot_front(title, sweep.state, sweep.trials, plot)
         err().print(f"wrote {plot}")

@@ -6,9 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from pipelines import METRICS
 from pipelines.runtimes import bare
@@ -21,6 +19,9 @@ from search.study.outcome import Failed, Stopped
 from search.study.state import SweepState
 from search.study.trial import Trial
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def table(trials: Iterable[Trial]) -> pd.DataFrame:
     """One row per trial: who it is and who proposed it, every parameter that was chosen, every metric.
@@ -28,6 +29,8 @@ def table(trials: Iterable[Trial]) -> pd.DataFrame:
     The ends of intervals stand in columns of their own, such as ``latency_ms.low`` and ``latency_ms.high``, after all
     metrics, and after them, such as ``energy_mj.absent``, why a trial lacks a metric that it need not have.
     """
+    import pandas as pd  # slow to load, and most that is read is no table
+
     trials = list(trials)
     parts = (
         [{"trial": t.number, "label": t.label, "recipe": t.recipe.digest, "proposed_by": t.proposed} for t in trials],

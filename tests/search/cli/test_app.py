@@ -65,9 +65,9 @@ def test_what_is_said_of_wrong_usage_fits_a_screen(cli_run, arguments) -> None:
 
 
 @pytest.mark.slow
-def test_the_reading_commands_do_not_load_ray(make_config, run_inline, workspace) -> None:
+def test_the_reading_commands_load_no_large_library_that_they_do_not_need(make_config, run_inline, workspace) -> None:
     run_inline(make_config(search={"trials": 2}))
-    code = HELP.format(heavy=["ray"])
+    code = HELP.format(heavy=["ray", "mlflow", "sklearn", "scipy.stats", "matplotlib", "pandas"])
     for arguments in (["status"], ["front", "small", "--json"]):
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],
