@@ -24,6 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
         tempfile.tempdir = None
     elif config.option.numprocesses:
         config.stash[FOLDERS] = tempfile.TemporaryDirectory(prefix="gw", dir="/tmp")  # short, as sockets go into it
+        Path(config.stash[FOLDERS].name).chmod(0o755)  # a database server is another user's
 
 
 @pytest.hookimpl(optionalhook=True)
