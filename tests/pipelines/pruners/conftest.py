@@ -123,7 +123,7 @@ def pruner(request: pytest.FixtureRequest) -> Pruner:
     return request.param
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def networks() -> dict[str, tuple[Callable[[], nn.Module], torch.Tensor]]:
     return NETWORKS
 

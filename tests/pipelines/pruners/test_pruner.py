@@ -1,5 +1,6 @@
 """The contract of every registered pruner, with every importance, on every kind of network that it can prune."""
 
+import functools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -63,10 +64,21 @@ COMBINATIONS = [
 combinations = pytest.mark.parametrize(("pruner", "name", "scope"), COMBINATIONS)
 
 
+@pytest.fixture(scope="module")
+def can_cut(networks: Mapping[str, Made]) -> Callable[[str], list[Made]]:
+    """The networks that a pruner has no objection to, by its name: it is asked once."""
+
+    @functools.cache
+    def found(name: str) -> list[Made]:
+        return [made for made in networks.values() if PRUNERS[name].problem(made[0]().eval(), made[1]) is None]
+
+    return found
+
+
 @pytest.fixture
-def possible(pruner: Pruner, networks: Mapping[str, Made]) -> list[Made]:
+def possible(pruner: Pruner, can_cut: Callable[[str], list[Made]]) -> list[Made]:
     """The networks that the pruner has no objection to."""
-    found = [made for made in networks.values() if pruner.problem(made[0]().eval(), made[1]) is None]
+    found = can_cut(pruner.name)
     assert found
     return found
 
