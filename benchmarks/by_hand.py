@@ -2,8 +2,9 @@
 
 Torch-Pruning's pruner is given the network, an example and the layers that give the network's output, and for a vision
 transformer the heads of each projection, of which it then cuts the widths; no more is done for it. Parameters are those
-of the network, latency is that of the exported files: processor time on one thread, all files in turns, as the ratio of
-the 10th percentiles to the uncut network's. timm has to be installed for some networks.
+of the network, latency is that of the exported files: processor time on one thread, all files in turns of a random
+order, each after a call that is not timed, as the ratio of the 10th percentiles to the uncut network's. timm has to be
+installed for some networks.
 
     python benchmarks/by_hand.py resnet18 regnety_002 unet cnn_1d vit_tiny_patch16_224
 """
@@ -14,22 +15,20 @@ import argparse
 import copy
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import onnxruntime
 import torch
 import torch_pruning
 from torch import Tensor, nn
 
+from benchmarks.turns import call_seconds
 from benchmarks.zoo_networks import CLASSES, NETWORKS, Zoo
 from pipelines.formats import FORMATS
 from pipelines.importances import L2
 from pipelines.pruners import ChannelPruner, PruningRequest
 from pipelines.runtimes import to_feed
-
-ROUNDS = 40
 
 
 def ours(network: nn.Module, example: Tensor, ratio: float, round_to: int) -> nn.Module:
@@ -100,20 +99,14 @@ def latencies(models: dict[str, nn.Module], example: Tensor) -> dict[str, float]
     """The processor time of each network's file, in seconds."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    times: dict[str, list[float]] = {who: [] for who in models}
     with tempfile.TemporaryDirectory() as folder:
         sessions = {}
         for number, (who, model) in enumerate(models.items()):
             file = Path(folder) / f"{number}.onnx"
             FORMATS["onnx"].export(model, (example,), file)
             sessions[who] = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        for turn in range(-3, ROUNDS):
-            for who, session in sessions.items():
-                begin = time.process_time()
-                session.run(None, to_feed(example))
-                if turn >= 0:
-                    times[who].append(time.process_time() - begin)
-    return {who: float(np.quantile(values, 0.1)) for who, values in times.items()}
+        feed = to_feed(example)
+        return call_seconds({who: partial(session.run, None, feed) for who, session in sessions.items()})
 
 
 def main() -> int:

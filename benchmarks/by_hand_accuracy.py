@@ -1,11 +1,12 @@
 """Accuracy after the same fine-tuning of networks whose channels Paredown has cut, and Torch-Pruning called by hand.
 
-A network is trained on the digits, pruned both ways with the same ratio, rounding and measure of importance, and both
-are trained on with the same batches and settings. It is repeated with other seeds; accuracies are those of 720 images
-that nothing was trained on, and the interval (95 %, Student's t) is that of the difference in the same repeat.
+A network is trained on the digits (those of the zoo on larger ones, in three colours), pruned both ways with the same
+ratio, rounding and measure of importance, and both are trained on with the same batches and settings. It is repeated
+with other seeds; accuracies are those of 720 images that nothing was trained on, and the interval (95 %, Student's t)
+is that of the difference in the same repeat.
 What is called by hand, and how parameters and latency are compared, is told in ``by_hand.py``.
 
-    python benchmarks/by_hand_accuracy.py cnn vit --repeats 5
+    python benchmarks/by_hand_accuracy.py cnn vit resnet18 --repeats 5
 """
 
 from __future__ import annotations
@@ -25,28 +26,37 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.by_hand import by_hand, count, latencies, ours
-from benchmarks.zoo_networks import timm_network
+from benchmarks.zoo_networks import IMAGES, timm_network
 from pipelines.tasks.digits import network
 
 BATCH = 64
+
+OF_THE_ZOO = ("resnet18", "mobilenetv3_small_050", "regnety_002", "ghostnet_050", "convnext_atto")
+"""Networks of the zoo that take images of any size."""
+
+LARGE = 32
+"""The width and height of the digits that they are given."""
 
 NETWORKS: Mapping[str, Callable[[], nn.Module]] = {
     "cnn": lambda: network(3, 32),
     "vit": lambda: timm_network(
         "vit_tiny_patch16_224", img_size=8, patch_size=2, in_chans=1, depth=2, embed_dim=64, num_heads=4
     ),
+    **{name: IMAGES[name] for name in OF_THE_ZOO},
 }
-"""A residual CNN with 32 channels, and a vision transformer of two blocks with patches of 2 × 2 (needs timm)."""
+"""A residual CNN with 32 channels; of timm, a vision transformer of two blocks with patches of 2 × 2, and others."""
 
 
 Examples = tuple[Tensor, Tensor]
-"""Images (N, 1, 8, 8) in 0…1 and their labels (N,)."""
+"""Images (N, 1, 8, 8) or (N, 3, 32, 32) in 0…1 and their labels (N,)."""
 
 
-def digits() -> tuple[Examples, Examples]:
-    """1,077 images to train on, and 720 others."""
+def digits(name: str) -> tuple[Examples, Examples]:
+    """1,077 images to train the network called `name` on, and 720 others."""
     images, labels = load_digits(return_X_y=True)
     x, y = torch.tensor(images, dtype=torch.float32).view(-1, 1, 8, 8) / 16, torch.tensor(labels)
+    if name in OF_THE_ZOO:
+        x = functional.interpolate(x, size=(LARGE, LARGE), mode="bilinear").expand(-1, 3, -1, -1).contiguous()
     kept, rest = train_test_split(range(len(y)), test_size=720, random_state=0, stratify=y)
     return (x[kept], y[kept]), (x[rest], y[rest])
 
@@ -75,7 +85,7 @@ def accuracy(model: nn.Module, examples: Examples) -> float:
 
 def repeat(name: str, args: argparse.Namespace, seed: int) -> dict[str, tuple[float, float, float]]:
     """Accuracy, and parameters and latency as shares of the whole network's, of the three networks of one repeat."""
-    examples, others = digits()
+    examples, others = digits(name)
     torch.manual_seed(seed)
     whole = NETWORKS[name]()
     train(whole, examples, args.epochs, seed, args.rate)

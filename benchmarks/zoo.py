@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ import numpy as np
 import torch
 import yaml
 
+from benchmarks.turns import call_seconds
 from benchmarks.zoo_networks import NETWORKS
 from pipelines import RUNTIMES, STEPS, Evaluator, Store, Target, Targets, Training, TrialFailed
 from pipelines.pruners import PRUNERS
@@ -44,7 +46,6 @@ from search.planning.reading import read_sweep
 from spaces import InputError, Problem, Recipe
 
 RATIO = 0.5
-ROUNDS = 30
 UNTRAINED = {"teacher_epochs": 0, "student_epochs": 0, "finetune_epochs": 0, "qat_epochs": 0}
 
 PARAMS: Mapping[str, dict[str, Any]] = {"n:m": {"pattern": "2:4"}}
@@ -119,20 +120,16 @@ def compared(before: Artifact, after: Artifact, evaluator: Evaluator) -> Cell:
     """Size, latency and answers of `after`, relative to those of `before`."""
     runtime = RUNTIMES[evaluator.targets.first.runtime]
     sessions = [runtime.load(artifact, evaluator.targets.first) for artifact in (before, after)]
-    one, times = to_feed(evaluator.task.example_input()), np.zeros((2, ROUNDS))
-    for turn in range(-2, ROUNDS):
-        for place, session in enumerate(sessions):
-            start = time.process_time()
-            session.run(one)
-            if turn >= 0:
-                times[place, turn] = time.process_time() - start
-    old, new = np.quantile(times, 0.1, axis=1)
+    one = to_feed(evaluator.task.example_input())
+    took = call_seconds(
+        {name: partial(session.run, one) for name, session in zip(("old", "new"), sessions, strict=True)}
+    )
     expected, got = (answers(session, evaluator.task) for session in sessions)
     noise = float(np.square(got - expected).sum())
     axis = -1 if expected.ndim < 4 else 1
     return {
         "size": after.path.stat().st_size / before.path.stat().st_size,
-        "latency": float(new / old),
+        "latency": took["new"] / took["old"],
         "agreement": float((got.argmax(axis) == expected.argmax(axis)).mean()),
         "sqnr_db": 10 * float(np.log10(float(np.square(expected).sum()) / noise)) if noise else None,
     }
