@@ -75,9 +75,9 @@ class _Seen:
             self.others.setdefault(shapes, batch)
         if not isinstance(targets, Tensor) or targets.is_floating_point():
             return
-        if (counted := targets[targets != self.ignored]).numel():
-            low, high = self.labels or (int(counted.min()), int(counted.max()))
-            self.labels = min(low, int(counted.min())), max(high, int(counted.max()))
+        if (known := targets[targets != self.ignored]).numel():
+            low, high = self.labels or (int(known.min()), int(known.max()))
+            self.labels = min(low, int(known.min())), max(high, int(known.max()))
 
 
 def sample_splits(task: Task, findings: Findings, *, compare: bool = True) -> dict[Split, Sample]:
@@ -166,7 +166,7 @@ def _form_problem(batch: object, example: tuple[Tensor, ...] | None) -> str | No
     if (own_names := names_of(inputs)) != (names := names_of(example)):
         return f"gives inputs {_named(own_names)}, but example_input() has them {_named(names)}"
     if len(given) != len(example):
-        return f"gives {_count(len(given))}, but example_input() has {len(example)}"
+        return f"gives {counted(len(given), 'input')}, but example_input() has {len(example)}"
     for own, other in zip(given, example, strict=True):
         if own.dim() != other.dim():
             return (
@@ -188,10 +188,6 @@ def _named(names: tuple[str, ...] | None) -> str:
 
 def _advice(given: object) -> str:
     return "; use torch.from_numpy" if type(given).__module__ == "numpy" else ""
-
-
-def _count(inputs: int) -> str:
-    return counted(inputs, "input")
 
 
 def _word(tensor: Tensor) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from pipelines.networks.axes import fix, fresh, mark, outermost
+from pipelines.networks.axes import Dim, fix, fresh, mark, outermost
 from pipelines.networks.rules.rule import POSITIONS, Rule
 
 if TYPE_CHECKING:
@@ -24,19 +24,23 @@ def _over_places(flow: Dataflow, args: Sequence[Any], kwargs: Mapping[str, Any],
         flow.give(each, [*dims[:-two], *(fresh(size, POSITIONS) for size in each.shape[-two:])])
 
 
-def _pixel_shuffle(flow: Dataflow, args: Sequence[Any], kwargs: Mapping[str, Any], result: Tensor) -> None:
-    dims = list(flow.dims(args[0]))
+def _of_map(flow: Dataflow, x: Tensor) -> list[Dim]:
+    """The dimensions of a map; the entries of its last two are places, and stay."""
+    dims = list(flow.dims(x))
     for dim in dims[-2:]:
         fix(dim, POSITIONS)
+    return dims
+
+
+def _pixel_shuffle(flow: Dataflow, args: Sequence[Any], kwargs: Mapping[str, Any], result: Tensor) -> None:
+    dims = _of_map(flow, args[0])
     channels, rest = outermost(dims[-3], result.shape[-3])
     fix(rest, POSITIONS)
     flow.give(result, [*dims[:-3], channels, *(fresh(size, POSITIONS) for size in result.shape[-2:])])
 
 
 def _pixel_unshuffle(flow: Dataflow, args: Sequence[Any], kwargs: Mapping[str, Any], result: Tensor) -> None:
-    dims = list(flow.dims(args[0]))
-    for dim in dims[-2:]:
-        fix(dim, POSITIONS)
+    dims = _of_map(flow, args[0])
     factor = result.shape[-3] // args[0].shape[-3]
     made = (*dims[-3], *fresh(factor, POSITIONS))
     flow.give(result, [*dims[:-3], made, *(fresh(size, POSITIONS) for size in result.shape[-2:])])
@@ -51,9 +55,7 @@ def _channel_shuffle(flow: Dataflow, args: Sequence[Any], kwargs: Mapping[str, A
 
 
 def _unfold(flow: Dataflow, args: Sequence[Any], kwargs: Mapping[str, Any], result: Tensor) -> None:
-    dims = list(flow.dims(args[0]))
-    for dim in dims[-2:]:
-        fix(dim, POSITIONS)
+    dims = _of_map(flow, args[0])
     kernel = result.shape[-2] // args[0].shape[-3]
     made = (*dims[-3], *fresh(kernel, POSITIONS))
     flow.give(result, [*dims[:-3], made, fresh(result.shape[-1], POSITIONS)])
